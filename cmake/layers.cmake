@@ -1,0 +1,21 @@
+# llmrouter_layer(NAME [USES layer...] [LINKS library...])
+#
+# One object library for each folder of lib/. It sees include/ and its own headers as "NAME/x.h", and those of the layers it
+# uses; any other inner header is not on its include path, so a wrong include does not compile.
+set(LLMROUTER_LAYER_ROOT ${PROJECT_BINARY_DIR}/layers)
+function(llmrouter_layer name)
+  cmake_parse_arguments(L "" "" "USES;LINKS" ${ARGN})
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cc)
+  file(MAKE_DIRECTORY ${LLMROUTER_LAYER_ROOT}/${name})
+  file(CREATE_LINK ${CMAKE_CURRENT_SOURCE_DIR} ${LLMROUTER_LAYER_ROOT}/${name}/${name} SYMBOLIC)
+  add_library(llmrouter_${name} OBJECT ${sources})
+  set_target_properties(llmrouter_${name} PROPERTIES POSITION_INDEPENDENT_CODE ON)
+  target_include_directories(llmrouter_${name} PUBLIC ${PROJECT_SOURCE_DIR}/include)
+  target_include_directories(llmrouter_${name} PUBLIC ${LLMROUTER_LAYER_ROOT}/${name})
+  foreach(used IN LISTS L_USES)
+    target_include_directories(llmrouter_${name} PUBLIC ${LLMROUTER_LAYER_ROOT}/${used})
+  endforeach()
+  target_link_libraries(llmrouter_${name} PRIVATE llmrouter_flags ${L_LINKS})
+  set_property(GLOBAL APPEND PROPERTY LLMROUTER_LAYERS llmrouter_${name})
+  set_property(GLOBAL APPEND PROPERTY LLMROUTER_LINKS ${L_LINKS})
+endfunction()

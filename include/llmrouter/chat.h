@@ -1,0 +1,179 @@
+// A chat in no vendor's dialect: what every codec decodes to and encodes from.
+//
+// A request in the caller's dialect that goes to an upstream of the same dialect never takes this form: its bytes pass.
+// The neutral form is for applications that build requests in C++, and for translation between dialects.
+#ifndef LLMROUTER_CHAT_H_
+#define LLMROUTER_CHAT_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "llmrouter/export.h"
+
+namespace llmrouter {
+
+enum class Role { kSystem, kDeveloper, kUser, kAssistant, kTool };
+LLMROUTER_EXPORT std::string_view role_name(Role role) noexcept;
+
+// Members of a JSON object that no field here stands for, kept as they came: `"a":1,"b":{"c":2}` without the braces.
+// Given back to an upstream or client of the dialect they came from, dropped (and named as dropped) for others.
+using RawMembers = std::string;
+
+// One piece of a message.
+struct Part {
+  enum class Kind {
+    kText,       // text
+    kImage,      // url (https: or data:) or data + mime; detail
+    kAudio,      // data + mime
+    kVideo,      // url or data + mime
+    kFile,       // file_id, url, or data + mime; name
+    kReasoning,  // text: the model's thinking; signature: what its maker wants back with it
+    kRefusal,    // text
+    kOther,      // raw alone: a part of a kind that is not known here
+  };
+  Kind kind = Kind::kText;
+  std::string text;
+  std::string url;
+  std::string data;       // base64 as on the wire
+  std::string mime;       // "image/png"; for OpenAI's input_audio "audio/wav" stands for format wav
+  std::string file_id;
+  std::string name;       // a file's name
+  std::string detail;     // low | high | auto
+  std::string signature;  // opaque
+  bool redacted = false;  // kReasoning whose text is hidden in `signature`
+  std::string raw;        // kOther: the whole JSON object
+  RawMembers extras;
+
+  static Part of_text(std::string text) {
+    Part p;
+    p.text = std::move(text);
+    return p;
+  }
+};
+
+struct ToolCall {
+  std::string id;         // may be empty where a dialect has none
+  std::string name;
+  std::string arguments;  // JSON text; "{}" when there are none
+  std::string signature;  // opaque, wanted back by its maker
+  RawMembers extras;
+};
+
+struct Message {
+  Role role = Role::kUser;
+  std::string name;
+  std::vector<Part> parts;
+  std::vector<ToolCall> tool_calls;  // kAssistant
+  std::string tool_call_id;          // kTool
+  bool tool_error = false;           // kTool: the tool failed
+  std::string annotations;           // JSON array as it came; may be empty
+  std::string audio;                 // JSON object as it came (a spoken answer, or a reference to one); may be empty
+  RawMembers extras;
+
+  std::string text() const;  // the text parts, joined
+};
+
+struct Tool {
+  std::string name;
+  std::string description;
+  std::string parameters;  // JSON Schema text; empty: none
+  std::optional<bool> strict;
+  std::string raw;  // a tool that is no function: the whole JSON object; the fields above are then empty
+  RawMembers extras;
+};
+
+struct ToolChoice {
+  enum class Kind { kUnset, kAuto, kNone, kRequired, kNamed, kRaw };
+  Kind kind = Kind::kUnset;
+  std::string name;  // kNamed
+  std::string raw;   // kRaw: JSON text
+};
+
+struct ResponseFormat {
+  enum class Kind { kUnset, kText, kJsonObject, kJsonSchema, kRaw };
+  Kind kind = Kind::kUnset;
+  std::string name;
+  std::string description;
+  std::string schema;  // JSON text
+  std::optional<bool> strict;
+  std::string raw;  // kRaw: JSON text
+};
+
+struct ChatRequest {
+  std::string model;
+  std::vector<Message> messages;
+  std::vector<Tool> tools;
+  ToolChoice tool_choice;
+  std::optional<bool> parallel_tool_calls;
+  ResponseFormat response_format;
+  std::optional<int64_t> max_tokens;
+  std::optional<double> temperature;
+  std::optional<double> top_p;
+  std::optional<int64_t> top_k;
+  std::optional<double> frequency_penalty;
+  std::optional<double> presence_penalty;
+  std::optional<int64_t> seed;
+  std::optional<int64_t> n;
+  std::vector<std::string> stop;
+  std::optional<bool> logprobs;
+  std::optional<int64_t> top_logprobs;
+  std::string logit_bias;  // JSON object text; empty: unset
+  std::string user;
+  std::string reasoning_effort;              // none | minimal | low | medium | high | xhigh; empty: unset
+  std::optional<int64_t> reasoning_budget;   // tokens
+  std::string service_tier;
+  std::string metadata;  // JSON object text; empty: unset
+  bool stream = false;         // set by Router::start for a stream; what a caller puts here is not read
+  bool include_usage = false;  // a streaming client asked for the usage chunk
+  RawMembers extras;
+
+  // A request of one user message.
+  static ChatRequest of(std::string model, std::string text);
+};
+
+// Tokens, all classes. `input` includes cached, cache_write, audio_input and image; `output` includes reasoning and audio_output.
+struct TokenUsage {
+  int64_t input = 0;
+  int64_t cached = 0;
+  int64_t cache_write = 0;
+  int64_t output = 0;
+  int64_t reasoning = 0;
+  int64_t audio_input = 0;
+  int64_t audio_output = 0;
+  int64_t image = 0;
+  bool known = false;      // an upstream said so, or an estimate was made
+  bool estimated = false;  // nobody said: counted here
+};
+
+enum class FinishReason { kNone, kStop, kLength, kToolCalls, kContentFilter, kError, kOther };
+LLMROUTER_EXPORT std::string_view finish_reason_name(FinishReason reason) noexcept;  // OpenAI's words
+
+struct Choice {
+  int64_t index = 0;
+  Message message;
+  FinishReason finish = FinishReason::kNone;
+  std::string finish_raw;  // the provider's own word
+  std::string logprobs;    // JSON as it came; may be empty
+  RawMembers extras;
+};
+
+struct ChatResponse {
+  std::string id;
+  std::string model;    // as the provider names it
+  int64_t created = 0;  // Unix seconds
+  std::vector<Choice> choices;
+  TokenUsage usage;
+  std::string service_tier;
+  std::string system_fingerprint;
+  RawMembers extras;
+  RawMembers usage_extras;
+
+  std::string text() const;  // the first choice's text; empty when there is none
+};
+
+}  // namespace llmrouter
+
+#endif  // LLMROUTER_CHAT_H_

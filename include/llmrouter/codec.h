@@ -1,0 +1,171 @@
+// The seam where wire dialects plug in. A dialect makes two kinds of objects: one ClientCodec for each request that comes in,
+// one UpstreamCodec for each attempt that goes out. Both take bytes and own no socket, no timer and no thread.
+//
+// Two ways through:
+//   relay      client and upstream speak the same dialect: the request's own bytes go out with named members spliced, the answer's own
+//              bytes come back, frame by frame, and are only looked at;
+//   translate  the request is decoded to a ChatRequest and encoded again; the answer becomes StreamEvents or a ChatResponse and is
+//              encoded by the client's codec.
+#ifndef LLMROUTER_CODEC_H_
+#define LLMROUTER_CODEC_H_
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "llmrouter/chat.h"
+#include "llmrouter/provider.h"
+#include "llmrouter/result.h"
+#include "llmrouter/stream.h"
+#include "llmrouter/transport.h"
+
+namespace llmrouter {
+
+// A top-level member of a JSON body: offsets into it.
+struct MemberSpan {
+  std::string name;        // unescaped
+  size_t key_begin = 0;    // the opening quote
+  size_t value_begin = 0;
+  size_t value_end = 0;    // one past
+};
+
+// What routing, limits and metering need to know of a request; found in one pass.
+struct RequestFacts {
+  std::string model;
+  bool stream = false;
+  bool include_usage = false;
+  bool has_tools = false;
+  bool has_image = false, has_audio = false, has_video = false, has_file = false;
+  bool wants_schema = false;
+  bool wants_audio = false;
+  int64_t n = 1;
+  std::optional<int64_t> max_tokens;
+  std::optional<double> temperature;
+  std::string user;
+  int64_t input_tokens = 0;          // estimated
+  std::vector<MemberSpan> members;   // of the body; empty when there is none
+};
+
+// Top-level request members to change, by the dialect's own names.
+struct BodyEdit {
+  enum class Kind { kSet, kDefault, kRemove };  // kDefault: set when absent or null
+  Kind kind = Kind::kSet;
+  std::string name;
+  std::string json;
+};
+
+// One request of a client. Used from one thread at a time.
+class LLMROUTER_EXPORT ClientCodec {
+ public:
+  virtual ~ClientCodec() = default;
+  // Reads the body once. Errors: kInvalidRequest with the field in `param`. `body` must outlive the codec and not move.
+  virtual Result<RequestFacts> scan(std::string_view body) = 0;
+  // The whole request, neutral. Only after scan(); only for translation.
+  virtual Result<ChatRequest> decode() = 0;
+
+  // Answers of translated calls. All append to `out`.
+  virtual std::string_view content_type(bool stream) const noexcept = 0;
+  virtual void encode_response(const ChatResponse& response, std::string& out) = 0;
+  virtual void encode_event(const StreamEvent& event, std::string& out) = 0;  // may append nothing
+  virtual void encode_end(std::string& out) = 0;  // closes what is open, the usage frame when asked for, the terminator
+
+  // Errors, for both ways through.
+  virtual void encode_error(const Error& error, std::string& out) const = 0;          // a body
+  virtual void encode_stream_error(const Error& error, std::string& out) = 0;         // one frame, inside a stream; no terminator after it
+};
+
+// What a frame of a relayed stream is.
+enum class FrameKind {
+  kPrelude,    // role-only chunks, pings, comments: waits until something visible comes
+  kPayload,    // the caller sees something of it
+  kFinish,     // carries a finish reason (and maybe payload)
+  kUsageOnly,  // carries usage and nothing else: hidden from a client who did not ask
+  kDone,       // the terminator
+};
+
+// Hears what an UpstreamCodec finds. The codec may go on a little after kPause (what it was fed already).
+class LLMROUTER_EXPORT UpstreamSink {
+ public:
+  virtual ~UpstreamSink() = default;
+  virtual Flow on_frame(std::string_view bytes, FrameKind kind) = 0;  // relay: the frame's own bytes, blank line included
+  virtual Flow on_event(const StreamEvent& event) = 0;                // translate
+  virtual void on_usage(const TokenUsage& usage) = 0;                 // relay; the last one counts
+  virtual void on_finish(FinishReason reason) = 0;                    // relay; once for each choice that finished
+  virtual void on_error(Error error) = 0;                             // the upstream said so inside the stream, or it cannot be read
+};
+
+struct EncodeInput {
+  // Relay: the client's body and its facts; null: translate.
+  std::string_view body;
+  const RequestFacts* facts = nullptr;
+  const std::vector<BodyEdit>* edits = nullptr;  // relay; besides the model name
+  // Translate: the request, policies already applied.
+  const ChatRequest* chat = nullptr;
+
+  const ProviderConfig* provider = nullptr;
+  std::string_view key;             // the credential; empty: none
+  std::string_view upstream_model;
+  bool stream = false;
+  bool want_usage = true;           // metering needs it: ask for it when the dialect has to be asked
+};
+
+// The HTTP request of an attempt. `http.body` points into the client's body and into `owned`, which does not move.
+struct EncodedRequest {
+  HttpRequest http;
+  std::deque<std::string> owned;
+  std::vector<std::string> dropped;  // what the target cannot express and what meant little
+};
+
+// A whole answer, not streamed, relayed: what there is to know of it.
+struct ReplyFacts {
+  TokenUsage usage;
+  FinishReason finish = FinishReason::kNone;
+  std::string model;
+};
+
+// One attempt. Used from one thread at a time.
+class LLMROUTER_EXPORT UpstreamCodec {
+ public:
+  virtual ~UpstreamCodec() = default;
+  // kInvalidRequest when the target cannot express what the request means; `param` names the field.
+  virtual Result<void> encode(const EncodeInput& input, EncodedRequest& out) = 0;
+
+  // Streamed answer with a 2xx status. `finish` at the end of the body: delivers a last frame without a blank line; an end that
+  // is too early (nothing finished) is reported by on_error.
+  virtual void feed(std::string_view bytes, UpstreamSink& sink) = 0;
+  virtual void finish(UpstreamSink& sink) = 0;
+
+  // Whole answer with a 2xx status. An error inside a 200 comes back as the Error it is.
+  virtual Result<ReplyFacts> inspect(std::string_view body) = 0;   // relay
+  virtual Result<ChatResponse> decode(std::string_view body) = 0;  // translate
+
+  // Any other status. Says which code it is (kUpstreamRateLimited, kContextLengthExceeded, kUpstreamCredentialsRejected, ...) and how long to
+  // rest, from headers or body.
+  virtual Error parse_error(const HttpHead& head, std::string_view body) const = 0;
+
+  // The list of models: the request, and the ids in its answer.
+  virtual Result<void> encode_models(const ProviderConfig& provider, std::string_view key, EncodedRequest& out) = 0;
+  virtual Result<std::vector<std::string>> parse_models(std::string_view body) = 0;
+};
+
+// A wire format. Stateless, thread-safe.
+class LLMROUTER_EXPORT Dialect {
+ public:
+  virtual ~Dialect() = default;
+  virtual std::string_view name() const noexcept = 0;
+  virtual std::unique_ptr<ClientCodec> new_client_codec() const = 0;      // null: no client face
+  virtual std::unique_ptr<UpstreamCodec> new_upstream_codec() const = 0;  // null: no upstream face
+  // May edits by OpenAI's names (defaults, override, drop) be spliced into a relayed body? Else such a request is translated.
+  virtual bool openai_members() const noexcept { return false; }
+};
+
+// openai, ollama.
+LLMROUTER_EXPORT std::vector<std::shared_ptr<const Dialect>> builtin_dialects();
+
+}  // namespace llmrouter
+
+#endif  // LLMROUTER_CODEC_H_

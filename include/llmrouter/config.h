@@ -1,0 +1,147 @@
+// The configuration as plain structs. Names and meanings are those of docs/configuration.md; every default stands here.
+#ifndef LLMROUTER_CONFIG_H_
+#define LLMROUTER_CONFIG_H_
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "llmrouter/keys.h"
+#include "llmrouter/logger.h"
+#include "llmrouter/provider.h"
+#include "llmrouter/result.h"
+
+namespace llmrouter {
+
+enum class AuthMode { kAuto, kKeys, kNone };
+
+struct ServerConfig {
+  std::vector<std::string> listen{"127.0.0.1:8000"};  // host:port, [::1]:8000, unix:/path
+  int threads = 0;                                    // 0: one per core
+  AuthMode auth = AuthMode::kAuto;
+  bool trust_loopback = false;
+  Secret admin_key;
+  size_t max_body = 32 * 1024 * 1024;
+  size_t max_header = 64 * 1024;
+  Duration header_timeout{std::chrono::seconds(10)};
+  Duration body_timeout{std::chrono::seconds(60)};
+  Duration idle_timeout{std::chrono::seconds(75)};
+  Duration write_timeout{std::chrono::seconds(60)};   // a client that reads nothing for this long is dropped
+  int max_connections = 10000;
+  Duration shutdown_grace{std::chrono::seconds(30)};
+  std::vector<std::string> cors;
+};
+
+struct StorageConfig {
+  std::string keys = "sqlite:data/llmrouter.db";  // sqlite:PATH | memory:
+  std::string usage = "sqlite:data/usage.db";     // sqlite:PATH | memory: | off
+  Duration retention{std::chrono::hours(24 * 90)};
+  Secret secret_key;
+};
+
+struct TargetConfig {
+  std::string provider;
+  std::string model;   // upstream's name; may hold the `*` that the model's own name captured
+  int weight = 1;      // 0: only when nothing else is left
+  int priority = 1;    // the lowest number first
+};
+
+struct ModelConfig {
+  std::string name;    // may hold `*`
+  std::vector<TargetConfig> targets;
+  std::string strategy;  // empty: routing's
+  std::vector<std::string> fallbacks;
+  Limits limits;
+  // Request members by OpenAI's names; values are JSON text.
+  std::vector<std::pair<std::string, std::string>> defaults;
+  std::vector<std::pair<std::string, std::string>> override_;
+  std::vector<std::string> drop;
+};
+
+struct BackoffConfig {
+  Duration first{std::chrono::milliseconds(250)};
+  Duration max{std::chrono::seconds(8)};
+};
+
+struct CooldownConfig {
+  int failures = 3;
+  Duration within{std::chrono::seconds(30)};
+  Duration rest{std::chrono::seconds(30)};  // `for` in the file
+  Duration max{std::chrono::minutes(10)};
+};
+
+struct RoutingConfig {
+  std::string default_model;  // empty: the first configured model; with none, demo/echo
+  std::string strategy = "weighted";
+  int attempts = 3;
+  BackoffConfig backoff;
+  Timeouts timeouts{std::chrono::seconds(5), std::chrono::seconds(60), std::chrono::seconds(60), std::chrono::minutes(10)};
+  CooldownConfig cooldown;
+};
+
+// USD per million tokens in the file, micro-USD per million tokens here.
+struct PriceEntry {
+  std::string match;  // pattern on "provider/model"
+  PriceRow row;
+};
+
+struct ObserveConfig {
+  LogLevel level = LogLevel::kInfo;
+  bool json = false;
+  bool bodies = false;
+  bool metrics = true;
+};
+
+struct Config {
+  std::string source;  // the file it came from; empty: none
+  ServerConfig server;
+  StorageConfig storage;
+  std::vector<ProviderConfig> providers;  // in the file's order; `demo` is appended by the loader when absent
+  std::vector<ModelConfig> models;        // in the file's order
+  RoutingConfig routing;
+  std::vector<FileKey> keys;
+  std::vector<PriceEntry> prices;
+  ObserveConfig observe;
+};
+
+// One fault of a configuration.
+struct ConfigFault {
+  std::string file;
+  int line = 0;    // 1-based; 0: no place (a command-line setting, the environment)
+  int column = 0;
+  std::string path;     // "providers.lab.timeouts.idle"
+  std::string message;  // what was expected, what was found, the nearest known name
+  std::string to_string() const;  // file:line:column: path: message
+};
+
+struct ConfigInput {
+  std::string file;  // read when `text` is not set; empty and no text: environment and defaults alone
+  std::optional<std::string> text;
+  std::vector<std::pair<std::string, std::string>> set;  // PATH=VALUE of the command line, values as YAML
+  // Environment lookup; unset: the process's environment, with `.env` beside the file behind it.
+  std::function<std::optional<std::string>(const std::string&)> env;
+};
+
+struct ConfigResult {
+  Config config;                     // usable only when `faults` is empty
+  std::vector<ConfigFault> faults;   // every one, in the file's order
+  std::vector<std::string> notes;    // what was found: "provider openai from OPENAI_API_KEY"
+  bool ok() const noexcept { return faults.empty(); }
+  Error to_error() const;            // kConfig; a line for each fault
+};
+
+// Reads and checks everything in one pass. Never throws; a file that cannot be read is a fault.
+LLMROUTER_EXPORT ConfigResult load_config(const ConfigInput& input);
+
+// The JSON Schema of the file and the Markdown reference, both from the loader's own table of keys.
+LLMROUTER_EXPORT std::string config_json_schema();
+LLMROUTER_EXPORT std::string config_reference_markdown();
+
+}  // namespace llmrouter
+
+#endif  // LLMROUTER_CONFIG_H_

@@ -1,0 +1,126 @@
+// Who is calling, and what they may do.
+#ifndef LLMROUTER_KEYS_H_
+#define LLMROUTER_KEYS_H_
+
+#include <atomic>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "llmrouter/limits.h"
+#include "llmrouter/secret.h"
+#include "llmrouter/usage.h"
+
+namespace llmrouter {
+
+// The most a request may ask for. Unset: not limited.
+struct ParamLimits {
+  std::optional<int64_t> max_tokens;  // a request that names none gets this one
+  std::optional<double> min_temperature, max_temperature;
+  std::optional<bool> tools;          // false: a request with tools is refused
+};
+
+// Empty lists allow everything. Entries are patterns (see pattern.h); a model entry may be a configured name or provider/model.
+struct AllowList {
+  std::vector<std::string> models;
+  std::vector<std::string> providers;
+  std::vector<std::string> endpoints;  // chat, models, embeddings, ...
+};
+
+enum class KeyRole { kUser, kAdmin };
+
+// What a key is made of, besides the secret itself.
+struct KeySpec {
+  std::string name;     // for people; need not be unique in the store
+  std::string user;     // groups keys
+  std::string purpose = "default";
+  KeyRole role = KeyRole::kUser;
+  AllowList allow;
+  ParamLimits params;
+  Limits limits;        // the budget is here too
+  std::optional<WallTime> expires;
+};
+
+// A key that stands in a configuration.
+struct FileKey {
+  KeySpec spec;
+  Secret key;
+};
+
+// A key as it is known after it was made. Immutable once published, but for the slot.
+struct KeyRecord {
+  std::string id;       // "key_..." unique, safe to show; what usage records hold
+  KeySpec spec;
+  std::string hint;     // Secret::hint() of the key
+  WallTime created{};
+  bool revoked = false;
+  bool from_file = false;
+  // The limiter's bucket of this key, found once. Not part of the value.
+  struct Slot {
+    std::atomic<const void*> limiter{nullptr};
+    std::atomic<LimitBucket*> bucket{nullptr};
+    Slot() = default;
+    Slot(const Slot&) noexcept {}
+    Slot& operator=(const Slot&) noexcept { return *this; }
+  };
+  mutable Slot slot;
+};
+
+LLMROUTER_EXPORT std::string to_json(const KeyRecord& key);  // no secret in it
+
+struct CreatedKey {
+  KeyRecord record;
+  Secret key;  // shown once: it is not kept
+};
+
+// Changes to a key; unset fields stay.
+struct KeyChange {
+  std::optional<std::string> name, user, purpose;
+  std::optional<KeyRole> role;
+  std::optional<AllowList> allow;
+  std::optional<ParamLimits> params;
+  std::optional<Limits> limits;
+  std::optional<std::optional<WallTime>> expires;
+};
+
+// Thread-safe. `find` never touches the disk and takes no lock; the others may block on the disk. All return only when the change is
+// durable and visible to `find`.
+class LLMROUTER_EXPORT KeyStore {
+ public:
+  virtual ~KeyStore() = default;
+  // The record of the key that was presented; null when there is none. A revoked or expired one is returned as it is: the
+  // caller says which it was.
+  virtual std::shared_ptr<const KeyRecord> find(std::string_view presented) const = 0;
+  virtual bool empty() const noexcept = 0;  // no key at all, revoked ones counted as keys
+
+  // `prefix` stands before the random part ("sk-" when empty; letters, digits, - and _, at most 16).
+  virtual Result<CreatedKey> create(const KeySpec& spec, std::string_view prefix = {}) = 0;
+  // The keys of a configuration: replaces those set before, kept in memory alone, found before the store's own. Their ids are "file:NAME".
+  // kInvalidRequest when two have the same name or the same key. They cannot be modified or revoked here (kConflict).
+  virtual Result<void> set_file_keys(const std::vector<FileKey>& keys) = 0;
+  virtual std::vector<std::shared_ptr<const KeyRecord>> list() const = 0;
+  // By id, or by name when exactly one has it.
+  virtual Result<std::shared_ptr<const KeyRecord>> get(std::string_view id_or_name) const = 0;
+  virtual Result<KeyRecord> modify(std::string_view id_or_name, const KeyChange& change) = 0;
+  virtual Result<void> revoke(std::string_view id_or_name) = 0;
+  virtual StoreHealth health() const = 0;
+};
+
+LLMROUTER_EXPORT std::shared_ptr<KeyStore> make_memory_key_store(const Clock& clock);
+
+struct SqliteKeyOptions {
+  std::string path;
+  Secret secret_key;  // keys the digests and the encryption at rest; empty: made and kept beside the database as `secret.key`, mode 0600
+};
+// Keys and budget ledger in one database. One writer thread. Other processes' changes (the CLI's) are seen within a second.
+struct SqliteKeys {
+  std::shared_ptr<KeyStore> keys;
+  std::shared_ptr<BudgetLedger> ledger;
+};
+LLMROUTER_EXPORT Result<SqliteKeys> open_sqlite_key_store(const SqliteKeyOptions& options, const Clock& clock, class Logger& logger);
+
+}  // namespace llmrouter
+
+#endif  // LLMROUTER_KEYS_H_

@@ -1,0 +1,76 @@
+// A provider is data, not a class: where it is, which dialect it speaks, whose keys open it.
+#ifndef LLMROUTER_PROVIDER_H_
+#define LLMROUTER_PROVIDER_H_
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "llmrouter/limits.h"
+#include "llmrouter/secret.h"
+#include "llmrouter/transport.h"
+
+namespace llmrouter {
+
+// What is known of a vendor before anybody configures it. Static data.
+struct ProviderPreset {
+  std::string type;       // "openai"
+  std::string base_url;   // with the version part its dialect wants: "https://api.openai.com/v1"
+  std::string dialect;    // "openai"
+  std::string auth;       // "bearer", or the name of the header the bare key goes in ("x-api-key"); empty: no key wanted
+  std::vector<std::string> key_variables;  // usual environment variables, the first that is set wins
+  std::string base_url_variable;           // "OPENAI_BASE_URL"; empty: none
+  std::vector<std::string> quirks;         // names; each is documented and tested in lib/dialects/README.md
+  bool key_required = true;
+  std::string title;      // for people
+};
+
+// One key of a provider's pool.
+struct Credential {
+  std::string name;  // "1", "2", ... when not given
+  Secret key;
+  int weight = 1;    // >= 1
+  std::vector<std::string> models;  // patterns of upstream names it may be used for; empty: all
+  Limits limits;
+};
+
+// Zero: not set here; the next wider setting holds (provider, then routing).
+struct Timeouts {
+  Duration connect{0};
+  Duration first_token{0};  // from the start of the attempt to the first visible payload (not streamed: to the whole answer's head)
+  Duration idle{0};         // between bytes, later
+  Duration total{0};        // the whole call, all attempts
+};
+
+struct ModelListPolicy {
+  std::string filter;               // words, all must match
+  std::vector<std::string> append;
+  std::vector<std::string> override_;  // not empty: the list
+};
+
+struct ProviderConfig {
+  std::string name;
+  std::string type;      // preset; empty: none
+  std::string base_url;  // normalised: no trailing slash, with the dialect's version ending
+  std::string dialect = "openai";
+  std::string auth = "bearer";  // as in ProviderPreset
+  std::vector<std::string> quirks;
+  std::vector<Credential> credentials;  // may be empty: no key is sent
+  std::string region;
+  ModelListPolicy models;
+  std::vector<HttpHeader> headers;
+  std::vector<std::string> forward_headers;  // lower case
+  bool pass_client_key = false;
+  Timeouts timeouts;
+  Limits limits;
+  std::string proxy;
+  std::string ca_file;
+  bool verify_tls = true;
+
+  bool has_quirk(std::string_view name) const noexcept;
+};
+
+}  // namespace llmrouter
+
+#endif  // LLMROUTER_PROVIDER_H_

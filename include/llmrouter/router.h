@@ -1,0 +1,180 @@
+// The heart: takes a request, finds a target, survives its bad day, meters and records the call.
+#ifndef LLMROUTER_ROUTER_H_
+#define LLMROUTER_ROUTER_H_
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "llmrouter/codec.h"
+#include "llmrouter/config.h"
+#include "llmrouter/keys.h"
+#include "llmrouter/limits.h"
+#include "llmrouter/route.h"
+#include "llmrouter/stream.h"
+#include "llmrouter/transport.h"
+#include "llmrouter/usage.h"
+
+namespace llmrouter {
+
+// What a Router is made of. Leave out what you do not need: unset parts get the default named here.
+struct RouterParts {
+  const Clock* clock = nullptr;                          // system_clock(); must outlive the router
+  std::shared_ptr<Logger> logger;                        // null_logger()
+  std::shared_ptr<KeyStore> keys;                        // none: only the configuration's own keys
+  std::shared_ptr<BudgetLedger> ledger;                  // none: budgets start anew with the process
+  std::shared_ptr<RateLimiter> limiter;                  // made over `clock` and `ledger`
+  std::shared_ptr<UsageSink> usage;                      // none: records are dropped
+  std::shared_ptr<const Catalog> catalog;                // none: no prices, cost is 0
+  std::vector<std::shared_ptr<const Dialect>> dialects;  // builtin_dialects()
+  // Strategies of your own; asked before make_balancer().
+  std::function<std::unique_ptr<Balancer>(std::string_view name, const std::vector<BalancerTarget>&)> balancers;
+  uint64_t seed = 0;                                     // 0: from the system
+};
+
+// How a call is made.
+struct CallOptions {
+  Secret key;                 // the caller's; empty: none presented
+  bool trusted = true;        // no key is asked for (the application itself calls). The server sets false.
+  std::string request_id;     // empty: one is made
+  std::string endpoint = "chat";
+  Duration timeout{0};        // shorter than the configured total; 0: that one
+  std::string forced_provider;  // as `?proxy=` does; empty: none
+  std::vector<HttpHeader> headers;  // the client's own, names in lower case; only allow-listed ones go upstream
+};
+
+// A finished call: what on_end tells.
+struct CallResult {
+  UsageRecord record;
+  Error error;           // code kNone when the call went well
+  // false: something was already passed on before it failed; the answer must not look finished.
+  bool complete = true;
+  bool ok() const noexcept { return error.code == ErrorCode::kNone; }
+};
+
+// Hears a neutral call. Runs on the reactor's thread, never inside `start`. on_end comes exactly once unless the Call is destroyed
+// first. Either callback may destroy the Call.
+class LLMROUTER_EXPORT StreamSink {
+ public:
+  virtual ~StreamSink() = default;
+  virtual Flow on_event(const StreamEvent& event) = 0;    // streamed calls
+  virtual void on_response(ChatResponse&& response) { (void)response; }  // calls that are not streamed: the answer, just before on_end
+  virtual void on_end(const CallResult& result) = 0;
+};
+
+// The answer to a raw call, as HTTP.
+struct ReplyHead {
+  int status = 200;
+  bool stream = false;
+  std::string_view content_type;
+  int64_t content_length = -1;       // -1: streamed
+  std::vector<HttpHeader> headers;   // x-request-id, x-llmrouter-*, x-ratelimit-*, retry-after
+};
+
+// Hears a raw call: bytes in the client's own dialect. Same rules as StreamSink. Errors before the first byte come as a whole reply
+// (head, body, end); later ones as an error frame and `complete == false`.
+class LLMROUTER_EXPORT ReplySink {
+ public:
+  virtual ~ReplySink() = default;
+  virtual void on_head(const ReplyHead& head) = 0;
+  virtual Flow on_bytes(std::string_view bytes) = 0;
+  virtual void on_end(const CallResult& result) = 0;
+};
+
+struct RawRequest {
+  std::string dialect = "openai";
+  std::string body;
+};
+
+// One request in flight. Destroying it cancels: the upstream is let go at once, the reservation settled, the call recorded as
+// cancelled, and its sink never called again. Reactor's thread only.
+class LLMROUTER_EXPORT Call {
+ public:
+  Call() noexcept;
+  Call(Call&&) noexcept;
+  Call& operator=(Call&&) noexcept;
+  ~Call();
+  bool active() const noexcept;  // on_end has not come yet
+  void resume();                 // after kPause
+  void cancel();                 // as the destructor, but on_end comes (kCancelled), inside this call
+
+ private:
+  friend class Router;
+  struct State;
+  explicit Call(std::unique_ptr<State> state) noexcept;
+  std::unique_ptr<State> state_;
+};
+
+struct ModelEntry {
+  std::string id;        // what a client asks for
+  std::string provider;  // empty: a configured name over several
+  std::string owned_by;
+  int64_t created = 0;
+};
+
+struct ProviderState {
+  std::string name, type, dialect;
+  bool available = true;         // not every target rests
+  int64_t in_flight = 0;
+  uint64_t attempts = 0, failures = 0;
+  std::string last_error;
+  size_t models = 0;
+  struct CredentialState {
+    std::string name, hint;
+    bool resting = false;
+    std::string why;
+  };
+  std::vector<CredentialState> credentials;
+};
+
+// Thread-safe but for what is said at each function. Immutable snapshots inside: a reload never changes a call in flight.
+class LLMROUTER_EXPORT Router {
+ public:
+  static Result<std::shared_ptr<Router>> create(const Config& config, RouterParts parts = {});
+  ~Router();
+  Router(const Router&) = delete;
+  Router& operator=(const Router&) = delete;
+
+  // A new configuration for calls that start from now on. Limits keep their state where names stay. On error nothing changed.
+  Result<void> reload(const Config& config);
+
+  // Start a call on `transport`'s reactor thread. Nothing fires before they return; what is wrong with the request comes to on_end.
+  // `sink`, `transport` and the router must outlive the Call.
+  Call start(Transport& transport, ChatRequest request, bool stream, CallOptions options, StreamSink& sink);
+  Call relay(Transport& transport, RawRequest request, CallOptions options, ReplySink& sink);
+
+  // The plan for a request, nothing sent, no state changed. `body` may be empty (then only the name counts); `key` as in CallOptions.
+  Result<Plan> explain(std::string_view model, const CallOptions& options = {}, std::string_view body = {}) const;
+
+  // Who is calling. Null record: nobody, and that is allowed. `endpoint` is checked against the key's allow-list.
+  Result<std::shared_ptr<const KeyRecord>> authenticate(const Secret& presented, std::string_view endpoint) const;
+  // kMissingKey, kInvalidKey or kAdminOnly unless `presented` is the admin key or a key of role admin.
+  Result<void> authorize_admin(const Secret& presented) const;
+  bool keys_required() const noexcept;
+
+  // What may be asked for, with this key or (null) any. Lists that were never fetched hold the configured names alone.
+  std::vector<ModelEntry> models(const KeyRecord* key) const;
+  // Asks every provider whose list is not overridden; `done` comes on the transport's reactor thread when all have answered or failed. Reactor's
+  // thread only. The router and the transport must outlive it; destroying the returned handle stops it.
+  std::unique_ptr<Transfer> refresh_models(Transport& transport, std::function<void()> done);
+
+  std::vector<ProviderState> providers() const;
+  // Counters and gauges in the Prometheus text format, version 0.0.4. Label values are configured names alone, so their number is bounded.
+  std::string metrics() const;
+
+  RateLimiter& limiter() noexcept;
+  KeyStore* keys() noexcept;  // null: none
+  const Clock& clock() const noexcept;
+
+ private:
+  Router();
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+  friend class Call;
+};
+
+}  // namespace llmrouter
+
+#endif  // LLMROUTER_ROUTER_H_
