@@ -1,0 +1,46 @@
+// Small members of the value types that need a home.
+#include "llmrouter/provider.h"
+#include "llmrouter/route.h"
+#include "llmrouter/transport.h"
+#include "llmrouter/usage.h"
+
+namespace llmrouter {
+
+std::string_view HttpHead::header(std::string_view lower_case_name) const noexcept {
+  for (const HttpHeader& h : headers) {
+    if (h.name == lower_case_name) return h.value;
+  }
+  return {};
+}
+
+bool ProviderConfig::has_quirk(std::string_view quirk) const noexcept {
+  for (const std::string& q : quirks) {
+    if (q == quirk) return true;
+  }
+  return false;
+}
+
+std::string_view call_status_name(CallStatus status) noexcept {
+  switch (status) {
+    case CallStatus::kOk: return "ok";
+    case CallStatus::kError: return "error";
+    case CallStatus::kCancelled: return "cancelled";
+    case CallStatus::kCut: return "cut";
+    case CallStatus::kLimited: return "limited";
+  }
+  return "error";
+}
+
+std::string_view step_reason_text(StepReason reason) noexcept {
+  switch (reason) {
+    case StepReason::kStrategy: return "placed by the strategy";
+    case StepReason::kFallback: return "fallback, after every target before it";
+    case StepReason::kLastResort: return "weight 0: only when nothing else is left";
+    case StepReason::kNotAllowed: return "out: the key may not use it";
+    case StepReason::kCoolingDown: return "resting after failures: asked only after the others";
+    case StepReason::kCannotExpress: return "out: its dialect cannot serve this request";
+  }
+  return "";
+}
+
+}  // namespace llmrouter
