@@ -73,7 +73,7 @@ struct Message {
   std::string audio;                 // JSON object as it came (a spoken answer, or a reference to one); may be empty
   RawMembers extras;
 
-  std::string text() const;  // the text parts, joined
+  LLMROUTER_EXPORT std::string text() const;  // the text parts, joined
 };
 
 struct Tool {
@@ -131,7 +131,7 @@ struct ChatRequest {
   RawMembers extras;
 
   // A request of one user message.
-  static ChatRequest of(std::string model, std::string text);
+  LLMROUTER_EXPORT static ChatRequest of(std::string model, std::string text);
 };
 
 // Tokens, all classes. `input` includes cached, cache_write, audio_input and image; `output` includes reasoning and audio_output.
@@ -171,7 +171,7 @@ struct ChatResponse {
   RawMembers extras;
   RawMembers usage_extras;
 
-  std::string text() const;  // the first choice's text; empty when there is none
+  LLMROUTER_EXPORT std::string text() const;  // the first choice's text; empty when there is none
 };
 
 }  // namespace llmrouter

@@ -23,15 +23,15 @@ struct ScriptedReply {
   bool no_head = false;                    // `end` comes in place of the head
   bool hang = false;                       // after the last chunk nothing more comes
 
-  static ScriptedReply json(std::string body, int status = 200);
-  static ScriptedReply sse(std::vector<std::string> datas);  // each becomes `data: ...\n\n`
+  LLMROUTER_EXPORT static ScriptedReply json(std::string body, int status = 200);
+  LLMROUTER_EXPORT static ScriptedReply sse(std::vector<std::string> datas);  // each becomes `data: ...\n\n`
 };
 
 // What was asked, copied.
 struct SeenRequest {
   std::string method, url, body;
   std::vector<HttpHeader> headers;
-  std::string header(std::string_view lower_case_name) const;  // empty: none
+  LLMROUTER_EXPORT std::string header(std::string_view lower_case_name) const;  // empty: none
 };
 
 // Single-threaded like every transport. Replies are taken in order; when none is left `fallback` answers, and without one

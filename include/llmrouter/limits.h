@@ -70,7 +70,7 @@ struct Denial {
   int64_t remaining = 0;
   Duration retry_after{0};  // 0: not known (concurrency), or never (a demand above the burst; a total budget)
   std::string words;        // "60 requests/min of key ci"; for a budget which one and when it renews
-  Error to_error() const;   // kRateLimited or kBudgetExceeded
+  LLMROUTER_EXPORT Error to_error() const;  // kRateLimited or kBudgetExceeded
 };
 
 // How a bucket stands; for headers and `/v1/me`. -1: no such limit.

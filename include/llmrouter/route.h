@@ -39,8 +39,8 @@ struct Plan {
   std::string how;       // "model", "provider/model", "[provider]model", "offered by one provider", "wildcard gpt-*", "default"
   std::string strategy;
   std::vector<PlanStep> steps;  // eligible ones first, in the order they would be tried; then the others
-  std::string to_json() const;
-  std::string to_text() const;  // a line each
+  LLMROUTER_EXPORT std::string to_json() const;
+  LLMROUTER_EXPORT std::string to_text() const;  // a line each
 };
 
 // What a strategy sees of a target.

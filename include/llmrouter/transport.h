@@ -41,7 +41,7 @@ struct HttpRequest {
 struct HttpHead {
   int status = 0;
   std::vector<HttpHeader> headers;  // names in lower case
-  std::string_view header(std::string_view lower_case_name) const noexcept;  // empty: none; the first of several
+  LLMROUTER_EXPORT std::string_view header(std::string_view lower_case_name) const noexcept;  // empty: none; the first of several
 };
 
 struct TransferError {
