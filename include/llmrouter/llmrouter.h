@@ -43,7 +43,8 @@ class LLMROUTER_EXPORT Client {
   // One user message in, the whole answer out.
   Result<ChatResponse> chat(std::string_view model, std::string_view text);
   Result<ChatResponse> chat(ChatRequest request, CallOptions options = {});
-  // Text as it comes; answer kCancel to stop early (the call then returns kCancelled). kPause is not for blocking calls.
+  // Text as it comes; answer kCancel to stop early (the call then returns kCancelled). kPause is not for blocking calls (kInvalidRequest). An
+  // exception out of the callback cancels the call and comes out of `stream`.
   Result<CallResult> stream(std::string_view model, std::string_view text, const std::function<Flow(std::string_view)>& on_text);
   // Every event.
   Result<CallResult> stream(ChatRequest request, const std::function<Flow(const StreamEvent&)>& on_event, CallOptions options = {});
@@ -58,6 +59,7 @@ class LLMROUTER_EXPORT Client {
  private:
   friend Result<Client> open_config(const Config&, std::shared_ptr<Logger>);
   struct Impl;
+  Client() = default;  // open() makes one
   std::shared_ptr<Impl> impl_;
 };
 
