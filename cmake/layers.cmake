@@ -1,11 +1,19 @@
-# llmrouter_layer(NAME [USES layer...] [LINKS library...])
+# llmrouter_layer(NAME [USES layer...] [LINKS library...] [WITHOUT regex])
 #
 # One object library for each folder of lib/. It sees include/ and its own headers as "NAME/x.h", and those of the layers it
-# uses; any other inner header is not on its include path, so a wrong include does not compile.
+# uses; any other inner header is not on its include path, so a wrong include does not compile. WITHOUT leaves out the sources
+# whose names match: those of a leaf that an option switched off.
 set(LLMROUTER_LAYER_ROOT ${PROJECT_BINARY_DIR}/layers)
 function(llmrouter_layer name)
-  cmake_parse_arguments(L "" "" "USES;LINKS" ${ARGN})
+  cmake_parse_arguments(L "" "WITHOUT" "USES;LINKS" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cc)
+  if(L_WITHOUT)
+    list(FILTER sources EXCLUDE REGEX "/${L_WITHOUT}[^/]*\\.cc$")
+  endif()
+  if(NOT sources)
+    message(STATUS "llmrouter: layer ${name} has no sources yet")
+    return()
+  endif()
   file(MAKE_DIRECTORY ${LLMROUTER_LAYER_ROOT}/${name})
   file(CREATE_LINK ${CMAKE_CURRENT_SOURCE_DIR} ${LLMROUTER_LAYER_ROOT}/${name}/${name} SYMBOLIC)
   add_library(llmrouter_${name} OBJECT ${sources})
