@@ -85,11 +85,13 @@ struct KeyChange {
   std::optional<std::optional<WallTime>> expires;
 };
 
-// A JSON object with the names and values of the configuration's `keys` (name user purpose role allow params limits budget expires; all may be
-// left out): what the admin API and the C ABI take. In a change only the members that are there change; null clears one. `wall` anchors a 30d
-// budget. Strict: unknown and repeated members and wrong types are kInvalidRequest, the path in `param`.
-LLMROUTER_EXPORT Result<KeySpec> key_spec_from_json(std::string_view json, WallTime wall);
-LLMROUTER_EXPORT Result<KeyChange> key_change_from_json(std::string_view json, WallTime wall);
+// What the admin API and the C ABI take: a JSON object with the names and values of the configuration's `keys` (name user purpose role allow
+// params limits budget expires; all may be left out). Strict: unknown and repeated members and wrong types are kInvalidRequest, the path in
+// `param`. `now` anchors a 30d budget.
+LLMROUTER_EXPORT Result<KeySpec> key_spec_from_json(std::string_view json, WallTime now);
+// The same for a change to a key that is now `current`, as a merge patch: members that are absent stay, inside `allow`, `params`, `limits` and
+// `budget` too; null clears.
+LLMROUTER_EXPORT Result<KeyChange> key_change_from_json(std::string_view json, const KeySpec& current, WallTime now);
 
 // Thread-safe. `find` never touches the disk and takes no lock; the others may block on the disk. All return only when the change is
 // durable and visible to `find`.
