@@ -163,6 +163,10 @@ class LLMROUTER_EXPORT Dialect {
   virtual bool openai_members() const noexcept { return false; }
 };
 
+// Applies edits by OpenAI's member names to a neutral request: what a relayed body gets by splicing. A member that has no field of its
+// own goes to `extras`. kInvalidRequest when a value has the wrong type for its member.
+LLMROUTER_EXPORT Result<void> apply_edits(const std::vector<BodyEdit>& edits, ChatRequest& request);
+
 // openai, ollama.
 LLMROUTER_EXPORT std::vector<std::shared_ptr<const Dialect>> builtin_dialects();
 

@@ -80,7 +80,7 @@ struct RoutingConfig {
   std::string strategy = "weighted";
   int attempts = 3;
   BackoffConfig backoff;
-  Timeouts timeouts{std::chrono::seconds(5), std::chrono::seconds(60), std::chrono::seconds(60), std::chrono::minutes(10)};
+  Timeouts timeouts{std::chrono::seconds(5), Duration(0), std::chrono::seconds(60), std::chrono::minutes(10)};  // first_token: see Timeouts
   CooldownConfig cooldown;
 };
 
@@ -116,7 +116,7 @@ struct ConfigFault {
   int column = 0;
   std::string path;     // "providers.lab.timeouts.idle"
   std::string message;  // what was expected, what was found, the nearest known name
-  std::string to_string() const;  // file:line:column: path: message
+  LLMROUTER_EXPORT std::string to_string() const;  // file:line:column: path: message
 };
 
 struct ConfigInput {
@@ -132,7 +132,7 @@ struct ConfigResult {
   std::vector<ConfigFault> faults;   // every one, in the file's order
   std::vector<std::string> notes;    // what was found: "provider openai from OPENAI_API_KEY"
   bool ok() const noexcept { return faults.empty(); }
-  Error to_error() const;            // kConfig; a line for each fault
+  LLMROUTER_EXPORT Error to_error() const;  // kConfig; a line for each fault
 };
 
 // Reads and checks everything in one pass. Never throws; a file that cannot be read is a fault.

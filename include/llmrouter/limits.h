@@ -4,7 +4,8 @@
 // passes through, all or none, and settles each reservation exactly once with what it really used.
 //
 // Rates are the generic cell rate algorithm (GCRA, ITU-T I.371): a limit of N per period with burst B grants at most B + N*t/period
-// in any window t, at any concurrency.
+// in any window t, at any concurrency. Tokens are granted as estimated and corrected when the call settles: their bound holds for every window
+// that begins while no call is open.
 #ifndef LLMROUTER_LIMITS_H_
 #define LLMROUTER_LIMITS_H_
 
@@ -85,10 +86,11 @@ struct LimitState {
 };
 
 class RateLimiter;
-class LimitBucket;  // opaque; owned by its limiter
+class LimitBucket;   // opaque; owned by its limiter
+struct LimitRules;   // opaque: what a bucket allowed when a call reserved in it
 
 // Holds what was reserved. Exactly one settlement: `settle`, or the destructor, which gives everything back but the request
-// itself. Move-only; any thread.
+// itself. Move-only; any thread, one at a time; must not outlive its limiter.
 class LLMROUTER_EXPORT Reservation {
  public:
   Reservation() = default;
@@ -96,7 +98,7 @@ class LLMROUTER_EXPORT Reservation {
   Reservation& operator=(Reservation&& other) noexcept;
   ~Reservation();
   // What was really used. More than reserved is charged in full (the bucket goes into debt), less is given back.
-  // `requests` 0 gives the request back too (nothing was sent).
+  // `requests` 0 gives the request back too (nothing was sent), less what the bucket has refilled meanwhile and would have lost without it.
   void settle(const Demand& used) noexcept;
   bool active() const noexcept { return limiter_ != nullptr; }
 
@@ -106,8 +108,10 @@ class LLMROUTER_EXPORT Reservation {
   friend class RateLimiter;
   RateLimiter* limiter_ = nullptr;
   LimitBucket* buckets_[kMaxBuckets] = {};
+  const LimitRules* rules_[kMaxBuckets] = {};
   int64_t budget_periods_[kMaxBuckets] = {};  // the period each budget was reserved in: a call over midnight pays there
   int count_ = 0;
+  int64_t since_ = 0;  // when it was made, in the limiter's ticks
   Demand demand_;
 };
 
@@ -129,8 +133,11 @@ class LLMROUTER_EXPORT RateLimiter {
   RateLimiter(const RateLimiter&) = delete;
   RateLimiter& operator=(const RateLimiter&) = delete;
 
-  // The bucket of that id, made when new. Known ids keep their state and take the new limits. Takes a lock: do it when a
-  // configuration or a key is loaded, not for each request. `label` is what denials call it ("key ci").
+  // The bucket of that id, made when new. Takes a lock and asks the ledger: do it when a configuration or a key is loaded, not for each
+  // request. `label` is what denials call it ("key ci").
+  // A known id takes the new limits and keeps its state: what was used lately still counts (60 used of 60/min is 60 used of 600/min) but at
+  // most empties the bucket; calls in flight still count; a budget of the same period and anchor keeps what was spent, another one starts with
+  // what the ledger knows of its period. A call that reserves at the very moment of the change is judged by the old limits or the new ones.
   LimitBucket* bucket(std::string_view id, std::string_view label, const Limits& limits);
 
   // Reserves `demand` in every bucket (nulls are skipped, at most Reservation::kMaxBuckets), or in none. On refusal `denial` is

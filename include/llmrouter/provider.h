@@ -38,7 +38,9 @@ struct Credential {
 // Zero: not set here; the next wider setting holds (provider, then routing).
 struct Timeouts {
   Duration connect{0};
-  Duration first_token{0};  // from the start of the attempt to the first visible payload (not streamed: to the whole answer's head)
+  // From the start of the attempt to the first visible payload; of an answer that is not streamed, to its head. Set nowhere: 60 s for
+  // streams, and `total` alone for whole answers, since providers send their head only when all of it is written.
+  Duration first_token{0};
   Duration idle{0};         // between bytes, later
   Duration total{0};        // the whole call, all attempts
 };
@@ -68,7 +70,7 @@ struct ProviderConfig {
   std::string ca_file;
   bool verify_tls = true;
 
-  bool has_quirk(std::string_view name) const noexcept;
+  LLMROUTER_EXPORT bool has_quirk(std::string_view name) const noexcept;
 };
 
 }  // namespace llmrouter

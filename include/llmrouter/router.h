@@ -80,6 +80,8 @@ class LLMROUTER_EXPORT ReplySink {
   virtual ~ReplySink() = default;
   virtual void on_head(const ReplyHead& head) = 0;
   virtual Flow on_bytes(std::string_view bytes) = 0;
+  // A whole answer, all of it at once; take it over to write it without a copy.
+  virtual Flow on_whole(std::string&& body) { return on_bytes(body); }
   virtual void on_end(const CallResult& result) = 0;
 };
 

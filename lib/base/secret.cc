@@ -29,8 +29,7 @@ Secret& Secret::operator=(Secret&& other) noexcept {
 Secret::~Secret() { wipe(); }
 
 void Secret::wipe() noexcept {
-  if (text_.capacity() == 0) return;
-  text_.resize(text_.size());
+  text_.resize(text_.capacity());  // the bytes beyond the size, too: a moved-from short string leaves its text there
   std::memset(text_.data(), 0, text_.size());
   // Keeps the store above: the compiler must assume that somebody reads it.
   __asm__ __volatile__("" : : "r"(text_.data()) : "memory");

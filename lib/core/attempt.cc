@@ -1,0 +1,399 @@
+// One upstream exchange: choose a credential, reserve, encode, send, read, judge.
+#include <algorithm>
+
+#include "core/call_state.h"
+#include "llmrouter/pattern.h"
+
+namespace llmrouter {
+
+using core::Candidate;
+using core::CredentialRuntime;
+using core::RestReason;
+
+namespace {
+
+constexpr size_t kErrorBodyCap = 256 * 1024;  // of a reply that is no success
+constexpr Duration kFirstTokenOfStreams = std::chrono::seconds(60);
+
+bool starts_with(std::string_view text, std::string_view head) { return text.substr(0, head.size()) == head; }
+
+Error transfer_error(const TransferError& e, std::string_view provider) {
+  using Kind = TransferError::Kind;
+  ErrorCode code = e.kind == Kind::kConnectTimeout ? ErrorCode::kUpstreamTimeout : ErrorCode::kUpstreamError;
+  std::string words = "provider " + std::string(provider) + ": ";
+  words += e.kind == Kind::kConnectTimeout ? "timeout: connect: " + e.message : e.message;
+  return Error(code, std::move(words));
+}
+
+bool carries_between_equal_dialects(std::string_view name) {
+  return name == "anthropic-version" || name == "anthropic-beta" || name == "openai-beta" || name == "idempotency-key";
+}
+
+// Never from a client to an upstream, whatever a list says: they belong to the connection or to this router's own credentials.
+bool never_forwarded(std::string_view name) {
+  static constexpr std::string_view kNames[] = {"authorization", "x-api-key", "x-goog-api-key", "api-key", "cookie", "host",
+                                                "content-length", "transfer-encoding", "connection", "content-type", "accept-encoding",
+                                                "te", "trailer", "upgrade", "expect", "proxy-authorization", "content-encoding"};
+  return std::find(std::begin(kNames), std::end(kNames), name) != std::end(kNames);
+}
+
+}  // namespace
+
+bool Call::State::start_attempt(size_t index) {
+  current_ = index;
+  Candidate& c = candidates_[index];
+  provider_ = c.provider;
+  if (!pick_credential(c)) return false;
+  if (auto encoded = encode_attempt(c); !encoded) {
+    attempt_reservation_.settle({0, 0, 0});
+    attempt_reservation_ = Reservation();
+    c.out = true;
+    skip(c, std::move(encoded).error());
+    return false;
+  }
+  ++attempts_;
+  ++c.tried;
+  in_attempt_ = true;
+  collecting_ = payload_seen_ = done_seen_ = false;
+  status_ = 0;
+  collected_.clear();
+  held_bytes_.clear();
+  held_events_.clear();
+  stream_error_.reset();
+  usage_ = TokenUsage();
+  payload_frames_ = payload_bytes_ = 0;
+  attempt_began_ = last_bytes_ = now();
+  if (attempts_ == 1) sent_ = attempt_began_;
+  if (attempts_ > 1) router_.counters.retries.fetch_add(1, std::memory_order_relaxed);
+  provider_->shared->in_flight.fetch_add(1, std::memory_order_relaxed);
+  provider_->shared->attempts.fetch_add(1, std::memory_order_relaxed);
+  encoded_.http.connect_timeout = provider_->timeouts.connect;
+  encoded_.http.endpoint = provider_->endpoint;
+  transfer_ = transport_.start(std::move(encoded_.http), *this);
+  arm_watch();
+  return true;
+}
+
+// Not asked: said in the record, and the answer when nobody could be asked.
+void Call::State::skip(Candidate& c, Error error) {
+  AttemptRecord a;
+  a.provider = c.provider->config.name;
+  a.model = c.model;
+  a.started_ms = std::chrono::duration_cast<std::chrono::milliseconds>(now() - began_).count();
+  a.outcome = "skipped";
+  a.reason = error.message;
+  record_.attempts.push_back(std::move(a));
+  const bool sooner = error.retry_after > Duration(0) && error.retry_after < skip_error_.retry_after;
+  if (skip_error_.code == ErrorCode::kNone || sooner) skip_error_ = std::move(error);
+}
+
+bool Call::State::reserve_attempt(const CredentialRuntime* credential, Denial* denial) {
+  LimitBucket* buckets[2] = {provider_->bucket, credential != nullptr ? credential->bucket : nullptr};
+  if (buckets[0] == nullptr && buckets[1] == nullptr) return true;
+  Demand demand;
+  demand.tokens = facts_.input_tokens + facts_.max_tokens.value_or(0) * std::max<int64_t>(1, facts_.n);
+  attempt_reservation_ = router_.parts.limiter->reserve(buckets, 2, demand, denial);
+  return attempt_reservation_.active();
+}
+
+// Walks the pool from where the rotation stands: weights decide whose turn it is, rests and limits who is passed over.
+bool Call::State::pick_credential(Candidate& c) {
+  Denial denial;
+  const auto& pool = provider_->credentials;
+  if (pool.empty()) {
+    credential_ = -1;
+    if (reserve_attempt(nullptr, &denial)) return true;
+    skip(c, denial.to_error());
+    return false;
+  }
+  size_t start = 0;
+  if (pool.size() > 1) {
+    auto turn = static_cast<int64_t>(provider_->shared->rotation.fetch_add(1, std::memory_order_relaxed) %
+                                     static_cast<uint64_t>(provider_->total_weight));
+    while (turn >= std::max(1, pool[start].config->weight)) turn -= std::max(1, pool[start++].config->weight);
+  }
+  const TimePoint t = now();
+  Error why(ErrorCode::kNoTarget, "provider " + provider_->config.name + ": no credential may be used for model \"" + c.model + "\"");
+  for (size_t step = 0; step < pool.size(); ++step) {
+    const size_t i = (start + step) % pool.size();
+    const CredentialRuntime& credential = pool[i];
+    if (!pattern_list_match(credential.config->models, c.model)) continue;
+    if (credential.health->until() > t) {
+      const bool limited = credential.health->why() == RestReason::kRateLimited;
+      why = Error(limited ? ErrorCode::kUpstreamRateLimited : ErrorCode::kUpstreamCredentialsRejected,
+                  "provider " + provider_->config.name + ": " +
+                      (limited ? "rate limited, and said when to come back" : "its credentials were refused or are out of quota"));
+      why.retry_after = std::chrono::ceil<std::chrono::milliseconds>(credential.health->until() - t);
+      continue;
+    }
+    if (reserve_attempt(&credential, &denial)) {
+      credential_ = static_cast<int>(i);
+      return true;
+    }
+    why = denial.to_error();
+  }
+  skip(c, std::move(why));
+  return false;
+}
+
+Result<void> Call::State::encode_attempt(const Candidate& c) {
+  encoded_ = EncodedRequest();
+  upstream_ = provider_->dialect->new_upstream_codec();
+  if (!upstream_) return Error(ErrorCode::kNotSupported, "dialect " + provider_->config.dialect + " has no upstream side");
+  edits_ = param_edits_;
+  if (c.route != nullptr) edits_.insert(edits_.end(), c.route->edits.begin(), c.route->edits.end());
+  relay_ = client_dialect_ == provider_->dialect && (edits_.empty() || client_dialect_->openai_members());
+
+  EncodeInput input;
+  std::unique_ptr<ChatRequest> edited;
+  if (relay_) {
+    input.body = body_;
+    input.facts = &facts_;
+    input.edits = &edits_;
+  } else {
+    if (!chat_) {
+      auto chat = client_->decode();
+      if (!chat) return std::move(chat).error();
+      chat_ = std::make_unique<ChatRequest>(std::move(*chat));
+      chat_->stream = facts_.stream;
+    }
+    input.chat = chat_.get();
+    if (!edits_.empty()) {
+      edited = std::make_unique<ChatRequest>(*chat_);
+      if (auto applied = apply_edits(edits_, *edited); !applied) return applied;
+      input.chat = edited.get();
+    }
+  }
+  input.provider = &provider_->config;
+  if (credential_ >= 0) {
+    input.key = provider_->credentials[static_cast<size_t>(credential_)].config->key.reveal();
+  } else if (provider_->config.pass_client_key) {
+    input.key = options_.key.reveal();
+  }
+  input.upstream_model = c.model;
+  input.stream = facts_.stream;
+  if (auto encoded = upstream_->encode(input, encoded_); !encoded) return encoded;
+  record_.dropped = encoded_.dropped;
+  add_forwarded_headers();
+  return {};
+}
+
+void Call::State::add_forwarded_headers() {
+  for (const HttpHeader& h : options_.headers) {
+    const auto& allowed = provider_->config.forward_headers;
+    const bool listed = std::find(allowed.begin(), allowed.end(), h.name) != allowed.end();
+    if (!listed && !(relay_ && carries_between_equal_dialects(h.name))) continue;
+    if (never_forwarded(h.name)) continue;
+    auto& out = encoded_.http.headers;
+    if (std::none_of(out.begin(), out.end(), [&](const HttpHeader& o) { return o.name == h.name; })) out.push_back(h);
+  }
+}
+
+// One timer watches both the first token and the silence between bytes. It is not moved for each chunk: when it fires it looks when the
+// last bytes came and goes back to sleep.
+void Call::State::arm_watch() {
+  const Timeouts& t = provider_->timeouts;
+  const Duration first = t.first_token > Duration(0) ? t.first_token : facts_.stream ? kFirstTokenOfStreams : Duration(0);
+  const bool waiting = facts_.stream && status_ < 300 && !collecting_ ? !payload_seen_ : status_ == 0;
+  TimePoint due;
+  if (waiting) {
+    if (first <= Duration(0)) return;
+    due = attempt_began_ + first;
+  } else {
+    if (t.idle <= Duration(0)) return;
+    due = (paused_ ? now() : last_bytes_) + t.idle;
+  }
+  watch_timer_ = reactor_.add_timer(due, [this, waiting, due] {
+    Guard guard(this);
+    watch_timer_ = 0;
+    if (ended_ || !in_attempt_) return;
+    const Timeouts& limits = provider_->timeouts;
+    const bool still = facts_.stream && status_ < 300 && !collecting_ ? !payload_seen_ : status_ == 0;
+    if (waiting && still) return stall("first_token", due - attempt_began_);
+    if (!still && !paused_ && last_bytes_ + limits.idle <= now()) return stall("idle", limits.idle);
+    arm_watch();
+  });
+}
+
+void Call::State::stall(std::string_view which, Duration limit) {
+  if (done_seen_) {  // the answer is all there, only the connection was not ended
+    transfer_.reset();
+    return finish_stream();
+  }
+  const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(limit).count();
+  Error error(ErrorCode::kUpstreamTimeout, "provider " + provider_->config.name + ": timeout: " + std::string(which) + ": nothing came within " +
+                                               (ms % 1000 == 0 ? std::to_string(ms / 1000) + " s" : std::to_string(ms) + " ms"));
+  attempt_failed(std::move(error), "timeout");
+}
+
+void Call::State::on_head(const HttpHead& head) {
+  if (ended_ || !in_attempt_) return;
+  status_ = head.status;
+  last_bytes_ = now();
+  const bool success = head.status >= 200 && head.status < 300;
+  collecting_ = !success || !facts_.stream || starts_with(head.header("content-type"), "application/json");
+  if (!success) head_ = head;
+  if (!facts_.stream && watch_timer_ == 0) arm_watch();
+}
+
+Flow Call::State::on_body(std::string_view bytes) {
+  if (ended_ || !in_attempt_) return Flow::kCancel;
+  Guard guard(this);
+  last_bytes_ = now();
+  if (collecting_ && facts_.stream && status_ < 300 && collected_.empty()) {
+    // Asked for a stream, named JSON: a whole answer or an error, unless the first byte tells that only the name is wrong.
+    const size_t at = bytes.find_first_not_of(" \t\r\n");
+    if (at != std::string_view::npos && bytes[at] != '{' && bytes[at] != '[') collecting_ = false;
+  }
+  if (collecting_) {
+    const size_t cap = status_ >= 300 ? kErrorBodyCap : provider_->endpoint->max_body_bytes;
+    if (cap != 0 && collected_.size() + bytes.size() > cap) {
+      if (status_ >= 300) return Flow::kContinue;  // enough of an error page
+      attempt_failed(Error(ErrorCode::kUpstreamError, "provider " + provider_->config.name + ": its answer is larger than " +
+                                                          std::to_string(cap) + " bytes"), "error");
+      return Flow::kCancel;
+    }
+    collected_.append(bytes);
+    return Flow::kContinue;
+  }
+  const int mine = attempts_;  // a failure may start the next attempt before we return
+  flow_ = Flow::kContinue;
+  upstream_->feed(bytes, *this);
+  if (!ended_) after_feed();
+  if (ended_ || !in_attempt_ || attempts_ != mine) return Flow::kCancel;
+  if (flow_ == Flow::kCancel) {
+    cancel();
+    return Flow::kCancel;
+  }
+  if (flow_ == Flow::kPause) paused_ = true;
+  return paused_ ? Flow::kPause : Flow::kContinue;
+}
+
+// What the codec found while it was fed is acted on when it has returned, since acting may replace the codec.
+void Call::State::after_feed() {
+  if (!stream_error_) return;
+  Error error = std::move(*stream_error_);
+  stream_error_.reset();
+  attempt_failed(std::move(error), "error");
+}
+
+void Call::State::on_end(const TransferError& error) {
+  if (ended_ || !in_attempt_) return;
+  Guard guard(this);
+  if (!error.ok() && !(done_seen_ && !collecting_)) {
+    const bool cut = status_ != 0;
+    return attempt_failed(transfer_error(error, provider_->config.name), cut ? "cut" : error.kind == TransferError::Kind::kConnectTimeout ? "timeout" : "error");
+  }
+  if (status_ >= 300 || status_ < 200) return finish_error_reply();
+  if (collecting_) return finish_whole();
+  const int mine = attempts_;
+  flow_ = Flow::kContinue;
+  upstream_->finish(*this);
+  if (!ended_) after_feed();
+  if (ended_ || !in_attempt_ || attempts_ != mine) return;
+  finish_stream();
+}
+
+void Call::State::finish_error_reply() {
+  Error error = upstream_->parse_error(head_, collected_);
+  error.provider = provider_->config.name;
+  if (error.code == ErrorCode::kNone) error = Error(ErrorCode::kUpstreamError, "provider " + error.provider + " answered " + std::to_string(status_));
+  rest_credential(error);
+  attempt_failed(std::move(error), "error");
+}
+
+void Call::State::rest_credential(const Error& error) {
+  if (credential_ < 0) return;
+  const auto& pool = provider_->credentials;
+  const CooldownConfig& cooldown = snap_->config.routing.cooldown;
+  core::CredentialHealth& health = *pool[static_cast<size_t>(credential_)].health;
+  if (error.code == ErrorCode::kUpstreamRateLimited) {
+    health.rest(now(), RestReason::kRateLimited, error.retry_after, cooldown);
+  } else if (error.code == ErrorCode::kUpstreamCredentialsRejected && pool.size() > 1) {
+    // An only credential does not rest: trying it is how one learns that it works again.
+    health.rest(now(), error.upstream_code == "insufficient_quota" ? RestReason::kOutOfQuota : RestReason::kRefused, error.retry_after, cooldown);
+  }
+}
+
+void Call::State::finish_whole() {
+  if (relay_ && !facts_.stream) {
+    auto facts = upstream_->inspect(collected_);
+    if (!facts) return attempt_failed(std::move(facts).error(), "error");
+    usage_ = facts->usage;
+    payload_bytes_ = static_cast<int64_t>(collected_.size());
+    end_attempt("ok", "answered");
+    return deliver_whole(std::move(collected_));
+  }
+  auto response = upstream_->decode(collected_);
+  if (!response) return attempt_failed(std::move(response).error(), "error");
+  usage_ = response->usage;
+  payload_bytes_ = static_cast<int64_t>(response->text().size());
+  if (!facts_.stream) {
+    end_attempt("ok", "answered");
+    return deliver_response(std::move(*response));
+  }
+  relay_ = false;  // asked for a stream and answered whole: the client's codec makes the stream
+  response_as_stream(*response);
+  if (!ended_ && in_attempt_) finish_stream();
+}
+
+void Call::State::finish_stream() {
+  end_attempt("ok", "answered");
+  if (!committed_) commit();
+  if (ended_) return;
+  if (!relay_ && raw_sink_ != nullptr) {
+    client_->encode_end(out_);
+    deliver_bytes(out_);
+    out_.clear();
+    if (ended_) return;
+  }
+  settle(CallStatus::kOk, Error());
+  end_call(Error(), CallStatus::kOk, true);
+}
+
+void Call::State::end_attempt(std::string_view outcome, std::string_view reason) {
+  in_attempt_ = false;
+  const TimePoint t = now();
+  const bool ok = outcome == "ok";
+  const Candidate& c = candidates_[current_];
+  core::ProviderShared& shared = *provider_->shared;
+  shared.in_flight.fetch_sub(1, std::memory_order_relaxed);
+  reactor_.cancel_timer(watch_timer_);
+  watch_timer_ = 0;
+  if (ok) {
+    c.health->succeeded();
+    if (credential_ >= 0) provider_->credentials[static_cast<size_t>(credential_)].health->succeeded();
+  } else if (outcome != "cancelled") {
+    shared.failures.fetch_add(1, std::memory_order_relaxed);
+    shared.set_last_error(std::string(reason));
+  }
+  if (attempt_reservation_.active()) {
+    attempt_reservation_.settle({1, usage_.known ? usage_.input + usage_.output : payload_frames_, 0});
+    attempt_reservation_ = Reservation();
+  }
+  AttemptRecord a;
+  a.provider = provider_->config.name;
+  a.model = c.model;
+  if (credential_ >= 0) a.credential = provider_->credentials[static_cast<size_t>(credential_)].config->name;
+  a.started_ms = std::chrono::duration_cast<std::chrono::milliseconds>(attempt_began_ - began_).count();
+  a.duration_ms = std::chrono::duration_cast<std::chrono::milliseconds>(t - attempt_began_).count();
+  a.outcome = outcome;
+  a.http_status = status_;
+  a.reason = reason;
+  record_.attempts.push_back(std::move(a));
+}
+
+void Call::State::attempt_failed(Error error, std::string_view outcome) {
+  transfer_.reset();
+  if (error.provider.empty()) error.provider = provider_->config.name;
+  end_attempt(outcome, error.message);
+  router_.logger().log(LogLevel::kWarn, "attempt failed",
+                       {{"request_id", record_.request_id}, {"provider", provider_->config.name}, {"model", candidates_[current_].model},
+                        {"code", code_name(error.code)}, {"error", error.message}});
+  if (!committed_) return handle_failure(std::move(error));
+  settle(CallStatus::kCut, error);
+  deliver_error(error);
+  if (!ended_) end_call(std::move(error), CallStatus::kCut, false);
+}
+
+}  // namespace llmrouter

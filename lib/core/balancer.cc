@@ -1,0 +1,133 @@
+// The strategies: weighted, round_robin, priority.
+#include <algorithm>
+#include <atomic>
+#include <cmath>
+#include <memory>
+
+#include "core/random.h"
+#include "llmrouter/route.h"
+
+namespace llmrouter {
+namespace {
+
+// Weighted order without replacement (Efraimidis and Spirakis 2006, "Weighted random sampling with a reservoir", A-ES): each target draws
+// -ln(u)/weight and the smallest goes first. Weight 0 goes last.
+void weighted_order(BalancerTarget* targets, size_t count, uint64_t seed) {
+  if (count < 2) return;
+  constexpr size_t kSmall = 64;
+  double small_keys[kSmall];
+  std::unique_ptr<double[]> large_keys;  // more targets than anybody has: worth an allocation
+  if (count > kSmall) large_keys = std::make_unique<double[]>(count);
+  double* keys = count > kSmall ? large_keys.get() : small_keys;
+  core::Random random(seed);
+  for (size_t i = 0; i < count; ++i) {
+    keys[i] = targets[i].weight > 0 ? -std::log(random.unit()) / targets[i].weight : HUGE_VAL;
+  }
+  // Insertion sort of both arrays: few targets, no allocation, stable for the weightless.
+  for (size_t i = 1; i < count; ++i) {
+    BalancerTarget target = targets[i];
+    double key = keys[i];
+    size_t j = i;
+    for (; j > 0 && keys[j - 1] > key; --j) {
+      targets[j] = targets[j - 1];
+      keys[j] = keys[j - 1];
+    }
+    targets[j] = target;
+    keys[j] = key;
+  }
+}
+
+class WeightedBalancer final : public Balancer {
+ public:
+  std::string_view name() const noexcept override { return "weighted"; }
+  void order(BalancerTarget* targets, size_t count, uint64_t seed) override { weighted_order(targets, count, seed); }
+  void preview(BalancerTarget* targets, size_t count, uint64_t seed) const override { weighted_order(targets, count, seed); }
+};
+
+class PriorityBalancer final : public Balancer {
+ public:
+  std::string_view name() const noexcept override { return "priority"; }
+  void order(BalancerTarget* targets, size_t count, uint64_t seed) override { preview(targets, count, seed); }
+  void preview(BalancerTarget* targets, size_t count, uint64_t seed) const override {
+    // Insertion sort: stable, and unlike std::stable_sort it allocates nothing.
+    for (size_t i = 1; i < count; ++i) {
+      BalancerTarget target = targets[i];
+      size_t j = i;
+      for (; j > 0 && targets[j - 1].priority > target.priority; --j) targets[j] = targets[j - 1];
+      targets[j] = target;
+    }
+    for (size_t begin = 0; begin < count;) {
+      size_t end = begin + 1;
+      while (end < count && targets[end].priority == targets[begin].priority) ++end;
+      weighted_order(targets + begin, end - begin, seed + begin);
+      begin = end;
+    }
+  }
+};
+
+// Smooth weighted round robin. Its sequence repeats after `sum of weights` picks, so the picks are worked out once and a counter walks
+// over them: no lock, and exact shares at any concurrency.
+class RoundRobinBalancer final : public Balancer {
+ public:
+  explicit RoundRobinBalancer(const std::vector<BalancerTarget>& targets) {
+    int64_t total = 0;
+    int divisor = 0;
+    for (const BalancerTarget& t : targets) divisor = gcd(divisor, t.weight);
+    std::vector<int64_t> weights, current(targets.size(), 0);
+    for (const BalancerTarget& t : targets) {
+      weights.push_back(divisor == 0 ? 0 : t.weight / divisor);
+      total += weights.back();
+    }
+    constexpr int64_t kLongest = 100000;  // of the period; weights beyond it are rounded down to fit
+    if (total > kLongest) {
+      int64_t scaled = 0;
+      for (int64_t& w : weights) scaled += (w = w > 0 ? std::max<int64_t>(1, w * kLongest / total) : 0);
+      total = scaled;
+    }
+    for (int64_t pick = 0; pick < total; ++pick) {
+      size_t best = 0;
+      for (size_t i = 0; i < weights.size(); ++i) {
+        current[i] += weights[i];
+        if (current[i] > current[best] || weights[best] == 0) best = i;
+      }
+      current[best] -= total;
+      sequence_.push_back(targets[best].index);
+    }
+  }
+  std::string_view name() const noexcept override { return "round_robin"; }
+  void order(BalancerTarget* targets, size_t count, uint64_t) override {
+    if (!sequence_.empty()) place(targets, count, next_.fetch_add(1, std::memory_order_relaxed));
+  }
+  void preview(BalancerTarget* targets, size_t count, uint64_t) const override {
+    if (!sequence_.empty()) place(targets, count, next_.load(std::memory_order_relaxed));
+  }
+
+ private:
+  static int gcd(int a, int b) { return b == 0 ? a : gcd(b, a % b); }
+  // The picked one first, the others in their own order after it, the weightless last.
+  void place(BalancerTarget* targets, size_t count, uint64_t turn) const {
+    const uint32_t pick = sequence_[turn % sequence_.size()];
+    size_t at = 0;
+    while (at < count && targets[at].index != pick) ++at;
+    if (at < count) std::rotate(targets, targets + at, targets + count);
+    size_t end = 0;
+    for (size_t i = 0; i < count; ++i) {
+      if (targets[i].weight > 0) std::swap(targets[end++], targets[i]);
+    }
+  }
+  std::vector<uint32_t> sequence_;
+  std::atomic<uint64_t> next_{0};
+};
+
+}  // namespace
+
+std::unique_ptr<Balancer> make_balancer(std::string_view name, const std::vector<BalancerTarget>& targets) {
+  if (name == "weighted") return std::make_unique<WeightedBalancer>();
+  if (name == "priority") return std::make_unique<PriorityBalancer>();
+  if (name == "round_robin") return std::make_unique<RoundRobinBalancer>(targets);
+  return nullptr;
+}
+
+std::vector<std::string_view> balancer_names() { return {"weighted", "round_robin", "priority"}; }
+
+}  // namespace llmrouter

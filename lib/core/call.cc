@@ -1,0 +1,402 @@
+// A call from its start to its end.
+#include <algorithm>
+
+#include "core/call_state.h"
+#include "llmrouter/pattern.h"
+
+namespace llmrouter {
+
+using core::Candidate;
+
+Call::State::State(Router::Impl& router, Transport& transport, CallOptions options)
+    : router_(router), transport_(transport), reactor_(transport.reactor()), options_(std::move(options)), snap_(router.snapshot.load()) {
+  began_ = now();
+  record_.time = router_.clock().wall();
+  record_.request_id = options_.request_id.empty() ? router_.new_id("req_") : options_.request_id;
+  record_.endpoint = options_.endpoint;
+  router_.counters.in_flight.fetch_add(1, std::memory_order_relaxed);
+}
+
+Call::State::~State() {
+  reactor_.cancel_timer(step_timer_);
+  reactor_.cancel_timer(watch_timer_);
+  reactor_.cancel_timer(total_timer_);
+  router_.counters.in_flight.fetch_sub(1, std::memory_order_relaxed);
+}
+
+void Call::State::begin_raw(RawRequest request, ReplySink& sink) {
+  raw_sink_ = &sink;
+  body_ = std::move(request.body);
+  record_.dialect = request.dialect;
+  client_dialect_ = snap_->dialect(request.dialect);
+  if (client_dialect_ != nullptr) client_ = client_dialect_->new_client_codec();
+  begin();
+}
+
+void Call::State::begin_neutral(ChatRequest request, bool stream, StreamSink& sink) {
+  neutral_sink_ = &sink;
+  request.stream = stream;
+  record_.dialect = "neutral";
+  chat_ = std::make_unique<ChatRequest>(std::move(request));
+  begin();
+}
+
+void Call::State::begin() {
+  arm_total();
+  if (raw_sink_ != nullptr && !client_) {
+    fail(Error(ErrorCode::kInvalidRequest, "there is no client codec for dialect \"" + record_.dialect + "\"", "dialect"));
+  } else if (auto admitted = admit(); !admitted) {
+    fail(std::move(admitted).error());
+  } else {
+    next_attempt();
+  }
+  starting_ = false;
+}
+
+namespace {
+
+// What scan() finds in a body, found in a neutral request.
+RequestFacts facts_of(const ChatRequest& chat) {
+  RequestFacts f;
+  f.model = chat.model;
+  f.stream = chat.stream;
+  f.include_usage = true;
+  f.has_tools = !chat.tools.empty();
+  f.wants_schema = chat.response_format.kind == ResponseFormat::Kind::kJsonSchema;
+  f.n = chat.n.value_or(1);
+  f.max_tokens = chat.max_tokens;
+  f.temperature = chat.temperature;
+  f.user = chat.user;
+  size_t bytes = 0;
+  for (const Message& message : chat.messages) {
+    bytes += 16;
+    for (const Part& part : message.parts) {
+      bytes += part.text.size();
+      f.has_image |= part.kind == Part::Kind::kImage;
+      f.has_audio |= part.kind == Part::Kind::kAudio;
+      f.has_video |= part.kind == Part::Kind::kVideo;
+      f.has_file |= part.kind == Part::Kind::kFile;
+    }
+    for (const ToolCall& call : message.tool_calls) bytes += call.arguments.size();
+  }
+  for (const Tool& tool : chat.tools) bytes += tool.parameters.size() + tool.description.size();
+  f.input_tokens = static_cast<int64_t>((bytes + 3) / 4);
+  return f;
+}
+
+}  // namespace
+
+// Who asks, for what, and whether they may: before any of it costs anything.
+Result<void> Call::State::admit() {
+  auto caller = router_.authenticate(*snap_, options_.key, options_.endpoint, options_.trusted);
+  if (!caller) return std::move(caller).error();
+  key_ = *caller;
+  if (client_) {
+    auto facts = client_->scan(body_);
+    if (!facts) return std::move(facts).error();
+    facts_ = std::move(*facts);
+  } else {
+    if (chat_->messages.empty()) return Error(ErrorCode::kInvalidRequest, "messages: at least one message is needed", "messages");
+    facts_ = facts_of(*chat_);
+  }
+  record_.requested_model = facts_.model;
+  record_.stream = facts_.stream;
+  auto resolved = core::resolve(*snap_, facts_.model, options_.forced_provider);
+  if (!resolved) return std::move(resolved).error();
+  resolved_ = std::move(*resolved);
+  if (resolved_.route != nullptr) visited_.push_back(resolved_.route);
+  const bool any = core::append_candidates(*snap_, resolved_, facts_.model, key_.get(), options_.forced_provider, false, router_.draw(),
+                                           began_, false, candidates_);
+  if (!any) {
+    return Error(ErrorCode::kModelNotAllowed, "this key may not use model \"" + facts_.model + "\"", "model");
+  }
+  if (auto allowed = check_params(); !allowed) return allowed;
+  return reserve();
+}
+
+Result<void> Call::State::check_params() {
+  if (!key_) return {};
+  const ParamLimits& most = key_->spec.params;
+  auto refuse = [](std::string words, std::string param) {
+    return Error(ErrorCode::kParameterNotAllowed, std::move(words), std::move(param));
+  };
+  if (most.max_tokens) {
+    if (facts_.max_tokens && *facts_.max_tokens > *most.max_tokens) {
+      return refuse("max_tokens: this key may ask for at most " + std::to_string(*most.max_tokens), "max_tokens");
+    }
+    if (!facts_.max_tokens) {
+      param_edits_.push_back({BodyEdit::Kind::kDefault, "max_tokens", std::to_string(*most.max_tokens)});
+      facts_.max_tokens = *most.max_tokens;
+    }
+  }
+  if (facts_.temperature && ((most.min_temperature && *facts_.temperature < *most.min_temperature) ||
+                             (most.max_temperature && *facts_.temperature > *most.max_temperature))) {
+    return refuse("temperature: outside of what this key may ask for", "temperature");
+  }
+  if (most.tools && !*most.tools && facts_.has_tools) return refuse("tools: this key may not use tools", "tools");
+  return {};
+}
+
+// Requests, tokens and money, at the key and the model, all or none.
+Result<void> Call::State::reserve() {
+  LimitBucket* buckets[2] = {key_ && !key_->spec.limits.empty() ? router_.bucket_of(*key_) : nullptr,
+                             resolved_.route != nullptr ? resolved_.route->bucket : nullptr};
+  if (buckets[0] == nullptr && buckets[1] == nullptr) return {};
+  reserved_.requests = 1;
+  reserved_.tokens = facts_.input_tokens + facts_.max_tokens.value_or(0) * std::max<int64_t>(1, facts_.n);
+  if (key_ && key_->spec.limits.budget && router_.parts.catalog) {
+    const Candidate& first = candidates_.front();
+    auto price = router_.parts.catalog->price(first.provider->config.name, first.provider->config.type, first.model, facts_.input_tokens,
+                                              record_.time);
+    if (price) {
+      TokenUsage expected;
+      expected.input = facts_.input_tokens;
+      expected.output = reserved_.tokens - facts_.input_tokens;
+      reserved_.nano_usd = cost_nano_usd(expected, *price);
+    }
+  }
+  Denial denial;
+  reservation_ = router_.parts.limiter->reserve(buckets, 2, reserved_, &denial);
+  if (!reservation_.active()) return denial.to_error();
+  return {};
+}
+
+void Call::State::later(Duration delay, void (State::*step)()) {
+  step_ = step;
+  step_timer_ = reactor_.add_timer(reactor_.clock().now() + delay, [this] {
+    Guard guard(this);
+    step_timer_ = 0;
+    (this->*step_)();
+  });
+}
+
+void Call::State::fail(Error error) {
+  pending_failure_ = std::make_unique<Error>(std::move(error));
+  if (starting_) {
+    later(Duration(0), &State::fail_pending);
+  } else {
+    fail_pending();
+  }
+}
+
+void Call::State::fail_pending() {
+  Error error = std::move(*pending_failure_);
+  pending_failure_.reset();
+  const bool limited = error.code == ErrorCode::kRateLimited || error.code == ErrorCode::kBudgetExceeded;
+  const CallStatus status = limited ? CallStatus::kLimited : error.code == ErrorCode::kCancelled ? CallStatus::kCancelled : CallStatus::kError;
+  settle(status, error);
+  deliver_error(error);
+  if (ended_) return;  // the sink cancelled meanwhile
+  end_call(std::move(error), status, true);
+}
+
+void Call::State::arm_total() {
+  Duration total = snap_->config.routing.timeouts.total;
+  if (options_.timeout > Duration(0)) total = total > Duration(0) ? std::min(total, options_.timeout) : options_.timeout;
+  if (total <= Duration(0)) {
+    deadline_ = TimePoint::max();
+    return;
+  }
+  deadline_ = began_ + total;
+  total_timer_ = reactor_.add_timer(deadline_, [this] {
+    Guard guard(this);
+    total_timer_ = 0;
+    on_total_timeout();
+  });
+}
+
+namespace {
+
+std::string seconds_text(Duration d) {
+  const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(d).count();
+  return ms % 1000 == 0 ? std::to_string(ms / 1000) + " s" : std::to_string(ms) + " ms";
+}
+
+}  // namespace
+
+void Call::State::on_total_timeout() {
+  if (ended_) return;
+  reactor_.cancel_timer(step_timer_);
+  step_timer_ = 0;
+  Error error(ErrorCode::kUpstreamTimeout, "timeout: total: no complete answer within " + seconds_text(deadline_ - began_));
+  transfer_.reset();
+  if (in_attempt_) end_attempt("timeout", error.message);
+  if (!committed_) return fail(std::move(error));
+  settle(CallStatus::kCut, error);
+  deliver_error(error);
+  if (!ended_) end_call(std::move(error), CallStatus::kCut, false);
+}
+
+size_t Call::State::choose() {
+  for (;;) {
+    for (; next_ < candidates_.size(); ++next_) {
+      if (!candidates_[next_].out) return next_++;
+    }
+    if (!expand_fallbacks()) return kNone;
+  }
+}
+
+// The fallbacks of every route among the candidates, appended behind them; each route once.
+bool Call::State::expand_fallbacks() {
+  const size_t begin = candidates_.size();
+  for (size_t i = fallbacks_from_; i < begin; ++i) {
+    const core::Route* route = candidates_[i].route;
+    if (route == nullptr || (i > fallbacks_from_ && candidates_[i - 1].route == route)) continue;
+    for (const std::string& name : route->config->fallbacks) {
+      auto resolved = core::resolve(*snap_, name, {});
+      if (!resolved) continue;
+      if (resolved->route != nullptr) {
+        if (std::find(visited_.begin(), visited_.end(), resolved->route) != visited_.end()) continue;
+        visited_.push_back(resolved->route);
+      }
+      core::append_candidates(*snap_, *resolved, name, key_.get(), {}, true, router_.draw(), now(), false, candidates_);
+    }
+  }
+  fallbacks_from_ = begin;
+  return candidates_.size() > begin;
+}
+
+void Call::State::next_attempt() {
+  const int most = std::max(1, snap_->config.routing.attempts);
+  while (attempts_ < most) {
+    const size_t index = choose();
+    if (index == kNone) break;
+    if (start_attempt(index)) return;
+  }
+  Duration wait{0};
+  if (attempts_ > 0 && attempts_ < most) {
+    const size_t index = again(&wait);
+    if (index != kNone) {
+      current_ = index;
+      return later(wait, &State::retry_current);
+    }
+  }
+  fail(final_error());
+}
+
+void Call::State::retry_current() {
+  if (!start_attempt(current_)) {
+    candidates_[current_].out = true;
+    next_attempt();
+  }
+}
+
+// Full jitter (Brooker 2015, "Exponential Backoff And Jitter"): uniformly between nothing and the doubled step. What the upstream
+// asked for wins over it; when that is longer than the longest step of ours the caller hears of it instead of waiting.
+size_t Call::State::again(Duration* wait) const {
+  const BackoffConfig& backoff = snap_->config.routing.backoff;
+  const TimePoint t = router_.clock().now();
+  size_t best = kNone;
+  for (size_t i = 0; i < candidates_.size(); ++i) {
+    const Candidate& c = candidates_[i];
+    if (c.out || c.tried == 0) continue;
+    if (best == kNone || c.not_before < candidates_[best].not_before) best = i;
+  }
+  if (best == kNone) return kNone;
+  const Candidate& c = candidates_[best];
+  Duration step = backoff.first;
+  for (int i = 1; i < c.tried && step < backoff.max; ++i) step *= 2;
+  step = std::min(step, backoff.max);
+  Duration jitter(static_cast<int64_t>(core::Random(router_.draw()).unit() * static_cast<double>(step.count())));
+  Duration asked = c.not_before > t ? c.not_before - t : Duration(0);
+  if (asked > backoff.max) return kNone;
+  *wait = asked > Duration(0) ? asked : jitter;
+  return t + *wait < deadline_ ? best : kNone;
+}
+
+// An attempt failed before anything was passed on. `current_` is its candidate.
+void Call::State::handle_failure(Error error) {
+  Candidate& c = candidates_[current_];
+  const TimePoint t = now();
+  c.not_before = t + error.retry_after;
+  bool credential_fault = false;
+  switch (error.code) {
+    case ErrorCode::kUpstreamRateLimited:
+      credential_fault = true;
+      break;
+    case ErrorCode::kUpstreamCredentialsRejected:
+      credential_fault = true;
+      c.out = true;
+      break;
+    case ErrorCode::kUpstreamError:
+    case ErrorCode::kUpstreamTimeout:
+      c.health->failed(t, snap_->config.routing.cooldown);
+      break;
+    default:
+      return fail(std::move(error));  // the request's own fault: no other target would take it either
+  }
+  last_error_ = std::move(error);
+  // The credential's fault: the same target by another one, at once.
+  if (credential_fault && c.provider->credentials.size() > 1 && attempts_ < std::max(1, snap_->config.routing.attempts)) {
+    const bool was_out = c.out;
+    c.out = false;
+    if (start_attempt(current_)) return;
+    candidates_[current_].out = was_out;
+  }
+  next_attempt();
+}
+
+Error Call::State::final_error() const {
+  if (attempts_ > 0) return last_error_;
+  if (skip_error_.code != ErrorCode::kNone) return skip_error_;
+  return Error(ErrorCode::kNoTarget, "no target of model \"" + facts_.model + "\" can take this request now");
+}
+
+void Call::State::resume() {
+  if (ended_ || !paused_) return;
+  paused_ = false;
+  last_bytes_ = now();
+  if (transfer_) transfer_->resume();
+}
+
+void Call::State::cancel() {
+  if (ended_) return;
+  Guard guard(this);
+  transfer_.reset();
+  if (in_attempt_) end_attempt("cancelled", "the caller cancelled");
+  Error error(ErrorCode::kCancelled, "cancelled by the caller");
+  settle(CallStatus::kCancelled, error);
+  end_call(std::move(error), CallStatus::kCancelled, !committed_);
+}
+
+void Call::State::abandon() noexcept {
+  if (!ended_) {
+    ended_ = true;
+    transfer_.reset();
+    if (in_attempt_) end_attempt("cancelled", "the caller went away");
+    settle(CallStatus::kCancelled, Error(ErrorCode::kCancelled, "the caller went away"));
+    if (router_.parts.usage) router_.parts.usage->record(std::move(record_));
+    reactor_.cancel_timer(step_timer_);
+    reactor_.cancel_timer(watch_timer_);
+    reactor_.cancel_timer(total_timer_);
+    step_timer_ = watch_timer_ = total_timer_ = 0;
+  }
+  if (depth_ > 0) {
+    orphan_ = true;
+  } else {
+    delete this;
+  }
+}
+
+Call::Call() noexcept = default;
+Call::Call(std::unique_ptr<State> state) noexcept : state_(std::move(state)) {}
+Call::Call(Call&& other) noexcept = default;
+Call& Call::operator=(Call&& other) noexcept {
+  if (this != &other) {
+    if (state_) state_.release()->abandon();
+    state_ = std::move(other.state_);
+  }
+  return *this;
+}
+Call::~Call() {
+  if (state_) state_.release()->abandon();
+}
+bool Call::active() const noexcept { return state_ && !state_->ended(); }
+void Call::resume() {
+  if (state_) state_->resume();
+}
+void Call::cancel() {
+  if (state_) state_->cancel();
+}
+
+}  // namespace llmrouter

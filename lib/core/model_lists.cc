@@ -1,0 +1,195 @@
+// What the providers offer: asked, kept, listed.
+#include <algorithm>
+#include <set>
+
+#include "core/router_impl.h"
+#include "llmrouter/pattern.h"
+
+namespace llmrouter {
+namespace {
+
+constexpr size_t kListCap = 8 * 1024 * 1024;  // of one provider's answer
+constexpr Duration kPatience = std::chrono::seconds(15);
+
+// One question to one provider.
+class ListQuestion final : public TransferSink {
+ public:
+  ListQuestion(const core::ProviderRuntime& provider, std::function<void()> done, Logger& logger)
+      : provider_(provider), done_(std::move(done)), logger_(logger) {}
+
+  bool ask(Transport& transport) {
+    codec_ = provider_.dialect->new_upstream_codec();
+    if (!codec_) return false;
+    std::string_view key;
+    if (!provider_.credentials.empty()) key = provider_.credentials.front().config->key.reveal();
+    if (!codec_->encode_models(provider_.config, key, encoded_)) return false;
+    encoded_.http.connect_timeout = provider_.timeouts.connect;
+    encoded_.http.endpoint = provider_.endpoint;
+    transfer_ = transport.start(std::move(encoded_.http), *this);
+    return true;
+  }
+  bool over() const noexcept { return over_; }
+  void give_up(std::string_view why) {
+    if (over_) return;
+    transfer_.reset();
+    fail(why);
+    over_ = true;
+  }
+
+  void on_head(const HttpHead& head) override { status_ = head.status; }
+  Flow on_body(std::string_view bytes) override {
+    if (body_.size() + bytes.size() > kListCap) {
+      give_up("the list is too long");
+      done_();
+      return Flow::kCancel;
+    }
+    body_.append(bytes);
+    return Flow::kContinue;
+  }
+  void on_end(const TransferError& error) override {
+    if (over_) return;
+    over_ = true;
+    if (!error.ok()) {
+      fail(error.message);
+    } else if (status_ != 200) {
+      fail("status " + std::to_string(status_));
+    } else if (auto ids = codec_->parse_models(body_); !ids) {
+      fail(ids.error().message);
+    } else {
+      auto list = core::apply_list_policy(provider_.config.models, *ids);
+      provider_.shared->models.store(std::make_shared<const std::vector<std::string>>(std::move(list)));
+    }
+    done_();
+  }
+
+ private:
+  // The list that was known before stays.
+  void fail(std::string_view why) {
+    logger_.log(LogLevel::kInfo, "model list not fetched", {{"provider", provider_.config.name}, {"error", why}});
+  }
+
+  const core::ProviderRuntime& provider_;
+  std::function<void()> done_;
+  Logger& logger_;
+  std::unique_ptr<UpstreamCodec> codec_;
+  EncodedRequest encoded_;
+  std::unique_ptr<Transfer> transfer_;
+  std::string body_;
+  int status_ = 0;
+  bool over_ = false;
+};
+
+// All of them at once. `done` comes from a timer, so that its receiver may destroy this.
+class ListRefresh final : public Transfer {
+ public:
+  ListRefresh(std::shared_ptr<const core::Snapshot> snap, Reactor& reactor, std::function<void()> done, Logger& logger)
+      : snap_(std::move(snap)), reactor_(reactor), done_(std::move(done)), logger_(logger) {}
+  ~ListRefresh() override { reactor_.cancel_timer(timer_); }
+  void resume() override {}
+
+  void start(Transport& transport) {
+    for (const auto& provider : snap_->providers) {
+      if (!provider->config.models.override_.empty()) continue;
+      auto question = std::make_unique<ListQuestion>(*provider, [this] { check(); }, logger_);
+      if (question->ask(transport)) questions_.push_back(std::move(question));
+    }
+    timer_ = reactor_.add_timer(reactor_.clock().now() + kPatience, [this] { finish("no answer in time"); });
+    check();
+  }
+
+ private:
+  void check() {
+    const bool all = std::all_of(questions_.begin(), questions_.end(), [](const auto& q) { return q->over(); });
+    if (!all || finishing_) return;
+    finishing_ = true;
+    reactor_.cancel_timer(timer_);
+    timer_ = reactor_.add_timer(reactor_.clock().now(), [this] { finish(""); });
+  }
+  void finish(std::string_view why) {
+    finishing_ = true;
+    timer_ = 0;
+    for (auto& question : questions_) question->give_up(why);
+    auto done = std::move(done_);
+    if (done) done();
+  }
+
+  std::shared_ptr<const core::Snapshot> snap_;
+  Reactor& reactor_;
+  std::function<void()> done_;
+  Logger& logger_;
+  std::vector<std::unique_ptr<ListQuestion>> questions_;
+  Reactor::TimerId timer_ = 0;
+  bool finishing_ = false;
+};
+
+bool allowed(const KeyRecord* key, const std::string& name, const std::string& provider) {
+  if (key == nullptr) return true;
+  if (!provider.empty() && !pattern_list_match(key->spec.allow.providers, provider)) return false;
+  return pattern_list_match(key->spec.allow.models, name);
+}
+
+}  // namespace
+
+std::unique_ptr<Transfer> Router::refresh_models(Transport& transport, std::function<void()> done) {
+  auto refresh = std::make_unique<ListRefresh>(impl_->snapshot.load(), transport.reactor(), std::move(done), impl_->logger());
+  refresh->start(transport);
+  return refresh;
+}
+
+std::vector<ModelEntry> Router::models(const KeyRecord* key) const {
+  auto snap = impl_->snapshot.load();
+  std::vector<ModelEntry> out;
+  std::set<std::string> seen;
+  const auto created = std::chrono::duration_cast<std::chrono::seconds>(impl_->clock().wall().time_since_epoch()).count();
+  auto add = [&](std::string id, const std::string& provider, const std::string& owner) {
+    if (allowed(key, id, provider) && seen.insert(id).second) out.push_back({std::move(id), provider, owner, created});
+  };
+  for (const auto& route : snap->routes) {
+    if (route->name.find('*') != std::string::npos) continue;
+    const std::string& only = route->targets.size() == 1 ? route->targets.front().provider->config.name : std::string();
+    add(route->name, only, only.empty() ? "llmrouter" : only);
+  }
+  for (const auto& provider : snap->providers) {
+    auto list = provider->shared->models.load();
+    if (!list) continue;
+    for (const std::string& id : *list) add(provider->config.name + '/' + id, provider->config.name, provider->config.name);
+  }
+  return out;
+}
+
+std::vector<ProviderState> Router::providers() const {
+  auto snap = impl_->snapshot.load();
+  const TimePoint now = impl_->clock().now();
+  std::vector<ProviderState> out;
+  for (const auto& provider : snap->providers) {
+    const core::ProviderShared& shared = *provider->shared;
+    ProviderState s;
+    s.name = provider->config.name;
+    s.type = provider->config.type;
+    s.dialect = provider->config.dialect;
+    s.in_flight = shared.in_flight.load(std::memory_order_relaxed);
+    s.attempts = shared.attempts.load(std::memory_order_relaxed);
+    s.failures = shared.failures.load(std::memory_order_relaxed);
+    s.last_error = shared.last_error();
+    auto list = shared.models.load();
+    s.models = list ? list->size() : 0;
+    size_t resting = 0;
+    for (const core::CredentialRuntime& c : provider->credentials) {
+      ProviderState::CredentialState cs;
+      cs.name = c.config->name;
+      cs.hint = c.config->key.hint();
+      cs.resting = c.health->until() > now;
+      resting += cs.resting ? 1 : 0;
+      if (cs.resting) {
+        const core::RestReason why = c.health->why();
+        cs.why = why == core::RestReason::kRateLimited ? "rate limited" : why == core::RestReason::kOutOfQuota ? "out of quota" : "refused";
+      }
+      s.credentials.push_back(std::move(cs));
+    }
+    s.available = !shared.health.resting(now) && (provider->credentials.empty() || resting < provider->credentials.size());
+    out.push_back(std::move(s));
+  }
+  return out;
+}
+
+}  // namespace llmrouter

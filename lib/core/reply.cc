@@ -1,0 +1,302 @@
+// What the caller hears.
+#include <algorithm>
+
+#include "core/call_state.h"
+
+namespace llmrouter {
+namespace {
+
+// Before the first visible payload nothing is passed on, so that a failure can still be a retry. Bounded: an upstream that talks this
+// long without saying anything is passed on as it is.
+constexpr size_t kPreludeBytes = 64 * 1024;
+constexpr size_t kPreludeEvents = 256;
+
+std::string number(int64_t value) { return std::to_string(value); }
+
+// nano-USD as decimal USD, exact, no trailing zeros.
+std::string usd(int64_t nano) {
+  std::string fraction = std::to_string(nano % 1000000000);
+  fraction.insert(0, 9 - fraction.size(), '0');
+  while (!fraction.empty() && fraction.back() == '0') fraction.pop_back();
+  return number(nano / 1000000000) + (fraction.empty() ? "" : "." + fraction);
+}
+
+std::string seconds_up(Duration d) { return number(std::max<int64_t>(0, std::chrono::ceil<std::chrono::seconds>(d).count())); }
+
+// An upstream's refusal of the request itself goes back in the provider's own words when it is in the client's own dialect.
+bool passes_as_it_is(const Error& error) {
+  if (error.upstream_body.empty() || error.upstream_body.front() != '{') return false;
+  switch (error.upstream_status) {
+    case 400: case 404: case 409: case 413: case 415: case 422: return true;
+    default: return false;
+  }
+}
+
+}  // namespace
+
+HeldEvent::HeldEvent(const StreamEvent& e)
+    : event(e), text(e.text), signature(e.signature), id(e.id), name(e.name), arguments(e.arguments), model(e.model), raw(e.raw) {}
+
+StreamEvent HeldEvent::view() const noexcept {
+  StreamEvent e = event;
+  e.text = text;
+  e.signature = signature;
+  e.id = id;
+  e.name = name;
+  e.arguments = arguments;
+  e.model = model;
+  e.raw = raw;
+  return e;
+}
+
+Flow Call::State::on_frame(std::string_view bytes, FrameKind kind) {
+  if (ended_ || stream_error_) return Flow::kCancel;
+  switch (kind) {
+    case FrameKind::kUsageOnly:
+      if (!facts_.include_usage) return flow_;  // metering asked for it, the client did not
+      break;
+    case FrameKind::kPayload:
+    case FrameKind::kFinish:
+      if (kind == FrameKind::kPayload) {
+        if (payload_frames_++ == 0) first_token_ = now();
+        payload_bytes_ += static_cast<int64_t>(bytes.size());
+      }
+      payload_seen_ = true;
+      if (!committed_) commit();
+      break;
+    case FrameKind::kDone:
+      done_seen_ = true;
+      break;
+    case FrameKind::kPrelude:
+      break;
+  }
+  if (ended_) return Flow::kCancel;
+  if (!committed_) {
+    if (held_bytes_.size() + bytes.size() <= kPreludeBytes) {
+      held_bytes_.append(bytes);
+      return flow_;
+    }
+    commit();
+    if (ended_) return Flow::kCancel;
+  }
+  deliver_bytes(bytes);
+  return flow_;
+}
+
+Flow Call::State::on_event(const StreamEvent& event) {
+  if (ended_ || stream_error_) return Flow::kCancel;
+  if (event.kind == StreamEvent::Kind::kUsage) usage_ = event.usage;
+  if (event.visible()) {
+    if (payload_frames_++ == 0) first_token_ = now();
+    payload_bytes_ += static_cast<int64_t>(event.text.size() + event.arguments.size());
+    payload_seen_ = true;
+  }
+  if (!committed_) {
+    const bool decisive = event.visible() || event.kind == StreamEvent::Kind::kFinish || held_events_.size() >= kPreludeEvents;
+    if (!decisive) {
+      held_events_.emplace_back(event);
+      return flow_;
+    }
+    payload_seen_ = true;
+    commit();
+    if (ended_) return Flow::kCancel;
+  }
+  deliver_event(event);
+  return flow_;
+}
+
+void Call::State::on_usage(const TokenUsage& usage) { usage_ = usage; }
+
+void Call::State::on_finish(FinishReason) {}
+
+void Call::State::on_error(Error error) {
+  if (!stream_error_) stream_error_ = std::make_unique<Error>(std::move(error));
+}
+
+// From here on the answer belongs to this upstream: no other can take over.
+void Call::State::commit() {
+  committed_ = true;
+  if (raw_sink_ != nullptr) {
+    raw_sink_->on_head(make_head(200, true, -1));
+    if (ended_) return;
+  }
+  if (!held_bytes_.empty()) {
+    deliver_bytes(held_bytes_);
+    held_bytes_ = std::string();
+  }
+  for (const HeldEvent& held : held_events_) {
+    if (ended_) return;
+    deliver_event(held.view());
+  }
+  held_events_ = {};
+}
+
+void Call::State::deliver_bytes(std::string_view bytes) {
+  if (ended_ || bytes.empty()) return;
+  const Flow flow = raw_sink_->on_bytes(bytes);
+  if (flow != Flow::kContinue && flow_ != Flow::kCancel) flow_ = flow;
+}
+
+void Call::State::deliver_event(const StreamEvent& event) {
+  if (ended_) return;
+  if (neutral_sink_ != nullptr) {
+    const Flow flow = neutral_sink_->on_event(event);
+    if (flow != Flow::kContinue && flow_ != Flow::kCancel) flow_ = flow;
+    return;
+  }
+  client_->encode_event(event, out_);
+  deliver_bytes(out_);
+  out_.clear();
+}
+
+void Call::State::deliver_whole(std::string&& body) {
+  settle(CallStatus::kOk, Error());
+  committed_ = true;
+  raw_sink_->on_head(make_head(200, false, static_cast<int64_t>(body.size())));
+  if (!ended_) raw_sink_->on_whole(std::move(body));
+  if (!ended_) end_call(Error(), CallStatus::kOk, true);
+}
+
+void Call::State::deliver_response(ChatResponse&& response) {
+  if (raw_sink_ != nullptr) {
+    std::string body;
+    client_->encode_response(response, body);
+    return deliver_whole(std::move(body));
+  }
+  settle(CallStatus::kOk, Error());
+  committed_ = true;
+  neutral_sink_->on_response(std::move(response));
+  if (!ended_) end_call(Error(), CallStatus::kOk, true);
+}
+
+// A whole answer told as a stream, for an upstream that does not stream.
+void Call::State::response_as_stream(const ChatResponse& response) {
+  StreamEvent e;
+  auto tell = [&] { on_event(e); };
+  e.kind = StreamEvent::Kind::kStart;
+  e.id = response.id;
+  e.model = response.model;
+  e.created = response.created;
+  tell();
+  for (const Choice& choice : response.choices) {
+    for (const Part& part : choice.message.parts) {
+      e = StreamEvent();
+      e.choice = choice.index;
+      e.text = part.text;
+      e.signature = part.signature;
+      if (part.kind == Part::Kind::kReasoning) e.kind = StreamEvent::Kind::kReasoning;
+      else if (part.kind == Part::Kind::kRefusal) e.kind = StreamEvent::Kind::kRefusal;
+      else if (part.kind != Part::Kind::kText) continue;
+      tell();
+    }
+    int64_t index = 0;
+    for (const ToolCall& call : choice.message.tool_calls) {
+      e = StreamEvent();
+      e.kind = StreamEvent::Kind::kToolCallBegin;
+      e.choice = choice.index;
+      e.tool_index = index++;
+      e.id = call.id;
+      e.name = call.name;
+      e.arguments = call.arguments;
+      e.signature = call.signature;
+      tell();
+    }
+    e = StreamEvent();
+    e.kind = StreamEvent::Kind::kFinish;
+    e.choice = choice.index;
+    e.finish = choice.finish;
+    e.raw = choice.finish_raw;
+    tell();
+  }
+  e = StreamEvent();
+  e.kind = StreamEvent::Kind::kUsage;
+  e.usage = response.usage;
+  tell();
+}
+
+void Call::State::deliver_error(const Error& error) {
+  if (raw_sink_ == nullptr || ended_) return;
+  std::unique_ptr<ClientCodec> fallback;  // for a dialect nobody knows
+  ClientCodec* codec = client_.get();
+  if (codec == nullptr) {
+    const Dialect* openai = snap_->dialect("openai");
+    if (openai != nullptr) fallback = openai->new_client_codec();
+    codec = fallback.get();
+  }
+  std::string body;
+  if (committed_) {
+    codec->encode_stream_error(error, body);
+    return deliver_bytes(body);
+  }
+  if (relay_ && passes_as_it_is(error)) {
+    body = error.upstream_body;
+  } else if (codec != nullptr) {
+    codec->encode_error(error, body);
+  }
+  ReplyHead head = make_head(error.http_status(), false, static_cast<int64_t>(body.size()));
+  if (error.retry_after > std::chrono::milliseconds(0)) head.headers.push_back({"retry-after", seconds_up(error.retry_after)});
+  raw_sink_->on_head(head);
+  if (!ended_) raw_sink_->on_whole(std::move(body));
+}
+
+ReplyHead Call::State::make_head(int status, bool stream, int64_t length) {
+  ReplyHead head;
+  head.status = status;
+  head.stream = stream;
+  head.content_length = length;
+  head.content_type = client_ ? client_->content_type(stream) : "application/json";
+  auto& h = head.headers;
+  h.reserve(12);
+  h.push_back({"x-request-id", record_.request_id});
+  if (attempts_ > 0) {
+    h.push_back({"x-llmrouter-provider", candidates_[current_].provider->config.name});
+    h.push_back({"x-llmrouter-model", candidates_[current_].model});
+    h.push_back({"x-llmrouter-attempts", number(attempts_)});
+    h.push_back({"x-llmrouter-overhead-us", number(std::chrono::duration_cast<std::chrono::microseconds>(sent_ - began_).count())});
+    if (!record_.dropped.empty()) {
+      std::string names;
+      for (const std::string& name : record_.dropped) names += (names.empty() ? "" : ", ") + name;
+      h.push_back({"x-llmrouter-dropped", std::move(names)});
+    }
+    if (settled_ && status < 300) h.push_back({"x-llmrouter-cost-usd", usd(record_.cost_nano_usd)});
+  }
+  add_limit_headers(h);
+  return head;
+}
+
+void Call::State::add_limit_headers(std::vector<HttpHeader>& h) {
+  if (!key_ || key_->spec.limits.empty()) return;
+  const LimitState s = router_.parts.limiter->state(router_.bucket_of(*key_));
+  if (s.limit_requests >= 0) {
+    h.push_back({"x-ratelimit-limit-requests", number(s.limit_requests)});
+    h.push_back({"x-ratelimit-remaining-requests", number(std::max<int64_t>(0, s.remaining_requests))});
+    h.push_back({"x-ratelimit-reset-requests", seconds_up(s.reset_requests)});
+  }
+  if (s.limit_tokens >= 0) {
+    h.push_back({"x-ratelimit-limit-tokens", number(s.limit_tokens)});
+    h.push_back({"x-ratelimit-remaining-tokens", number(std::max<int64_t>(0, s.remaining_tokens))});
+    h.push_back({"x-ratelimit-reset-tokens", seconds_up(s.reset_tokens)});
+  }
+}
+
+void Call::State::end_call(Error error, CallStatus status, bool complete) {
+  ended_ = true;
+  transfer_.reset();
+  reactor_.cancel_timer(step_timer_);
+  reactor_.cancel_timer(watch_timer_);
+  reactor_.cancel_timer(total_timer_);
+  step_timer_ = watch_timer_ = total_timer_ = 0;
+  settle(status, error);
+  if (router_.parts.usage) router_.parts.usage->record(record_);
+  CallResult result;
+  result.record = std::move(record_);
+  result.error = std::move(error);
+  result.complete = complete;
+  if (raw_sink_ != nullptr) {
+    raw_sink_->on_end(result);
+  } else {
+    neutral_sink_->on_end(result);
+  }
+}
+
+}  // namespace llmrouter

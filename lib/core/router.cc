@@ -1,0 +1,205 @@
+#include "llmrouter/router.h"
+
+#include <algorithm>
+#include <random>
+
+#include "core/call_state.h"
+#include "core/router_impl.h"
+#include "llmrouter/pattern.h"
+
+namespace llmrouter {
+
+using core::Candidate;
+
+std::string Router::Impl::new_id(std::string_view prefix) {
+  // 48 bits of milliseconds, then 80 random ones, in Crockford's base 32: the layout of a ULID.
+  static constexpr char kDigits[] = "0123456789abcdefghjkmnpqrstvwxyz";
+  const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(clock().wall().time_since_epoch()).count();
+  std::string id(prefix);
+  id.reserve(prefix.size() + 26);
+  for (int shift = 45; shift >= 0; shift -= 5) id += kDigits[(static_cast<uint64_t>(ms) >> shift) & 31];
+  const uint64_t a = draw(), b = draw();
+  for (int i = 0; i < 8; ++i) id += kDigits[(a >> (i * 5)) & 31];
+  for (int i = 0; i < 8; ++i) id += kDigits[(b >> (i * 5)) & 31];
+  return id;
+}
+
+bool Router::Impl::keys_required(const core::Snapshot& snap) const noexcept {
+  switch (snap.config.server.auth) {
+    case AuthMode::kKeys: return true;
+    case AuthMode::kNone: return false;
+    case AuthMode::kAuto: return parts.keys && !parts.keys->empty();
+  }
+  return true;
+}
+
+Result<std::shared_ptr<const KeyRecord>> Router::Impl::authenticate(const core::Snapshot& snap, const Secret& presented,
+                                                                    std::string_view endpoint, bool trusted) const {
+  std::shared_ptr<const KeyRecord> key;
+  const bool required = !trusted && keys_required(snap);
+  if (presented.empty()) {
+    if (required) return Error(ErrorCode::kMissingKey, "no key: send one as \"Authorization: Bearer KEY\", x-api-key, x-goog-api-key, api-key or ?key=");
+    return key;
+  }
+  if (snap.config.server.auth == AuthMode::kNone && !trusted) return key;  // whatever is presented is not ours to judge
+  if (parts.keys) key = parts.keys->find(presented.reveal());
+  if (!key) {
+    // SDKs send some key always: where none is asked for, one that nobody knows is as good as none.
+    if (!required && !trusted) return key;
+    return Error(ErrorCode::kInvalidKey, "this key is not known (" + presented.hint() + ")");
+  }
+  if (key->revoked) return Error(ErrorCode::kInvalidKey, "this key was revoked (" + key->id + ")");
+  if (key->spec.expires && *key->spec.expires <= clock().wall()) return Error(ErrorCode::kExpiredKey, "this key has expired (" + key->id + ")");
+  if (!pattern_list_match(key->spec.allow.endpoints, endpoint)) {
+    return Error(ErrorCode::kModelNotAllowed, "this key may not use the endpoint \"" + std::string(endpoint) + "\"");
+  }
+  return key;
+}
+
+LimitBucket* Router::Impl::bucket_of(const KeyRecord& key) {
+  KeyRecord::Slot& slot = key.slot;
+  if (slot.limiter.load(std::memory_order_acquire) == parts.limiter.get()) {
+    if (LimitBucket* bucket = slot.bucket.load(std::memory_order_acquire)) return bucket;
+  }
+  Limits limits = key.spec.limits;
+  if (limits.budget && limits.budget->per == BudgetPeriod::k30d && limits.budget->anchor == WallTime{}) limits.budget->anchor = key.created;
+  const std::string& name = key.spec.name.empty() ? key.id : key.spec.name;
+  LimitBucket* bucket = parts.limiter->bucket("key:" + key.id, "key " + name, limits);
+  slot.bucket.store(bucket, std::memory_order_release);
+  slot.limiter.store(parts.limiter.get(), std::memory_order_release);
+  return bucket;
+}
+
+Router::Router() : impl_(std::make_unique<Impl>()) {}
+Router::~Router() = default;
+
+Result<std::shared_ptr<Router>> Router::create(const Config& config, RouterParts parts) {
+  std::shared_ptr<Router> router(new Router());
+  Impl& impl = *router->impl_;
+  impl.parts = std::move(parts);
+  RouterParts& p = impl.parts;
+  if (p.clock == nullptr) p.clock = &system_clock();
+  if (!p.logger) p.logger = std::shared_ptr<Logger>(std::shared_ptr<Logger>(), &null_logger());
+  if (!p.limiter) p.limiter = std::make_shared<RateLimiter>(*p.clock, p.ledger);
+  if (!p.keys && !config.keys.empty()) p.keys = make_memory_key_store(*p.clock);
+  if (p.dialects.empty()) p.dialects = builtin_dialects();
+  impl.seed = p.seed;
+  if (impl.seed == 0) {
+    std::random_device device;
+    impl.seed = (static_cast<uint64_t>(device()) << 32) | device();
+  }
+  impl.started = p.clock->now();
+  if (auto loaded = router->reload(config); !loaded) return std::move(loaded).error();
+  return router;
+}
+
+Result<void> Router::reload(const Config& config) {
+  Impl& impl = *impl_;
+  auto snapshot = core::build_snapshot(config, impl.parts, *impl.parts.limiter, impl.registry);
+  if (!snapshot) return std::move(snapshot).error();
+  if (!impl.parts.keys && !config.keys.empty()) {
+    return Error(ErrorCode::kConfig, "keys: this router was made without a key store and cannot take keys later", "keys");
+  }
+  if (impl.parts.keys) {
+    if (auto set = impl.parts.keys->set_file_keys(config.keys); !set) return set;
+  }
+  impl.snapshot.store(std::move(*snapshot));
+  return {};
+}
+
+Call Router::start(Transport& transport, ChatRequest request, bool stream, CallOptions options, StreamSink& sink) {
+  auto state = std::make_unique<Call::State>(*impl_, transport, std::move(options));
+  state->begin_neutral(std::move(request), stream, sink);
+  return Call(std::move(state));
+}
+
+Call Router::relay(Transport& transport, RawRequest request, CallOptions options, ReplySink& sink) {
+  auto state = std::make_unique<Call::State>(*impl_, transport, std::move(options));
+  state->begin_raw(std::move(request), sink);
+  return Call(std::move(state));
+}
+
+namespace {
+
+PlanStep step_of(const Candidate& c) {
+  PlanStep step;
+  step.provider = c.provider->config.name;
+  step.model = c.model;
+  if (c.route != nullptr) step.route = c.route->name;
+  step.weight = c.weight;
+  step.priority = c.priority;
+  step.eligible = !c.out;
+  step.reason = c.reason;
+  return step;
+}
+
+}  // namespace
+
+Result<Plan> Router::explain(std::string_view model, const CallOptions& options, std::string_view body) const {
+  auto snap = impl_->snapshot.load();
+  auto key = impl_->authenticate(*snap, options.key, options.endpoint, options.trusted);
+  if (!key) return std::move(key).error();
+  std::string asked(model);
+  if (!body.empty()) {
+    const Dialect* dialect = snap->dialect("openai");
+    auto codec = dialect != nullptr ? dialect->new_client_codec() : nullptr;
+    if (!codec) return Error(ErrorCode::kNotSupported, "no openai codec to read the body with");
+    auto facts = codec->scan(body);
+    if (!facts) return std::move(facts).error();
+    if (asked.empty()) asked = facts->model;
+  }
+  auto resolved = core::resolve(*snap, asked, options.forced_provider);
+  if (!resolved) return std::move(resolved).error();
+  const TimePoint now = impl_->clock().now();
+  std::vector<Candidate> candidates;
+  const uint64_t seed = impl_->seed;
+  core::append_candidates(*snap, *resolved, asked, key->get(), options.forced_provider, false, seed, now, true, candidates);
+  Plan plan;
+  plan.requested = asked;
+  plan.how = resolved->how;
+  if (resolved->route != nullptr) {
+    plan.strategy = resolved->route->balancer->name();
+    if (resolved->how == "wildcard") plan.how += " " + resolved->route->name;
+  }
+  // Fallbacks of fallbacks, each route once.
+  std::vector<const core::Route*> visited{resolved->route};
+  for (size_t i = 0; i < candidates.size(); ++i) {
+    const core::Route* route = candidates[i].route;
+    if (route == nullptr || (i > 0 && candidates[i - 1].route == route)) continue;
+    for (const std::string& name : route->config->fallbacks) {
+      auto next = core::resolve(*snap, name, {});
+      if (!next || (next->route != nullptr && std::find(visited.begin(), visited.end(), next->route) != visited.end())) continue;
+      visited.push_back(next->route);
+      core::append_candidates(*snap, *next, name, key->get(), {}, true, seed, now, true, candidates);
+    }
+  }
+  for (bool eligible : {true, false}) {
+    for (const Candidate& c : candidates) {
+      if (c.out != eligible) plan.steps.push_back(step_of(c));
+    }
+  }
+  return plan;
+}
+
+Result<std::shared_ptr<const KeyRecord>> Router::authenticate(const Secret& presented, std::string_view endpoint) const {
+  return impl_->authenticate(*impl_->snapshot.load(), presented, endpoint, false);
+}
+
+Result<void> Router::authorize_admin(const Secret& presented) const {
+  auto snap = impl_->snapshot.load();
+  if (presented.empty()) return Error(ErrorCode::kMissingKey, "administration asks for the admin key, or a key of role admin, as a bearer");
+  const Secret& admin = snap->config.server.admin_key;
+  if (!admin.empty() && admin.equals(presented.reveal())) return {};
+  auto key = impl_->parts.keys ? impl_->parts.keys->find(presented.reveal()) : nullptr;
+  if (!key || key->revoked) return Error(ErrorCode::kInvalidKey, "this key is not known (" + presented.hint() + ")");
+  if (key->spec.expires && *key->spec.expires <= impl_->clock().wall()) return Error(ErrorCode::kExpiredKey, "this key has expired (" + key->id + ")");
+  if (key->spec.role != KeyRole::kAdmin) return Error(ErrorCode::kAdminOnly, "this key is not of role admin");
+  return {};
+}
+
+bool Router::keys_required() const noexcept { return impl_->keys_required(*impl_->snapshot.load()); }
+RateLimiter& Router::limiter() noexcept { return *impl_->parts.limiter; }
+KeyStore* Router::keys() noexcept { return impl_->parts.keys.get(); }
+const Clock& Router::clock() const noexcept { return impl_->clock(); }
+
+}  // namespace llmrouter

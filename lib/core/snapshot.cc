@@ -1,0 +1,200 @@
+#include "core/snapshot.h"
+
+#include <algorithm>
+
+#include "llmrouter/pattern.h"
+#include "llmrouter/router.h"
+
+namespace llmrouter::core {
+namespace {
+
+Error config_error(std::string path, std::string words) {
+  return Error(ErrorCode::kConfig, path + ": " + words, path);
+}
+
+Timeouts merged(const Timeouts& narrow, const Timeouts& wide) {
+  auto pick = [](Duration a, Duration b) { return a > Duration(0) ? a : b; };
+  return {pick(narrow.connect, wide.connect), pick(narrow.first_token, wide.first_token), pick(narrow.idle, wide.idle),
+          pick(narrow.total, wide.total)};
+}
+
+// Members of one build, so that its steps need no long argument lists.
+class Builder {
+ public:
+  Builder(const Config& config, const RouterParts& parts, RateLimiter& limiter, Registry& registry)
+      : parts_(parts), limiter_(limiter), registry_(registry), snapshot_(std::make_shared<Snapshot>()) {
+    snapshot_->config = config;
+    snapshot_->dialects = parts.dialects;
+  }
+
+  Result<std::shared_ptr<const Snapshot>> build() {
+    for (const ProviderConfig& provider : snapshot_->config.providers) {
+      if (auto added = add_provider(provider); !added) return std::move(added).error();
+    }
+    for (const ModelConfig& model : snapshot_->config.models) {
+      if (auto added = add_route(model); !added) return std::move(added).error();
+    }
+    choose_default();
+    return std::shared_ptr<const Snapshot>(std::move(snapshot_));
+  }
+
+ private:
+  LimitBucket* bucket(std::string id, std::string label, const Limits& limits) {
+    return limits.empty() ? nullptr : limiter_.bucket(id, label, limits);
+  }
+
+  Result<void> add_provider(const ProviderConfig& config) {
+    const std::string path = "providers." + config.name;
+    if (config.name.empty()) return config_error("providers", "a provider without a name");
+    if (snapshot_->provider_by_name.count(config.name)) return config_error(path, "there are two of this name");
+    auto p = std::make_unique<ProviderRuntime>();
+    p->config = config;
+    p->dialect = snapshot_->dialect(config.dialect);
+    if (p->dialect == nullptr) return config_error(path + ".dialect", "no codec for \"" + config.dialect + "\"");
+    auto endpoint = std::make_shared<Endpoint>();
+    endpoint->proxy = config.proxy;
+    endpoint->ca_file = config.ca_file;
+    endpoint->verify_tls = config.verify_tls;
+    p->endpoint = std::move(endpoint);
+    p->bucket = bucket("provider:" + config.name, "provider " + config.name, config.limits);
+    p->timeouts = merged(config.timeouts, snapshot_->config.routing.timeouts);
+    p->shared = registry_.provider(config.name);
+    for (const Credential& credential : p->config.credentials) {
+      CredentialRuntime c;
+      c.config = &credential;
+      const std::string id = config.name + "/" + credential.name;
+      c.bucket = bucket("credential:" + id, "credential " + id, credential.limits);
+      c.health = registry_.credential(config.name, credential);
+      p->total_weight += std::max(1, credential.weight);
+      p->credentials.push_back(std::move(c));
+    }
+    if (!config.models.override_.empty() || (!config.models.append.empty() && !p->shared->models.load())) {
+      p->shared->models.store(std::make_shared<const std::vector<std::string>>(apply_list_policy(config.models, {})));
+    }
+    snapshot_->provider_by_name.emplace(config.name, p.get());
+    snapshot_->providers.push_back(std::move(p));
+    return {};
+  }
+
+  Result<void> add_route(const ModelConfig& config) {
+    const std::string path = "models." + config.name;
+    if (config.name.empty()) return config_error("models", "a model without a name");
+    if (config.targets.empty()) return config_error(path + ".targets", "a model needs at least one target");
+    auto r = std::make_unique<Route>();
+    r->name = config.name;
+    r->config = &config;
+    std::vector<BalancerTarget> seats;
+    for (const TargetConfig& target : config.targets) {
+      RouteTarget t;
+      t.provider = snapshot_->provider(target.provider);
+      if (t.provider == nullptr) return config_error(path + ".targets", "there is no provider \"" + target.provider + "\"");
+      t.model = target.model;
+      t.weight = target.weight;
+      t.priority = target.priority;
+      t.health = registry_.target(target.provider, target.model);
+      seats.push_back({static_cast<uint32_t>(r->targets.size()), t.weight, t.priority, 0});
+      r->targets.push_back(std::move(t));
+    }
+    const std::string& strategy = config.strategy.empty() ? snapshot_->config.routing.strategy : config.strategy;
+    if (parts_.balancers) r->balancer = parts_.balancers(strategy, seats);
+    if (!r->balancer) r->balancer = make_balancer(strategy, seats);
+    if (!r->balancer) return config_error(path + ".strategy", "there is no strategy \"" + strategy + "\"");
+    r->bucket = bucket("model:" + config.name, "model " + config.name, config.limits);
+    for (const auto& [name, json] : config.defaults) r->edits.push_back({BodyEdit::Kind::kDefault, name, json});
+    for (const auto& [name, json] : config.override_) r->edits.push_back({BodyEdit::Kind::kSet, name, json});
+    for (const std::string& name : config.drop) r->edits.push_back({BodyEdit::Kind::kRemove, name, {}});
+    if (config.name.find('*') != std::string::npos) {
+      snapshot_->wildcards.push_back(r.get());
+    } else if (!snapshot_->route_by_name.emplace(config.name, r.get()).second) {
+      return config_error(path, "there are two of this name");
+    }
+    snapshot_->routes.push_back(std::move(r));
+    return {};
+  }
+
+  void choose_default() {
+    snapshot_->default_model = snapshot_->config.routing.default_model;
+    if (!snapshot_->default_model.empty()) return;
+    for (const auto& route : snapshot_->routes) {
+      if (route->name.find('*') == std::string::npos) {
+        snapshot_->default_model = route->name;
+        return;
+      }
+    }
+    if (snapshot_->provider("demo") != nullptr) snapshot_->default_model = "demo/echo";
+  }
+
+  const RouterParts& parts_;
+  RateLimiter& limiter_;
+  Registry& registry_;
+  std::shared_ptr<Snapshot> snapshot_;
+};
+
+template <typename Map, typename Make>
+auto find_or_make(Map& map, const std::string& key, Make make) {
+  auto& slot = map[key];
+  if (!slot) slot = make();
+  return slot;
+}
+
+}  // namespace
+
+std::shared_ptr<ProviderShared> Registry::provider(const std::string& name) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  return find_or_make(providers_, name, [&] {
+    auto shared = std::make_shared<ProviderShared>();
+    shared->name = name;
+    return shared;
+  });
+}
+
+std::shared_ptr<TargetHealth> Registry::target(const std::string& provider, const std::string& model) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  return find_or_make(targets_, provider + '/' + model, [] { return std::make_shared<TargetHealth>(); });
+}
+
+std::shared_ptr<CredentialHealth> Registry::credential(const std::string& provider, const Credential& credential) {
+  // A changed key is another credential: it must not rest for its predecessor's faults.
+  const size_t fingerprint = std::hash<std::string>()(credential.key.reveal());
+  std::lock_guard<std::mutex> lock(mutex_);
+  return find_or_make(credentials_, provider + '/' + credential.name + '/' + std::to_string(fingerprint),
+                      [] { return std::make_shared<CredentialHealth>(); });
+}
+
+const ProviderRuntime* Snapshot::provider(std::string_view name) const noexcept {
+  auto it = provider_by_name.find(name);
+  return it == provider_by_name.end() ? nullptr : it->second;
+}
+
+const Dialect* Snapshot::dialect(std::string_view name) const noexcept {
+  for (const auto& d : dialects) {
+    if (d->name() == name) return d.get();
+  }
+  return nullptr;
+}
+
+Result<std::shared_ptr<const Snapshot>> build_snapshot(const Config& config, const RouterParts& parts, RateLimiter& limiter,
+                                                       Registry& registry) {
+  return Builder(config, parts, limiter, registry).build();
+}
+
+std::vector<std::string> apply_list_policy(const ModelListPolicy& policy, const std::vector<std::string>& listed) {
+  if (!policy.override_.empty()) return policy.override_;
+  std::vector<std::string> words;
+  for (size_t at = 0; at < policy.filter.size();) {
+    size_t end = std::min(policy.filter.find(' ', at), policy.filter.size());
+    if (end > at) words.push_back('*' + policy.filter.substr(at, end - at) + '*');
+    at = end + 1;
+  }
+  std::vector<std::string> out;
+  auto add = [&out](const std::string& id) {
+    if (std::find(out.begin(), out.end(), id) == out.end()) out.push_back(id);
+  };
+  for (const std::string& id : listed) {
+    if (std::all_of(words.begin(), words.end(), [&](const std::string& w) { return pattern_match(w, id); })) add(id);
+  }
+  for (const std::string& id : policy.append) add(id);
+  return out;
+}
+
+}  // namespace llmrouter::core

@@ -1,0 +1,75 @@
+// Counters that outlive a reload. Written with relaxed atomics from every call; read by metrics and by the provider overview.
+#ifndef LLMROUTER_CORE_STATS_H_
+#define LLMROUTER_CORE_STATS_H_
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "core/health.h"
+#include "core/published.h"
+#include "llmrouter/usage.h"
+
+namespace llmrouter::core {
+
+// A cumulative histogram with fixed bounds, in milliseconds.
+class Histogram {
+ public:
+  static constexpr int64_t kBounds[] = {5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10000, 30000, 60000, 300000};
+  static constexpr int kCount = sizeof(kBounds) / sizeof(kBounds[0]);
+  void add(int64_t ms) noexcept {
+    int i = 0;
+    while (i < kCount && ms > kBounds[i]) ++i;
+    buckets_[i].fetch_add(1, std::memory_order_relaxed);
+    sum_ms_.fetch_add(ms, std::memory_order_relaxed);
+  }
+  uint64_t bucket(int i) const noexcept { return buckets_[i].load(std::memory_order_relaxed); }  // i == kCount: above all bounds
+  int64_t sum_ms() const noexcept { return sum_ms_.load(std::memory_order_relaxed); }
+
+ private:
+  std::atomic<uint64_t> buckets_[kCount + 1] = {};
+  std::atomic<int64_t> sum_ms_{0};
+};
+
+// One provider, over all snapshots that name it.
+struct ProviderShared {
+  std::string name;
+  std::atomic<int64_t> in_flight{0};
+  std::atomic<uint64_t> attempts{0};
+  std::atomic<uint64_t> failures{0};
+  std::atomic<uint64_t> input_tokens{0};
+  std::atomic<uint64_t> output_tokens{0};
+  std::atomic<uint64_t> cost_nano_usd{0};
+  std::atomic<uint64_t> rotation{0};  // whose turn it is in the credential pool
+  TargetHealth health;                // of targets that no configured model names
+  Published<std::vector<std::string>> models;  // null: never fetched
+
+  void set_last_error(std::string text) {
+    std::lock_guard<std::mutex> lock(mutex_);
+    last_error_ = std::move(text);
+  }
+  std::string last_error() const {
+    std::lock_guard<std::mutex> lock(mutex_);
+    return last_error_;
+  }
+
+ private:
+  mutable std::mutex mutex_;  // of the error text: failures and overviews only
+  std::string last_error_;
+};
+
+struct CallCounters {
+  std::atomic<uint64_t> by_status[5] = {};  // CallStatus
+  std::atomic<int64_t> in_flight{0};
+  std::atomic<uint64_t> retries{0};
+  Histogram latency;
+  Histogram first_token;
+  void count(CallStatus status) noexcept { by_status[static_cast<int>(status)].fetch_add(1, std::memory_order_relaxed); }
+};
+
+}  // namespace llmrouter::core
+
+#endif  // LLMROUTER_CORE_STATS_H_
