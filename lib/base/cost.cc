@@ -1,0 +1,41 @@
+// What a usage costs at a price.
+#include <algorithm>
+#include <limits>
+
+#include "llmrouter/usage.h"
+
+namespace llmrouter {
+namespace {
+
+__extension__ typedef unsigned __int128 Wide;
+
+// Takes the tokens of one class out of what is left of the whole. A class with no price of its own stays in the whole, and one that says
+// more than the whole has counts as what is left, so that no token is paid twice.
+Wide charge(int64_t tokens, int64_t price, int64_t& left) noexcept {
+  if (price < 0) return 0;
+  const int64_t paid = std::clamp<int64_t>(tokens, 0, left);
+  left -= paid;
+  return static_cast<Wide>(paid) * static_cast<Wide>(price);
+}
+
+}  // namespace
+
+int64_t cost_nano_usd(const TokenUsage& usage, const PriceRow& price) noexcept {
+  // Tokens times micro-USD per million tokens: thousandths of a nano-USD. The parts of each side sum to at most 2^63 tokens of at most
+  // 2^63, so the sum of both sides fits.
+  int64_t input = std::max<int64_t>(usage.input, 0);
+  int64_t output = std::max<int64_t>(usage.output, 0);
+  Wide sum = charge(usage.cached, price.cached, input);
+  sum += charge(usage.cache_write, price.cache_write, input);
+  sum += charge(usage.audio_input, price.audio_input, input);
+  sum += charge(input, std::max<int64_t>(price.input, 0), input);
+  sum += charge(usage.reasoning, price.reasoning, output);
+  sum += charge(usage.audio_output, price.audio_output, output);
+  sum += charge(output, std::max<int64_t>(price.output, 0), output);
+
+  constexpr int64_t kMost = std::numeric_limits<int64_t>::max();
+  const Wide nano = (sum + 500) / 1000 + static_cast<Wide>(std::max<int64_t>(price.nano_per_request, 0));
+  return nano > static_cast<Wide>(kMost) ? kMost : static_cast<int64_t>(nano);
+}
+
+}  // namespace llmrouter
