@@ -71,20 +71,22 @@ class SseParser {
   size_t buffered() const noexcept { return buffer_.size(); }
 
  private:
-  // Where the parts of the current block are: offsets from its first byte, so that they hold wherever the block lies.
+  // What is known of the block that is being read. Offsets count from its first byte, so that they hold wherever it lies.
   struct Block {
+    bool open = false;   // a field line has come
+    int data_lines = 0;  // 2: two or more, and `joined_` holds them
     size_t data_begin = 0, data_end = 0;
     size_t event_begin = 0, event_end = 0;
     int64_t retry_ms = -1;
-    int data_lines = 0;  // 2: two or more, `joined_` holds them
-    bool open = false;   // a field line has come
   };
 
   Next next_whole(SseFrame& frame);
   Next next_cut(SseFrame& frame);
-  void take_line(const char* base, size_t begin, size_t end);
+  Next next_last(SseFrame& frame);
+  bool take_line(const char* base, size_t begin, size_t end);
   void take_field(const char* base, size_t begin, size_t end);
-  void fill(SseFrame& frame, const char* base, size_t size, bool terminated);
+  void take_data(const char* base, size_t begin, size_t end);
+  bool is_idle(std::string_view line) const noexcept;
   Next deliver(SseFrame& frame, const char* base, size_t size, bool terminated);
   Next fail_size();
   void release();
@@ -92,15 +94,14 @@ class SseParser {
   SseLimits limits_;
   const char* p_ = nullptr;  // unread part of the fed chunk
   const char* end_ = nullptr;
-  std::string buffer_;       // the beginning of a frame that was cut
-  size_t line_ = 0;          // cut frame: where its current line begins in `buffer_`
-  bool delivered_ = false;   // `buffer_` holds the frame that was delivered last
+  std::string buffer_;       // a frame that was cut, as far as it has come
+  size_t line_ = 0;          // where its current line begins
   Block block_;
   std::string joined_;       // data of several lines
   std::string last_id_;
   std::string error_;
+  bool delivered_ = false;   // the last frame is still to be forgotten
   bool at_start_ = true;     // no line has come yet: a BOM may
-  bool after_cr_ = false;    // the last byte was a CR that ended a line: a LF now belongs to it
   bool finished_ = false;
 };
 
