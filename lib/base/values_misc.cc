@@ -1,4 +1,5 @@
 // Small members of the value types that need a home.
+#include "llmrouter/limits.h"
 #include "llmrouter/provider.h"
 #include "llmrouter/route.h"
 #include "llmrouter/transport.h"
@@ -29,6 +30,17 @@ std::string_view call_status_name(CallStatus status) noexcept {
     case CallStatus::kLimited: return "limited";
   }
   return "error";
+}
+
+std::string_view budget_period_name(BudgetPeriod period) noexcept {
+  switch (period) {
+    case BudgetPeriod::kDay: return "day";
+    case BudgetPeriod::kWeek: return "week";
+    case BudgetPeriod::kMonth: return "month";
+    case BudgetPeriod::k30d: return "30d";
+    case BudgetPeriod::kTotal: return "total";
+  }
+  return "month";
 }
 
 std::string_view step_reason_text(StepReason reason) noexcept {

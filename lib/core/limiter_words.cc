@@ -4,17 +4,6 @@
 
 namespace llmrouter {
 
-std::string_view budget_period_name(BudgetPeriod period) noexcept {
-  switch (period) {
-    case BudgetPeriod::kDay: return "day";
-    case BudgetPeriod::kWeek: return "week";
-    case BudgetPeriod::kMonth: return "month";
-    case BudgetPeriod::k30d: return "30d";
-    case BudgetPeriod::kTotal: return "total";
-  }
-  return "month";
-}
-
 Error Denial::to_error() const {
   const bool money = kind == LimitKind::kBudget;
   Error error(money ? ErrorCode::kBudgetExceeded : ErrorCode::kRateLimited, (money ? "budget exceeded: " : "rate limit reached: ") + words);
