@@ -44,6 +44,7 @@ struct Output {
     }
   }
   void add(std::string_view more) {
+    if (more.empty()) return;
     const size_t from = text.size();
     text += more;
     if (!pieces.empty() && !pieces.back().original) {
