@@ -1,0 +1,509 @@
+#include "unit/core/call_fixture.h"
+
+using namespace llmrouter;
+using namespace llmrouter::test;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+TEST_CASE("a whole answer passes byte for byte and is recorded") {
+  World w;
+  w.config.providers = {provider("a", {"sk-upstream-1"})};
+  w.transport.push(ScriptedReply::json(kWhole));
+  w.relay(World::body("a/m"));
+  w.run();
+  REQUIRE(w.heard.ends == 1);
+  CHECK(w.heard.head.status == 200);
+  CHECK(w.heard.bytes == kWhole);
+  CHECK(w.heard.head.content_length == static_cast<int64_t>(kWhole.size()));
+  CHECK(w.heard.header("x-llmrouter-provider") == "a");
+  CHECK(w.heard.header("x-llmrouter-attempts") == "1");
+  REQUIRE(w.transport.seen().size() == 1);
+  CHECK(w.transport.seen()[0].url == "http://a.test/v1/chat/completions");
+  CHECK(w.transport.seen()[0].body == R"({"model":"m","messages":[{"role":"user","content":"hi"}]})");
+  CHECK(w.transport.seen()[0].header("authorization") == "Bearer sk-upstream-1");
+  auto records = w.records();
+  REQUIRE(records.size() == 1);
+  CHECK(records[0].usage.input == 10);
+  CHECK(records[0].usage.output == 2);
+  CHECK(records[0].status == CallStatus::kOk);
+  CHECK(records[0].attempts.size() == 1);
+}
+
+TEST_CASE("a stream passes byte for byte; the usage chunk is asked for and hidden from who did not ask") {
+  World w;
+  w.config.providers = {provider("a")};
+  auto datas = stream_datas();
+  w.transport.push(ScriptedReply::sse(datas));
+  w.relay(World::body("a/m", true));
+  w.run();
+  REQUIRE(w.heard.ends == 1);
+  CHECK(w.heard.result.ok());
+  CHECK(w.heard.head.stream);
+  std::string expected;
+  for (size_t i = 0; i < datas.size(); ++i) {
+    if (i != 4) expected += "data: " + datas[i] + "\n\n";
+  }
+  CHECK(w.heard.bytes == expected);
+  CHECK(w.transport.seen()[0].body.find("\"include_usage\":true") != std::string::npos);
+  CHECK(w.records().at(0).usage.input == 10);
+  CHECK_FALSE(w.records().at(0).usage.estimated);
+  CHECK(w.heard.header("authorization").empty());
+}
+
+TEST_CASE("include_usage asked for is shown") {
+  World w;
+  w.config.providers = {provider("a")};
+  w.transport.push(ScriptedReply::sse(stream_datas()));
+  w.relay(World::body("a/m", true, R"(,"stream_options":{"include_usage":true})"));
+  w.run();
+  CHECK(w.heard.bytes.find("\"choices\":[],\"usage\"") != std::string::npos);
+}
+
+TEST_CASE("a failure before the first payload is a retry that the client never sees") {
+  World w;
+  w.config.providers = {provider("a"), provider("b")};
+  w.config.models = {model("m", {{"a", "x", 1, 1}, {"b", "y", 1, 2}})};
+  auto way = GENERATE(0, 1, 2, 3, 4);
+  ScriptedReply bad;
+  switch (way) {
+    case 0: bad = ScriptedReply::json(R"({"error":{"message":"boom"}})", 500); break;
+    case 1: bad.no_head = true; bad.end = {TransferError::Kind::kConnect, "refused"}; break;
+    case 2:  // an error inside a 200, after a role-only chunk
+      bad = ScriptedReply::sse({chunk(R"({"role":"assistant","content":""})"), R"({"error":{"message":"overloaded","code":503}})"});
+      break;
+    case 3:  // cut after the prelude
+      bad = ScriptedReply::sse({chunk(R"({"role":"assistant","content":""})")});
+      bad.end = {TransferError::Kind::kTruncated, "cut"};
+      break;
+    case 4: bad = ScriptedReply::json("<html>Bad gateway</html>", 502); break;
+  }
+  w.transport.push(bad);
+  w.transport.push(ScriptedReply::sse(stream_datas()));
+  w.relay(World::body("m", true));
+  w.run();
+  CAPTURE(way);
+  REQUIRE(w.heard.ends == 1);
+  CHECK(w.heard.result.ok());
+  CHECK(w.heard.header("x-llmrouter-provider") == "b");
+  CHECK(w.heard.header("x-llmrouter-attempts") == "2");
+  CHECK(w.heard.bytes.find("overloaded") == std::string::npos);
+  CHECK(w.records().at(0).attempts.size() == 2);
+  CHECK(w.records().at(0).attempts.at(0).outcome != "ok");
+}
+
+TEST_CASE("after the first payload a failure ends with an error event and never a clean end") {
+  World w;
+  w.config.providers = {provider("a"), provider("b")};
+  w.config.models = {model("m", {{"a", "x", 1, 1}, {"b", "y", 1, 2}})};
+  ScriptedReply cut = ScriptedReply::sse({chunk(R"({"content":"hel"})"), chunk(R"({"content":"lo"})")});
+  cut.end = {TransferError::Kind::kTruncated, "cut"};
+  if (GENERATE(false, true)) cut.end = {};  // also an end that looks clean but finishes nothing
+  w.transport.push(cut);
+  w.relay(World::body("m", true));
+  w.run();
+  REQUIRE(w.heard.ends == 1);
+  CHECK_FALSE(w.heard.result.complete);
+  CHECK(w.heard.result.record.status == CallStatus::kCut);
+  CHECK(w.heard.bytes.find("\"error\"") != std::string::npos);
+  CHECK(w.heard.bytes.find("[DONE]") == std::string::npos);
+  CHECK(w.transport.seen().size() == 1);
+  CHECK(w.records().at(0).usage.estimated);
+}
+
+TEST_CASE("the request's own fault goes back in the provider's words, at once") {
+  World w;
+  w.config.providers = {provider("a"), provider("b")};
+  w.config.models = {model("m", {{"a", "x", 1, 1}, {"b", "y", 1, 2}})};
+  const std::string words = R"({"error":{"message":"Unsupported parameter","type":"invalid_request_error","param":"foo","code":"unsupported_parameter"}})";
+  w.transport.push(ScriptedReply::json(words, 400));
+  w.relay(World::body("m"));
+  w.run();
+  CHECK(w.heard.head.status == 400);
+  CHECK(w.heard.bytes == words);
+  CHECK(w.transport.seen().size() == 1);
+}
+
+TEST_CASE("an upstream's refused key is never the caller's 401") {
+  World w;
+  w.config.providers = {provider("a", {"sk-1"})};
+  w.transport.fallback = [](const SeenRequest&) { return ScriptedReply::json(R"({"error":{"message":"Incorrect API key provided: sk-1"}})", 401); };
+  w.relay(World::body("a/m"));
+  w.run();
+  CHECK(w.heard.head.status == 502);
+  CHECK(w.heard.bytes.find("upstream_credentials_rejected") != std::string::npos);
+  CHECK(w.transport.seen().size() == 1);
+}
+
+TEST_CASE("a refused key rests while the others of its pool work") {
+  World w;
+  w.config.providers = {provider("a", {"sk-bad-key", "sk-good-key"})};
+  w.transport.fallback = [](const SeenRequest& r) {
+    return r.header("authorization") == "Bearer sk-bad-key" ? ScriptedReply::json(R"({"error":{"message":"no"}})", 401) : ScriptedReply::json(kWhole);
+  };
+  for (int i = 0; i < 4; ++i) {
+    w.relay(World::body("a/m"));
+    w.run();
+    CHECK(w.heard.head.status == 200);
+  }
+  CHECK(w.transport.seen().size() == 5);  // the bad one was asked once
+}
+
+TEST_CASE("Retry-After rests a credential for exactly that long; who asks meanwhile hears when to come back") {
+  World w;
+  w.config.providers = {provider("a", {"sk-1"})};
+  ScriptedReply limited = ScriptedReply::json(R"({"error":{"message":"slow down"}})", 429);
+  limited.headers.push_back({"retry-after", "30"});
+  w.transport.push(limited);
+  w.relay(World::body("a/m"));
+  w.run();
+  CHECK(w.heard.head.status == 429);
+  CHECK(w.heard.bytes.find("upstream_rate_limited") != std::string::npos);
+  CHECK(w.heard.header("retry-after") == "30");
+  w.clock.advance(seconds(10));
+  w.relay(World::body("a/m"));
+  w.run();
+  CHECK(w.heard.head.status == 429);
+  CHECK(w.heard.header("retry-after") == "20");
+  CHECK(w.transport.seen().size() == 1);
+  w.clock.advance(seconds(20));
+  w.transport.push(ScriptedReply::json(kWhole));
+  w.relay(World::body("a/m"));
+  w.run();
+  CHECK(w.heard.head.status == 200);
+}
+
+TEST_CASE("one target is tried again with jitter, three attempts in all") {
+  World w;
+  w.config.providers = {provider("a")};
+  w.transport.fallback = [](const SeenRequest&) { return ScriptedReply::json(R"({"error":{"message":"boom"}})", 503); };
+  w.relay(World::body("a/m"));
+  w.run();
+  CHECK(w.heard.head.status == 502);
+  CHECK(w.transport.seen().size() == 3);
+  CHECK(w.records().at(0).attempts.size() == 3);
+  CHECK(w.heard.bytes.find("boom") != std::string::npos);
+}
+
+TEST_CASE("fallbacks come after every target of the model") {
+  World w;
+  w.config.providers = {provider("a"), provider("b"), provider("c")};
+  w.config.models = {model("m", {{"a", "x", 1, 1}, {"b", "y", 1, 2}}, {"spare"}), model("spare", {{"c", "z", 1, 1}}, {"m"})};
+  w.transport.fallback = [](const SeenRequest& r) {
+    return r.url.find("//c.") != std::string::npos ? ScriptedReply::json(kWhole) : ScriptedReply::json("{}", 500);
+  };
+  w.relay(World::body("m"));
+  w.run();
+  CHECK(w.heard.head.status == 200);
+  CHECK(w.heard.header("x-llmrouter-provider") == "c");
+  CHECK(w.heard.header("x-llmrouter-attempts") == "3");
+}
+
+TEST_CASE("each timeout is named") {
+  World w;
+  w.config.providers = {provider("a")};
+  w.config.routing.attempts = 1;
+  ScriptedReply hang;
+  hang.hang = true;
+  hang.headers = {{"content-type", "text/event-stream"}};
+  SECTION("first_token") {
+    w.transport.push(hang);
+    w.relay(World::body("a/m", true));
+    w.run();
+    CHECK(w.heard.head.status == 504);
+    CHECK(w.heard.bytes.find("first_token") != std::string::npos);
+    CHECK(w.clock.now() - TimePoint(std::chrono::hours(1)) == seconds(60));
+  }
+  SECTION("total, for an answer that is not streamed") {
+    hang.head_after = std::chrono::hours(2);
+    w.transport.push(hang);
+    w.relay(World::body("a/m"));
+    w.run();
+    CHECK(w.heard.head.status == 504);
+    CHECK(w.heard.bytes.find("total") != std::string::npos);
+  }
+  SECTION("idle, in a stream") {
+    hang.chunks = {"data: " + chunk(R"({"content":"x"})") + "\n\n"};
+    w.transport.push(hang);
+    w.relay(World::body("a/m", true));
+    w.run();
+    CHECK_FALSE(w.heard.result.complete);
+    CHECK(w.heard.bytes.find("idle") != std::string::npos);
+  }
+  SECTION("connect") {
+    ScriptedReply refused;
+    refused.no_head = true;
+    refused.end = {TransferError::Kind::kConnectTimeout, "no answer from a.test"};
+    w.transport.push(refused);
+    w.relay(World::body("a/m"));
+    w.run();
+    CHECK(w.heard.head.status == 504);
+    CHECK(w.heard.bytes.find("connect") != std::string::npos);
+  }
+  SECTION("the caller's own") {
+    w.transport.push(hang);
+    CallOptions options;
+    options.timeout = milliseconds(1500);
+    w.relay(World::body("a/m", true), std::move(options));
+    w.run();
+    CHECK(w.heard.head.status == 504);
+    CHECK(w.clock.now() - TimePoint(std::chrono::hours(1)) == milliseconds(1500));
+  }
+}
+
+TEST_CASE("bad requests name the field, and nothing is sent") {
+  World w;
+  w.config.providers = {provider("a")};
+  struct Row {
+    std::string body;
+    int status;
+    std::string part;
+  };
+  for (const Row& row : std::vector<Row>{{"", 400, "body"},
+                                         {"{", 400, "JSON"},
+                                         {"[]", 400, "object"},
+                                         {R"({"messages":[]})", 400, "model"},
+                                         {R"({"model":"a/m"})", 400, "messages"},
+                                         {R"({"model":7,"messages":[{"role":"user","content":"x"}]})", 400, "model"},
+                                         {R"({"model":"a/m","messages":[{"role":"user","content":"x"}],"n":"two"})", 400, "\"n\""},
+                                         {R"({"model":"a/m","model":"a/n","messages":[{"role":"user","content":"x"}]})", 400, "model"},
+                                         {World::body("nobody"), 404, "model_not_found"}}) {
+    w.relay(row.body);
+    w.run();
+    CAPTURE(row.body, w.heard.bytes);
+    CHECK(w.heard.ends == 1);
+    CHECK(w.heard.head.status == row.status);
+    CHECK(w.heard.bytes.find(row.part) != std::string::npos);
+  }
+  CHECK(w.transport.seen().empty());
+}
+
+TEST_CASE("keys: who may call, and what") {
+  World w;
+  w.config.providers = {provider("a"), provider("b")};
+  w.config.models = {model("gpt-4o", {{"a", "x", 1, 1}}), model("other", {{"b", "x", 1, 1}})};
+  FileKey key;
+  key.spec.name = "ci";
+  key.key = Secret(std::string("sk-ci-0123456789abcdef"));
+  key.spec.allow.models = {"gpt-*"};
+  key.spec.params.max_tokens = 100;
+  key.spec.params.tools = false;
+  w.config.keys = {key};
+  w.transport.fallback = [](const SeenRequest&) { return ScriptedReply::json(kWhole); };
+  auto call = [&](std::string presented, std::string body) {
+    CallOptions o;
+    o.trusted = false;
+    o.key = Secret(std::move(presented));
+    w.relay(std::move(body), std::move(o));
+    w.run();
+    return std::to_string(w.heard.head.status) + " " + std::string(code_name(w.heard.result.error.code));
+  };
+  const std::string good = "sk-ci-0123456789abcdef";
+  CHECK(call("", World::body("gpt-4o")) == "401 missing_key");
+  CHECK(call("sk-wrong", World::body("gpt-4o")) == "401 invalid_key");
+  CHECK(call(good, World::body("gpt-4o")) == "200 none");
+  CHECK(w.transport.seen().back().body.find("\"max_tokens\":100") != std::string::npos);
+  CHECK(w.records().at(0).key == "file:ci");
+  CHECK(call(good, World::body("other")) == "403 model_not_allowed");
+  CHECK(call(good, World::body("a/x")) == "403 model_not_allowed");
+  CHECK(call(good, World::body("gpt-4o", false, R"(,"max_tokens":101)")) == "403 parameter_not_allowed");
+  CHECK(call(good, World::body("gpt-4o", false, R"(,"tools":[{"type":"function","function":{"name":"f"}}])")) == "403 parameter_not_allowed");
+  CHECK(w.heard.bytes.find(good) == std::string::npos);
+}
+
+TEST_CASE("limits: the request that is one too many is told when to come back, and is recorded as limited") {
+  World w;
+  w.config.providers = {provider("a")};
+  w.config.models = {model("m", {{"a", "x", 1, 1}})};
+  w.config.models[0].limits.requests = Rate{2, seconds(60), 2};
+  w.transport.fallback = [](const SeenRequest&) { return ScriptedReply::json(kWhole); };
+  for (int i = 0; i < 3; ++i) {
+    w.relay(World::body("m"));
+    w.run();
+  }
+  CHECK(w.heard.head.status == 429);
+  CHECK(w.heard.bytes.find("\"rate_limited\"") != std::string::npos);
+  CHECK(w.heard.header("retry-after") == "30");
+  CHECK(w.records().at(0).status == CallStatus::kLimited);
+  CHECK(w.transport.seen().size() == 2);
+}
+
+TEST_CASE("a provider at its limit is passed over for another") {
+  World w;
+  w.config.providers = {provider("a"), provider("b")};
+  w.config.providers[0].limits.requests = Rate{1, seconds(60), 1};
+  w.config.models = {model("m", {{"a", "x", 1, 1}, {"b", "y", 1, 2}})};
+  w.transport.fallback = [](const SeenRequest&) { return ScriptedReply::json(kWhole); };
+  for (int i = 0; i < 2; ++i) {
+    w.relay(World::body("m"));
+    w.run();
+    CHECK(w.heard.head.status == 200);
+  }
+  CHECK(w.heard.header("x-llmrouter-provider") == "b");
+  CHECK(w.records().at(0).attempts.at(0).outcome == "skipped");
+}
+
+TEST_CASE("a target that fails again and again is asked only after the others") {
+  World w;
+  w.config.providers = {provider("a"), provider("b")};
+  w.config.models = {model("m", {{"a", "x", 1, 1}, {"b", "y", 1, 2}})};
+  w.transport.fallback = [](const SeenRequest& r) {
+    return r.url.find("//a.") != std::string::npos ? ScriptedReply::json("{}", 500) : ScriptedReply::json(kWhole);
+  };
+  for (int i = 0; i < 3; ++i) {
+    w.relay(World::body("m"));
+    w.run();
+    CHECK(w.heard.header("x-llmrouter-attempts") == "2");
+  }
+  w.relay(World::body("m"));
+  w.run();
+  CHECK(w.heard.header("x-llmrouter-attempts") == "1");
+  CHECK(w.heard.header("x-llmrouter-provider") == "b");
+}
+
+TEST_CASE("destroying a call lets the upstream go, settles and records; its sink is not called again") {
+  World w;
+  w.config.providers = {provider("a")};
+  w.config.models = {model("m", {{"a", "x", 1, 1}})};
+  w.config.models[0].limits.concurrent = 1;
+  ScriptedReply slow = ScriptedReply::sse(stream_datas());
+  slow.chunk_every = seconds(1);
+  w.transport.push(slow);
+  w.relay(World::body("m", true));
+  w.run(milliseconds(2500));
+  REQUIRE(w.heard.heads == 1);
+  const std::string before = w.heard.bytes;
+  w.call = Call();
+  CHECK(w.transport.cancelled() == 1);
+  CHECK(w.transport.live() == 0);
+  w.run();
+  CHECK(w.heard.ends == 0);
+  CHECK(w.heard.bytes == before);
+  CHECK(w.records().at(0).status == CallStatus::kCancelled);
+  w.transport.push(ScriptedReply::json(kWhole));
+  w.relay(World::body("m"));  // the place is free again
+  w.run();
+  CHECK(w.heard.head.status == 200);
+}
+
+TEST_CASE("the sink may destroy the call in any callback") {
+  for (int nth = 1; nth <= 8; ++nth) {
+    World w;
+    w.config.providers = {provider("a"), provider("b")};
+    w.config.models = {model("m", {{"a", "x", 1, 1}, {"b", "y", 1, 2}})};
+    w.transport.push(ScriptedReply::json("{}", 500));
+    w.transport.push(ScriptedReply::sse(stream_datas()));
+    w.build();
+    w.relay(World::body("m", true));
+    int calls = 0;
+    w.heard.on_each = [&] {
+      if (++calls == nth) w.call = Call();
+    };
+    w.run();
+    CHECK(calls <= nth);
+    CHECK(w.transport.live() == 0);
+    CHECK(w.records().size() == 1);
+  }
+}
+
+TEST_CASE("kCancel from the sink ends the call as cancelled") {
+  World w;
+  w.config.providers = {provider("a")};
+  w.transport.push(ScriptedReply::sse(stream_datas()));
+  w.relay(World::body("a/m", true));
+  w.heard.answer = Flow::kCancel;
+  w.run();
+  CHECK(w.heard.ends == 1);
+  CHECK(w.heard.result.error.code == ErrorCode::kCancelled);
+  CHECK(w.transport.live() == 0);
+}
+
+TEST_CASE("a slow reader pauses the upstream, and time spent paused is no silence of the upstream's") {
+  World w;
+  w.config.providers = {provider("a")};
+  ScriptedReply reply = ScriptedReply::sse(stream_datas());
+  reply.chunk_every = milliseconds(10);
+  w.transport.push(reply);
+  w.relay(World::body("a/m", true));
+  w.heard.answer = Flow::kPause;
+  w.run(seconds(200));
+  CHECK(w.heard.ends == 0);
+  CHECK(w.transport.paused() == 1);
+  w.heard.answer = Flow::kContinue;
+  w.call.resume();
+  w.run();
+  CHECK(w.heard.ends == 1);
+  CHECK(w.heard.result.ok());
+}
+
+TEST_CASE("a model's defaults, overrides and drops are spliced; nothing else changes") {
+  World w;
+  w.config.providers = {provider("a")};
+  w.config.models = {model("m", {{"a", "x", 1, 1}})};
+  w.config.models[0].defaults = {{"temperature", "0.2"}};
+  w.config.models[0].override_ = {{"top_p", "1"}};
+  w.config.models[0].drop = {"logit_bias"};
+  w.transport.push(ScriptedReply::json(kWhole));
+  w.relay(World::body("m", false, R"(,"logit_bias":{"1":2},"unheard_of" : [ 1,2 ])"));
+  w.run();
+  const std::string sent = w.transport.seen().at(0).body;
+  CHECK(sent.find("\"temperature\":0.2") != std::string::npos);
+  CHECK(sent.find("\"top_p\":1") != std::string::npos);
+  CHECK(sent.find("logit_bias") == std::string::npos);
+  CHECK(sent.find("\"unheard_of\" : [ 1,2 ]") != std::string::npos);
+}
+
+TEST_CASE("client headers reach an upstream only when listed") {
+  World w;
+  w.config.providers = {provider("a")};
+  w.config.providers[0].forward_headers = {"x-trace", "authorization"};
+  w.transport.push(ScriptedReply::json(kWhole));
+  CallOptions o;
+  o.headers = {{"x-trace", "1"}, {"x-other", "2"}, {"cookie", "3"}, {"authorization", "Bearer stolen"}, {"openai-beta", "assistants=v2"}};
+  w.relay(World::body("a/m"), std::move(o));
+  w.run();
+  const SeenRequest& seen = w.transport.seen().at(0);
+  CHECK(seen.header("x-trace") == "1");
+  CHECK(seen.header("openai-beta") == "assistants=v2");
+  CHECK(seen.header("x-other").empty());
+  CHECK(seen.header("cookie").empty());
+  CHECK(seen.header("authorization") != "Bearer stolen");
+}
+
+TEST_CASE("neutral calls: whole and streamed") {
+  World w;
+  w.config.providers = {provider("a")};
+  w.transport.push(ScriptedReply::json(kWhole));
+  w.transport.push(ScriptedReply::sse(stream_datas()));
+  w.build();
+  w.call = w.router->start(w.transport, ChatRequest::of("a/m", "hi"), false, {}, w.events);
+  w.run();
+  REQUIRE(w.events.responses.size() == 1);
+  CHECK(w.events.responses[0].text() == "hello");
+  CHECK(w.events.ends == 1);
+  w.call = w.router->start(w.transport, ChatRequest::of("a/m", "hi"), true, {}, w.events);
+  w.run();
+  CHECK(w.events.text == "hello");
+  CHECK(w.events.ends == 2);
+  CHECK(w.events.result.record.usage.output == 2);
+}
+
+TEST_CASE("a reload changes calls that start later, and a bad one changes nothing") {
+  World w;
+  w.config.providers = {provider("a"), provider("b")};
+  w.config.models = {model("m", {{"a", "x", 1, 1}})};
+  w.transport.fallback = [](const SeenRequest&) { return ScriptedReply::json(kWhole); };
+  w.relay(World::body("m"));
+  Config next = w.config;
+  next.models = {model("m", {{"b", "x", 1, 1}})};
+  REQUIRE(w.router->reload(next).ok());
+  w.run();
+  CHECK(w.heard.header("x-llmrouter-provider") == "a");
+  w.relay(World::body("m"));
+  w.run();
+  CHECK(w.heard.header("x-llmrouter-provider") == "b");
+  next.models = {model("m", {{"nobody", "x", 1, 1}})};
+  CHECK_FALSE(w.router->reload(next).ok());
+  w.relay(World::body("m"));
+  w.run();
+  CHECK(w.heard.head.status == 200);
+}
