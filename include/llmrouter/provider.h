@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "llmrouter/limits.h"
@@ -24,6 +25,9 @@ struct ProviderPreset {
   std::vector<std::string> quirks;         // names; each is documented and tested in lib/dialects/README.md
   bool key_required = true;
   std::string title;      // for people
+  // Where the vendor has several places: name and base URL of each. Empty: `region` means nothing here.
+  std::vector<std::pair<std::string, std::string>> regions;
+  bool served = true;     // false: known by name, but its dialect comes later; a configuration that uses it is refused
 };
 
 // One key of a provider's pool.
