@@ -1,0 +1,149 @@
+#include "core.h"
+
+#include <pthread.h>
+
+#include <algorithm>
+#include <csignal>
+
+#include "call.h"
+
+namespace llmrouter::c {
+
+namespace {
+
+constexpr size_t kIdleLoops = 64;
+
+// Threads made while this lives take no signals: those are the application's.
+class SignalsBlocked {
+ public:
+  SignalsBlocked() noexcept {
+    sigset_t all;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before_);
+  }
+  ~SignalsBlocked() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+
+ private:
+  sigset_t before_;
+};
+
+}  // namespace
+
+Result<std::shared_ptr<Core>> Core::make(const Config& config, std::shared_ptr<Logger> logger) {
+  auto parts = build_parts(config, std::move(logger));
+  if (!parts) return std::move(parts).error();
+  auto core = std::make_shared<Core>();
+  core->usage_ = std::dynamic_pointer_cast<UsageStore>(parts->usage);
+  for (const auto& dialect : parts->dialects) {
+    if (dialect->name() == "openai") core->openai_ = dialect;
+  }
+  if (!core->openai_) return Error(ErrorCode::kInternal, "the openai dialect is missing");
+  auto router = Router::create(config, std::move(*parts));
+  if (!router) return std::move(router).error();
+  core->router_ = std::move(*router);
+  return core;
+}
+
+Result<void> Core::ensure_thread() {
+  if (thread_.joinable()) return {};
+  if (!thread_loop_) {
+    auto loop = Loop::make(router_->clock());
+    if (!loop) return std::move(loop).error();
+    thread_loop_ = std::move(*loop);
+  }
+  const SignalsBlocked blocked;
+  // The thread keeps the core: it may be closed from a callback, whose frames are still on this thread's stack.
+  thread_ = std::thread([core = shared_from_this()] {
+    Loop& loop = *core->thread_loop_;
+    loop.run_until([&loop] { return loop.closing() && loop.idle(); });
+  });
+  return {};
+}
+
+Result<void> Core::start(const std::shared_ptr<CallState>& call) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  if (closed_) return Error(ErrorCode::kShuttingDown, "the router was closed");
+  if (auto ready = ensure_thread(); !ready) return ready;
+  call->board(*thread_loop_);
+  thread_loop_->tell(*call);
+  return {};
+}
+
+Result<std::unique_ptr<Loop>> Core::take_loop() {
+  std::unique_ptr<Loop> loop;
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    if (closed_) return Error(ErrorCode::kShuttingDown, "the router was closed");
+    if (!idle_.empty()) {
+      loop = std::move(idle_.back());
+      idle_.pop_back();
+    }
+  }
+  if (!loop) {
+    auto made = Loop::make(router_->clock());
+    if (!made) return made;
+    loop = std::move(*made);
+  }
+  std::lock_guard<std::mutex> lock(mutex_);
+  idle_.reserve(std::min(kIdleLoops, busy_.size() + idle_.size() + 1));  // giving it back needs no memory
+  busy_.push_back(loop.get());
+  if (closed_) loop->close();
+  return loop;
+}
+
+void Core::give_loop(std::unique_ptr<Loop> loop) noexcept {
+  std::lock_guard<std::mutex> lock(mutex_);
+  busy_.erase(std::find(busy_.begin(), busy_.end(), loop.get()));
+  if (!closed_ && idle_.size() < idle_.capacity()) idle_.push_back(std::move(loop));
+}
+
+Result<void> Core::run(const std::shared_ptr<CallState>& call) {
+  auto loop = take_loop();
+  if (!loop) return std::move(loop).error();
+  call->board(**loop);
+  call->launch();
+  (*loop)->run_until([&call] { return call->ended(); });
+  (*loop)->hear();  // what was told as it ended
+  give_loop(std::move(*loop));
+  return {};
+}
+
+Result<void> Core::refresh_models() {
+  auto loop = take_loop();
+  if (!loop) return std::move(loop).error();
+  bool done = false;
+  bool thrown = false;
+  std::unique_ptr<Transfer> refresh;
+  try {
+    refresh = router_->refresh_models((*loop)->transport(), [&done] { done = true; });
+  } catch (...) {
+    thrown = true;
+  }
+  if (refresh) (*loop)->run_until([&done, &loop] { return done || (*loop)->closing(); });
+  refresh.reset();
+  give_loop(std::move(*loop));
+  if (thrown) return Error(ErrorCode::kInternal, "out of memory");
+  return {};
+}
+
+void Core::close() noexcept {
+  std::thread thread;
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    closed_ = true;
+    idle_.clear();
+    for (Loop* loop : busy_) loop->close();
+    if (thread_.joinable()) {
+      thread_loop_->close();
+      thread = std::move(thread_);
+    }
+  }
+  if (!thread.joinable()) return;
+  if (thread.get_id() == std::this_thread::get_id()) {
+    thread.detach();  // closed by a callback: the thread ends when that has returned
+  } else {
+    thread.join();
+  }
+}
+
+}  // namespace llmrouter::c
