@@ -1,0 +1,337 @@
+#include "net/curl_exchange.h"
+
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "net/curl_errors.h"
+
+namespace llmrouter::net {
+
+namespace {
+
+// Up to here a body is copied once and leaves with the headers in one system call and packet; libcurl would copy it anyway.
+constexpr size_t kJoinedBody = 48 * 1024;
+// libcurl 7.88 gives up at 300 KiB for all headers on its own; below that the cap is the endpoint's.
+constexpr size_t kMaxHeaderCap = 256 * 1024;
+
+std::string_view host_of(std::string_view url) noexcept { return authority_of(url); }
+
+bool is_redirect(int status) noexcept { return status == 301 || status == 302 || status == 303 || status == 307 || status == 308; }
+
+}  // namespace
+
+CurlExchange::CurlExchange(Owner& owner, const CurlDefaults& defaults)
+    : owner_(owner), defaults_(defaults), easy_(curl_easy_init()) {
+  if (easy_ != nullptr) set_fixed_options();
+}
+
+CurlExchange::~CurlExchange() {
+  if (easy_ != nullptr) curl_easy_cleanup(easy_);
+}
+
+void CurlExchange::set_fixed_options() {
+  set(CURLOPT_PRIVATE, static_cast<void*>(this));
+  set(CURLOPT_NOSIGNAL, 1L);
+  set(CURLOPT_ERRORBUFFER, error_text_.data());
+  set(CURLOPT_HEADERFUNCTION, &header_callback);
+  set(CURLOPT_HEADERDATA, static_cast<void*>(this));
+  set(CURLOPT_WRITEFUNCTION, &write_callback);
+  set(CURLOPT_WRITEDATA, static_cast<void*>(this));
+  set(CURLOPT_READFUNCTION, &read_callback);
+  set(CURLOPT_READDATA, static_cast<void*>(this));
+  set(CURLOPT_SEEKFUNCTION, &seek_callback);
+  set(CURLOPT_SEEKDATA, static_cast<void*>(this));
+  set(CURLOPT_PREREQFUNCTION, &prereq_callback);
+  set(CURLOPT_PREREQDATA, static_cast<void*>(this));
+  set(CURLOPT_OPENSOCKETFUNCTION, &open_socket_callback);
+  set(CURLOPT_OPENSOCKETDATA, static_cast<void*>(this));
+  set(CURLOPT_CLOSESOCKETFUNCTION, &close_socket_callback);
+  set(CURLOPT_CLOSESOCKETDATA, static_cast<void*>(&owner_));  // connections outlive the exchange that opened them
+#if LIBCURL_VERSION_NUM >= 0x075500
+  set(CURLOPT_PROTOCOLS_STR, "http,https");
+#else
+  set(CURLOPT_PROTOCOLS, static_cast<long>(CURLPROTO_HTTP | CURLPROTO_HTTPS));
+#endif
+#if LIBCURL_VERSION_NUM >= 0x075700
+  set(CURLOPT_QUICK_EXIT, 1L);  // else cancelling waits for a look-up under way
+#endif
+  set(CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_2TLS));
+  set(CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
+  set(CURLOPT_FOLLOWLOCATION, 0L);
+  set(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+  set(CURLOPT_ACCEPT_ENCODING, "gzip, deflate");  // to decode; CurlHeaders keeps it from being asked for
+  set(CURLOPT_PATH_AS_IS, 1L);
+  set(CURLOPT_TCP_KEEPALIVE, 1L);
+  set(CURLOPT_DNS_CACHE_TIMEOUT, kResolverCacheSeconds);
+  set(CURLOPT_USERAGENT, defaults_.user_agent.c_str());
+  set(CURLOPT_SHARE, defaults_.share);
+  set(CURLOPT_NOPROXY, "");  // else the environment's no_proxy counts
+}
+
+bool CurlExchange::begin(HttpRequest request, TransferSink& sink) {
+  ++serial_;
+  request_ = std::move(request);
+  endpoint_ = request_.endpoint ? request_.endpoint.get() : defaults_.endpoint.get();
+  sink_ = &sink;
+  sent_ = head_given_ = held_ = paused_ = false;
+  body_bytes_ = 0;
+  fault_ = {};
+  error_text_[0] = '\0';
+  head_.reset(std::min(endpoint_->max_header_bytes, kMaxHeaderCap));
+  if (easy_ == nullptr) {
+    fail(TransferError::Kind::kInternal, "no memory for a transfer");
+    return false;
+  }
+  if (!headers_.set(request_.headers)) {
+    fail(TransferError::Kind::kInternal, headers_.fault());
+    return false;
+  }
+  set(CURLOPT_HTTPHEADER, headers_.list());
+  set_url();
+  set_method_and_body();
+  set_endpoint();
+  const auto connect_ms = static_cast<long>(std::chrono::ceil<std::chrono::milliseconds>(request_.connect_timeout).count());
+  if (connect_ms != connect_ms_set_) set(CURLOPT_CONNECTTIMEOUT_MS, connect_ms_set_ = connect_ms);
+  return true;
+}
+
+void CurlExchange::end() noexcept {
+  ++serial_;
+  sink_ = nullptr;
+  endpoint_ = nullptr;
+  request_.headers.clear();
+  request_.body.clear();
+  request_.endpoint.reset();
+  if (joined_.capacity() > 2 * kJoinedBody) joined_ = {};
+}
+
+void CurlExchange::set_url() {
+  if (request_.url == url_set_) return;
+  url_set_ = request_.url;
+  set(CURLOPT_URL, url_set_.c_str());
+  // Transfers that could share a connection wait for the first to say whether it is HTTP/2. Without TLS it never is, and
+  // libcurl would find that out only with the first reply.
+  set(CURLOPT_PIPEWAIT, url_set_.compare(0, 6, "https:") == 0 ? 1L : 0L);
+}
+
+void CurlExchange::set_method_and_body() {
+  size_t size = 0;
+  for (const std::string_view piece : request_.body) size += piece.size();
+  const bool get = request_.method == "GET", head = request_.method == "HEAD", post = request_.method == "POST";
+  if (request_.method != method_set_) {
+    set(CURLOPT_NOBODY, 0L);
+    set(CURLOPT_CUSTOMREQUEST, (get && size == 0) || head || post ? nullptr : request_.method.c_str());
+  }
+  method_set_ = request_.method;
+  piece_ = offset_ = 0;
+  if (head) {
+    set(CURLOPT_NOBODY, 1L);
+    return;
+  }
+  if (size == 0 && !post) {
+    set(CURLOPT_HTTPGET, 1L);
+    return;
+  }
+  set(CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(size));
+  if (size <= kJoinedBody) {
+    joined_.clear();
+    for (const std::string_view piece : request_.body) joined_.append(piece);
+    set(CURLOPT_POSTFIELDS, joined_.data());
+  } else {
+    set(CURLOPT_POSTFIELDS, nullptr);
+    set(CURLOPT_POST, 1L);
+  }
+}
+
+void CurlExchange::set_endpoint() {
+  const std::shared_ptr<const Endpoint>& wanted = request_.endpoint ? request_.endpoint : defaults_.endpoint;
+  if (wanted == endpoint_set_) return;
+  endpoint_set_ = wanted;
+  const std::string& ca = wanted->ca_file.empty() ? defaults_.ca_file : wanted->ca_file;
+  if (!ca.empty()) {
+    // With a path set as well every connection would read the whole directory's store.
+    set(CURLOPT_CAPATH, nullptr);
+    set(CURLOPT_PROXY_CAPATH, nullptr);
+    set(CURLOPT_CAINFO, ca.c_str());
+    set(CURLOPT_PROXY_CAINFO, ca.c_str());
+  }
+  const long verify = wanted->verify_tls ? 1L : 0L;
+  set(CURLOPT_SSL_VERIFYPEER, verify);
+  set(CURLOPT_SSL_VERIFYHOST, verify * 2);
+  set(CURLOPT_PROXY_SSL_VERIFYPEER, verify);
+  set(CURLOPT_PROXY_SSL_VERIFYHOST, verify * 2);
+  set(CURLOPT_PROXY, wanted->proxy.c_str());  // empty: none, whatever the environment says
+}
+
+std::string_view CurlExchange::resolved_name() const {
+  return authority_of(endpoint_->proxy.empty() ? request_.url : endpoint_->proxy);
+}
+
+size_t CurlExchange::on_header(std::string_view line) {
+  if (sink_ == nullptr) return 0;
+  switch (head_.feed(line)) {
+    case HeadBuilder::Step::kMore:
+      return line.size();
+    case HeadBuilder::Step::kTooLarge:
+      fail(TransferError::Kind::kTooLarge, "the reply's headers are over " +
+                                             std::to_string(std::min(endpoint_->max_header_bytes, kMaxHeaderCap)) + " bytes");
+      return 0;
+    case HeadBuilder::Step::kBad:
+      fail(TransferError::Kind::kProtocol, "the reply's head is not good HTTP");
+      return 0;
+    case HeadBuilder::Step::kDone:
+      break;
+  }
+  if (is_redirect(head_.head().status)) {
+    refuse_redirect();
+    return 0;
+  }
+  if (owner_.holding()) {
+    owner_.hold(*this);
+    return line.size();
+  }
+  give_head();
+  return sink_ != nullptr ? line.size() : 0;
+}
+
+void CurlExchange::refuse_redirect() {
+  const std::string_view location = head_.head().header("location");
+  std::string message = "a redirect (" + std::to_string(head_.head().status) + ")";
+  if (location.find("//") != std::string_view::npos) message += " to " + scrub(authority_of(location));
+  fail(TransferError::Kind::kProtocol, message + " was refused");
+}
+
+void CurlExchange::give_head() {
+  if (sink_ == nullptr || head_given_ || !head_.complete()) return;
+  head_given_ = true;
+  sink_->on_head(head_.head());
+}
+
+size_t CurlExchange::on_write(std::string_view bytes) {
+  if (sink_ == nullptr) return 0;
+  if (owner_.holding()) {
+    held_ = true;
+    owner_.hold(*this);
+    return CURL_WRITEFUNC_PAUSE;
+  }
+  give_head();
+  if (sink_ == nullptr) return 0;
+  body_bytes_ += bytes.size();
+  if (endpoint_->max_body_bytes != 0 && body_bytes_ > endpoint_->max_body_bytes) {
+    fail(TransferError::Kind::kTooLarge, "the reply's body is over " + std::to_string(endpoint_->max_body_bytes) + " bytes");
+    return 0;
+  }
+  in_sink_ = true;
+  const Flow flow = sink_->on_body(bytes);
+  in_sink_ = false;
+  if (sink_ == nullptr) return 0;  // it destroyed the transfer
+  if (flow == Flow::kCancel) {
+    owner_.cancelled(*this);
+    return 0;
+  }
+  if (flow == Flow::kPause) {
+    paused_ = true;
+    curl_easy_pause(easy_, CURLPAUSE_RECV);
+  }
+  return bytes.size();
+}
+
+CURLcode CurlExchange::unpause() {
+  held_ = paused_ = false;
+  return curl_easy_pause(easy_, CURLPAUSE_CONT);
+}
+
+void CurlExchange::fail(TransferError::Kind kind, std::string message) {
+  if (!fault_.ok()) return;
+  fault_.kind = kind;
+  fault_.message = scrub(host_of(request_.url)) + ": " + std::move(message);
+}
+
+TransferError CurlExchange::outcome(CURLcode code) const {
+  if (!fault_.ok()) return fault_;
+  const Progress progress = head_.complete() ? Progress::kHead : sent_ ? Progress::kSent : Progress::kNothingSent;
+  if (code == CURLE_OK && progress == Progress::kHead) return {};
+  return transfer_error(code, progress, host_of(request_.url), error_text_.data());
+}
+
+// An exception must not pass through libcurl's frames: it becomes the transfer's end.
+size_t CurlExchange::header_callback(char* data, size_t size, size_t count, void* self) {
+  auto& exchange = *static_cast<CurlExchange*>(self);
+  try {
+    return exchange.on_header({data, size * count});
+  } catch (...) {
+    exchange.in_sink_ = false;
+    exchange.fail(TransferError::Kind::kInternal, "a callback threw an exception");
+    return 0;
+  }
+}
+
+size_t CurlExchange::write_callback(char* data, size_t size, size_t count, void* self) {
+  auto& exchange = *static_cast<CurlExchange*>(self);
+  try {
+    return exchange.on_write({data, size * count});
+  } catch (...) {
+    exchange.in_sink_ = false;
+    exchange.fail(TransferError::Kind::kInternal, "a callback threw an exception");
+    return 0;
+  }
+}
+
+size_t CurlExchange::read_callback(char* to, size_t size, size_t count, void* self) {
+  auto& exchange = *static_cast<CurlExchange*>(self);
+  if (exchange.sink_ == nullptr) return CURL_READFUNC_ABORT;  // the body may be gone
+  const std::vector<std::string_view>& body = exchange.request_.body;
+  size_t room = size * count, copied = 0;
+  while (room > 0 && exchange.piece_ < body.size()) {
+    const std::string_view rest = body[exchange.piece_].substr(exchange.offset_);
+    const size_t n = std::min(rest.size(), room);
+    if (n > 0) std::memcpy(to + copied, rest.data(), n);
+    copied += n;
+    room -= n;
+    exchange.offset_ += n;
+    if (n == rest.size()) {
+      ++exchange.piece_;
+      exchange.offset_ = 0;
+    }
+  }
+  return copied;
+}
+
+// A connection that had been closed under us takes the body again from the start.
+int CurlExchange::seek_callback(void* self, curl_off_t offset, int origin) {
+  auto& exchange = *static_cast<CurlExchange*>(self);
+  if (origin != SEEK_SET || offset < 0 || exchange.sink_ == nullptr) return CURL_SEEKFUNC_FAIL;
+  auto left = static_cast<size_t>(offset);
+  exchange.piece_ = 0;
+  const std::vector<std::string_view>& body = exchange.request_.body;
+  while (exchange.piece_ < body.size() && left >= body[exchange.piece_].size()) left -= body[exchange.piece_++].size();
+  exchange.offset_ = left;
+  return exchange.piece_ < body.size() || left == 0 ? CURL_SEEKFUNC_OK : CURL_SEEKFUNC_FAIL;
+}
+
+int CurlExchange::prereq_callback(void* self, char*, char*, int, int) {
+  auto& exchange = *static_cast<CurlExchange*>(self);
+  exchange.sent_ = true;
+  exchange.owner_.passed_resolver(exchange, false);
+  return CURL_PREREQFUNC_OK;
+}
+
+curl_socket_t CurlExchange::open_socket_callback(void* self, curlsocktype, curl_sockaddr* address) {
+  auto& exchange = *static_cast<CurlExchange*>(self);
+  const int fd = ::socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+  if (fd < 0) return CURL_SOCKET_BAD;
+  exchange.owner_.socket_opened(fd);
+  exchange.owner_.passed_resolver(exchange, true);
+  return fd;
+}
+
+int CurlExchange::close_socket_callback(void* owner, curl_socket_t fd) {
+  static_cast<Owner*>(owner)->socket_closing(fd);
+  return ::close(fd);
+}
+
+}  // namespace llmrouter::net

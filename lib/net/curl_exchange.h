@@ -1,0 +1,140 @@
+// One request and its reply on one libcurl easy handle. Handle, buffers and options are kept and used again.
+#ifndef LLMROUTER_NET_CURL_EXCHANGE_H_
+#define LLMROUTER_NET_CURL_EXCHANGE_H_
+
+#include <curl/curl.h>
+
+#include <array>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "llmrouter/transport.h"
+#include "net/curl_headers.h"
+#include "net/head_builder.h"
+#include "net/resolve_gate.h"
+
+namespace llmrouter::net {
+
+// What is the same for every exchange of a transport; outlives them.
+struct CurlDefaults {
+  CURLSH* share = nullptr;
+  std::string user_agent;
+  std::string ca_file;  // empty: libcurl's own
+  std::shared_ptr<const Endpoint> endpoint;
+};
+constexpr long kResolverCacheSeconds = 60;
+
+// Belongs to its owner, who adds it to the multi handle and takes it out. libcurl's callbacks come here and go to the sink at
+// once, but for calls while the owner is holding. Nothing here calls into libcurl's multi interface.
+class CurlExchange : public ResolveGate::Guest {
+ public:
+  class Owner {
+   public:
+    virtual bool holding() const noexcept = 0;         // sinks must not be called now
+    virtual void hold(CurlExchange& exchange) = 0;     // something is kept back: give_held() later
+    virtual void passed_resolver(CurlExchange& exchange, bool looked_up) = 0;
+    virtual void cancelled(CurlExchange& exchange) = 0;  // its sink answered kCancel
+    virtual void socket_opened(int fd) = 0;
+    virtual void socket_closing(int fd) noexcept = 0;
+
+   protected:
+    ~Owner() = default;
+  };
+
+  CurlExchange(Owner& owner, const CurlDefaults& defaults);
+  ~CurlExchange();
+  CurlExchange(const CurlExchange&) = delete;
+  CurlExchange& operator=(const CurlExchange&) = delete;
+
+  // False: it cannot be sent, and outcome() says why.
+  bool begin(HttpRequest request, TransferSink& sink);
+  void end() noexcept;  // back to idle: nothing of the request is kept
+  // Changes with every begin() and end(): tells whether this is still the same request after a sink was called.
+  uint64_t serial() const noexcept { return serial_; }
+
+  CURL* easy() const noexcept { return easy_; }
+  const HttpRequest& request() const noexcept { return request_; }
+  const Endpoint& endpoint() const noexcept { return *endpoint_; }
+  std::string_view resolved_name() const;  // whose address has to be known before anything is sent
+
+  TransferSink* sink() const noexcept { return sink_; }  // null: nobody listens any more
+  void silence() noexcept { sink_ = nullptr; }
+
+  bool in_sink() const noexcept { return in_sink_; }  // in on_body, that is
+  bool paused() const noexcept { return paused_; }  // by the sink
+  // Outside of libcurl's callbacks: the head if it was kept back. Then, unless the sink paused, unpause() is due.
+  void give_head();
+  bool held() const noexcept { return held_; }
+  CURLcode unpause();
+
+  void fail(TransferError::Kind kind, std::string message);  // decides the outcome, unless that is decided
+  TransferError outcome(CURLcode code) const;
+
+  // The owner's notes.
+  enum class State { kIdle, kWaiting, kQueued, kRunning, kDone, kDoomed };
+  struct Notes {
+    State state = State::kIdle;
+    CURLcode result = CURLE_OK;
+    bool in_held = false;
+    bool in_resuming = false;
+    size_t index = 0;
+    Reactor::TimerId wait_timer = 0;
+    void* handle = nullptr;
+  } notes;
+
+ private:
+  static size_t header_callback(char* data, size_t size, size_t count, void* self);
+  static size_t write_callback(char* data, size_t size, size_t count, void* self);
+  static size_t read_callback(char* to, size_t size, size_t count, void* self);
+  static int seek_callback(void* self, curl_off_t offset, int origin);
+  static int prereq_callback(void* self, char*, char*, int, int);
+  static curl_socket_t open_socket_callback(void* self, curlsocktype purpose, curl_sockaddr* address);
+  static int close_socket_callback(void* owner, curl_socket_t fd);
+
+  size_t on_header(std::string_view line);
+  size_t on_write(std::string_view bytes);
+  void refuse_redirect();
+  void set_fixed_options();
+  void set_url();
+  void set_method_and_body();
+  void set_endpoint();
+  template <typename T>
+  void set(CURLoption option, T value) noexcept {
+    curl_easy_setopt(easy_, option, value);
+  }
+
+  Owner& owner_;
+  const CurlDefaults& defaults_;
+  CURL* easy_;
+  TransferSink* sink_ = nullptr;
+  HttpRequest request_;
+  const Endpoint* endpoint_ = nullptr;
+  CurlHeaders headers_;
+  HeadBuilder head_;
+  uint64_t serial_ = 0;
+
+  bool sent_ = false;        // a connection was ready: some of the request may have left
+  bool head_given_ = false;
+  bool held_ = false;        // libcurl was told to pause because the owner is holding
+  bool paused_ = false;
+  bool in_sink_ = false;
+  uint64_t body_bytes_ = 0;
+  TransferError fault_;
+  std::array<char, CURL_ERROR_SIZE> error_text_{};
+
+  // Body to send, when it is too long to be joined: the next byte is `offset_` in piece `piece_`.
+  size_t piece_ = 0;
+  size_t offset_ = 0;
+
+  // Options as they are set now.
+  std::string url_set_;
+  std::string method_set_;
+  std::string joined_;  // a short body in one piece: it goes out with the headers in one write
+  long connect_ms_set_ = -1;
+  std::shared_ptr<const Endpoint> endpoint_set_;
+};
+
+}  // namespace llmrouter::net
+
+#endif  // LLMROUTER_NET_CURL_EXCHANGE_H_

@@ -1,0 +1,78 @@
+#include "net/curl_headers.h"
+
+namespace llmrouter::net {
+
+namespace {
+
+bool same_name(std::string_view name, std::string_view lower) noexcept {
+  if (name.size() != lower.size()) return false;
+  for (size_t i = 0; i < name.size(); ++i) {
+    const char c = name[i];
+    if ((c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c) != lower[i]) return false;
+  }
+  return true;
+}
+
+bool is_token(std::string_view name) noexcept {
+  if (name.empty()) return false;
+  for (const char c : name) {
+    const bool alnum = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+    if (!alnum && std::string_view("!#$%&'*+-.^_`|~").find(c) == std::string_view::npos) return false;
+  }
+  return true;
+}
+
+bool is_value(std::string_view value) noexcept {
+  for (const char c : value) {
+    if ((static_cast<unsigned char>(c) < 0x20 && c != '\t') || c == 0x7f) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+bool CurlHeaders::set(const std::vector<HttpHeader>& headers) {
+  text_.clear();
+  places_.clear();
+  bool content_type = false, accept = false, accept_encoding = false;
+  for (const HttpHeader& header : headers) {
+    const std::string_view name = header.name;
+    if (!is_token(name) || !is_value(header.value)) {
+      fault_ = is_token(name) ? "header " + header.name + ": a value with a line break or control character"
+                              : "a header name that is not a token";
+      return false;
+    }
+    if (same_name(name, "content-length") || same_name(name, "transfer-encoding") || same_name(name, "expect")) continue;
+    content_type = content_type || same_name(name, "content-type");
+    accept = accept || same_name(name, "accept");
+    accept_encoding = accept_encoding || same_name(name, "accept-encoding");
+    add(name, header.value);
+  }
+  // "Name:" tells libcurl not to send a header of its own. Replies that are encoded unasked are decoded all the same.
+  const auto leave_out = [this](std::string_view name) {
+    places_.push_back(text_.size());
+    text_.append(name).append(":").push_back('\0');
+  };
+  leave_out("Expect");
+  if (!accept) leave_out("Accept");
+  if (!accept_encoding) leave_out("Accept-Encoding");
+  if (!content_type) leave_out("Content-Type");
+  nodes_.resize(places_.size());
+  for (size_t i = 0; i < nodes_.size(); ++i) {
+    nodes_[i] = {text_.data() + places_[i], i + 1 < nodes_.size() ? &nodes_[i + 1] : nullptr};
+  }
+  return true;
+}
+
+void CurlHeaders::add(std::string_view name, std::string_view value) {
+  places_.push_back(text_.size());
+  text_.append(name);
+  if (value.find_first_not_of(" \t") == std::string_view::npos) {
+    text_ += ';';  // libcurl's way to say "sent, but empty"
+  } else {
+    text_.append(": ").append(value);
+  }
+  text_.push_back('\0');
+}
+
+}  // namespace llmrouter::net
