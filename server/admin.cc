@@ -1,0 +1,134 @@
+// Administration: keys and usage. It asks for the admin key, and its work is done on the worker's thread because it may wait on a disk.
+#include "llmrouter/values.h"
+#include "server/admin_query.h"
+#include "server/handlers.h"
+#include "server/json.h"
+#include "server/session.h"
+
+namespace llmrouter::server {
+
+namespace {
+
+Reply json_reply(std::string body, int status = 200) {
+  Reply reply;
+  reply.status = status;
+  reply.body = std::move(body);
+  reply.body += '\n';
+  reply.headers.push_back({"cache-control", "no-store"});
+  return reply;
+}
+
+// True when the caller may administer; otherwise answered.
+bool authorized(Session& session) {
+  auto allowed = session.loop().context().router->authorize_admin(Secret(session.request().key));
+  if (!allowed) session.fail(allowed.error());
+  return allowed.ok();
+}
+
+// Runs `work` on the worker and answers the session with what it returns.
+void on_worker(Session& session, std::function<Reply(Context&)> work) {
+  Loop& loop = session.loop();
+  Context& context = loop.context();
+  const bool taken = context.worker.post(
+      [&loop, &context, work = std::move(work), weak = session.weak_from_this(), ticket = session.ticket()] {
+        auto reply = std::make_shared<Reply>(work(context));
+        loop.post([weak, ticket, reply] {
+          if (auto alive = weak.lock()) alive->later(ticket, std::move(*reply));
+        });
+      });
+  if (!taken) {
+    Error busy(ErrorCode::kNoTarget, "too much administration at once; try again");
+    busy.retry_after = std::chrono::seconds(1);
+    session.fail(busy);
+  }
+}
+
+Reply failed(const Context& context, const Error& error) { return error_reply(context, "openai", error); }
+
+Reply list_keys(Context& context) {
+  std::string body = "{\"data\":[";
+  for (const auto& key : context.router->keys()->list()) {
+    if (body.back() == '}') body += ',';
+    body += to_json(*key);
+  }
+  return json_reply(body + "]}");
+}
+
+Reply create_key(Context& context, const std::string& json, const std::string& prefix) {
+  auto spec = key_spec_from_json(json, context.router->clock().wall());
+  if (!spec) return failed(context, spec.error());
+  auto created = context.router->keys()->create(*spec, prefix);
+  if (!created) return failed(context, created.error());
+  // The record, and before it the key itself: here alone, this once.
+  std::string body = to_json(created->record);
+  body.replace(0, 1, "{\"key\":" + json_string(created->key.reveal()) + ",");
+  return json_reply(std::move(body), 201);
+}
+
+Reply show_key(Context& context, const std::string& id) {
+  auto key = context.router->keys()->get(id);
+  return key ? json_reply(to_json(**key)) : failed(context, key.error());
+}
+
+Reply modify_key(Context& context, const std::string& id, const std::string& json) {
+  KeyStore& keys = *context.router->keys();
+  auto current = keys.get(id);
+  if (!current) return failed(context, current.error());
+  auto change = key_change_from_json(json, (*current)->spec, context.router->clock().wall());
+  if (!change) return failed(context, change.error());
+  auto changed = keys.modify(id, *change);
+  return changed ? json_reply(to_json(*changed)) : failed(context, changed.error());
+}
+
+Reply revoke_key(Context& context, const std::string& id) {
+  KeyStore& keys = *context.router->keys();
+  if (auto revoked = keys.revoke(id); !revoked) return failed(context, revoked.error());
+  return show_key(context, id);
+}
+
+Reply list_usage(Context& context, const UsageFilter& filter) {
+  auto page = context.usage->query(filter);
+  if (!page) return failed(context, page.error());
+  std::string body = "{\"data\":[";
+  for (const UsageRecord& record : page->data) {
+    if (body.back() == '}') body += ',';
+    body += to_json(record);
+  }
+  body += "],\"next\":";
+  body += page->next.empty() ? "null" : json_string(page->next);
+  return json_reply(body + "}");
+}
+
+}  // namespace
+
+void handle_keys(Session& session) {
+  if (!authorized(session)) return;
+  const Context& context = session.loop().context();
+  if (context.router->keys() == nullptr) return session.fail(Error(ErrorCode::kNotFound, "there is no key store"));
+  const Request& request = session.request();
+  const auto decoded = percent_decode(session.route().id, false);
+  if (!decoded) return session.fail(Error(ErrorCode::kInvalidRequest, "the key's id is not well escaped"));
+  const std::string& id = *decoded;
+  switch (request.method) {
+    case Method::kPost:
+      return on_worker(session, [body = request.body, prefix = query_value(request.query(), "prefix").value_or("")](Context& c) {
+        return create_key(c, body, prefix);
+      });
+    case Method::kPatch: return on_worker(session, [id, body = request.body](Context& c) { return modify_key(c, id, body); });
+    case Method::kDelete: return on_worker(session, [id](Context& c) { return revoke_key(c, id); });
+    default:
+      if (id.empty()) return on_worker(session, [](Context& c) { return list_keys(c); });
+      return on_worker(session, [id](Context& c) { return show_key(c, id); });
+  }
+}
+
+void handle_usage(Session& session) {
+  if (!authorized(session)) return;
+  const Context& context = session.loop().context();
+  if (!context.usage) return session.fail(Error(ErrorCode::kNotFound, "no usage is kept (storage.usage: off)"));
+  auto filter = usage_filter(session.request().query(), context.router->clock().wall());
+  if (!filter) return session.fail(filter.error());
+  on_worker(session, [filter = *filter](Context& c) { return list_usage(c, filter); });
+}
+
+}  // namespace llmrouter::server

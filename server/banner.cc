@@ -1,0 +1,65 @@
+#include "server/banner.h"
+
+#include <cstdio>
+
+#include "llmrouter/llmrouter.h"
+#include "server/json.h"
+
+namespace llmrouter::server {
+
+namespace {
+
+std::string auth_words(const Config& config, bool required) {
+  if (config.server.auth == AuthMode::kNone) return "not asked for (server.auth: none)";
+  if (required) return "needed (make one: llmrouter-server keys create --name NAME)";
+  return "not needed until one exists (make one: llmrouter-server keys create --name NAME)";
+}
+
+std::string curl_line(const Listening& at, bool with_key) {
+  std::string line = "curl ";
+  if (!at.unix_path.empty()) line += "--unix-socket " + at.unix_path + " http://localhost";
+  else line += at.url;
+  line += "/v1/chat/completions";
+  if (with_key) line += " -H \"Authorization: Bearer $LLMROUTER_KEY\"";
+  return line + " -d '{\"model\":\"demo/echo\",\"messages\":[{\"role\":\"user\",\"content\":\"Hello there\"}]}'";
+}
+
+void print_json(const std::vector<Listening>& listening, size_t models, bool required) {
+  std::string line = "{";
+  append_member(line, "message", "listening");
+  append_member(line, "version", version());
+  append_name(line, "listen");
+  line += '[';
+  for (const Listening& l : listening) {
+    if (line.back() != '[') line += ',';
+    append_json(line, l.url);
+  }
+  line += ']';
+  append_member(line, "models", static_cast<int64_t>(models));
+  append_name(line, "keys_required");
+  line += required ? "true}\n" : "false}\n";
+  std::fputs(line.c_str(), stderr);
+}
+
+}  // namespace
+
+void print_banner(const Config& config, const std::vector<std::string>& notes, const std::vector<Listening>& listening, const Router& router) {
+  const bool required = router.keys_required();
+  const size_t models = router.models(nullptr).size();
+  if (config.observe.json) return print_json(listening, models, required);
+  std::string text = "llmrouter " + std::string(version()) + "\n";
+  const auto line = [&text](std::string_view name, const std::string& value) { text.append("  ").append(name).append(value).append("\n"); };
+  line("config    ", config.source.empty() ? "none (defaults and environment)" : config.source);
+  std::string providers;
+  for (const ProviderConfig& provider : config.providers) providers += (providers.empty() ? "" : ", ") + provider.name;
+  line("providers ", providers);
+  for (const std::string& note : notes) line("          ", note);
+  line("models    ", std::to_string(models) + " so far (provider lists are being asked for)");
+  line("keys      ", auth_words(config, required));
+  line("data      ", "keys " + config.storage.keys + ", usage " + config.storage.usage);
+  for (const Listening& l : listening) line("listening ", l.url);
+  if (!listening.empty()) line("try       ", curl_line(listening.front(), required));
+  std::fputs(text.c_str(), stderr);
+}
+
+}  // namespace llmrouter::server

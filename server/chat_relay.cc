@@ -1,0 +1,77 @@
+#include "server/chat_relay.h"
+
+#include "llmrouter/values.h"
+#include "server/session.h"
+
+namespace llmrouter::server {
+
+namespace {
+
+// What the request says about how it is to be handled, beside its body.
+Result<CallOptions> options_of(Session& session, Request& request) {
+  CallOptions options;
+  options.trusted = session.trusted();
+  if (!request.not_yet.empty())
+    return Error(ErrorCode::kNotSupported, std::string(request.not_yet) + " is not supported yet", std::string(request.not_yet));
+  if (!request.timeout.empty()) {
+    auto timeout = parse_duration(request.timeout);
+    if (!timeout || timeout->count() <= 0)
+      return Error(ErrorCode::kInvalidRequest, "x-llmrouter-timeout: expected a duration such as 30s", "x-llmrouter-timeout");
+    options.timeout = *timeout;
+  }
+  options.forced_provider = std::move(request.provider);
+  if (auto proxy = query_value(request.query(), "proxy")) options.forced_provider = std::move(*proxy);
+  options.key = Secret(std::move(request.key));
+  // SDKs always send some key: one that nobody knows is as good as none from a trusted caller.
+  KeyStore* keys = session.loop().context().router->keys();
+  if (options.trusted && !options.key.empty() && (keys == nullptr || !keys->find(options.key.reveal()))) options.key = Secret();
+  options.request_id = request.request_id;
+  options.headers = std::move(request.forwarded);
+  return options;
+}
+
+}  // namespace
+
+void ChatRelay::start(Request& request) {
+  auto options = options_of(session_, request);
+  if (!options) return session_.fail(options.error());
+  RawRequest raw;
+  raw.dialect.assign(session_.route().dialect);
+  raw.body = std::move(request.body);
+  Context& context = session_.loop().context();
+  call_ = context.router->relay(session_.loop().transport(), std::move(raw), std::move(*options), *this);
+}
+
+void ChatRelay::on_head(const ReplyHead& head) {
+  begun_ = true;
+  stream_ = head.stream;
+  session_.begin(head.status, head.content_type, head.content_length, head.headers);
+}
+
+Flow ChatRelay::on_bytes(std::string_view bytes) { return session_.write(bytes); }
+
+Flow ChatRelay::on_whole(std::string&& body) {
+  session_.write_whole(std::move(body));
+  return Flow::kContinue;
+}
+
+void ChatRelay::on_end(const CallResult& result) {
+  session_.note(result.record.key);
+  if (!begun_) return session_.fail(result.error.code == ErrorCode::kNone ? Error(ErrorCode::kInternal, "there was no answer") : result.error);
+  session_.finish(result.complete);
+}
+
+void ChatRelay::shut_down() {
+  call_ = Call();
+  const Error error(ErrorCode::kShuttingDown, "the server is shutting down");
+  if (!begun_) return session_.fail(error);
+  if (stream_) {
+    std::string frame;
+    auto codec = session_.loop().context().dialect(session_.route().dialect).new_client_codec();
+    if (codec) codec->encode_stream_error(error, frame);
+    session_.write(frame);
+  }
+  session_.finish(false);
+}
+
+}  // namespace llmrouter::server

@@ -1,0 +1,193 @@
+#include "server/cli.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+
+#include "llmrouter/pattern.h"
+#include "server/json.h"
+
+namespace llmrouter::server {
+
+namespace {
+
+const std::vector<Option> kCommon = {
+    {"--config", "FILE", "the configuration; default: $LLMROUTER_CONFIG, then ./llmrouter.yaml when it is there", 'c'},
+    {"--listen", "ADDRESS", "host:port, [::1]:8000 or unix:/path; may be repeated"},
+    {"--set", "PATH=VALUE", "one key of the configuration, as in --set routing.attempts=1; may be repeated"},
+    {"--help", "", "", 'h'},
+};
+
+const Option* find_option(const Command& command, std::string_view word) {
+  const auto matches = [word](const Option& o) {
+    return o.name == word || (word.size() == 2 && word[0] == '-' && o.letter != 0 && word[1] == o.letter);
+  };
+  for (const std::vector<Option>* list : {&command.options, &kCommon}) {
+    const auto it = std::find_if(list->begin(), list->end(), matches);
+    if (it != list->end()) return &*it;
+  }
+  return nullptr;
+}
+
+Error unknown_option(const Command& command, const std::string& word) {
+  std::vector<std::string> names;
+  for (const std::vector<Option>* list : {&command.options, &kCommon})
+    for (const Option& o : *list) names.emplace_back(o.name);
+  std::string message = "unknown option " + word;
+  const auto near = nearest_names(word, names, 1);
+  if (!near.empty()) message += "; did you mean " + near.front() + "?";
+  return Error(ErrorCode::kInvalidRequest, std::move(message));
+}
+
+std::string option_lines(const std::vector<Option>& options) {
+  std::string text;
+  for (const Option& o : options) {
+    if (o.help.empty()) continue;
+    std::string left = "  ";
+    if (o.letter != 0) left.append("-").append(1, o.letter).append(", ");
+    left.append(o.name);
+    if (!o.value.empty()) left.append(" ").append(o.value);
+    left.resize(std::max<size_t>(left.size() + 2, 26), ' ');
+    text.append(left).append(o.help).append("\n");
+  }
+  return text;
+}
+
+}  // namespace
+
+Result<Args> Args::parse(const Command& command, const std::vector<std::string>& words) {
+  Args args;
+  bool only_arguments = false;
+  for (size_t i = 0; i < words.size(); ++i) {
+    std::string word = words[i];
+    if (only_arguments || word.size() < 2 || word[0] != '-') {
+      args.arguments_.push_back(std::move(word));
+      continue;
+    }
+    if (word == "--") {
+      only_arguments = true;
+      continue;
+    }
+    std::optional<std::string> value;
+    if (const size_t equals = word.find('='); word[1] == '-' && equals != std::string::npos) {
+      value = word.substr(equals + 1);
+      word.resize(equals);
+    }
+    const Option* option = find_option(command, word);
+    if (option == nullptr) return unknown_option(command, word);
+    if (option->value.empty() && value) return Error(ErrorCode::kInvalidRequest, word + " takes no value");
+    if (!option->value.empty() && !value) {
+      if (++i == words.size()) return Error(ErrorCode::kInvalidRequest, word + " needs a value: " + std::string(option->value));
+      value = words[i];
+    }
+    args.options_.emplace_back(option->name, value.value_or(std::string()));
+  }
+  if (args.has("--help")) return args;
+  if (args.arguments_.size() < command.min_arguments || args.arguments_.size() > command.max_arguments) {
+    if (command.max_arguments == 0) return Error(ErrorCode::kInvalidRequest, "unexpected \"" + args.arguments_.front() + "\"");
+    return Error(ErrorCode::kInvalidRequest, std::string(command.name) + " takes " + std::string(command.arguments));
+  }
+  return args;
+}
+
+const std::string* Args::find(std::string_view option) const noexcept {
+  for (auto it = options_.rbegin(); it != options_.rend(); ++it)
+    if (it->first == option) return &it->second;
+  return nullptr;
+}
+
+std::string Args::value(std::string_view option, std::string fallback) const {
+  const std::string* found = find(option);
+  return found != nullptr ? *found : std::move(fallback);
+}
+
+std::optional<std::string> Args::maybe(std::string_view option) const {
+  const std::string* found = find(option);
+  return found != nullptr ? std::optional<std::string>(*found) : std::nullopt;
+}
+
+std::vector<std::string> Args::all(std::string_view option) const {
+  std::vector<std::string> out;
+  for (const auto& [name, value] : options_)
+    if (name == option) out.push_back(value);
+  return out;
+}
+
+std::string usage_text(const Command* command) {
+  std::string text = "usage: llmrouter-server ";
+  if (command != nullptr) {
+    text.append(command->name).append(" ").append(command->arguments).append(command->arguments.empty() ? "" : " ").append("[options]\n");
+    text.append("\n").append(command->help).append("\n\noptions:\n").append(option_lines(command->options)).append(option_lines(kCommon));
+    return text;
+  }
+  text += "[COMMAND] [options]\n\ncommands (default: serve):\n";
+  for (const Command& c : commands()) {
+    std::string left = "  " + std::string(c.name) + (c.arguments.empty() ? "" : " ") + std::string(c.arguments);
+    left.resize(std::max<size_t>(left.size() + 2, 26), ' ');
+    text.append(left).append(c.help).append("\n");
+  }
+  text.append("\noptions of every command (more: llmrouter-server COMMAND --help):\n").append(option_lines(kCommon));
+  return text;
+}
+
+ConfigInput config_input(const Args& args) {
+  ConfigInput input;
+  if (const auto file = args.maybe("--config")) {
+    input.file = *file;
+  } else if (const char* named = std::getenv("LLMROUTER_CONFIG"); named != nullptr && *named != 0) {
+    input.file = named;
+  } else if (::access("llmrouter.yaml", F_OK) == 0) {
+    input.file = "llmrouter.yaml";
+  }
+  for (const std::string& setting : args.all("--set")) {
+    const size_t equals = setting.find('=');
+    input.set.emplace_back(setting.substr(0, equals), equals == std::string::npos ? std::string() : setting.substr(equals + 1));
+  }
+  if (const auto listen = args.all("--listen"); !listen.empty()) {
+    std::string list = "[";
+    for (const std::string& address : listen) {
+      if (list.size() > 1) list += ", ";
+      append_json(list, address);
+    }
+    input.set.emplace_back("server.listen", list + "]");
+  }
+  return input;
+}
+
+std::optional<ConfigResult> load(const ConfigInput& input) {
+  ConfigResult loaded = load_config(input);
+  for (const ConfigFault& fault : loaded.faults) std::fprintf(stderr, "%s\n", fault.to_string().c_str());
+  if (!loaded.ok()) return std::nullopt;
+  return loaded;
+}
+
+int complain(const Error& error, int code) {
+  std::fprintf(stderr, "llmrouter-server: %s\n", error.message.c_str());
+  return code;
+}
+
+void print(std::string_view text) { std::fwrite(text.data(), 1, text.size(), stdout); }
+
+std::string table(const std::vector<std::vector<std::string>>& rows) {
+  std::vector<size_t> widths;
+  for (const auto& row : rows)
+    for (size_t i = 0; i < row.size(); ++i) {
+      if (i == widths.size()) widths.push_back(0);
+      widths[i] = std::max(widths[i], row[i].size());
+    }
+  std::string out;
+  for (const auto& row : rows) {
+    std::string line;
+    for (size_t i = 0; i < row.size(); ++i) {
+      std::string cell = row[i];
+      if (i + 1 < row.size()) cell.resize(widths[i] + 2, ' ');
+      line += cell;
+    }
+    out.append(line.substr(0, line.find_last_not_of(' ') + 1)).append("\n");
+  }
+  return out;
+}
+
+}  // namespace llmrouter::server

@@ -1,0 +1,89 @@
+// The command line: options, and what the commands share.
+#ifndef LLMROUTER_SERVER_CLI_H_
+#define LLMROUTER_SERVER_CLI_H_
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "llmrouter/config.h"
+
+namespace llmrouter::server {
+
+// Exit codes.
+constexpr int kDone = 0;
+constexpr int kFailed = 1;
+constexpr int kUsage = 2;  // wrong usage or configuration
+
+struct Option {
+  std::string_view name;   // "--config"
+  std::string_view value;  // "FILE"; empty: takes none
+  std::string_view help;
+  char letter = 0;         // 'c': -c
+};
+
+struct Command {
+  std::string_view name;       // "keys create"
+  std::string_view arguments;  // "MODEL TEXT"
+  std::string_view help;
+  size_t min_arguments = 0, max_arguments = 0;
+  std::vector<Option> options;  // besides those all commands take
+  int (*run)(const class Args& args);
+};
+
+// What was typed after the command's name.
+class Args {
+ public:
+  // kInvalidRequest with the nearest option when one is unknown, a value is missing or the arguments are too few or many.
+  static Result<Args> parse(const Command& command, const std::vector<std::string>& words);
+  bool has(std::string_view option) const noexcept { return find(option) != nullptr; }
+  std::string value(std::string_view option, std::string fallback = {}) const;  // the last one given
+  std::optional<std::string> maybe(std::string_view option) const;
+  std::vector<std::string> all(std::string_view option) const;
+  const std::vector<std::string>& arguments() const noexcept { return arguments_; }
+  const std::vector<std::pair<std::string, std::string>>& options() const noexcept { return options_; }
+
+ private:
+  const std::string* find(std::string_view option) const noexcept;
+  std::vector<std::pair<std::string, std::string>> options_;
+  std::vector<std::string> arguments_;
+};
+
+const std::vector<Command>& commands();
+std::string usage_text(const Command* command);  // null: of everything
+
+// The configuration that the options ask for: -c, LLMROUTER_CONFIG or ./llmrouter.yaml; --listen and --set on top.
+ConfigInput config_input(const Args& args);
+// Loads it; nullopt when it has faults, which are then said.
+std::optional<ConfigResult> load(const ConfigInput& input);
+
+int complain(const Error& error, int code = kFailed);  // to stderr; returns `code`
+void print(std::string_view text);                     // to stdout
+
+// Columns padded to their widest cell, two blanks between; the first row is the head.
+std::string table(const std::vector<std::vector<std::string>>& rows);
+
+// cli_serve.cc
+int run_serve(const Args& args);
+// cli_config.cc
+int run_check(const Args& args);
+int run_schema(const Args& args);
+int run_reference(const Args& args);
+// cli_call.cc
+int run_explain(const Args& args);
+int run_chat(const Args& args);
+int run_models(const Args& args);
+// cli_keys.cc
+int run_keys_create(const Args& args);
+int run_keys_list(const Args& args);
+int run_keys_show(const Args& args);
+int run_keys_modify(const Args& args);
+int run_keys_revoke(const Args& args);
+// cli_usage.cc
+int run_usage(const Args& args);
+
+}  // namespace llmrouter::server
+
+#endif  // LLMROUTER_SERVER_CLI_H_

@@ -1,0 +1,91 @@
+// explain, chat, models: the library at work in this process; no server is needed.
+#include <cstdio>
+#include <fstream>
+#include <iterator>
+
+#include "llmrouter/llmrouter.h"
+#include "server/cli.h"
+#include "server/json.h"
+
+namespace llmrouter::server {
+
+namespace {
+
+// Without stores: what looks and does not spend keeps no books.
+std::optional<Config> without_stores(const Args& args) {
+  auto loaded = load(config_input(args));
+  if (!loaded) return std::nullopt;
+  loaded->config.storage.keys = "memory:";
+  loaded->config.storage.usage = "off";
+  return std::move(loaded->config);
+}
+
+Result<std::string> read_file(const std::string& path) {
+  std::ifstream in(path, std::ios::binary);
+  if (!in) return Error(ErrorCode::kIo, "cannot read " + path);
+  return std::string(std::istreambuf_iterator<char>(in), {});
+}
+
+}  // namespace
+
+int run_explain(const Args& args) {
+  const auto config = without_stores(args);
+  if (!config) return kUsage;
+  std::string body;
+  if (const auto file = args.maybe("--body")) {
+    auto text = read_file(*file);
+    if (!text) return complain(text.error());
+    body = std::move(*text);
+  }
+  auto client = open_config(*config);
+  if (!client) return complain(client.error());
+  auto plan = client->router().explain(args.arguments().front(), {}, body);
+  if (!plan) return complain(plan.error());
+  print(args.has("--json") ? plan->to_json() + "\n" : plan->to_text());
+  return kDone;
+}
+
+int run_chat(const Args& args) {
+  const auto loaded = load(config_input(args));
+  if (!loaded) return kUsage;
+  auto client = open_config(loaded->config, make_stderr_logger(LogLevel::kWarn, loaded->config.observe.json));
+  if (!client) return complain(client.error());
+  bool ends_line = true;
+  auto result = client->stream(args.arguments()[0], args.arguments()[1], [&ends_line](std::string_view text) {
+    print(text);
+    std::fflush(stdout);
+    ends_line = text.back() == '\n';
+    return std::ferror(stdout) != 0 ? Flow::kCancel : Flow::kContinue;
+  });
+  if (!ends_line) print("\n");
+  return result ? kDone : complain(result.error());
+}
+
+int run_models(const Args& args) {
+  const auto config = without_stores(args);
+  if (!config) return kUsage;
+  auto client = open_config(*config, make_stderr_logger(LogLevel::kWarn, false));
+  if (!client) return complain(client.error());
+  auto models = client->models();
+  if (!models) return complain(models.error());
+  if (args.has("--json")) {
+    std::string out = "{\"data\":[";
+    for (const ModelEntry& m : *models) {
+      if (out.back() == '}') out += ',';
+      out += '{';
+      append_member(out, "id", m.id);
+      append_member(out, "provider", m.provider);
+      append_member(out, "owned_by", m.owned_by);
+      append_member(out, "created", m.created);
+      out += '}';
+    }
+    print(out + "]}\n");
+    return kDone;
+  }
+  std::vector<std::vector<std::string>> rows{{"MODEL", "PROVIDER"}};
+  for (const ModelEntry& m : *models) rows.push_back({m.id, m.provider.empty() ? "(configured)" : m.provider});
+  print(table(rows));
+  return kDone;
+}
+
+}  // namespace llmrouter::server

@@ -1,0 +1,242 @@
+// keys: works on the key store itself. A running server sees a change within a second.
+#include <cstdio>
+
+#include "llmrouter/llmrouter.h"
+#include "llmrouter/values.h"
+#include "server/admin_query.h"
+#include "server/cli.h"
+#include "server/json.h"
+
+namespace llmrouter::server {
+
+namespace {
+
+Result<std::shared_ptr<KeyStore>> open_keys(const Config& given) {
+  Config config = given;
+  config.storage.usage = "off";
+  auto parts = build_parts(config, make_stderr_logger(LogLevel::kWarn, config.observe.json));
+  if (!parts) return std::move(parts).error();
+  if (config.storage.keys == "memory:")
+    std::fprintf(stderr, "llmrouter-server: storage.keys is memory: what is done here is gone when this command ends\n");
+  if (auto set = parts->keys->set_file_keys(config.keys); !set) return std::move(set).error();
+  return std::move(parts->keys);
+}
+
+// Loads the configuration and opens its store; the exit code when that fails.
+std::shared_ptr<KeyStore> store_of(const Args& args, int* code) {
+  const auto loaded = load(config_input(args));
+  if (!loaded) {
+    *code = kUsage;
+    return nullptr;
+  }
+  auto keys = open_keys(loaded->config);
+  if (!keys) {
+    *code = complain(keys.error());
+    return nullptr;
+  }
+  return std::move(*keys);
+}
+
+std::vector<std::string> split_list(const std::string& text) {
+  std::vector<std::string> out;
+  for (size_t begin = 0; begin <= text.size();) {
+    const size_t comma = std::min(text.find(',', begin), text.size());
+    if (comma > begin) out.push_back(text.substr(begin, comma - begin));
+    begin = comma + 1;
+  }
+  return out;
+}
+
+Error bad(std::string_view option, const Error& why) { return Error(ErrorCode::kInvalidRequest, std::string(option) + ": " + why.message); }
+
+Result<void> apply_limits(const Args& args, Limits& limits) {
+  if (const auto text = args.maybe("--limits")) {
+    const auto budget = limits.budget;
+    limits = Limits();
+    if (*text != "none") {
+      auto parsed = parse_limits(*text);
+      if (!parsed) return bad("--limits", parsed.error());
+      limits = *parsed;
+    }
+    if (!limits.budget) limits.budget = budget;
+  }
+  if (const auto text = args.maybe("--budget")) {
+    limits.budget.reset();
+    if (*text != "none") {
+      auto parsed = parse_budget(*text);
+      if (!parsed) return bad("--budget", parsed.error());
+      if (parsed->per == BudgetPeriod::k30d) parsed->anchor = system_clock().wall();
+      limits.budget = *parsed;
+    }
+  }
+  return {};
+}
+
+// A moment, a duration from now, or `none`.
+Result<void> apply_expiry(const Args& args, std::optional<WallTime>& expires) {
+  const auto text = args.maybe("--expires");
+  if (!text) return {};
+  expires.reset();
+  if (*text == "none") return {};
+  if (auto in = parse_duration(*text)) {
+    expires = system_clock().wall() + std::chrono::duration_cast<std::chrono::microseconds>(*in);
+    return {};
+  }
+  auto at = parse_time(*text);
+  if (!at) return Error(ErrorCode::kInvalidRequest, "--expires: expected a date, a time such as 2027-01-01T00:00:00Z, a duration from now such as 90d, or none");
+  expires = *at;
+  return {};
+}
+
+// What the options say, onto `spec`.
+Result<void> apply(const Args& args, KeySpec& spec) {
+  if (const auto v = args.maybe("--name")) spec.name = *v;
+  if (const auto v = args.maybe("--username")) spec.user = *v;
+  if (const auto v = args.maybe("--purpose")) spec.purpose = *v;
+  if (const auto v = args.maybe("--role")) {
+    if (*v != "user" && *v != "admin") return Error(ErrorCode::kInvalidRequest, "--role: expected user or admin");
+    spec.role = *v == "admin" ? KeyRole::kAdmin : KeyRole::kUser;
+  }
+  if (const auto v = args.maybe("--models")) spec.allow.models = split_list(*v);
+  if (const auto v = args.maybe("--providers")) spec.allow.providers = split_list(*v);
+  if (const auto v = args.maybe("--endpoints")) spec.allow.endpoints = split_list(*v);
+  if (const auto v = args.maybe("--max-tokens")) {
+    spec.params.max_tokens.reset();
+    if (*v != "none") {
+      auto most = parse_count(*v);
+      if (!most) return bad("--max-tokens", most.error());
+      spec.params.max_tokens = *most;
+    }
+  }
+  if (auto applied = apply_limits(args, spec.limits); !applied) return applied;
+  return apply_expiry(args, spec.expires);
+}
+
+std::string state_of(const KeyRecord& key) {
+  if (key.revoked) return "revoked";
+  if (key.spec.expires && *key.spec.expires <= system_clock().wall()) return "expired";
+  return "active";
+}
+
+std::string joined(const std::vector<std::string>& list) {
+  if (list.empty()) return "any";
+  std::string out;
+  for (const std::string& item : list) out += (out.empty() ? "" : ",") + item;
+  return out;
+}
+
+std::string limits_words(const Limits& limits) {
+  std::string out;
+  const auto add = [&out](const std::string& part) { out += (out.empty() ? "" : " ") + part; };
+  if (limits.requests) add("requests=" + format_rate(*limits.requests));
+  if (limits.tokens) add("tokens=" + format_rate(*limits.tokens));
+  if (limits.concurrent > 0) add("concurrent=" + std::to_string(limits.concurrent));
+  if (limits.budget) add("usd=" + format_usd(limits.budget->nano_usd) + "/" + std::string(budget_period_name(limits.budget->per)));
+  return out.empty() ? "none" : out;
+}
+
+std::string details(const KeyRecord& key) {
+  std::vector<std::vector<std::string>> rows{
+      {"id", key.id},
+      {"name", key.spec.name},
+      {"key", key.hint},
+      {"state", state_of(key)},
+      {"username", key.spec.user},
+      {"purpose", key.spec.purpose},
+      {"role", key.spec.role == KeyRole::kAdmin ? "admin" : "user"},
+      {"models", joined(key.spec.allow.models)},
+      {"providers", joined(key.spec.allow.providers)},
+      {"endpoints", joined(key.spec.allow.endpoints)},
+      {"limits", limits_words(key.spec.limits)},
+      {"expires", key.spec.expires ? format_time_rfc3339(*key.spec.expires) : "never"},
+      {"created", key.from_file ? "in the configuration file" : format_time_rfc3339(key.created)},
+  };
+  return table(rows);
+}
+
+}  // namespace
+
+int run_keys_create(const Args& args) {
+  KeySpec spec;
+  if (auto applied = apply(args, spec); !applied) return complain(applied.error(), kUsage);
+  int code = kDone;
+  const auto keys = store_of(args, &code);
+  if (!keys) return code;
+  auto created = keys->create(spec, args.value("--prefix"));
+  if (!created) return complain(created.error());
+  if (args.has("--json")) {
+    std::string out = to_json(created->record);
+    out.replace(0, 1, "{\"key\":" + json_string(created->key.reveal()) + ",");
+    print(out + "\n");
+    return kDone;
+  }
+  std::fprintf(stderr, "%s\nThe key, shown this once:\n", details(created->record).c_str());
+  print(created->key.reveal() + "\n");
+  return kDone;
+}
+
+int run_keys_list(const Args& args) {
+  int code = kDone;
+  const auto keys = store_of(args, &code);
+  if (!keys) return code;
+  if (args.has("--json")) {
+    std::string out = "{\"data\":[";
+    for (const auto& key : keys->list()) {
+      if (out.back() == '}') out += ',';
+      out += to_json(*key);
+    }
+    print(out + "]}\n");
+    return kDone;
+  }
+  std::vector<std::vector<std::string>> rows{{"ID", "NAME", "USER", "KEY", "STATE", "MODELS", "LIMITS", "EXPIRES"}};
+  for (const auto& key : keys->list())
+    rows.push_back({key->id, key->spec.name, key->spec.user, key->hint, state_of(*key), joined(key->spec.allow.models), limits_words(key->spec.limits),
+                    key->spec.expires ? format_time_rfc3339(*key->spec.expires) : "never"});
+  print(table(rows));
+  return kDone;
+}
+
+int run_keys_show(const Args& args) {
+  int code = kDone;
+  const auto keys = store_of(args, &code);
+  if (!keys) return code;
+  auto key = keys->get(args.arguments().front());
+  if (!key) return complain(key.error());
+  print(args.has("--json") ? to_json(**key) + "\n" : details(**key));
+  return kDone;
+}
+
+int run_keys_modify(const Args& args) {
+  int code = kDone;
+  const auto keys = store_of(args, &code);
+  if (!keys) return code;
+  const std::string& id = args.arguments().front();
+  auto current = keys->get(id);
+  if (!current) return complain(current.error());
+  KeySpec spec = (*current)->spec;
+  if (auto applied = apply(args, spec); !applied) return complain(applied.error(), kUsage);
+  KeyChange change;
+  change.name = spec.name;
+  change.user = spec.user;
+  change.purpose = spec.purpose;
+  change.role = spec.role;
+  change.allow = spec.allow;
+  change.params = spec.params;
+  change.limits = spec.limits;
+  change.expires = spec.expires;
+  auto changed = keys->modify(id, change);
+  if (!changed) return complain(changed.error());
+  print(args.has("--json") ? to_json(*changed) + "\n" : details(*changed));
+  return kDone;
+}
+
+int run_keys_revoke(const Args& args) {
+  int code = kDone;
+  const auto keys = store_of(args, &code);
+  if (!keys) return code;
+  if (auto revoked = keys->revoke(args.arguments().front()); !revoked) return complain(revoked.error());
+  std::fprintf(stderr, "revoked %s\n", args.arguments().front().c_str());
+  return kDone;
+}
+
+}  // namespace llmrouter::server

@@ -1,0 +1,50 @@
+#include "server/counters.h"
+
+namespace llmrouter::server {
+
+void Counters::count(Endpoint endpoint, int status) noexcept {
+  int index = status / 100 - 2;
+  if (status == 499) index = 4;
+  if (index < 0 || index >= kClasses) index = 3;
+  add(requests[static_cast<int>(endpoint)][index]);
+}
+
+namespace {
+
+void append_head(std::string_view name, std::string_view help, std::string_view type, std::string& out) {
+  out.append("# HELP ").append(name).append(" ").append(help).append("\n# TYPE ").append(name).append(" ").append(type).append("\n");
+}
+
+void append_sum(const std::vector<const Counters*>& sets, Counters::Cell Counters::*cell, std::string_view name, std::string_view help,
+                std::string& out) {
+  uint64_t sum = 0;
+  for (const Counters* set : sets) sum += (set->*cell).load(std::memory_order_relaxed);
+  append_head(name, help, "counter", out);
+  out.append(name).append(" ").append(std::to_string(sum)).append("\n");
+}
+
+}  // namespace
+
+void append_metrics(const std::vector<const Counters*>& sets, int connections, std::string& out) {
+  static constexpr std::string_view kClassNames[Counters::kClasses] = {"2xx", "3xx", "4xx", "5xx", "gone"};
+  constexpr std::string_view requests = "llmrouter_http_requests_total";
+  append_head(requests, "HTTP requests answered, by endpoint and class of status; gone: the client left first.", "counter", out);
+  for (int endpoint = 0; endpoint < kEndpointCount; ++endpoint) {
+    for (int c = 0; c < Counters::kClasses; ++c) {
+      uint64_t sum = 0;
+      for (const Counters* set : sets) sum += set->requests[endpoint][c].load(std::memory_order_relaxed);
+      if (sum == 0) continue;
+      out.append(requests).append("{endpoint=\"").append(endpoint_name(static_cast<Endpoint>(endpoint))).append("\",status=\"");
+      out.append(kClassNames[c]).append("\"} ").append(std::to_string(sum)).append("\n");
+    }
+  }
+  append_head("llmrouter_http_connections", "Open client connections.", "gauge", out);
+  out.append("llmrouter_http_connections ").append(std::to_string(connections)).append("\n");
+  append_sum(sets, &Counters::accepted, "llmrouter_http_connections_accepted_total", "Client connections accepted.", out);
+  append_sum(sets, &Counters::refused, "llmrouter_http_connections_refused_total", "Client connections refused at max_connections.", out);
+  append_sum(sets, &Counters::broken, "llmrouter_http_broken_streams_total", "Replies that broke off after their first byte.", out);
+  append_sum(sets, &Counters::timeouts, "llmrouter_http_slow_clients_total", "Clients that sent or read too slowly.", out);
+  append_sum(sets, &Counters::malformed, "llmrouter_http_malformed_total", "Requests refused as malformed HTTP.", out);
+}
+
+}  // namespace llmrouter::server

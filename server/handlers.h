@@ -1,0 +1,32 @@
+// The endpoints that are answered here, without an upstream.
+#ifndef LLMROUTER_SERVER_HANDLERS_H_
+#define LLMROUTER_SERVER_HANDLERS_H_
+
+#include "server/http.h"
+
+namespace llmrouter::server {
+
+class Session;
+
+// Answers the session's request, at once or (administration) later.
+void handle(Session& session);
+Reply options_reply(Session& session);
+
+// models.cc
+Reply models_reply(Session& session);
+Reply tags_reply(Session& session);
+Reply explain_reply(Session& session);
+Reply me_reply(Session& session);
+// health.cc
+Reply root_reply(Session& session);
+Reply version_reply(Session& session);
+Reply health_reply(Session& session);
+Reply ready_reply(Session& session);
+Reply metrics_reply(Session& session);
+// admin.cc
+void handle_keys(Session& session);
+void handle_usage(Session& session);
+
+}  // namespace llmrouter::server
+
+#endif  // LLMROUTER_SERVER_HANDLERS_H_

@@ -1,0 +1,148 @@
+// The commands, and which of them was typed.
+#include <cstdio>
+#include <exception>
+
+#include "llmrouter/llmrouter.h"
+#include "llmrouter/pattern.h"
+#include "server/cli.h"
+
+namespace llmrouter::server {
+
+namespace {
+
+constexpr Option kJson{"--json", "", "for programs"};
+
+int run_version(const Args&) {
+  print("llmrouter-server " + std::string(version()) + "\n");
+  return kDone;
+}
+
+int run_help(const Args&) {
+  print(usage_text(nullptr));
+  return kDone;
+}
+
+int run_not_yet(const Args&) { return complain(Error(ErrorCode::kNotSupported, "this command is not supported yet"), kUsage); }
+
+std::vector<Option> key_options(bool create) {
+  std::vector<Option> options = {
+      {"--name", "NAME", "what people call it"},
+      {"--username", "USER", "groups keys"},
+      {"--purpose", "PURPOSE", "default, or cursor"},
+      {"--role", "ROLE", "user or admin (may administer)"},
+      {"--models", "LIST", "patterns it may ask for, comma-separated: \"gpt-*,claude/*\""},
+      {"--providers", "LIST", "patterns of providers it may use"},
+      {"--endpoints", "LIST", "chat, models, ..."},
+      {"--max-tokens", "N", "the most a request may ask for"},
+      {"--limits", "LIMITS", "requests=60/min,tokens=100k/min,concurrent=8; none"},
+      {"--budget", "BUDGET", "USD/PERIOD: 50/month, 5/day, 100/total; none"},
+      {"--expires", "WHEN", "a date, a time, a duration from now (90d), or none"},
+      kJson,
+  };
+  if (create) options.insert(options.begin(), {"--prefix", "PREFIX", "stands before the random part; default sk-"});
+  return options;
+}
+
+}  // namespace
+
+const std::vector<Command>& commands() {
+  static const std::vector<Command> table = {
+      {"serve", "", "serve over HTTP", 0, 0, {}, run_serve},
+      {"check", "", "check the configuration; exit code 2 and every fault when it is wrong", 0, 0, {}, run_check},
+      {"explain", "MODEL", "the plan for a model's name; nothing is sent", 1, 1, {{"--body", "FILE", "a request's body"}, kJson}, run_explain},
+      {"chat", "MODEL TEXT", "one question, the answer streamed to the terminal", 2, 2, {}, run_chat},
+      {"models", "", "what can be asked for; asks the providers", 0, 0, {kJson}, run_models},
+      {"keys create", "", "make a key; it is shown once, on stdout", 0, 0, key_options(true), run_keys_create},
+      {"keys list", "", "all keys", 0, 0, {kJson}, run_keys_list},
+      {"keys show", "ID", "one key, by id or name", 1, 1, {kJson}, run_keys_show},
+      {"keys modify", "ID", "change what is named, leave the rest", 1, 1, key_options(false), run_keys_modify},
+      {"keys revoke", "ID", "for good", 1, 1, {}, run_keys_revoke},
+      {"usage", "", "what was used: records, or sums with --by", 0, 0,
+       {{"--by", "WHAT", "model, provider, key, user or day"},
+        {"--since", "WHEN", "a date, a time, or a duration ago (7d)"},
+        {"--until", "WHEN", "the same"},
+        {"--key", "ID", "of one key"},
+        {"--user", "NAME", "of one user"},
+        {"--model", "NAME", "as asked for or as the provider calls it"},
+        {"--provider", "NAME", "of one provider"},
+        {"--status", "STATUS", "ok, error, cancelled, cut or limited"},
+        {"--limit", "N", "records, at most 1000"},
+        {"--cursor", "CURSOR", "the page after"},
+        kJson,
+        {"--csv", "", "comma-separated"}},
+       run_usage},
+      {"schema", "", "the JSON Schema of the configuration", 0, 0, {}, run_schema},
+      {"reference", "", "every key of the configuration, as Markdown", 0, 0, {}, run_reference},
+      {"version", "", "which version this is", 0, 0, {}, run_version},
+      {"help", "", "this text", 0, 0, {}, run_help},
+      {"users", "", "not supported yet", 0, 99, {}, run_not_yet},
+      {"import", "", "not supported yet", 0, 99, {}, run_not_yet},
+      {"simulate", "", "not supported yet", 0, 99, {}, run_not_yet},
+  };
+  return table;
+}
+
+namespace {
+
+// The command that `words` begin with; takes its name off them. Null: there is no such command.
+const Command* find_command(std::vector<std::string>& words) {
+  if (words.empty() || words.front()[0] == '-') {
+    const bool help = !words.empty() && (words.front() == "--help" || words.front() == "-h");
+    const bool shows_version = !words.empty() && words.front() == "--version";
+    if (help || shows_version) words.clear();
+    for (const Command& c : commands())
+      if (c.name == (help ? "help" : shows_version ? "version" : "serve")) return &c;
+  }
+  for (const Command& c : commands()) {
+    const size_t blank = c.name.find(' ');
+    const bool two = blank != std::string_view::npos;
+    if (c.name.substr(0, blank) != words.front()) continue;
+    if (two && (words.size() < 2 || c.name.substr(blank + 1) != words[1])) continue;
+    words.erase(words.begin(), words.begin() + (two ? 2 : 1));
+    return &c;
+  }
+  return nullptr;
+}
+
+Error unknown_command(const std::vector<std::string>& words) {
+  std::vector<std::string> names;
+  for (const Command& c : commands()) names.emplace_back(c.name);
+  std::string typed = words.front();
+  if (typed == "keys") typed += words.size() > 1 ? " " + words[1] : "";
+  std::string message = "unknown command " + typed;
+  const auto near = nearest_names(typed, names, 1);
+  if (typed == "keys") message = "keys: expected create, list, show, modify or revoke";
+  else if (!near.empty()) message += "; did you mean " + near.front() + "?";
+  return Error(ErrorCode::kInvalidRequest, std::move(message));
+}
+
+int run(std::vector<std::string> words) {
+  const Command* command = find_command(words);
+  if (command == nullptr) return complain(unknown_command(words), kUsage);
+  if (command->run == run_not_yet) return run_not_yet(Args());
+  auto args = Args::parse(*command, words);
+  if (!args) {
+    complain(args.error());
+    std::fprintf(stderr, "\n%s", usage_text(command).c_str());
+    return kUsage;
+  }
+  if (args->has("--help")) {
+    print(usage_text(command));
+    return kDone;
+  }
+  const int code = command->run(*args);
+  return std::fflush(stdout) == 0 ? code : kFailed;
+}
+
+}  // namespace
+
+}  // namespace llmrouter::server
+
+int main(int argc, char** argv) {
+  try {
+    return llmrouter::server::run(std::vector<std::string>(argv + 1, argv + argc));
+  } catch (const std::exception& e) {
+    std::fprintf(stderr, "llmrouter-server: %s\n", e.what());
+    return llmrouter::server::kFailed;
+  }
+}

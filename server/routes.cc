@@ -1,0 +1,117 @@
+#include "server/routes.h"
+
+namespace llmrouter::server {
+
+namespace {
+
+constexpr unsigned bit(Method m) noexcept { return 1u << static_cast<unsigned>(m); }
+constexpr unsigned kGet = bit(Method::kGet) | bit(Method::kHead) | bit(Method::kOptions);
+constexpr unsigned kPost = bit(Method::kPost) | bit(Method::kOptions);
+constexpr unsigned kPatch = bit(Method::kPatch) | bit(Method::kOptions);
+constexpr unsigned kDelete = bit(Method::kDelete) | bit(Method::kOptions);
+
+struct Row {
+  std::string_view path;
+  Endpoint endpoint;
+  unsigned methods;
+  std::string_view dialect = "openai";
+  bool takes_id = false;  // the path may be followed by `/` and an id, which may hold slashes
+};
+
+// OpenAI's paths: each also under /api and without /v1.
+constexpr Row kPrefixed[] = {
+    {"/chat/completions", Endpoint::kChat, kPost},
+    {"/models", Endpoint::kModels, kGet, "openai", true},
+};
+
+constexpr Row kPlain[] = {
+    {"/", Endpoint::kRoot, kGet},
+    {"/api/chat", Endpoint::kChat, kPost, "ollama"},
+    {"/api/tags", Endpoint::kTags, kGet, "ollama"},
+    {"/api/version", Endpoint::kVersion, kGet, "ollama"},
+    {"/health", Endpoint::kHealth, kGet},
+    {"/health/live", Endpoint::kHealth, kGet},
+    {"/health/liveliness", Endpoint::kHealth, kGet},
+    {"/health/ready", Endpoint::kReady, kGet},
+    {"/health/readiness", Endpoint::kReady, kGet},
+    {"/metrics", Endpoint::kMetrics, kGet},
+    {"/v1/route/explain", Endpoint::kExplain, kPost},
+    {"/v1/me", Endpoint::kMe, kGet},
+    {"/admin/v1/usage", Endpoint::kUsage, kGet},
+    {"/admin/v1/keys", Endpoint::kKeys, kGet | kPost},
+};
+
+// Paths of the contract that are not served yet: beginnings.
+constexpr std::string_view kLater[] = {
+    "/v1/completions",   "/v1/responses",       "/v1/embeddings",     "/v1/images/",         "/v1/audio/",         "/v1/moderations",
+    "/v1/rerank",        "/v1/realtime",        "/v1/files",          "/v1/batches",         "/v1/fine_tuning/",   "/v1/messages",
+    "/v1beta/",          "/api/generate",       "/api/embed",         "/api/show",           "/v2/",               "/route/invoke",
+    "/v1/health/",       "/api/v1/providers/",  "/openapi.json",      "/docs",               "/console",           "/admin/v1/",
+    "/monitor/",         "/api/v1/router/",     "/api/v1/routing/",   "/api/v1/cost/",       "/v1/db/",            "/v1/stats",
+    "/v1/providers/",    "/v1/load-balancing/", "/internal/",         "/v1/me/",             "/auth/session",      "/completions",
+    "/embeddings",       "/responses",          "/api/v1/",           "/v1/models/clear-cache",
+};
+
+bool starts_with(std::string_view text, std::string_view prefix) noexcept { return text.substr(0, prefix.size()) == prefix; }
+
+bool ends_with(std::string_view text, std::string_view suffix) noexcept {
+  return text.size() >= suffix.size() && text.substr(text.size() - suffix.size()) == suffix;
+}
+
+Route not_yet() noexcept {
+  Route route;
+  route.later = true;
+  return route;
+}
+
+bool match(const Row& row, std::string_view path, Route& route) noexcept {
+  if (!starts_with(path, row.path)) return false;
+  std::string_view rest = path.substr(row.path.size());
+  if (rest == "/" && path.size() > 1) rest = {};
+  if (!rest.empty() && !(row.takes_id && rest.front() == '/')) return false;
+  route.endpoint = row.endpoint;
+  route.dialect = row.dialect;
+  route.methods = row.methods;
+  route.takes_id = row.takes_id;
+  route.id = rest.empty() ? rest : rest.substr(1);
+  return true;
+}
+
+}  // namespace
+
+Route find_route(std::string_view path) noexcept {
+  Route route;
+  std::string_view openai = path;
+  if (starts_with(openai, "/api/v1/")) openai.remove_prefix(7);
+  else if (starts_with(openai, "/v1/")) openai.remove_prefix(3);
+  for (const Row& row : kPrefixed)
+    if (match(row, openai, route)) return route.endpoint == Endpoint::kModels && ends_with(route.id, "/invoke") ? not_yet() : route;
+  for (const Row& row : kPlain)
+    if (match(row, path, route)) return route;
+  // A key's own path.
+  if (match({"/admin/v1/keys", Endpoint::kKeys, kGet | kPatch | kDelete, "openai", true}, path, route)) return route;
+  for (const std::string_view beginning : kLater)
+    if (starts_with(path, beginning)) return not_yet();
+  return route;
+}
+
+std::string_view endpoint_name(Endpoint endpoint) noexcept {
+  switch (endpoint) {
+    case Endpoint::kNone: return "none";
+    case Endpoint::kRoot: return "root";
+    case Endpoint::kChat: return "chat";
+    case Endpoint::kModels: return "models";
+    case Endpoint::kTags: return "tags";
+    case Endpoint::kVersion: return "version";
+    case Endpoint::kHealth: return "health";
+    case Endpoint::kReady: return "ready";
+    case Endpoint::kMetrics: return "metrics";
+    case Endpoint::kExplain: return "explain";
+    case Endpoint::kMe: return "me";
+    case Endpoint::kKeys: return "keys";
+    case Endpoint::kUsage: return "usage";
+  }
+  return "none";
+}
+
+}  // namespace llmrouter::server

@@ -1,0 +1,44 @@
+// Which path means what: a plain table.
+#ifndef LLMROUTER_SERVER_ROUTES_H_
+#define LLMROUTER_SERVER_ROUTES_H_
+
+#include <string_view>
+
+#include "server/http.h"
+
+namespace llmrouter::server {
+
+enum class Endpoint {
+  kNone,  // no such path
+  kRoot,
+  kChat,  // in any dialect
+  kModels,
+  kTags,
+  kVersion,
+  kHealth,
+  kReady,
+  kMetrics,
+  kExplain,
+  kMe,
+  kKeys,
+  kUsage,
+};
+constexpr int kEndpointCount = static_cast<int>(Endpoint::kUsage) + 1;
+std::string_view endpoint_name(Endpoint endpoint) noexcept;  // bounded: what metrics and logs call it
+
+struct Route {
+  Endpoint endpoint = Endpoint::kNone;
+  std::string_view dialect = "openai";  // whose error shape (and, for chats, whose wire format) this is
+  unsigned methods = 0;                 // a bit for each Method; HEAD goes with GET, OPTIONS with all
+  bool takes_id = false;
+  std::string_view id;                  // what follows the path, still encoded; a view into the path
+  bool later = false;                   // kNone: a path of the contract that is not served yet
+
+  bool allows(Method method) const noexcept { return (methods >> static_cast<unsigned>(method) & 1u) != 0; }
+};
+
+Route find_route(std::string_view path) noexcept;
+
+}  // namespace llmrouter::server
+
+#endif  // LLMROUTER_SERVER_ROUTES_H_

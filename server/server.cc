@@ -1,0 +1,258 @@
+#include "server/server.h"
+
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <thread>
+
+#include "server/banner.h"
+#include "server/context.h"
+#include "server/listener.h"
+#include "server/loop.h"
+#include "server/watch.h"
+
+namespace llmrouter::server {
+
+namespace {
+
+constexpr Duration kRefreshEvery = std::chrono::minutes(10);
+constexpr Duration kAfterCut = std::chrono::seconds(3);  // for the last words to reach the clients
+
+bool reachable_from_outside(const Config& config) {
+  for (const std::string& address : config.server.listen)
+    if (!is_local_address(address)) return true;
+  return false;
+}
+
+// `auto` lets everybody in while there is no key. That must never come about on an open address by the last key going away.
+Config effective(Config config) {
+  if (config.server.auth == AuthMode::kAuto && reachable_from_outside(config)) config.server.auth = AuthMode::kKeys;
+  return config;
+}
+
+// The control thread: everything that is not a request.
+class Server {
+ public:
+  Server(const ConfigInput& input, const ConfigResult& loaded) : input_(input), loaded_(loaded), config_(effective(loaded.config)) {}
+  ~Server();
+  Result<void> start();
+  void run();
+
+ private:
+  Result<void> build();
+  Result<void> check_open_door() const;
+  Result<void> open_loops();
+  Result<void> watch_signals();
+  void on_signal();
+  void reload(const char* why);
+  void tell_what_needs_a_restart(const Config& next) const;
+  void refresh_models();
+  void begin_shutdown();
+  void cut_off();
+  void log(LogLevel level, std::string_view message, std::initializer_list<LogField> fields = {}) { context_.logger->log(level, message, fields); }
+
+  const ConfigInput& input_;
+  const ConfigResult& loaded_;
+  Config config_;
+  sigset_t signals_{};
+  int signal_fd_ = -1;
+  Context context_;
+  std::unique_ptr<Reactor> reactor_;
+  std::unique_ptr<Transport> transport_;
+  std::unique_ptr<Transfer> refresh_;
+  Reactor::TimerId refresh_timer_ = 0;
+  std::unique_ptr<FileWatch> watch_;
+  std::vector<std::unique_ptr<Loop>> loops_;
+  std::vector<Listening> listening_;
+  size_t drained_ = 0;
+  bool cut_ = false;
+  bool done_ = false;
+};
+
+Server::~Server() {
+  context_.worker.stop();
+  for (auto& loop : loops_) loop->stop();
+  loops_.clear();
+  watch_.reset();
+  refresh_.reset();
+  transport_.reset();
+  if (signal_fd_ >= 0) ::close(signal_fd_);
+  for (const Listening& l : listening_)
+    if (!l.unix_path.empty()) ::unlink(l.unix_path.c_str());
+}
+
+Result<void> Server::build() {
+  context_.logger = make_stderr_logger(config_.observe.level, config_.observe.json);
+  auto parts = build_parts(config_, context_.logger);
+  if (!parts) return std::move(parts).error();
+  context_.usage = std::dynamic_pointer_cast<UsageStore>(parts->usage);
+  context_.dialects = parts->dialects;
+  auto router = Router::create(config_, std::move(*parts));
+  if (!router) return std::move(router).error();
+  context_.router = std::move(*router);
+  return {};
+}
+
+Result<void> Server::check_open_door() const {
+  if (config_.server.auth == AuthMode::kNone || !reachable_from_outside(config_)) return {};
+  const KeyStore* keys = context_.router->keys();
+  if (keys != nullptr && !keys->empty()) return {};
+  return Error(ErrorCode::kConfig,
+               "server.listen is open to other hosts and there is no key: anybody could spend your money. Make a key first\n"
+               "    llmrouter-server keys create --name first\n"
+               "or listen on 127.0.0.1 alone, or (behind a door of your own) set server.auth: none");
+}
+
+Result<void> Server::open_loops() {
+  int threads = config_.server.threads;
+  if (threads <= 0) threads = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+  const auto settings = make_settings(config_);
+  for (int i = 0; i < threads; ++i) {
+    auto loop = Loop::make(context_, settings);
+    if (!loop) return std::move(loop).error();
+    loops_.push_back(std::move(*loop));
+  }
+  for (const std::string& address : config_.server.listen) {
+    auto opened = open_listener(address, threads);
+    if (!opened) return std::move(opened).error();
+    for (size_t i = 0; i < opened->fds.size(); ++i) loops_[i]->add_listener(opened->fds[i], !opened->unix_path.empty());
+    listening_.push_back(std::move(*opened));
+  }
+  return {};
+}
+
+Result<void> Server::watch_signals() {
+  signal_fd_ = ::signalfd(-1, &signals_, SFD_NONBLOCK | SFD_CLOEXEC);
+  if (signal_fd_ < 0) return Error(ErrorCode::kIo, std::string("signalfd: ") + std::strerror(errno));
+  return reactor_->watch(signal_fd_, Reactor::kRead, [this](unsigned) { on_signal(); });
+}
+
+Result<void> Server::start() {
+  ::signal(SIGPIPE, SIG_IGN);
+  sigemptyset(&signals_);
+  for (int s : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&signals_, s);
+  ::pthread_sigmask(SIG_BLOCK, &signals_, nullptr);  // for every thread made from here on
+  rlimit files{};
+  if (::getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < files.rlim_max) {
+    files.rlim_cur = files.rlim_max;
+    ::setrlimit(RLIMIT_NOFILE, &files);
+  }
+  auto reactor = make_reactor();
+  if (!reactor) return std::move(reactor).error();
+  reactor_ = std::move(*reactor);
+  auto transport = make_default_transport(*reactor_);
+  if (!transport) return std::move(transport).error();
+  transport_ = std::move(*transport);
+  if (auto built = build(); !built) return built;
+  if (auto closed = check_open_door(); !closed) return closed;
+  if (auto opened = open_loops(); !opened) return opened;
+  if (auto watched = watch_signals(); !watched) return watched;
+  if (!config_.source.empty()) watch_ = std::make_unique<FileWatch>(*reactor_, config_.source, [this] { reload("the file changed"); });
+  for (auto& loop : loops_) loop->run();
+  print_banner(config_, loaded_.notes, listening_, *context_.router);
+  refresh_models();
+  return {};
+}
+
+void Server::run() {
+  reactor_->run_until([this] { return done_; });
+}
+
+void Server::on_signal() {
+  signalfd_siginfo info{};
+  while (::read(signal_fd_, &info, sizeof info) == static_cast<ssize_t>(sizeof info)) {
+    if (info.ssi_signo == SIGHUP) {
+      reload("SIGHUP");
+    } else if (!context_.draining) {
+      begin_shutdown();
+    } else if (!cut_) {
+      cut_off();
+    } else {
+      done_ = true;
+    }
+  }
+}
+
+void Server::reload(const char* why) {
+  if (context_.draining) return;
+  ConfigResult next = load_config(input_);
+  for (const ConfigFault& fault : next.faults) log(LogLevel::kError, "configuration fault", {{"at", fault.to_string()}});
+  if (!next.ok()) {
+    ++context_.refused_reloads;
+    return log(LogLevel::kError, "configuration refused, the running one stays", {{"why", why}, {"faults", std::to_string(next.faults.size())}});
+  }
+  Config config = next.config;
+  config.server.listen = config_.server.listen;  // what is really listened on decides who may come in without a key
+  config = effective(std::move(config));
+  if (auto applied = context_.router->reload(config); !applied) {
+    ++context_.refused_reloads;
+    return log(LogLevel::kError, "configuration refused, the running one stays", {{"why", why}, {"error", applied.error().message}});
+  }
+  tell_what_needs_a_restart(next.config);
+  const auto settings = make_settings(config);
+  for (auto& loop : loops_) loop->apply(settings);
+  config_ = std::move(config);
+  ++context_.reloads;
+  log(LogLevel::kInfo, "configuration applied", {{"why", why}});
+  refresh_models();
+}
+
+void Server::tell_what_needs_a_restart(const Config& next) const {
+  const auto say = [this](bool changed, std::string_view key) {
+    if (changed) context_.logger->log(LogLevel::kWarn, "a changed key takes effect at the next start", {{"key", key}});
+  };
+  say(next.server.listen != config_.server.listen, "server.listen");
+  say(next.server.threads != config_.server.threads, "server.threads");
+  say(next.storage.keys != config_.storage.keys, "storage.keys");
+  say(next.storage.usage != config_.storage.usage, "storage.usage");
+  say(next.storage.retention != config_.storage.retention, "storage.retention");
+  say(next.observe.level != config_.observe.level || next.observe.json != config_.observe.json, "observe.log");
+}
+
+void Server::refresh_models() {
+  refresh_ = context_.router->refresh_models(*transport_, [this] {
+    log(LogLevel::kDebug, "model lists refreshed", {{"models", std::to_string(context_.router->models(nullptr).size())}});
+    reactor_->cancel_timer(refresh_timer_);
+    refresh_timer_ = reactor_->add_timer(reactor_->clock().now() + kRefreshEvery, [this] { refresh_models(); });
+  });
+}
+
+void Server::begin_shutdown() {
+  log(LogLevel::kInfo, "shutting down: no new connections, replies under way may finish",
+      {{"connections", std::to_string(context_.connections)}, {"grace_ms", std::to_string(config_.server.shutdown_grace.count() / 1000000)}});
+  context_.draining = true;
+  for (auto& loop : loops_)
+    loop->drain([this] {
+      reactor_->post([this] {
+        if (++drained_ == loops_.size()) done_ = true;
+      });
+    });
+  reactor_->add_timer(reactor_->clock().now() + config_.server.shutdown_grace, [this] { cut_off(); });
+}
+
+void Server::cut_off() {
+  if (cut_) return;
+  cut_ = true;
+  log(LogLevel::kWarn, "cutting what is still under way", {{"connections", std::to_string(context_.connections)}});
+  for (auto& loop : loops_) loop->cut();
+  reactor_->add_timer(reactor_->clock().now() + kAfterCut, [this] { done_ = true; });
+}
+
+}  // namespace
+
+int serve(const ConfigInput& input, const ConfigResult& loaded) {
+  Server server(input, loaded);
+  if (auto started = server.start(); !started) {
+    std::fprintf(stderr, "llmrouter-server: %s\n", started.error().message.c_str());
+    return started.error().code == ErrorCode::kConfig ? 2 : 1;
+  }
+  server.run();
+  return 0;
+}
+
+}  // namespace llmrouter::server

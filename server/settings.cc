@@ -1,0 +1,39 @@
+#include "server/settings.h"
+
+#include <algorithm>
+
+#include "server/http.h"
+
+namespace llmrouter::server {
+
+std::shared_ptr<const Settings> make_settings(const Config& config) {
+  auto settings = std::make_shared<Settings>();
+  const ServerConfig& server = config.server;
+  settings->parser.max_header = server.max_header;
+  settings->parser.max_body = server.max_body;
+  settings->header_timeout = server.header_timeout;
+  settings->body_timeout = server.body_timeout;
+  settings->idle_timeout = server.idle_timeout;
+  settings->write_timeout = server.write_timeout;
+  settings->max_connections = server.max_connections;
+  settings->trust_loopback = server.trust_loopback;
+  settings->metrics = config.observe.metrics;
+  settings->cors = server.cors;
+  // The protocol's own pass between equal dialects; the router decides which of these really go where.
+  auto& forward = settings->forward_headers;
+  forward = {"anthropic-version", "anthropic-beta", "openai-beta", "idempotency-key"};
+  for (const ProviderConfig& provider : config.providers)
+    for (const std::string& name : provider.forward_headers)
+      if (std::find(forward.begin(), forward.end(), name) == forward.end()) forward.push_back(name);
+  settings->parser.forward = &settings->forward_headers;
+  return settings;
+}
+
+bool origin_allowed(const Settings& settings, std::string_view origin) noexcept {
+  if (origin.empty()) return false;
+  for (const std::string& allowed : settings.cors)
+    if (allowed == "*" || iequals(allowed, origin)) return true;
+  return false;
+}
+
+}  // namespace llmrouter::server
