@@ -17,7 +17,7 @@ The output is a C++ raw string. `@NAME` begins a provider; each further line is 
 
 MATCH: alternatives joined by ` | `, conjunctions by ` & `, all in lower case; `.` stands for `=NAME`. CONTEXT: tokens, or empty.
 PRICE: [since=YYYY-MM-DD;][utc=HH:MM-HH:MM;][from=TOKENS;]INPUT,OUTPUT,CACHED,CACHE_WRITE,AUDIO_INPUT,AUDIO_OUTPUT,NANO_USD_PER_REQUEST with empty
-fields for what is not priced apart, and no empty fields at the end.
+fields for what is not priced apart, and no empty fields at the end; a model that is free has `0`.
 """
 
 import argparse
@@ -122,7 +122,7 @@ def price(row):
         out += f"from={int(row['tier_from'])};"
     # Micro-USD for 1000 requests are nano-USD for one: no figure changes its digits.
     figures = [str(int(row[key])) if row[key] else "" for key in PRICES]
-    return out + ",".join(figures).rstrip(",")
+    return out + (",".join(figures).rstrip(",") or "0")
 
 
 def main():
@@ -153,7 +153,7 @@ def main():
     for provider, models in providers.items():
         out.append(f"@{provider}")
         for row, prices in models:
-            match = " | ".join(" & ".join(terms) for terms in parse(row))
+            match = " | ".join(dict.fromkeys(" & ".join(terms) for terms in parse(row)))
             if match == "=" + row["model"]:
                 match = "."
             out.append("\t".join([row["model"], match, row["context"], *prices]))

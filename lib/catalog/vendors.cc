@@ -1,0 +1,130 @@
+#include "catalog/vendors.h"
+
+#include <initializer_list>
+#include <vector>
+
+#include "llmrouter/llmrouter.h"
+
+namespace llmrouter {
+namespace {
+
+using Words = std::initializer_list<const char*>;
+
+// A vendor's row. `prices` names its provider in prices.inc; one that ends in `*` is completed by what follows the last colon of the model's
+// name (a market place that names the seller there); null: none. `served`: see ProviderPreset.
+struct Vendor {
+  const char* type;
+  const char* title;
+  const char* base_url;
+  const char* dialect;
+  const char* auth;
+  bool key_required;
+  Words key_variables;
+  const char* base_url_variable;
+  Words quirks;
+  std::initializer_list<std::pair<const char*, const char*>> regions;
+  const char* prices;
+  bool served = true;
+};
+
+constexpr const char* kBearer = "bearer";
+
+// Base URLs hold the version part that the dialect's paths are appended to. Quirks are explained in lib/dialects/README.md.
+constexpr Vendor kVendors[] = {
+    {"openai", "OpenAI", "https://api.openai.com/v1", "openai", kBearer, true, {"OPENAI_API_KEY"}, "OPENAI_BASE_URL", {}, {}, "openai"},
+    {"deepseek", "DeepSeek", "https://api.deepseek.com/v1", "openai", kBearer, true, {"DEEPSEEK_API_KEY"}, "", {}, {}, "deepseek"},
+    {"moonshot", "Moonshot (Kimi)", "https://api.moonshot.ai/v1", "openai", kBearer, true, {"MOONSHOT_API_KEY", "KIMI_API_KEY"}, "", {},
+     {{"intl", "https://api.moonshot.ai/v1"}, {"cn", "https://api.moonshot.cn/v1"}}, "moonshotai"},
+    {"zai", "Z.ai (GLM)", "https://api.z.ai/api/paas/v4", "openai", kBearer, true, {"ZAI_API_KEY", "ZHIPUAI_API_KEY"}, "", {},
+     {{"intl", "https://api.z.ai/api/paas/v4"}, {"cn", "https://open.bigmodel.cn/api/paas/v4"}}, "zhipuai"},
+    // A subscription: no price per token.
+    {"zai-coding", "Z.ai coding plan", "https://api.z.ai/api/coding/paas/v4", "openai", kBearer, true, {"ZAI_CODING_API_KEY"}, "", {},
+     {{"intl", "https://api.z.ai/api/coding/paas/v4"}, {"cn", "https://open.bigmodel.cn/api/coding/paas/v4"}}, nullptr},
+    {"qwen", "Qwen (DashScope)", "https://dashscope.aliyuncs.com/compatible-mode/v1", "openai", kBearer, true, {"DASHSCOPE_API_KEY"}, "", {},
+     {{"cn", "https://dashscope.aliyuncs.com/compatible-mode/v1"},
+      {"intl", "https://dashscope-intl.aliyuncs.com/compatible-mode/v1"},
+      {"us", "https://dashscope-us.aliyuncs.com/compatible-mode/v1"}}, "dashscope"},
+    {"xai", "xAI", "https://api.x.ai/v1", "openai", kBearer, true, {"XAI_API_KEY"}, "", {}, {}, "x-ai"},
+    {"groq", "Groq", "https://api.groq.com/openai/v1", "openai", kBearer, true, {"GROQ_API_KEY"}, "", {}, {}, "groq"},
+    {"mistral", "Mistral", "https://api.mistral.ai/v1", "openai", kBearer, true, {"MISTRAL_API_KEY"}, "",
+     {"no_stream_options", "max_tokens_only", "required_is_any", "random_seed", "short_tool_ids"}, {}, "mistral"},
+    {"openrouter", "OpenRouter", "https://openrouter.ai/api/v1", "openai", kBearer, true, {"OPENROUTER_API_KEY"}, "", {}, {}, "openrouter"},
+    {"together", "Together", "https://api.together.xyz/v1", "openai", kBearer, true, {"TOGETHER_API_KEY"}, "", {}, {}, "together"},
+    {"fireworks", "Fireworks", "https://api.fireworks.ai/inference/v1", "openai", kBearer, true, {"FIREWORKS_API_KEY"}, "", {}, {}, "fireworks"},
+    {"siliconflow", "SiliconFlow", "https://api.siliconflow.cn/v1", "openai", kBearer, true, {"SILICONFLOW_API_KEY"}, "", {},
+     {{"cn", "https://api.siliconflow.cn/v1"}, {"intl", "https://api.siliconflow.com/v1"}}, nullptr},
+    {"volcengine", "Volcengine Ark", "https://ark.cn-beijing.volces.com/api/v3", "openai", kBearer, true, {"ARK_API_KEY", "VOLCENGINE_API_KEY"}, "",
+     {}, {}, "volcengine"},
+    {"perplexity", "Perplexity", "https://api.perplexity.ai", "openai", kBearer, true, {"PERPLEXITY_API_KEY"}, "", {}, {}, "perplexity"},
+    {"cerebras", "Cerebras", "https://api.cerebras.ai/v1", "openai", kBearer, true, {"CEREBRAS_API_KEY"}, "", {}, {}, "cerebras"},
+    {"nvidia", "NVIDIA NIM", "https://integrate.api.nvidia.com/v1", "openai", kBearer, true, {"NVIDIA_API_KEY"}, "", {}, {}, nullptr},
+    {"huggingface", "Hugging Face router", "https://router.huggingface.co/v1", "openai", kBearer, true, {"HF_TOKEN"}, "", {}, {},
+     "huggingface_*"},
+    {"novita", "Novita", "https://api.novita.ai/openai/v1", "openai", kBearer, true, {"NOVITA_API_KEY"}, "", {}, {}, "novita"},
+
+    {"vllm", "vLLM", "http://127.0.0.1:8000/v1", "openai", kBearer, false, {}, "", {}, {}, nullptr},
+    {"sglang", "SGLang", "http://127.0.0.1:30000/v1", "openai", kBearer, false, {}, "", {}, {}, nullptr},
+    {"llamacpp", "llama.cpp server", "http://127.0.0.1:8080/v1", "openai", kBearer, false, {}, "", {}, {}, nullptr},
+    {"lmstudio", "LM Studio", "http://127.0.0.1:1234/v1", "openai", kBearer, false, {}, "", {}, {}, nullptr},
+    {"tgi", "Text Generation Inference", "http://127.0.0.1:3000/v1", "openai", kBearer, false, {}, "", {}, {}, nullptr},
+    {"transformers", "Hugging Face transformers serve", "http://127.0.0.1:8000/v1", "openai", kBearer, false, {}, "",
+     {"strip_unknown", "max_tokens_only", "no_stream_options"}, {}, nullptr},
+    {"ollama", "Ollama", "http://127.0.0.1:11434", "ollama", kBearer, false, {"OLLAMA_API_KEY"}, "OLLAMA_HOST", {}, {}, nullptr},
+    {"demo", "The model in this process", "demo:", "openai", "", false, {}, "", {}, {}, nullptr},
+
+    // Their dialects come later: known, so that a configuration hears that and not "no such type".
+    {"anthropic", "Anthropic", "https://api.anthropic.com", "anthropic", "x-api-key", true, {"ANTHROPIC_API_KEY"}, "ANTHROPIC_BASE_URL", {}, {},
+     "anthropic", false},
+    {"gemini", "Google Gemini", "https://generativelanguage.googleapis.com/v1beta", "gemini", "x-goog-api-key", true,
+     {"GEMINI_API_KEY", "GOOGLE_API_KEY"}, "", {}, {}, "google", false},
+    {"vertex", "Google Vertex AI", "", "gemini", kBearer, true, {}, "", {}, {}, "google", false},
+    {"cohere", "Cohere", "https://api.cohere.com/v2", "cohere", kBearer, true, {"COHERE_API_KEY", "CO_API_KEY"}, "", {}, {}, "cohere", false},
+    {"bedrock", "Amazon Bedrock", "", "bedrock", "", true, {"AWS_BEARER_TOKEN_BEDROCK"}, "", {}, {}, "aws", false},
+    {"azure", "Azure OpenAI", "", "openai", "api-key", true, {"AZURE_OPENAI_API_KEY"}, "", {}, {}, "azure", false},
+};
+
+ProviderPreset preset_of(const Vendor& vendor) {
+  ProviderPreset preset;
+  preset.type = vendor.type;
+  preset.title = vendor.title;
+  preset.base_url = vendor.base_url;
+  preset.dialect = vendor.dialect;
+  preset.auth = vendor.auth;
+  preset.key_variables.assign(vendor.key_variables.begin(), vendor.key_variables.end());
+  preset.base_url_variable = vendor.base_url_variable;
+  preset.quirks.assign(vendor.quirks.begin(), vendor.quirks.end());
+  preset.key_required = vendor.key_required;
+  preset.regions.assign(vendor.regions.begin(), vendor.regions.end());
+  preset.served = vendor.served;
+  return preset;
+}
+
+}  // namespace
+
+const std::vector<ProviderPreset>& provider_presets() {
+  static const std::vector<ProviderPreset> presets = [] {
+    std::vector<ProviderPreset> all;
+    for (const Vendor& vendor : kVendors) all.push_back(preset_of(vendor));
+    return all;
+  }();
+  return presets;
+}
+
+namespace catalog {
+
+std::pair<std::string, std::string_view> price_source(std::string_view type, std::string_view model) {
+  for (const Vendor& vendor : kVendors) {
+    if (type != vendor.type) continue;
+    if (!vendor.prices) return {};
+    std::string provider = vendor.prices;
+    if (provider.back() != '*') return {std::move(provider), model};
+    const size_t colon = model.rfind(':');
+    if (colon == std::string_view::npos) return {};
+    provider.pop_back();
+    return {provider.append(model.substr(colon + 1)), model.substr(0, colon)};
+  }
+  return {std::string(type), model};
+}
+
+}  // namespace catalog
+}  // namespace llmrouter

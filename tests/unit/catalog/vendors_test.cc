@@ -1,0 +1,71 @@
+// The presets are data: these tests hold what every row must keep to.
+#include <algorithm>
+#include <set>
+
+#include "catch.h"
+#include "llmrouter/llmrouter.h"
+#include "llmrouter/pattern.h"
+
+using namespace llmrouter;
+
+namespace {
+
+const ProviderPreset* find(const std::string& type) {
+  for (const ProviderPreset& preset : provider_presets()) {
+    if (preset.type == type) return &preset;
+  }
+  return nullptr;
+}
+
+bool well_formed(const std::string& url) {
+  return (url.rfind("https://", 0) == 0 || url.rfind("http://127.0.0.1:", 0) == 0) && url.back() != '/' && url.find(' ') == std::string::npos;
+}
+
+}  // namespace
+
+TEST_CASE("every preset is whole") {
+  const std::set<std::string> quirks = {"no_stream_options", "max_tokens_only", "max_completion_tokens_only", "strip_unknown",
+                                        "required_is_any",   "random_seed",     "short_tool_ids"};
+  std::set<std::string> types, variables;
+  for (const ProviderPreset& preset : provider_presets()) {
+    CAPTURE(preset.type);
+    CHECK(types.insert(preset.type).second);
+    CHECK_FALSE(preset.title.empty());
+    for (const std::string& variable : preset.key_variables) CHECK(variables.insert(variable).second);
+    for (const std::string& quirk : preset.quirks) CHECK(quirks.count(quirk) == 1);
+    if (!preset.served) continue;
+    CHECK((preset.dialect == "openai" || preset.dialect == "ollama"));
+    if (preset.type == "demo") {
+      CHECK(preset.base_url == "demo:");
+      CHECK(preset.auth.empty());
+      CHECK_FALSE(preset.key_required);
+      continue;
+    }
+    CHECK(well_formed(preset.base_url));
+    CHECK(preset.auth == "bearer");
+    CHECK((!preset.key_required || !preset.key_variables.empty()));
+    for (const auto& [name, url] : preset.regions) CHECK(well_formed(url));
+    if (!preset.regions.empty()) CHECK(preset.regions.front().second == preset.base_url);
+  }
+}
+
+TEST_CASE("the vendors of the contract are there") {
+  for (const char* type : {"openai", "deepseek", "moonshot", "zai", "zai-coding", "qwen", "xai", "groq", "mistral", "openrouter", "together",
+                           "fireworks", "siliconflow", "volcengine", "perplexity", "cerebras", "nvidia", "huggingface", "novita", "vllm",
+                           "sglang", "llamacpp", "lmstudio", "tgi", "transformers", "ollama", "demo"}) {
+    CAPTURE(type);
+    const ProviderPreset* preset = find(type);
+    REQUIRE(preset);
+    CHECK(preset->served);
+  }
+  for (const char* type : {"anthropic", "gemini", "vertex", "cohere", "bedrock", "azure"}) {
+    CAPTURE(type);
+    const ProviderPreset* preset = find(type);
+    REQUIRE(preset);
+    CHECK_FALSE(preset->served);
+  }
+  CHECK(find("openai")->base_url_variable == "OPENAI_BASE_URL");
+  CHECK(find("ollama")->base_url_variable == "OLLAMA_HOST");
+  CHECK(find("ollama")->dialect == "ollama");
+  CHECK(find("zai")->base_url == "https://api.z.ai/api/paas/v4");
+}
