@@ -85,6 +85,10 @@ struct LimitState {
   WallTime budget_renews{};
 };
 
+// Only limits that are set are members: {"requests":{"limit","remaining","reset_s"},"tokens":{...},"concurrent":{"limit","in_flight"},
+// "budget":{"usd","spent_usd","reserved_usd","renews"}}; money as decimal text, whole seconds rounded up.
+LLMROUTER_EXPORT std::string to_json(const LimitState& state);
+
 class RateLimiter;
 class LimitBucket;   // opaque; owned by its limiter
 struct LimitRules;   // opaque: what a bucket allowed when a call reserved in it

@@ -166,6 +166,8 @@ class LLMROUTER_EXPORT Router {
   // Counters and gauges in the Prometheus text format, version 0.0.4. Label values are configured names alone, so their number is bounded.
   std::string metrics() const;
 
+  // How this key's limits stand. The first time for a key it takes a lock and may read the ledger.
+  LimitState limits_of(const KeyRecord& key) const;
   RateLimiter& limiter() noexcept;
   KeyStore* keys() noexcept;  // null: none
   const Clock& clock() const noexcept;

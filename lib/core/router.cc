@@ -198,6 +198,7 @@ Result<void> Router::authorize_admin(const Secret& presented) const {
 }
 
 bool Router::keys_required() const noexcept { return impl_->keys_required(*impl_->snapshot.load()); }
+LimitState Router::limits_of(const KeyRecord& key) const { return impl_->parts.limiter->state(impl_->bucket_of(key)); }
 RateLimiter& Router::limiter() noexcept { return *impl_->parts.limiter; }
 KeyStore* Router::keys() noexcept { return impl_->parts.keys.get(); }
 const Clock& Router::clock() const noexcept { return impl_->clock(); }

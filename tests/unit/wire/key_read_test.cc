@@ -117,3 +117,20 @@ TEST_CASE("a change touches what it names, and null clears") {
   CHECK_FALSE(change->limits->requests);
   CHECK(change->limits->budget == now.limits.budget);
 }
+
+TEST_CASE("how limits stand is written with the limits that are set alone") {
+  CHECK(to_json(LimitState()) == "{}");
+  LimitState state;
+  state.limit_requests = 60;
+  state.remaining_requests = 58;
+  state.reset_requests = std::chrono::milliseconds(1500);
+  state.limit_concurrent = 8;
+  state.in_flight = 1;
+  state.budget_nano_usd = 5000000000;
+  state.spent_nano_usd = 250000000;
+  CHECK(to_json(state) ==
+        R"({"requests":{"limit":60,"remaining":58,"reset_s":2},"concurrent":{"limit":8,"in_flight":1},)"
+        R"("budget":{"usd":"5.00","spent_usd":"0.25","reserved_usd":"0.00"}})");
+  state.budget_renews = WallTime(std::chrono::seconds(1798761600));
+  CHECK(to_json(state).find(R"("renews":"2027-01-01T00:00:00Z")") != std::string::npos);
+}
