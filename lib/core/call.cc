@@ -91,6 +91,7 @@ Result<void> Call::State::admit() {
   auto caller = router_.authenticate(*snap_, options_.key, options_.endpoint, options_.trusted);
   if (!caller) return std::move(caller).error();
   key_ = *caller;
+  admitted_ = true;
   if (client_) {
     auto facts = client_->scan(body_);
     if (!facts) return std::move(facts).error();
@@ -365,7 +366,7 @@ void Call::State::abandon() noexcept {
     transfer_.reset();
     if (in_attempt_) end_attempt("cancelled", "the caller went away");
     settle(CallStatus::kCancelled, Error(ErrorCode::kCancelled, "the caller went away"));
-    if (router_.parts.usage) router_.parts.usage->record(std::move(record_));
+    if (router_.parts.usage && admitted_) router_.parts.usage->record(std::move(record_));
     reactor_.cancel_timer(step_timer_);
     reactor_.cancel_timer(watch_timer_);
     reactor_.cancel_timer(total_timer_);

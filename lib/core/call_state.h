@@ -116,6 +116,7 @@ struct Call::State final : public TransferSink, public UpstreamSink {
   void settle(CallStatus status, const Error& error);
   void estimate_usage();
   int64_t price_usage();
+  void warn_of_budget(int64_t spent_now);
   void fill_record(CallStatus status, const Error& error);
 
   static constexpr size_t kNone = static_cast<size_t>(-1);
@@ -127,6 +128,7 @@ struct Call::State final : public TransferSink, public UpstreamSink {
   CallOptions options_;
   std::shared_ptr<const core::Snapshot> snap_;
   std::shared_ptr<const KeyRecord> key_;
+  bool admitted_ = false;                // the caller is known, or may be unknown: strangers do not fill the usage store
 
   // The caller's side.
   ReplySink* raw_sink_ = nullptr;        // one of the two

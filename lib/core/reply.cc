@@ -287,7 +287,7 @@ void Call::State::end_call(Error error, CallStatus status, bool complete) {
   reactor_.cancel_timer(total_timer_);
   step_timer_ = watch_timer_ = total_timer_ = 0;
   settle(status, error);
-  if (router_.parts.usage) router_.parts.usage->record(record_);
+  if (router_.parts.usage && admitted_) router_.parts.usage->record(record_);
   CallResult result;
   result.record = std::move(record_);
   result.error = std::move(error);

@@ -20,8 +20,20 @@ void Call::State::settle(CallStatus status, const Error& error) {
       used.nano_usd = std::max(used.nano_usd, reserved_.nano_usd);
     }
     reservation_.settle(used);
+    if (used.nano_usd > 0) warn_of_budget(used.nano_usd);
   }
   fill_record(status, error);
+}
+
+// Once, by the call that crosses the soft part of its key's budget.
+void Call::State::warn_of_budget(int64_t spent_now) {
+  if (!key_ || !key_->spec.limits.budget || key_->spec.limits.budget->soft_percent <= 0) return;
+  const LimitState s = router_.parts.limiter->state(router_.bucket_of(*key_));
+  const int64_t soft = s.budget_nano_usd / 100 * key_->spec.limits.budget->soft_percent;
+  if (s.spent_nano_usd < soft || s.spent_nano_usd - spent_now >= soft) return;
+  const std::string percent = std::to_string(key_->spec.limits.budget->soft_percent) + "%";
+  router_.logger().log(LogLevel::kWarn, "a key has spent the soft part of its budget",
+                       {{"key", key_->id}, {"name", key_->spec.name}, {"soft", percent}, {"per", budget_period_name(key_->spec.limits.budget->per)}});
 }
 
 // About four bytes for a token; a relayed stream's text is not looked at, but its frames are counted, and providers put about one token in each.
