@@ -235,6 +235,16 @@ std::string body_of(std::string_view model, std::string_view text) {
   return body;
 }
 
+// Lower case; false when it is no header's name.
+bool lower_token(std::string& name) {
+  for (char& c : name) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+    const bool good = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
+    if (!good) return false;
+  }
+  return !name.empty();
+}
+
 // What run() came to, as an error or (when wanted) a result.
 llmrouter_error* outcome(std::unique_ptr<llmrouter_result> result, llmrouter_result** out) {
   if (result->no_memory) return llmrouter::c::out_of_memory();
@@ -336,11 +346,12 @@ llmrouter_error* llmrouter_call_set_provider(llmrouter_call* call, const char* p
 
 llmrouter_error* llmrouter_call_add_header(llmrouter_call* call, const char* name, size_t name_size, const char* value, size_t value_size) {
   return set(call, [=](CallState& state) -> llmrouter_error* {
+    const auto text = view(value, value_size);
     std::string lower = llmrouter::c::copy(name, name_size);
-    for (char& c : lower) {
-      if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+    if (!lower_token(lower) || text.find_first_of(std::string_view("\r\n\0", 3)) != std::string_view::npos) {
+      return new_error(Error(ErrorCode::kInvalidRequest, "no such header can be sent", "header"));
     }
-    state.options.headers.push_back({std::move(lower), llmrouter::c::copy(value, value_size)});
+    state.options.headers.push_back({std::move(lower), std::string(text)});
     return nullptr;
   });
 }

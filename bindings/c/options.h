@@ -1,0 +1,27 @@
+// What a router is opened with.
+#ifndef LLMROUTER_BINDINGS_C_OPTIONS_H_
+#define LLMROUTER_BINDINGS_C_OPTIONS_H_
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "handles.h"
+
+struct llmrouter_options {
+  llmrouter::ConfigInput input;
+  bool use_environment = true;
+  std::shared_ptr<llmrouter::Logger> logger;
+  // Models added so far, in order, each with its targets.
+  std::vector<std::pair<std::string, std::vector<std::string>>> models;
+};
+
+namespace llmrouter::c {
+
+// Everything set, as one configuration; kConfig with a line for each fault.
+Result<Config> load(const llmrouter_options& options);
+
+}  // namespace llmrouter::c
+
+#endif  // LLMROUTER_BINDINGS_C_OPTIONS_H_
