@@ -61,40 +61,6 @@ Reply json_reply(std::string body) {
   return reply;
 }
 
-int64_t seconds_up(Duration d) { return (d.count() + 999999999) / 1000000000; }
-
-std::string limits_json(const LimitState& state) {
-  std::string out = "{";
-  const auto part = [&out](std::string_view name, int64_t limit, int64_t remaining, Duration reset) {
-    if (limit < 0) return;
-    append_name(out, name);
-    out += '{';
-    append_member(out, "limit", limit);
-    append_member(out, "remaining", remaining);
-    append_member(out, "reset_s", seconds_up(reset));
-    out += '}';
-  };
-  part("requests", state.limit_requests, state.remaining_requests, state.reset_requests);
-  part("tokens", state.limit_tokens, state.remaining_tokens, state.reset_tokens);
-  if (state.limit_concurrent >= 0) {
-    append_name(out, "concurrent");
-    out += '{';
-    append_member(out, "limit", state.limit_concurrent);
-    append_member(out, "in_flight", state.in_flight);
-    out += '}';
-  }
-  if (state.budget_nano_usd >= 0) {
-    append_name(out, "budget");
-    out += '{';
-    append_member(out, "usd", format_usd(state.budget_nano_usd));
-    append_member(out, "spent_usd", format_usd(state.spent_nano_usd));
-    append_member(out, "reserved_usd", format_usd(state.reserved_nano_usd));
-    if (state.budget_renews != WallTime{}) append_member(out, "renews", format_time_rfc3339(state.budget_renews));
-    out += '}';
-  }
-  return out + "}";
-}
-
 }  // namespace
 
 Reply models_reply(Session& session) {
@@ -166,12 +132,8 @@ Reply me_reply(Session& session) {
   append_name(body, "key");
   body += *caller ? to_json(**caller) : "null";
   if (*caller) {
-    // The limiter's bucket is found by the key's first call; before that nothing is used.
-    RateLimiter& limiter = context.router->limiter();
-    const KeyRecord::Slot& slot = (*caller)->slot;
-    LimitBucket* bucket = slot.limiter.load(std::memory_order_acquire) == &limiter ? slot.bucket.load(std::memory_order_acquire) : nullptr;
     append_name(body, "state");
-    body += bucket != nullptr ? limits_json(limiter.state(bucket)) : "null";
+    body += to_json(context.router->limits_of(**caller));
   }
   return json_reply(body + "}\n");
 }
