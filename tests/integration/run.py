@@ -92,7 +92,7 @@ def main():
                 failure, outcome = str(e), "skipped"
             with lock:
                 counts[outcome] += 1
-                print("%-7s %s (%.1f s)" % (outcome, label, time.monotonic() - began), flush=True)
+                print("%-7s %s (%.1f s)" % ("FAILED" if failure and outcome == "failed" else outcome, label, time.monotonic() - began), flush=True)
                 if failure:
                     print("    " + failure.rstrip().replace("\n", "\n    "), flush=True)
         loop.stop()
