@@ -1,0 +1,497 @@
+"""llmrouter for Python: the router in this process, over libllmrouter-c by ctypes. No compiler, no packages.
+
+    import llmrouter
+    with llmrouter.Router() as router:                     # or Router("llmrouter.yaml"), Router(yaml="...")
+        print(router.chat("demo/echo", "Hello"))
+        for piece in router.stream("demo/echo", "one word at a time"):
+            print(piece, end="")
+
+Requests may be a model and a text, or a dict (or JSON text) in OpenAI's chat dialect; answers are then dicts. Failures raise llmrouter.Error.
+A Router may be used from many threads. The library is the one that LLMROUTER_LIBRARY names, or else lies beside this file, or else is installed.
+"""
+import collections
+import ctypes
+import json as _json
+import os
+import threading
+
+__all__ = ["Router", "Call", "Result", "Error", "version"]
+
+CONTINUE, PAUSE, STOP = 0, 1, 2
+WHOLE, CHUNKS, TEXT = 0, 1, 2
+LOG_LEVELS = {"debug": 0, "info": 1, "warn": 2, "error": 3}
+
+_on_data = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.POINTER(ctypes.c_char), ctypes.c_size_t)
+_on_end = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p)
+_on_log = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int, ctypes.POINTER(ctypes.c_char), ctypes.c_size_t)
+_destroy = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
+
+
+def _load():
+    named = os.environ.get("LLMROUTER_LIBRARY")
+    here = os.path.dirname(os.path.abspath(__file__))
+    tried = [named] if named else [os.path.join(here, "libllmrouter-c.so.0"), "libllmrouter-c.so.0", "/usr/local/lib/libllmrouter-c.so.0"]
+    for name in tried:
+        try:
+            return ctypes.CDLL(name)
+        except OSError as error:
+            problem = error
+    raise ImportError(f"libllmrouter-c was not found ({problem}); name it in LLMROUTER_LIBRARY")
+
+
+# Argument kinds: p a handle or pointer, s a text as (pointer, size), i an int, l a 64-bit int, d data callback, e end callback, g log callback,
+# x destroy callback. The result of every function without one is an error.
+_KINDS = {"p": [ctypes.c_void_p], "s": [ctypes.c_char_p, ctypes.c_size_t], "i": [ctypes.c_int], "l": [ctypes.c_int64], "d": [_on_data],
+          "e": [_on_end], "g": [_on_log], "x": [_destroy]}
+_FUNCTIONS = {
+    "version": ("", ctypes.c_char_p), "error_code": ("p", ctypes.c_char_p), "error_message": ("p", ctypes.c_char_p),
+    "error_param": ("p", ctypes.c_char_p), "error_status": ("p", ctypes.c_int), "error_retry_after_ms": ("p", ctypes.c_int64),
+    "error_provider": ("p", ctypes.c_char_p), "error_upstream_status": ("p", ctypes.c_int), "error_upstream_body": ("p", ctypes.c_char_p),
+    "error_free": ("p", None), "text_data": ("p", ctypes.c_void_p), "text_size": ("p", ctypes.c_size_t), "text_free": ("p", None),
+    "options_free": ("p", None), "close": ("p", None), "call_free": ("p", None), "call_cancel": ("p", None), "call_pause": ("p", None),
+    "call_resume": ("p", None), "result_error": ("p", ctypes.c_void_p), "result_body": ("pp", ctypes.c_void_p),
+    "result_text": ("pp", ctypes.c_void_p), "result_record": ("pp", ctypes.c_void_p), "result_free": ("p", None), "filter_free": ("p", None),
+    "options_new": "p", "options_set_file": "ps", "options_set_yaml": "ps", "options_set": "pss", "options_add_provider": "psss",
+    "options_add_model": "pss", "options_use_environment": "pi", "options_set_log": "pigpx", "open": "pp", "reload": "pp",
+    "call_new": "psp", "call_new_text": "pssp", "call_set_mode": "pi", "call_set_key": "ps", "call_set_request_id": "ps",
+    "call_set_timeout_ms": "pl", "call_set_provider": "ps", "call_add_header": "pss", "call_run": "pdpxp", "call_start": "pdepx",
+    "call_explain": "pp", "explain": "psp", "models": "pip", "providers": "pp", "metrics": "pp", "keys_create": "pssp", "keys_list": "pp",
+    "keys_show": "psp", "keys_modify": "pssp", "keys_revoke": "ps", "keys_limits": "psp", "keys_check": "psp", "filter_new": "p",
+    "filter_set": "pss", "usage": "ppp", "usage_sum": "pspp", "usage_flush": "pl",
+}
+
+
+class _Library:
+    """The functions without their prefix, with their types."""
+
+    def __init__(self, library):
+        for name, shape in _FUNCTIONS.items():
+            kinds, result = (shape, ctypes.c_void_p) if isinstance(shape, str) else shape
+            function = getattr(library, "llmrouter_" + name)
+            function.argtypes = [kind for letter in kinds for kind in _KINDS[letter]]
+            function.restype = result
+            setattr(self, name, function)
+
+
+_lib = _Library(_load())
+
+
+class Error(Exception):
+    """A failure: `code` ("model_not_found", ...), `message`, `param`, `status`, `retry_after_ms`, `provider`, `upstream_status`, `upstream_body`."""
+
+    def __init__(self, code, message, param="", status=0, retry_after_ms=0, provider="", upstream_status=0, upstream_body=""):
+        super().__init__(f"{code}: {message}")
+        self.code, self.message, self.param, self.status = code, message, param, status
+        self.retry_after_ms, self.provider = retry_after_ms, provider
+        self.upstream_status, self.upstream_body = upstream_status, upstream_body
+
+    @staticmethod
+    def _of(handle):
+        def text(name):
+            return getattr(_lib, "error_" + name)(handle).decode("utf-8", "replace")
+
+        return Error(text("code"), text("message"), text("param"), _lib.error_status(handle), _lib.error_retry_after_ms(handle),
+                     text("provider"), _lib.error_upstream_status(handle), text("upstream_body"))
+
+
+def _check(handle):
+    if handle:
+        try:
+            error = Error._of(handle)
+        finally:
+            _lib.error_free(handle)
+        raise error
+
+
+def _text(value):
+    """A text argument as (bytes, size)."""
+    data = value.encode() if isinstance(value, str) else bytes(value)
+    return data, len(data)
+
+
+def _json_text(value):
+    return _text(value if isinstance(value, (str, bytes)) else _json.dumps(value))
+
+
+def _new(function, *arguments):
+    """A handle that `function` writes to its last argument."""
+    out = ctypes.c_void_p()
+    _check(function(*arguments, ctypes.byref(out)))
+    return out
+
+
+def _taken(function, *arguments):
+    """The text that `function` gives, as str."""
+    text = _new(function, *arguments)
+    try:
+        return ctypes.string_at(_lib.text_data(text), _lib.text_size(text)).decode("utf-8", "replace")
+    finally:
+        _lib.text_free(text)
+
+
+def version():
+    return _lib.version().decode()
+
+
+class Result:
+    """How a call ended: `error` (None: well), `body` (a dict, of whole answers), `text`, `record` (the usage record, a dict)."""
+
+    def __init__(self, handle):
+        error = _lib.result_error(handle)
+        self.error = Error._of(error) if error else None
+        self.body = self._json(_lib.result_body, handle)
+        self.text = self._lent(_lib.result_text, handle)
+        self.record = self._json(_lib.result_record, handle)
+
+    @staticmethod
+    def _lent(function, handle):
+        size = ctypes.c_size_t()
+        data = function(handle, ctypes.byref(size))
+        return ctypes.string_at(data, size.value).decode("utf-8", "replace")
+
+    @classmethod
+    def _json(cls, function, handle):
+        text = cls._lent(function, handle)
+        return _json.loads(text) if text else None
+
+
+class _Flight:
+    """What the library calls while one call is in flight; the library holds a reference until it calls `destroy`."""
+
+    _flights = {}
+    _lock = threading.Lock()
+    _next = 1
+
+    def __init__(self, on_data, on_end=None):
+        self.on_data, self.on_end, self.thrown = on_data, on_end, None
+        with _Flight._lock:
+            self.id = _Flight._next
+            _Flight._next += 1
+            _Flight._flights[self.id] = self
+
+    @staticmethod
+    @_on_data
+    def data(user_data, data, size):
+        flight = _Flight._flights[user_data]
+        try:
+            answer = flight.on_data(ctypes.string_at(data, size))
+            return CONTINUE if answer is None else int(answer)
+        except BaseException as thrown:  # it must not travel through the library
+            flight.thrown = thrown
+            return STOP
+
+    @staticmethod
+    @_on_end
+    def end(user_data, result):
+        flight = _Flight._flights[user_data]
+        try:
+            if flight.on_end:
+                flight.on_end(Result(result))
+        except BaseException as thrown:
+            flight.thrown = thrown
+
+    @staticmethod
+    @_destroy
+    def destroy(user_data):
+        with _Flight._lock:
+            del _Flight._flights[user_data]
+
+
+class Call:
+    """One request: set up by its arguments, run or started once. `cancel`, `pause` and `resume` work from any thread."""
+
+    def __init__(self, router, request, text=None, *, mode=WHOLE, key=None, request_id=None, timeout=None, provider=None, headers=None):
+        if text is None:
+            self._handle = _new(_lib.call_new, router._handle, *_json_text(request))
+        else:
+            self._handle = _new(_lib.call_new_text, router._handle, *_text(request), *_text(text))
+        self._router = router  # a call needs its router's library thread as long as it is in flight
+        _check(_lib.call_set_mode(self._handle, mode))
+        if key is not None:
+            _check(_lib.call_set_key(self._handle, *_text(key)))
+        if request_id is not None:
+            _check(_lib.call_set_request_id(self._handle, *_text(request_id)))
+        if timeout is not None:
+            _check(_lib.call_set_timeout_ms(self._handle, int(timeout * 1000)))
+        if provider is not None:
+            _check(_lib.call_set_provider(self._handle, *_text(provider)))
+        for name, value in (headers or {}).items():
+            _check(_lib.call_add_header(self._handle, *_text(name), *_text(value)))
+
+    def run(self, on_data=None):
+        """Blocks until the call has ended. `on_data(bytes)` may answer PAUSE or STOP; what it raises stops the call and comes out here."""
+        flight = _Flight(on_data or (lambda data: CONTINUE))
+        try:
+            result = _new(_lib.call_run, self._handle, _Flight.data, flight.id, _Flight.destroy)
+        except Error:
+            if flight.thrown:
+                raise flight.thrown
+            raise
+        try:
+            return Result(result)
+        finally:
+            _lib.result_free(result)
+
+    def start(self, on_data=None, on_end=None):
+        """Returns at once. `on_data(bytes)` and then, once, `on_end(Result)` are called on the library's thread."""
+        flight = _Flight(on_data or (lambda data: CONTINUE), on_end)
+        _check(_lib.call_start(self._handle, _Flight.data, _Flight.end, flight.id, _Flight.destroy))
+
+    def cancel(self):
+        _lib.call_cancel(self._handle)
+
+    def pause(self):
+        _lib.call_pause(self._handle)
+
+    def resume(self):
+        _lib.call_resume(self._handle)
+
+    def explain(self):
+        return _json.loads(_taken(_lib.call_explain, self._handle))
+
+    def close(self):
+        """Cancels the call when it is in flight, and frees it."""
+        handle, self._handle = self._handle, None
+        _lib.call_free(handle)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def __del__(self):
+        if getattr(self, "_handle", None):
+            self.close()
+
+
+class _Stream:
+    """Iterates over a streamed answer. Reads ahead a little, then pauses the upstream; closing it early cancels the call."""
+
+    HIGH = 64
+
+    def __init__(self, call, decode):
+        self._call, self._decode = call, decode
+        self._waiting = collections.deque()
+        self._changed = threading.Condition()
+        self._paused = False
+        self.result = None  # the Result, after the end
+        call.start(self._on_data, self._on_end)
+
+    def _on_data(self, data):
+        with self._changed:
+            self._waiting.append(data)
+            self._paused = len(self._waiting) >= self.HIGH
+            self._changed.notify()
+            return PAUSE if self._paused else CONTINUE
+
+    def _on_end(self, result):
+        with self._changed:
+            self.result = result
+            self._changed.notify()
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        with self._changed:
+            while not self._waiting and self.result is None:
+                self._changed.wait()
+            if self._waiting:
+                data = self._waiting.popleft()
+                resume, self._paused = self._paused and not self._waiting, self._paused and bool(self._waiting)
+            else:
+                data, resume = None, False
+        if resume:
+            self._call.resume()
+        if data is not None:
+            return self._decode(data)
+        if self.result.error:
+            raise self.result.error
+        raise StopIteration
+
+    def close(self):
+        if self._call is not None:
+            self._call.close()
+            self._call = None
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def __del__(self):
+        if getattr(self, "_call", None) is not None:
+            self.close()
+
+
+class Keys:
+    """The router's keys. A key is named by its id, or by its name when no other has it."""
+
+    def __init__(self, router):
+        self._router = router
+
+    def create(self, spec=None, prefix=""):
+        """The new key's record; its member `key` is the secret, shown this once."""
+        return _json.loads(_taken(_lib.keys_create, self._router._handle, *_json_text(spec or {}), *_text(prefix)))
+
+    def list(self):
+        return _json.loads(_taken(_lib.keys_list, self._router._handle))["data"]
+
+    def show(self, key):
+        return _json.loads(_taken(_lib.keys_show, self._router._handle, *_text(key)))
+
+    def modify(self, key, change):
+        return _json.loads(_taken(_lib.keys_modify, self._router._handle, *_text(key), *_json_text(change)))
+
+    def revoke(self, key):
+        _check(_lib.keys_revoke(self._router._handle, *_text(key)))
+
+    def limits(self, key):
+        return _json.loads(_taken(_lib.keys_limits, self._router._handle, *_text(key)))
+
+    def check(self, secret):
+        """The record of the key with this secret; None when it is nobody's and none is required."""
+        return _json.loads(_taken(_lib.keys_check, self._router._handle, *_text(secret)))
+
+
+class Router:
+    """`config` is a file's path, `yaml` a file's text; with neither, environment and defaults. `settings` go over both: {"storage.usage": "off"}."""
+
+    def __init__(self, config=None, *, yaml=None, settings=None, providers=None, models=None, environment=True, log=None, log_level="info"):
+        """`providers`: {name: (base_url, api_key)}; `models`: {name: [target, ...]}; `log(level, line)` is called from any thread."""
+        self._handle = None
+        options = self._options(config, yaml, settings, providers, models, environment, log, log_level)
+        try:
+            self._handle = _new(_lib.open, options)
+        finally:
+            _lib.options_free(options)
+        self.keys = Keys(self)
+
+    @staticmethod
+    def _options(config, yaml, settings, providers, models, environment, log, log_level):
+        options = _new(_lib.options_new)
+        try:
+            if config is not None:
+                _check(_lib.options_set_file(options, *_text(os.fspath(config))))
+            if yaml is not None:
+                _check(_lib.options_set_yaml(options, *_text(yaml)))
+            for path, value in (settings or {}).items():
+                _check(_lib.options_set(options, *_text(path), *_text(str(value))))
+            for name, (base_url, api_key) in (providers or {}).items():
+                _check(_lib.options_add_provider(options, *_text(name), *_text(base_url or ""), *_text(api_key or "")))
+            for name, targets in (models or {}).items():
+                for target in [targets] if isinstance(targets, str) else targets:
+                    _check(_lib.options_add_model(options, *_text(name), *_text(target)))
+            _check(_lib.options_use_environment(options, 1 if environment else 0))
+            if log is not None:
+                flight = _Log(log)
+                _check(_lib.options_set_log(options, LOG_LEVELS[log_level], _Log.line, flight.id, _Log.destroy))
+        except BaseException:
+            _lib.options_free(options)
+            raise
+        return options
+
+    def reload(self, config=None, *, yaml=None, settings=None, providers=None, models=None, environment=True):
+        options = self._options(config, yaml, settings, providers, models, environment, None, "info")
+        try:
+            _check(_lib.reload(self._handle, options))
+        finally:
+            _lib.options_free(options)
+
+    def chat(self, request, text=None, **options):
+        """chat("model", "text") gives the answer's text; chat({...}) gives the answer as a dict."""
+        with Call(self, request, text, **options) as call:
+            result = call.run()
+        return result.body if text is None else result.text
+
+    def stream(self, request, text=None, **options):
+        """Iterates over the answer: pieces of text for (model, text), chunks as dicts for a request."""
+        if text is None:
+            return _Stream(Call(self, request, mode=CHUNKS, **options), _json.loads)
+        return _Stream(Call(self, request, text, mode=TEXT, **options), lambda data: data.decode("utf-8", "replace"))
+
+    def call(self, request, text=None, **options):
+        return Call(self, request, text, **options)
+
+    def explain(self, model):
+        return _json.loads(_taken(_lib.explain, self._handle, *_text(model)))
+
+    def models(self, refresh=False):
+        return _json.loads(_taken(_lib.models, self._handle, 1 if refresh else 0))["data"]
+
+    def providers(self):
+        return _json.loads(_taken(_lib.providers, self._handle))["data"]
+
+    def metrics(self):
+        return _taken(_lib.metrics, self._handle)
+
+    def usage(self, **filters):
+        """{"data": [record, ...], "next": cursor}; filters: since, until, key, user, model, provider, status, limit, cursor."""
+        wanted = self._filter(filters)
+        try:
+            return _json.loads(_taken(_lib.usage, self._handle, wanted))
+        finally:
+            _lib.filter_free(wanted)
+
+    def usage_sum(self, by="", **filters):
+        wanted = self._filter(filters)
+        try:
+            return _json.loads(_taken(_lib.usage_sum, self._handle, *_text(by), wanted))["data"]
+        finally:
+            _lib.filter_free(wanted)
+
+    def flush(self, timeout=5.0):
+        """Waits until the usage recorded so far is on disk."""
+        _check(_lib.usage_flush(self._handle, int(timeout * 1000)))
+
+    @staticmethod
+    def _filter(filters):
+        handle = _new(_lib.filter_new)
+        try:
+            for name, value in filters.items():
+                _check(_lib.filter_set(handle, *_text(name), *_text(str(value))))
+        except BaseException:
+            _lib.filter_free(handle)
+            raise
+        return handle
+
+    def close(self):
+        handle, self._handle = self._handle, None
+        _lib.close(handle)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def __del__(self):
+        if getattr(self, "_handle", None):
+            self.close()
+
+
+class _Log:
+    """Where lines go; held until the library lets go."""
+
+    _logs = {}
+    _next = 1
+
+    def __init__(self, write):
+        self.write, self.id = write, _Log._next
+        _Log._next += 1
+        _Log._logs[self.id] = self
+
+    @staticmethod
+    @_on_log
+    def line(user_data, level, line, size):
+        try:
+            _Log._logs[user_data].write(level, ctypes.string_at(line, size).decode("utf-8", "replace"))
+        except BaseException:  # a log that fails is no reason for a call to fail
+            pass
+
+    @staticmethod
+    @_destroy
+    def destroy(user_data):
+        _Log._logs.pop(user_data, None)
