@@ -105,6 +105,7 @@ struct EncodeInput {
   const std::vector<BodyEdit>* edits = nullptr;  // relay; besides the model name
   // Translate: the request, policies already applied.
   const ChatRequest* chat = nullptr;
+  bool foreign = false;             // translate: it came in another dialect, so its extras mean nothing here: named in `dropped`
 
   const ProviderConfig* provider = nullptr;
   std::string_view key;             // the credential; empty: none

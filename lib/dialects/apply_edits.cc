@@ -1,5 +1,6 @@
 // A model's `defaults`, `override` and `drop` on a neutral request: what splicing does to a relayed body.
 #include "dialects/fields.h"
+#include "dialects/openai.h"
 #include "llmrouter/codec.h"
 
 namespace llmrouter {
@@ -60,15 +61,11 @@ constexpr MemberRow kMembers[] = {
      },
      [](const ChatRequest& r) { return !r.tools.empty(); }, [](ChatRequest& r) { r.tools.clear(); }},
     {"tool_choice",
-     [](ChatRequest& r, Fields&, std::string_view, JsonValue v) { r.tool_choice = {ToolChoice::Kind::kRaw, {}, std::string(v.raw())}; },
+     [](ChatRequest& r, Fields&, std::string_view, JsonValue v) { r.tool_choice = dialects::openai::read_tool_choice(v); },
      [](const ChatRequest& r) { return r.tool_choice.kind != ToolChoice::Kind::kUnset; },
      [](ChatRequest& r) { r.tool_choice = ToolChoice(); }},
     {"response_format",
-     [](ChatRequest& r, Fields&, std::string_view, JsonValue v) {
-       r.response_format = ResponseFormat();
-       r.response_format.kind = ResponseFormat::Kind::kRaw;
-       r.response_format.raw = v.raw();
-     },
+     [](ChatRequest& r, Fields&, std::string_view, JsonValue v) { r.response_format = dialects::openai::read_response_format(v); },
      [](const ChatRequest& r) { return r.response_format.kind != ResponseFormat::Kind::kUnset; },
      [](ChatRequest& r) { r.response_format = ResponseFormat(); }},
 };

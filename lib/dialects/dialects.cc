@@ -1,0 +1,28 @@
+// The dialects that come with the library.
+#include "dialects/ollama.h"
+#include "dialects/openai.h"
+#include "llmrouter/codec.h"
+
+namespace llmrouter {
+namespace {
+
+class OpenAi final : public Dialect {
+ public:
+  std::string_view name() const noexcept override { return "openai"; }
+  std::unique_ptr<ClientCodec> new_client_codec() const override { return dialects::openai::new_client_codec(); }
+  std::unique_ptr<UpstreamCodec> new_upstream_codec() const override { return dialects::openai::new_upstream_codec(); }
+  bool openai_members() const noexcept override { return true; }
+};
+
+class Ollama final : public Dialect {
+ public:
+  std::string_view name() const noexcept override { return "ollama"; }
+  std::unique_ptr<ClientCodec> new_client_codec() const override { return dialects::ollama::new_client_codec(); }
+  std::unique_ptr<UpstreamCodec> new_upstream_codec() const override { return dialects::ollama::new_upstream_codec(); }
+};
+
+}  // namespace
+
+std::vector<std::shared_ptr<const Dialect>> builtin_dialects() { return {std::make_shared<OpenAi>(), std::make_shared<Ollama>()}; }
+
+}  // namespace llmrouter

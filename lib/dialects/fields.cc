@@ -1,0 +1,115 @@
+#include "dialects/fields.h"
+
+namespace llmrouter::dialects {
+
+using wire::JsonElements;
+using wire::JsonKind;
+using wire::JsonValue;
+
+std::string_view kind_words(JsonKind kind) noexcept {
+  switch (kind) {
+    case JsonKind::kNone: return "nothing";
+    case JsonKind::kNull: return "null";
+    case JsonKind::kBool: return "a boolean";
+    case JsonKind::kNumber: return "a number";
+    case JsonKind::kString: return "a string";
+    case JsonKind::kArray: return "an array";
+    case JsonKind::kObject: return "an object";
+  }
+  return "nothing";
+}
+
+Error wrong_type(std::string param, std::string_view expected, JsonValue got) {
+  std::string message = "`" + param + "` must be ";
+  message.append(expected).append(", not ").append(kind_words(got.kind()));
+  return Error(ErrorCode::kInvalidRequest, std::move(message), std::move(param));
+}
+
+Error wrong_value(std::string param, std::string_view expected) {
+  std::string message = "`" + param + "` must be ";
+  message.append(expected);
+  return Error(ErrorCode::kInvalidRequest, std::move(message), std::move(param));
+}
+
+Error missing(std::string param, std::string_view expected) {
+  std::string message = "`" + param + "` is required: ";
+  message.append(expected);
+  return Error(ErrorCode::kInvalidRequest, std::move(message), std::move(param));
+}
+
+Error cannot_express(std::string param, std::string_view what, std::string_view target) {
+  std::string message = "`" + param + "`: ";
+  message.append(what).append(" cannot be expressed by ").append(target);
+  return Error(ErrorCode::kInvalidRequest, std::move(message), std::move(param));
+}
+
+std::string path(std::string_view array, size_t index, std::string_view member) {
+  std::string out(array);
+  out += '[';
+  out += std::to_string(index);
+  out += ']';
+  if (!member.empty()) {
+    out += '.';
+    out += member;
+  }
+  return out;
+}
+
+void Fields::read(std::string_view name, JsonValue value, std::string& out) {
+  if (value.is_unset()) return;
+  if (!value.string(out)) fail(wrong_type(std::string(name), "a string", value));
+}
+
+void Fields::read(std::string_view name, JsonValue value, std::optional<bool>& out) {
+  if (value.is_unset()) return;
+  out = value.boolean();
+  if (!out) fail(wrong_type(std::string(name), "a boolean", value));
+}
+
+void Fields::read(std::string_view name, JsonValue value, std::optional<int64_t>& out) {
+  if (value.is_unset()) return;
+  out = value.integer();
+  if (out) return;
+  if (value.is_number()) fail(wrong_value(std::string(name), "an integer"));
+  else fail(wrong_type(std::string(name), "an integer", value));
+}
+
+void Fields::read(std::string_view name, JsonValue value, std::optional<double>& out) {
+  if (value.is_unset()) return;
+  out = value.number();
+  if (out) return;
+  if (value.is_number()) fail(wrong_value(std::string(name), "a number in range"));
+  else fail(wrong_type(std::string(name), "a number", value));
+}
+
+void Fields::read_strings(std::string_view name, JsonValue value, std::vector<std::string>& out) {
+  if (value.is_unset()) return;
+  if (value.is_string()) {
+    out.push_back(value.string_or());
+    return;
+  }
+  if (!value.is_array()) return fail(wrong_type(std::string(name), "a string or an array of strings", value));
+  for (JsonValue entry : JsonElements(value)) {
+    if (!entry.is_string()) return fail(wrong_type(path(name, out.size()), "a string", entry));
+    out.push_back(entry.string_or());
+  }
+}
+
+void Fields::read_object(std::string_view name, JsonValue value, std::string& out) {
+  if (value.is_unset()) return;
+  if (!value.is_object()) return fail(wrong_type(std::string(name), "an object", value));
+  out = value.raw();
+}
+
+void add_member(RawMembers& members, std::string_view member_text) {
+  if (!members.empty()) members += ',';
+  members += member_text;
+}
+
+std::string text_of_value(JsonValue value) {
+  if (value.is_unset()) return {};
+  if (value.is_string()) return value.string_or();
+  return std::string(value.raw());
+}
+
+}  // namespace llmrouter::dialects

@@ -1,0 +1,69 @@
+// Typed fields of a request, and the errors that name them.
+#ifndef LLMROUTER_DIALECTS_FIELDS_H_
+#define LLMROUTER_DIALECTS_FIELDS_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "llmrouter/chat.h"
+#include "llmrouter/error.h"
+#include "wire/json_scan.h"
+
+namespace llmrouter::dialects {
+
+// "a string", "an object", ..., for messages.
+std::string_view kind_words(wire::JsonKind kind) noexcept;
+
+// kInvalidRequest: "`temperature` must be a number, not a string".
+Error wrong_type(std::string param, std::string_view expected, wire::JsonValue got);
+// kInvalidRequest: "`n` must be from 1 to 128".
+Error wrong_value(std::string param, std::string_view expected);
+// kInvalidRequest: "`model` is required: a string".
+Error missing(std::string param, std::string_view expected);
+// kInvalidRequest: "`n` above 1 cannot be expressed by <target>".
+Error cannot_express(std::string param, std::string_view what, std::string_view target);
+
+// "messages[2].content"
+std::string path(std::string_view array, size_t index, std::string_view member = {});
+
+// Reads members that may be absent or null. Remembers the first fault; later reads then do nothing but keep quiet.
+class Fields {
+ public:
+  bool ok() const noexcept { return error_.code == ErrorCode::kNone; }
+  Error take_error() { return std::move(error_); }
+  void fail(Error error) {
+    if (ok()) error_ = std::move(error);
+  }
+
+  void read(std::string_view name, wire::JsonValue value, std::string& out);
+  void read(std::string_view name, wire::JsonValue value, std::optional<bool>& out);
+  void read(std::string_view name, wire::JsonValue value, std::optional<int64_t>& out);
+  void read(std::string_view name, wire::JsonValue value, std::optional<double>& out);
+  // A string, or an array of strings.
+  void read_strings(std::string_view name, wire::JsonValue value, std::vector<std::string>& out);
+  // An object's text.
+  void read_object(std::string_view name, wire::JsonValue value, std::string& out);
+
+ private:
+  Error error_;
+};
+
+// Appends a member's text to `members`.
+void add_member(RawMembers& members, std::string_view member_text);
+// Calls `each(member)` for the members of RawMembers.
+template <typename Each>
+void for_each_member(const RawMembers& members, Each&& each) {
+  if (members.empty()) return;
+  const std::string object = "{" + members + "}";
+  for (const wire::JsonMember& m : wire::JsonMembers(wire::JsonValue(object))) each(m);
+}
+
+// A value as text for a field that is JSON inside a string: strings as they are, objects as their JSON, null as nothing.
+std::string text_of_value(wire::JsonValue value);
+
+}  // namespace llmrouter::dialects
+
+#endif  // LLMROUTER_DIALECTS_FIELDS_H_

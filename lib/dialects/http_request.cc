@@ -1,0 +1,65 @@
+#include "dialects/http_request.h"
+
+#include <string>
+
+#include "dialects/text_match.h"
+
+namespace llmrouter::dialects {
+namespace {
+
+bool can_stand_in_a_header(std::string_view text) noexcept {
+  for (char c : text) {
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) return false;
+  }
+  return true;
+}
+
+std::string make_url(std::string_view base, std::string_view path) {
+  const size_t query = base.find('?');
+  std::string_view head = base.substr(0, query);
+  while (!head.empty() && head.back() == '/') head.remove_suffix(1);
+  std::string url;
+  url.reserve(base.size() + path.size());
+  url.append(head).append(path);
+  if (query != std::string_view::npos) url.append(base.substr(query));
+  return url;
+}
+
+// Names compare without regard to case; `name` is in lower case.
+bool is_set_by_provider(const ProviderConfig& provider, std::string_view name) noexcept {
+  for (const HttpHeader& h : provider.headers) {
+    if (equals_ci(h.name, name)) return true;
+  }
+  return false;
+}
+
+void add(const ProviderConfig& provider, std::string name, std::string value, HttpRequest& out) {
+  if (!is_set_by_provider(provider, name)) out.headers.push_back({std::move(name), std::move(value)});
+}
+
+}  // namespace
+
+Result<void> fill_request(const ProviderConfig& provider, std::string_view method, std::string_view path, std::string_view accept,
+                          std::string_view key, HttpRequest& out) {
+  if (!can_stand_in_a_header(key)) {
+    return Error(ErrorCode::kConfig, "provider " + provider.name + ": its key holds a control character and cannot be sent");
+  }
+  out.method = method;
+  out.url = make_url(provider.base_url, path);
+  out.headers.reserve(out.headers.size() + provider.headers.size() + 3);
+  if (method != "GET") add(provider, "content-type", "application/json", out);
+  add(provider, "accept", std::string(accept), out);
+  if (!key.empty() && !provider.auth.empty()) {
+    if (provider.auth == "bearer") {
+      add(provider, "authorization", std::string("Bearer ").append(key), out);
+    } else {
+      std::string name = provider.auth;
+      for (char& c : name) c = lower(c);
+      add(provider, std::move(name), std::string(key), out);
+    }
+  }
+  for (const HttpHeader& h : provider.headers) out.headers.push_back(h);
+  return {};
+}
+
+}  // namespace llmrouter::dialects

@@ -1,0 +1,284 @@
+// Requests of Ollama's clients.
+#include "dialects/estimate.h"
+#include "dialects/fields.h"
+#include "dialects/ollama.h"
+
+namespace llmrouter::dialects::ollama {
+namespace {
+
+using wire::find_member;
+using wire::JsonElements;
+using wire::JsonKind;
+using wire::JsonMember;
+using wire::JsonMembers;
+using wire::JsonValue;
+
+size_t text_bytes(JsonValue string) noexcept { return string.is_string() ? string.raw().size() - 2 : 0; }
+
+class Scanner {
+ public:
+  explicit Scanner(std::string_view body) : body_(body) {}
+
+  Result<RequestFacts> run() {
+    facts_.stream = true;
+    facts_.include_usage = true;  // the last line always counts
+    if (wire::ScanResult scanned = wire::scan_object(body_, {}, facts_.members); !scanned) return scanned.to_error(body_);
+    for (const MemberSpan& m : facts_.members) {
+      take(m.name, JsonValue(body_.substr(m.value_begin, m.value_end - m.value_begin)));
+      if (!fields_.ok()) return fields_.take_error();
+    }
+    if (facts_.model.empty()) return model_seen_ ? wrong_value("model", "a string that is not empty") : missing("model", "a string");
+    if (!messages_seen_) return missing("messages", "an array of messages");
+    facts_.input_tokens = estimate_.tokens();
+    return std::move(facts_);
+  }
+
+ private:
+  void take(std::string_view name, JsonValue value) {
+    if (name == "model") {
+      model_seen_ = true;
+      if (!value.string(facts_.model)) fields_.fail(wrong_type("model", "a string", value));
+    } else if (name == "messages") {
+      take_messages(value);
+    } else if (name == "stream") {
+      std::optional<bool> stream;
+      fields_.read(name, value, stream);
+      facts_.stream = stream.value_or(true);
+    } else if (name == "options") {
+      take_options(value);
+    } else if (name == "tools") {
+      take_tools(value);
+    } else if (name == "format") {
+      if (!value.is_unset() && !value.is_string() && !value.is_object()) {
+        return fields_.fail(wrong_type("format", "\"json\" or a JSON schema", value));
+      }
+      facts_.wants_schema = value.is_object();
+    } else if (name == "think") {
+      if (!value.is_unset() && !value.is_string() && !value.boolean()) fields_.fail(wrong_type("think", "a boolean or a level", value));
+    }
+  }
+
+  void take_options(JsonValue value) {
+    if (value.is_unset()) return;
+    if (!value.is_object()) return fields_.fail(wrong_type("options", "an object", value));
+    fields_.read("options.temperature", find_member(value, "temperature"), facts_.temperature);
+    std::optional<int64_t> predict;
+    fields_.read("options.num_predict", find_member(value, "num_predict"), predict);
+    if (predict && *predict > 0) facts_.max_tokens = predict;  // -1 and -2 mean no limit
+  }
+
+  void take_tools(JsonValue value) {
+    if (value.is_unset()) return;
+    if (!value.is_array()) return fields_.fail(wrong_type("tools", "an array", value));
+    size_t i = 0;
+    for (JsonValue tool : JsonElements(value)) {
+      if (!tool.is_object()) return fields_.fail(wrong_type(path("tools", i), "an object", tool));
+      ++i;
+    }
+    facts_.has_tools = i != 0;
+    if (i != 0) estimate_.text(value.raw().size());
+  }
+
+  void take_messages(JsonValue value) {
+    messages_seen_ = !value.is_null();
+    if (value.is_null()) return;
+    if (!value.is_array()) return fields_.fail(wrong_type("messages", "an array of messages", value));
+    size_t i = 0;
+    for (JsonValue message : JsonElements(value)) {
+      if (!message.is_object()) return fields_.fail(wrong_type(path("messages", i), "an object", message));
+      take_message(message, i++);
+      if (!fields_.ok()) return;
+    }
+    if (i == 0) fields_.fail(wrong_value("messages", "an array with at least one message"));
+  }
+
+  void take_message(JsonValue message, size_t index) {
+    JsonValue role, content, images, thinking, tool_calls;
+    wire::pick(message, {{"role", &role}, {"content", &content}, {"images", &images}, {"thinking", &thinking}, {"tool_calls", &tool_calls}});
+    estimate_.message();
+    estimate_.text(text_bytes(content) + text_bytes(thinking));
+    if (!role.exists()) return fields_.fail(missing(path("messages", index, "role"), "a string"));
+    if (!role.is_string()) return fields_.fail(wrong_type(path("messages", index, "role"), "a string", role));
+    if (!role.equals("user") && !role.equals("assistant") && !role.equals("system") && !role.equals("tool")) {
+      return fields_.fail(wrong_value(path("messages", index, "role"), "one of system, user, assistant, tool"));
+    }
+    if (!content.is_unset() && !content.is_string()) fields_.fail(wrong_type(path("messages", index, "content"), "a string", content));
+    take_images(images, index);
+    if (tool_calls.is_unset()) return;
+    if (!tool_calls.is_array()) return fields_.fail(wrong_type(path("messages", index, "tool_calls"), "an array", tool_calls));
+    size_t i = 0;
+    for (JsonValue call : JsonElements(tool_calls)) {
+      const JsonValue function = find_member(call, "function");
+      if (!function.is_object()) {
+        return fields_.fail(wrong_type(path(path("messages", index, "tool_calls"), i, "function"), "an object", function));
+      }
+      ++i;
+    }
+    estimate_.text(tool_calls.raw().size());
+  }
+
+  void take_images(JsonValue images, size_t index) {
+    if (images.is_unset()) return;
+    if (!images.is_array()) return fields_.fail(wrong_type(path("messages", index, "images"), "an array of base64 strings", images));
+    size_t i = 0;
+    for (JsonValue image : JsonElements(images)) {
+      if (!image.is_string()) return fields_.fail(wrong_type(path(path("messages", index, "images"), i), "a base64 string", image));
+      facts_.has_image = true;
+      estimate_.image(false);
+      ++i;
+    }
+  }
+
+  std::string_view body_;
+  RequestFacts facts_;
+  Fields fields_;
+  InputEstimate estimate_;
+  bool model_seen_ = false, messages_seen_ = false;
+};
+
+// Base64 of a picture's first bytes tells its kind.
+std::string_view image_mime(std::string_view data) noexcept {
+  if (data.substr(0, 4) == "/9j/") return "image/jpeg";
+  if (data.substr(0, 6) == "R0lGOD") return "image/gif";
+  if (data.substr(0, 6) == "UklGRg") return "image/webp";
+  return "image/png";
+}
+
+Role role_of(JsonValue role) noexcept {
+  if (role.equals("system")) return Role::kSystem;
+  if (role.equals("assistant")) return Role::kAssistant;
+  if (role.equals("tool")) return Role::kTool;
+  return Role::kUser;
+}
+
+ToolCall read_call(JsonValue call) {
+  ToolCall out;
+  out.id = find_member(call, "id").string_or();
+  const JsonValue function = find_member(call, "function");
+  out.name = find_member(function, "name").string_or();
+  out.arguments = text_of_value(find_member(function, "arguments"));
+  if (out.arguments.empty()) out.arguments = "{}";
+  return out;
+}
+
+Message read_request_message(JsonValue value) {
+  Message out;
+  out.role = role_of(find_member(value, "role"));
+  for (const JsonMember& m : JsonMembers(value)) {
+    if (m.key == "content") {
+      if (m.value.nonempty_string()) out.parts.push_back(Part::of_text(m.value.string_or()));
+    } else if (m.key == "thinking") {
+      if (!m.value.nonempty_string()) continue;
+      Part part;
+      part.kind = Part::Kind::kReasoning;
+      part.text = m.value.string_or();
+      out.parts.insert(out.parts.begin(), std::move(part));
+    } else if (m.key == "images") {
+      for (JsonValue image : JsonElements(m.value)) {
+        Part part;
+        part.kind = Part::Kind::kImage;
+        part.data = image.string_or();
+        part.mime = image_mime(part.data);
+        out.parts.push_back(std::move(part));
+      }
+    } else if (m.key == "tool_calls") {
+      for (JsonValue call : JsonElements(m.value)) out.tool_calls.push_back(read_call(call));
+    } else if (m.key == "tool_name" || m.key == "name") {
+      m.value.string(out.name);
+    } else if (m.key == "tool_call_id") {
+      m.value.string(out.tool_call_id);
+    } else if (m.key != "role" && !m.value.is_null()) {
+      add_member(out.extras, m.raw);
+    }
+  }
+  return out;
+}
+
+class RequestReader {
+ public:
+  Result<ChatRequest> run(std::string_view body) {
+    std::vector<MemberSpan> members;
+    if (wire::ScanResult scanned = wire::scan_object(body, {}, members); !scanned) return scanned.to_error(body);
+    request_.stream = true;
+    request_.include_usage = true;
+    for (const MemberSpan& m : members) {
+      const JsonValue value(body.substr(m.value_begin, m.value_end - m.value_begin));
+      if (!take(m.name, value) && !value.is_null()) add_member(request_.extras, body.substr(m.key_begin, m.value_end - m.key_begin));
+      if (!fields_.ok()) return fields_.take_error();
+    }
+    return std::move(request_);
+  }
+
+ private:
+  bool take(std::string_view name, JsonValue value) {
+    if (name == "model") fields_.read(name, value, request_.model);
+    else if (name == "stream") request_.stream = value.boolean().value_or(true);
+    else if (name == "messages") for (JsonValue m : JsonElements(value)) request_.messages.push_back(read_request_message(m));
+    else if (name == "tools") take_tools(value);
+    else if (name == "format") take_format(value);
+    else if (name == "think") take_think(value);
+    else if (name == "options") take_options(value);
+    else if (name == "logprobs") fields_.read(name, value, request_.logprobs);
+    else if (name == "top_logprobs") fields_.read(name, value, request_.top_logprobs);
+    else return false;
+    return true;
+  }
+
+  void take_tools(JsonValue value) {
+    for (JsonValue entry : JsonElements(value)) {
+      const JsonValue function = find_member(entry, "function");
+      const std::string base = path("tools", request_.tools.size(), "function");
+      Tool tool;
+      if (!find_member(function, "name").nonempty_string()) return fields_.fail(missing(base + ".name", "a string that is not empty"));
+      fields_.read(base + ".name", find_member(function, "name"), tool.name);
+      fields_.read(base + ".description", find_member(function, "description"), tool.description);
+      fields_.read_object(base + ".parameters", find_member(function, "parameters"), tool.parameters);
+      request_.tools.push_back(std::move(tool));
+    }
+  }
+
+  void take_format(JsonValue value) {
+    ResponseFormat& format = request_.response_format;
+    if (value.is_object()) {
+      format.kind = ResponseFormat::Kind::kJsonSchema;
+      format.schema = value.raw();
+    } else if (value.equals("json")) {
+      format.kind = ResponseFormat::Kind::kJsonObject;
+    } else if (value.nonempty_string()) {
+      fields_.fail(wrong_value("format", "\"json\" or a JSON schema"));
+    }
+  }
+
+  void take_think(JsonValue value) {
+    if (auto flag = value.boolean()) request_.reasoning_effort = *flag ? "medium" : "none";
+    else if (value.is_string()) request_.reasoning_effort = value.string_or();
+  }
+
+  void take_options(JsonValue value) {
+    RawMembers rest;
+    std::optional<int64_t> predict;
+    for (const JsonMember& m : JsonMembers(value)) {
+      if (m.key == "temperature") fields_.read("options.temperature", m.value, request_.temperature);
+      else if (m.key == "top_p") fields_.read("options.top_p", m.value, request_.top_p);
+      else if (m.key == "top_k") fields_.read("options.top_k", m.value, request_.top_k);
+      else if (m.key == "seed") fields_.read("options.seed", m.value, request_.seed);
+      else if (m.key == "frequency_penalty") fields_.read("options.frequency_penalty", m.value, request_.frequency_penalty);
+      else if (m.key == "presence_penalty") fields_.read("options.presence_penalty", m.value, request_.presence_penalty);
+      else if (m.key == "stop") fields_.read_strings("options.stop", m.value, request_.stop);
+      else if (m.key == "num_predict") fields_.read("options.num_predict", m.value, predict);
+      else if (!m.value.is_null()) add_member(rest, m.raw);
+    }
+    if (predict && *predict > 0) request_.max_tokens = predict;
+    if (!rest.empty()) add_member(request_.extras, "\"options\":{" + rest + "}");
+  }
+
+  ChatRequest request_;
+  Fields fields_;
+};
+
+}  // namespace
+
+Result<RequestFacts> scan_request(std::string_view body) { return Scanner(body).run(); }
+Result<ChatRequest> read_request(std::string_view body) { return RequestReader().run(body); }
+
+}  // namespace llmrouter::dialects::ollama

@@ -1,0 +1,250 @@
+// Requests to an Ollama server.
+#include "dialects/fields.h"
+#include "dialects/ollama.h"
+#include "wire/json_writer.h"
+
+namespace llmrouter::dialects::ollama {
+namespace {
+
+using wire::JsonMember;
+using wire::JsonValue;
+using wire::JsonWriter;
+
+constexpr std::string_view kTarget = "Ollama's native API";
+
+// The base64 inside "data:image/png;base64,...". Empty: it is no such URL.
+std::string_view inline_data(std::string_view url) noexcept {
+  constexpr std::string_view kMark = ";base64,";
+  const size_t at = url.substr(0, 5) == "data:" ? url.find(kMark) : std::string_view::npos;
+  return at == std::string_view::npos ? std::string_view{} : url.substr(at + kMark.size());
+}
+
+class RequestWriter {
+ public:
+  RequestWriter(const ChatRequest& request, bool foreign, std::string& out, std::vector<std::string>& dropped)
+      : request_(request), foreign_(foreign), w_(out), dropped_(dropped) {}
+
+  Result<void> run(std::string_view model, bool stream) {
+    check();
+    w_.begin_object();
+    w_.member("model", model);
+    w_.key("messages");
+    w_.begin_array();
+    for (size_t i = 0; i < request_.messages.size(); ++i) write_message(request_.messages[i], i);
+    w_.end_array();
+    w_.member("stream", stream);
+    write_tools();
+    write_format();
+    write_think();
+    if (request_.logprobs) w_.member("logprobs", *request_.logprobs);
+    if (request_.top_logprobs) w_.member("top_logprobs", *request_.top_logprobs);
+    write_options();
+    write_extras();
+    w_.end_object();
+    if (error_.code != ErrorCode::kNone) return std::move(error_);
+    return {};
+  }
+
+ private:
+  void fail(Error error) {
+    if (error_.code == ErrorCode::kNone) error_ = std::move(error);
+  }
+
+  // What has no word there: meanings fail, hints are dropped by name.
+  void check() {
+    using Choice = ToolChoice::Kind;
+    if (request_.n.value_or(1) > 1) fail(cannot_express("n", "more than one choice", kTarget));
+    if (request_.tool_choice.kind == Choice::kRequired || request_.tool_choice.kind == Choice::kNamed ||
+        request_.tool_choice.kind == Choice::kRaw) {
+      fail(cannot_express("tool_choice", "anything but auto and none", kTarget));
+    }
+    if (!request_.logit_bias.empty()) dropped_.emplace_back("logit_bias");
+    if (!request_.user.empty()) dropped_.emplace_back("user");
+    if (!request_.service_tier.empty()) dropped_.emplace_back("service_tier");
+    if (!request_.metadata.empty()) dropped_.emplace_back("metadata");
+    if (!request_.parallel_tool_calls.value_or(true)) dropped_.emplace_back("parallel_tool_calls");
+  }
+
+  // Roles: Ollama knows no developer.
+  static std::string_view role_word(Role role) noexcept { return role == Role::kDeveloper ? std::string_view("system") : role_name(role); }
+
+  void write_message(const Message& message, size_t index) {
+    std::string content, thinking;
+    std::vector<std::string_view> images;
+    if (message.tool_error) content = "Error: ";
+    for (size_t i = 0; i < message.parts.size(); ++i) {
+      const Part& part = message.parts[i];
+      switch (part.kind) {
+        case Part::Kind::kText:
+        case Part::Kind::kRefusal: content += part.text; break;
+        case Part::Kind::kReasoning: thinking += part.text; break;
+        case Part::Kind::kImage: {
+          const std::string_view data = part.data.empty() ? inline_data(part.url) : std::string_view(part.data);
+          if (data.empty()) fail(cannot_express(part_path(index, i), "an image that is not inline (base64)", kTarget));
+          images.push_back(data);
+          break;
+        }
+        case Part::Kind::kAudio: fail(cannot_express(part_path(index, i), "audio", kTarget)); break;
+        case Part::Kind::kVideo: fail(cannot_express(part_path(index, i), "video", kTarget)); break;
+        case Part::Kind::kFile: fail(cannot_express(part_path(index, i), "a file", kTarget)); break;
+        case Part::Kind::kOther: fail(cannot_express(part_path(index, i), "a part of this type", kTarget)); break;
+      }
+    }
+    w_.begin_object();
+    w_.member("role", role_word(message.role));
+    w_.member("content", content);
+    if (!thinking.empty()) w_.member("thinking", thinking);
+    if (!images.empty()) {
+      w_.key("images");
+      w_.begin_array();
+      for (std::string_view image : images) w_.string(image);
+      w_.end_array();
+    }
+    write_calls(message, index);
+    if (message.role == Role::kTool) write_tool_result(message);
+    if (!foreign_) w_.raw_members(message.extras);
+    w_.end_object();
+  }
+
+  static std::string part_path(size_t message, size_t part) { return path(path("messages", message, "content"), part); }
+
+  void write_calls(const Message& message, size_t index) {
+    if (message.tool_calls.empty()) return;
+    w_.key("tool_calls");
+    w_.begin_array();
+    for (size_t i = 0; i < message.tool_calls.size(); ++i) {
+      const ToolCall& call = message.tool_calls[i];
+      if (call.name.empty()) fail(cannot_express(path(path("messages", index, "tool_calls"), i), "a call that is no function", kTarget));
+      w_.begin_object();
+      if (!call.id.empty()) w_.member("id", call.id);
+      w_.key("function");
+      w_.begin_object();
+      w_.member("name", call.name);
+      w_.raw_member("arguments", arguments_object(call.arguments));
+      w_.end_object();
+      w_.end_object();
+    }
+    w_.end_array();
+  }
+
+  // Ollama's templates go by the tool's name; the OpenAI dialect gives only the call's id.
+  void write_tool_result(const Message& message) {
+    std::string_view name = message.name;
+    for (const Message& before : request_.messages) {
+      if (!name.empty()) break;
+      for (const ToolCall& call : before.tool_calls) {
+        if (!call.id.empty() && call.id == message.tool_call_id) name = call.name;
+      }
+    }
+    if (!name.empty()) w_.member("tool_name", name);
+    if (!message.tool_call_id.empty()) w_.member("tool_call_id", message.tool_call_id);
+  }
+
+  void write_tools() {
+    if (request_.tools.empty() || request_.tool_choice.kind == ToolChoice::Kind::kNone) return;
+    w_.key("tools");
+    w_.begin_array();
+    for (size_t i = 0; i < request_.tools.size(); ++i) {
+      const Tool& tool = request_.tools[i];
+      if (!tool.raw.empty()) fail(cannot_express(path("tools", i), "a tool that is no function", kTarget));
+      w_.begin_object();
+      w_.member("type", "function");
+      w_.key("function");
+      w_.begin_object();
+      w_.member("name", tool.name);
+      w_.member("description", tool.description);
+      w_.raw_member("parameters", tool.parameters.empty() ? std::string_view(R"({"type":"object","properties":{}})") : std::string_view(tool.parameters));
+      w_.end_object();
+      w_.end_object();
+    }
+    w_.end_array();
+  }
+
+  void write_format() {
+    const ResponseFormat& format = request_.response_format;
+    switch (format.kind) {
+      case ResponseFormat::Kind::kUnset:
+      case ResponseFormat::Kind::kText: return;
+      case ResponseFormat::Kind::kJsonObject: return w_.member("format", "json");
+      case ResponseFormat::Kind::kJsonSchema: return w_.raw_member("format", format.schema);
+      case ResponseFormat::Kind::kRaw: break;
+    }
+    const JsonValue raw(format.raw);
+    JsonValue schema = wire::find_member(raw, "schema");  // llama.cpp's way
+    if (!schema.is_object()) schema = wire::find(raw, "json_schema", "schema");
+    if (!schema.is_object()) return fail(cannot_express("response_format", "this format", kTarget));
+    w_.raw_member("format", schema.raw());
+  }
+
+  void write_think() {
+    const std::string& effort = request_.reasoning_effort;
+    if (effort == "none") w_.member("think", false);
+    else if (effort == "minimal") w_.member("think", "low");
+    else if (effort == "xhigh" || effort == "max") w_.member("think", "high");
+    else if (effort == "low" || effort == "medium" || effort == "high") w_.member("think", effort);
+    else if (!effort.empty()) dropped_.emplace_back("reasoning_effort");
+    else if (request_.reasoning_budget) w_.member("think", *request_.reasoning_budget > 0);
+  }
+
+  void write_options() {
+    std::string text;
+    JsonWriter o(text);
+    o.begin_object();
+    if (request_.max_tokens) o.member("num_predict", *request_.max_tokens);
+    if (request_.temperature) o.member("temperature", *request_.temperature);
+    if (request_.top_p) o.member("top_p", *request_.top_p);
+    if (request_.top_k) o.member("top_k", *request_.top_k);
+    if (request_.seed) o.member("seed", *request_.seed);
+    if (request_.frequency_penalty) o.member("frequency_penalty", *request_.frequency_penalty);
+    if (request_.presence_penalty) o.member("presence_penalty", *request_.presence_penalty);
+    if (!request_.stop.empty()) {
+      o.key("stop");
+      o.begin_array();
+      for (const std::string& word : request_.stop) o.string(word);
+      o.end_array();
+    }
+    if (!foreign_) {
+      for_each_member(request_.extras, [&](const JsonMember& m) {
+        if (m.key != "options") return;
+        for (const JsonMember& option : wire::JsonMembers(m.value)) o.raw(option.raw);
+      });
+    }
+    o.end_object();
+    if (text.size() > 2) w_.raw_member("options", text);
+  }
+
+  void write_extras() {
+    for_each_member(request_.extras, [&](const JsonMember& m) {
+      if (m.key == "modalities" && m.value.raw().find("\"audio\"") != std::string_view::npos) {
+        fail(cannot_express("modalities", "an answer in audio", kTarget));
+      }
+      if (foreign_) dropped_.emplace_back(m.key);
+      else if (m.key != "options") w_.raw(m.raw);
+    });
+  }
+
+  const ChatRequest& request_;
+  const bool foreign_;
+  JsonWriter w_;
+  std::vector<std::string>& dropped_;
+  Error error_;
+};
+
+}  // namespace
+
+std::string arguments_object(std::string_view arguments) {
+  const JsonValue value(arguments);
+  if (!value.exists()) return "{}";
+  if (value.is_object() && wire::validate(arguments)) return std::string(value.raw());
+  std::string out = "{\"input\":";
+  wire::append_json_string(out, arguments);
+  out += '}';
+  return out;
+}
+
+Result<void> write_request(const ChatRequest& request, std::string_view model, bool stream, bool foreign, std::string& out,
+                           std::vector<std::string>& dropped) {
+  return RequestWriter(request, foreign, out, dropped).run(model, stream);
+}
+
+}  // namespace llmrouter::dialects::ollama

@@ -1,0 +1,104 @@
+// The OpenAI chat completions dialect, in its parts.
+#ifndef LLMROUTER_DIALECTS_OPENAI_H_
+#define LLMROUTER_DIALECTS_OPENAI_H_
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "dialects/ids.h"
+#include "llmrouter/codec.h"
+#include "wire/json_scan.h"
+#include "wire/json_writer.h"
+
+namespace llmrouter::dialects::openai {
+
+std::unique_ptr<ClientCodec> new_client_codec();
+std::unique_ptr<UpstreamCodec> new_upstream_codec();
+
+// --- requests ---
+
+// Reads a body once for what routing, limits and metering need. Errors name the field.
+Result<RequestFacts> scan_request(std::string_view body);
+
+// The whole request, neutral. Of a body that scan_request() accepts; of others something, or an error.
+Result<ChatRequest> read_request(std::string_view body);
+
+// Members of a request, from its own JSON.
+ToolChoice read_tool_choice(wire::JsonValue value);
+ResponseFormat read_response_format(wire::JsonValue value);
+
+// What a vendor wants otherwise; from ProviderConfig::quirks. Each is described in README.md.
+struct Quirks {
+  bool no_stream_options = false;
+  bool max_tokens_only = false;
+  bool max_completion_tokens_only = false;
+  bool strip_unknown = false;
+  bool required_is_any = false;
+  bool random_seed = false;
+  bool short_tool_ids = false;
+  bool no_top_k = false;
+  static Quirks of(const ProviderConfig& provider);
+};
+
+struct WriteOptions {
+  bool stream = false;
+  bool want_usage = false;
+  bool foreign = false;  // the request's extras are another dialect's
+};
+
+// Appends the request body. kInvalidRequest when a quirk leaves something meant out of what can be said.
+Result<void> write_request(const ChatRequest& request, std::string_view model, const Quirks& quirks, const WriteOptions& options,
+                           std::string& out, std::vector<std::string>& dropped);
+
+// The body of a relayed request: the client's own with the model name, the edits and the quirks spliced in.
+Result<void> splice_request(const EncodeInput& input, const Quirks& quirks, EncodedRequest& out);
+
+// The id itself when it is nine letters or digits; else nine that depend on it alone.
+std::string short_tool_id(std::string_view id);
+
+// --- messages, of requests and answers ---
+
+// `content`: a string, an array of parts, null. Appends.
+void read_content(wire::JsonValue content, std::vector<Part>& parts);
+ToolCall read_tool_call(wire::JsonValue call);
+// All of a message but its role. What has no field goes to `extras`.
+void read_message(wire::JsonValue message, Message& out);
+// Members of a message that have a place of their own; the others are extras.
+bool is_known_message_member(std::string_view name) noexcept;
+// A member that says nothing: null, or an empty stand-in.
+bool is_noise(const wire::JsonMember& member);
+void write_tool_call(const ToolCall& call, std::string_view id, wire::JsonWriter& w);
+
+// --- answers ---
+
+FinishReason finish_reason_of(std::string_view word) noexcept;  // kNone for "" and "null"
+// What an answer ended with, when its upstream's word is vague or missing.
+FinishReason settle_finish(std::string_view word, bool has_calls) noexcept;
+// OpenAI's word; "stop" where there is none.
+std::string_view finish_word(FinishReason reason) noexcept;
+// For a finish reason that means the upstream broke down.
+Error finish_error(std::string_view word);
+// Does it hold more than nulls?
+bool has_logprobs(wire::JsonValue logprobs);
+
+// The error in a whole answer, if there is one: `error`, `choices[].error`, a finish reason that says so, no choices at all.
+std::optional<Error> error_in_answer(wire::JsonValue root, std::string_view key);
+Error error_of_choice(wire::JsonValue choice, std::string_view key);
+
+// A whole answer. `root` is a valid JSON object. Fails with what error_in_answer() finds.
+Result<ChatResponse> read_answer(wire::JsonValue root, IdSource& ids, std::string_view key);
+
+// Appends the answer as a `chat.completion` object.
+void write_answer(const ChatResponse& response, IdSource& ids, std::string& out);
+// Appends an answer's message.
+void write_message(const Message& message, IdSource& ids, std::string& out);
+
+// Appends the error object `{"error":{"message":..,"type":..,"param":..,"code":..}}`.
+void write_error(const Error& error, std::string& out);
+
+}  // namespace llmrouter::dialects::openai
+
+#endif  // LLMROUTER_DIALECTS_OPENAI_H_

@@ -1,0 +1,255 @@
+// Whole answers, both ways, and errors as this dialect writes them.
+#include <algorithm>
+
+#include "dialects/dates.h"
+#include "dialects/fault.h"
+#include "dialects/fields.h"
+#include "dialects/openai.h"
+#include "dialects/usage.h"
+#include "wire/json_writer.h"
+
+namespace llmrouter::dialects::openai {
+namespace {
+
+using wire::find_member;
+using wire::JsonElements;
+using wire::JsonMember;
+using wire::JsonMembers;
+using wire::JsonValue;
+using wire::JsonWriter;
+
+// Ids that are missing, one character long (TGI counts "0") or taken twice are no ids.
+void mend_ids(std::vector<ToolCall>& calls, IdSource& ids) {
+  for (size_t i = 0; i < calls.size(); ++i) {
+    bool bad = calls[i].id.size() < 2;
+    for (size_t j = 0; j < i && !bad; ++j) bad = calls[j].id == calls[i].id;
+    if (bad) calls[i].id = ids.next("call_");
+  }
+}
+
+Choice read_choice(JsonValue value, int64_t position, IdSource& ids) {
+  Choice choice;
+  choice.index = position;
+  choice.message.role = Role::kAssistant;
+  for (const JsonMember& m : JsonMembers(value)) {
+    if (m.key == "index") choice.index = m.value.integer().value_or(position);
+    else if (m.key == "message") read_message(m.value, choice.message);
+    else if (m.key == "finish_reason") m.value.string(choice.finish_raw);
+    else if (m.key == "logprobs") choice.logprobs = has_logprobs(m.value) ? m.value.raw() : std::string_view{};
+    else if (m.key != "delta" && m.key != "usage" && !m.value.is_null()) add_member(choice.extras, m.raw);
+  }
+  mend_ids(choice.message.tool_calls, ids);
+  choice.finish = settle_finish(choice.finish_raw, !choice.message.tool_calls.empty());
+  return choice;
+}
+
+std::string joined(const Message& message, Part::Kind kind, bool& any) {
+  std::string out;
+  for (const Part& part : message.parts) {
+    if (part.kind != kind) continue;
+    any = true;
+    out += part.text;
+  }
+  return out;
+}
+
+void write_content(const Message& message, JsonWriter& w) {
+  bool any = false;
+  const std::string text = joined(message, Part::Kind::kText, any);
+  const bool other = std::any_of(message.parts.begin(), message.parts.end(), [](const Part& p) { return p.kind == Part::Kind::kOther; });
+  w.key("content");
+  if (!other) return any ? w.string(text) : w.null();
+  w.begin_array();
+  for (const Part& part : message.parts) {
+    if (part.kind == Part::Kind::kOther) {
+      w.raw(part.raw);
+    } else if (part.kind == Part::Kind::kText) {
+      w.begin_object();
+      w.member("type", "text");
+      w.member("text", part.text);
+      w.raw_members(part.extras);
+      w.end_object();
+    }
+  }
+  w.end_array();
+}
+
+}  // namespace
+
+FinishReason finish_reason_of(std::string_view word) noexcept {
+  struct Row {
+    std::string_view word;
+    FinishReason reason;
+  };
+  static constexpr Row kRows[] = {
+      {"stop", FinishReason::kStop},
+      {"length", FinishReason::kLength},
+      {"tool_calls", FinishReason::kToolCalls},
+      {"content_filter", FinishReason::kContentFilter},
+      {"", FinishReason::kNone},
+      {"null", FinishReason::kNone},
+      {"function_call", FinishReason::kToolCalls},
+      {"tool_use", FinishReason::kToolCalls},
+      {"eos", FinishReason::kStop},
+      {"eos_token", FinishReason::kStop},
+      {"end_turn", FinishReason::kStop},
+      {"stop_sequence", FinishReason::kStop},
+      {"COMPLETE", FinishReason::kStop},
+      {"model_length", FinishReason::kLength},
+      {"max_tokens", FinishReason::kLength},
+      {"MAX_TOKENS", FinishReason::kLength},
+      {"sensitive", FinishReason::kContentFilter},
+      {"safety", FinishReason::kContentFilter},
+      {"error", FinishReason::kError},
+      {"network_error", FinishReason::kError},
+      {"insufficient_system_resource", FinishReason::kError},
+  };
+  for (const Row& row : kRows) {
+    if (word == row.word) return row.reason;
+  }
+  return FinishReason::kOther;
+}
+
+FinishReason settle_finish(std::string_view word, bool has_calls) noexcept {
+  const FinishReason reason = finish_reason_of(word);
+  // OpenAI says "stop" after a forced call, and means it; others' words for "the model stopped" do not say whether it called.
+  if (has_calls && (reason == FinishReason::kNone || (reason == FinishReason::kStop && word != "stop"))) return FinishReason::kToolCalls;
+  return reason == FinishReason::kNone ? FinishReason::kStop : reason;
+}
+
+bool has_logprobs(JsonValue logprobs) {
+  if (!logprobs.is_object()) return false;
+  for (const JsonMember& m : JsonMembers(logprobs)) {
+    if (!m.value.is_null()) return true;  // Snowflake sends {"content":null,"refusal":null}
+  }
+  return false;
+}
+
+Error finish_error(std::string_view word) {
+  return Error(ErrorCode::kUpstreamError, "the upstream broke the answer off: finish_reason \"" + std::string(word) + "\"");
+}
+
+std::optional<Error> error_in_answer(JsonValue root, std::string_view key) {
+  if (root.is_array() || has_error_member(root)) return error_of_object(root, key);
+  const JsonValue choices = find_member(root, "choices");
+  if (!choices.is_array() || choices.empty_container()) {
+    if (Fault fault; !choices.exists() && read_fault(root, fault)) return make_error(fault, root.raw(), key);
+    return unreadable("the upstream answered without any choice", root.raw(), key);
+  }
+  std::string scratch;
+  for (JsonValue choice : JsonElements(choices)) {
+    if (has_error_member(choice)) return error_of_choice(choice, key);
+    const auto word = find_member(choice, "finish_reason").string_view(scratch);
+    if (word && finish_reason_of(*word) == FinishReason::kError) return finish_error(*word);
+  }
+  return std::nullopt;
+}
+
+Error error_of_choice(JsonValue choice, std::string_view key) {
+  // Without the rest of the choice: what had been said is no part of the complaint.
+  const std::string alone = "{\"error\":" + std::string(find_member(choice, "error").raw()) + "}";
+  return error_of_object(JsonValue(alone), key);
+}
+
+Result<ChatResponse> read_answer(JsonValue root, IdSource& ids, std::string_view key) {
+  if (auto error = error_in_answer(root, key)) return std::move(*error);
+  ChatResponse response;
+  for (const JsonMember& m : JsonMembers(root)) {
+    if (m.key == "id") response.id = m.value.string_or();
+    else if (m.key == "model") response.model = m.value.string_or();
+    else if (m.key == "created") response.created = m.value.integer().value_or(0);
+    else if (m.key == "service_tier") response.service_tier = m.value.string_or();
+    else if (m.key == "system_fingerprint") response.system_fingerprint = m.value.string_or();
+    else if (m.key == "choices") for (JsonValue choice : JsonElements(m.value)) response.choices.push_back(read_choice(choice, static_cast<int64_t>(response.choices.size()), ids));
+    else if (m.key != "object" && m.key != "usage" && !m.value.is_null()) add_member(response.extras, m.raw);
+  }
+  const JsonValue usage = find_usage(root);
+  read_usage(usage, response.usage);
+  response.usage_extras = usage_extras(usage);
+  return response;
+}
+
+void write_message(const Message& message, IdSource& ids, std::string& out) {
+  JsonWriter w(out);
+  w.begin_object();
+  w.member("role", "assistant");
+  write_content(message, w);
+  bool any = false;
+  const std::string reasoning = joined(message, Part::Kind::kReasoning, any);
+  if (any) w.member("reasoning_content", reasoning);
+  any = false;
+  const std::string refusal = joined(message, Part::Kind::kRefusal, any);
+  w.key("refusal");
+  if (any) w.string(refusal);
+  else w.null();
+  if (!message.tool_calls.empty()) {
+    w.key("tool_calls");
+    w.begin_array();
+    for (const ToolCall& call : message.tool_calls) {
+      write_tool_call(call, call.id.empty() ? ids.next("call_") : call.id, w);
+    }
+    w.end_array();
+  }
+  if (!message.annotations.empty()) w.raw_member("annotations", message.annotations);
+  if (!message.audio.empty()) w.raw_member("audio", message.audio);
+  w.raw_members(message.extras);
+  w.end_object();
+}
+
+void write_answer(const ChatResponse& response, IdSource& ids, std::string& out) {
+  JsonWriter w(out);
+  w.begin_object();
+  w.member("id", response.id.empty() ? ids.next("chatcmpl-") : response.id);
+  w.member("object", "chat.completion");
+  w.member("created", response.created != 0 ? response.created : now_seconds());
+  w.member("model", response.model);
+  w.key("choices");
+  w.begin_array();
+  for (const Choice& choice : response.choices) {
+    w.begin_object();
+    w.member("index", choice.index);
+    w.key("message");
+    std::string message;
+    write_message(choice.message, ids, message);
+    w.raw(message);
+    w.key("logprobs");
+    w.raw(choice.logprobs.empty() ? std::string_view("null") : std::string_view(choice.logprobs));
+    w.member("finish_reason", finish_word(choice.finish));
+    w.raw_members(choice.extras);
+    w.end_object();
+  }
+  w.end_array();
+  if (response.usage.known) {
+    w.key("usage");
+    std::string usage;
+    write_usage(response.usage, response.usage_extras, usage);
+    w.raw(usage);
+  }
+  if (!response.service_tier.empty()) w.member("service_tier", response.service_tier);
+  if (!response.system_fingerprint.empty()) w.member("system_fingerprint", response.system_fingerprint);
+  w.raw_members(response.extras);
+  w.end_object();
+}
+
+std::string_view finish_word(FinishReason reason) noexcept {
+  return reason == FinishReason::kNone ? std::string_view("stop") : finish_reason_name(reason);
+}
+
+void write_error(const Error& error, std::string& out) {
+  JsonWriter w(out);
+  w.begin_object();
+  w.key("error");
+  w.begin_object();
+  w.member("message", error.message);
+  w.member("type", error_type(error.code));
+  w.key("param");
+  if (error.param.empty()) w.null();
+  else w.string(error.param);
+  // A refusal of the upstream's keeps the upstream's own word: clients know "unsupported_parameter" and its kin.
+  const bool theirs = error.code == ErrorCode::kUpstreamRejected && !error.upstream_code.empty();
+  w.member("code", theirs ? std::string_view(error.upstream_code) : code_name(error.code));
+  w.end_object();
+  w.end_object();
+}
+
+}  // namespace llmrouter::dialects::openai

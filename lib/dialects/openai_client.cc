@@ -1,0 +1,42 @@
+// The client side: an OpenAI SDK, or whoever speaks like one.
+#include "dialects/openai.h"
+#include "dialects/openai_chunks.h"
+
+namespace llmrouter::dialects::openai {
+namespace {
+
+class OpenAiClient final : public ClientCodec {
+ public:
+  Result<RequestFacts> scan(std::string_view body) override {
+    body_ = body;
+    Result<RequestFacts> facts = scan_request(body);
+    if (facts) chunks_.start(facts->model, facts->include_usage);
+    return facts;
+  }
+
+  Result<ChatRequest> decode() override { return read_request(body_); }
+
+  std::string_view content_type(bool stream) const noexcept override { return stream ? "text/event-stream" : "application/json"; }
+
+  void encode_response(const ChatResponse& response, std::string& out) override { write_answer(response, ids_, out); }
+  void encode_event(const StreamEvent& event, std::string& out) override { chunks_.event(event, out); }
+  void encode_end(std::string& out) override { chunks_.end(out); }
+
+  void encode_error(const Error& error, std::string& out) const override { write_error(error, out); }
+  void encode_stream_error(const Error& error, std::string& out) override {
+    out += "data: ";
+    write_error(error, out);
+    out += "\n\n";
+  }
+
+ private:
+  std::string_view body_;
+  ChunkWriter chunks_;
+  IdSource ids_;
+};
+
+}  // namespace
+
+std::unique_ptr<ClientCodec> new_client_codec() { return std::make_unique<OpenAiClient>(); }
+
+}  // namespace llmrouter::dialects::openai

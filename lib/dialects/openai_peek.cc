@@ -1,0 +1,110 @@
+#include "dialects/openai_peek.h"
+
+#include <cstring>
+
+#include "dialects/openai.h"
+#include "wire/bytes.h"
+
+namespace llmrouter::dialects::openai {
+namespace {
+
+using wire::JsonKind;
+using wire::JsonMember;
+using wire::JsonMembers;
+using wire::JsonValue;
+
+bool is_null_next(const char* p, const char* end) noexcept { return end - p >= 4 && std::memcmp(p, "null", 4) == 0; }
+
+// A string with at least one character.
+bool is_text_next(const char* p, const char* end) noexcept { return end - p >= 3 && p[0] == '"' && p[1] != '"'; }
+
+bool says_something(JsonValue value) noexcept {
+  switch (value.kind()) {
+    case JsonKind::kString: return value.nonempty_string();
+    case JsonKind::kArray:
+    case JsonKind::kObject: return !value.empty_container();
+    case JsonKind::kNumber: return true;
+    default: return false;
+  }
+}
+
+}  // namespace
+
+// Strings are jumped over, what stands between them is walked, so a name inside a text is never taken for a member.
+bool is_plain_payload(std::string_view json) noexcept {
+  const char* p = json.data();
+  const char* const end = p + json.size();
+  int depth = 0, delta_depth = 0;
+  bool visible = false;
+  while (p != end) {
+    const char c = *p++;
+    if (c != '"') {
+      if (c == '{' || c == '[') ++depth;
+      else if ((c == '}' || c == ']') && --depth <= 0) return depth == 0 && p == end && visible;
+      else if (depth < delta_depth) delta_depth = 0;
+      continue;
+    }
+    const char* const begin = p;
+    bool escapes = false;
+    for (;;) {
+      p = wire::find_byte<wire::StringStop>(p, end);
+      if (p == end) return false;
+      if (*p == '"') break;
+      if (*p != '\\' || end - p < 2) return false;  // a control character, or the text ends here
+      escapes = true;
+      p += 2;
+    }
+    const std::string_view name(begin, static_cast<size_t>(p - begin));
+    ++p;
+    while (p != end && *p == ' ') ++p;
+    if (p == end || *p != ':') continue;  // a value
+    if (escapes) return false;
+    ++p;
+    while (p != end && *p == ' ') ++p;
+    if (depth < delta_depth) delta_depth = 0;
+    switch (name.size()) {
+      case 5:
+        if ((name == "usage" || name == "error") && !is_null_next(p, end)) return false;
+        if (name == "delta" && p != end && *p == '{') delta_depth = depth + 1;
+        break;
+      case 6:
+        if (name == "x_groq") return false;
+        break;
+      case 7:
+        if (name == "content" && depth == delta_depth && is_text_next(p, end)) visible = true;
+        break;
+      case 9:
+        if (name == "reasoning" && depth == delta_depth && is_text_next(p, end)) visible = true;
+        break;
+      case 10:
+        if (name == "tool_calls" && depth == delta_depth && end - p >= 2 && p[0] == '[' && p[1] == '{') visible = true;
+        break;
+      case 13:
+        if (name == "finish_reason" && !is_null_next(p, end)) return false;
+        break;
+      case 17:
+        if (name == "reasoning_content" && depth == delta_depth && is_text_next(p, end)) visible = true;
+        break;
+      default: break;
+    }
+  }
+  return false;
+}
+
+ChunkChoice look_at_choice(JsonValue choice) {
+  ChunkChoice out;
+  for (const JsonMember& m : JsonMembers(choice)) {
+    if (m.key == "index") out.index = m.value.integer();
+    else if (m.key == "finish_reason") out.finish = m.value;
+    else if (m.key == "text") out.visible = out.visible || m.value.nonempty_string();  // legacy completions
+    else if (m.key == "delta" || m.key == "message") {
+      for (const JsonMember& d : JsonMembers(m.value)) {
+        if (d.key == "role" || d.key == "index" || d.key == "name" || d.key == "tool_call_id" || d.key == "channel" || is_noise(d)) continue;
+        out.visible = out.visible || says_something(d.value);
+      }
+    }
+  }
+  return out;
+}
+
+}  // namespace llmrouter::dialects::openai

@@ -1,0 +1,209 @@
+// A client's own body on its way to an upstream of the same dialect: what is changed in it, and nothing else.
+#include "dialects/fields.h"
+#include "dialects/openai.h"
+#include "wire/json_writer.h"
+#include "wire/splice.h"
+
+namespace llmrouter::dialects::openai {
+namespace {
+
+using Kind = BodyEdit::Kind;
+using wire::JsonElements;
+using wire::JsonMember;
+using wire::JsonMembers;
+using wire::JsonValue;
+using wire::SpliceEdit;
+
+// All that transformers' server takes; anything else is a 422.
+constexpr std::string_view kTransformersTakes[] = {"model", "messages", "stream", "temperature", "top_p", "max_tokens",
+                                                   "frequency_penalty", "seed", "logit_bias", "tools", "stop", "generation_config", "processor"};
+
+bool transformers_takes(std::string_view name) noexcept {
+  for (std::string_view known : kTransformersTakes) {
+    if (name == known) return true;
+  }
+  return false;
+}
+
+// Would the answer be another one without this member?
+bool means_something(std::string_view name, JsonValue value) {
+  if (value.is_unset()) return false;
+  if (name == "n") return value.integer().value_or(1) > 1;
+  if (name == "tool_choice") return !value.equals("auto");
+  if (name == "response_format") return !wire::find_member(value, "type").equals("text");
+  if (name == "logprobs") return value.boolean().value_or(false);
+  if (name == "top_logprobs") return value.integer().value_or(0) > 0;
+  if (name == "modalities") return !value.empty_container() && value.raw().find("audio") != std::string_view::npos;
+  return name == "functions" || name == "function_call";
+}
+
+class Relay {
+ public:
+  Relay(const EncodeInput& input, const Quirks& quirks, EncodedRequest& out) : input_(input), quirks_(quirks), out_(out) {}
+
+  Result<void> run() {
+    if (quirks_.max_tokens_only) rename("max_completion_tokens", "max_tokens");
+    if (quirks_.max_completion_tokens_only) rename("max_tokens", "max_completion_tokens");
+    if (quirks_.random_seed) rename("seed", "random_seed");
+    if (quirks_.required_is_any && member("tool_choice").equals("required")) set("tool_choice", R"("any")");
+    if (quirks_.short_tool_ids) shorten_ids();
+    if (quirks_.no_top_k && member("top_k").exists()) drop("top_k");
+    add_edits();
+    if (quirks_.strip_unknown) {
+      if (auto stripped = strip(); !stripped) return stripped;
+    }
+    add_stream_options();
+    if (input_.facts->model != input_.upstream_model) {
+      std::string json;
+      wire::append_json_string(json, input_.upstream_model);
+      set("model", keep(std::move(json)));
+    }
+    if (edits_.empty()) out_.http.body.push_back(input_.body);
+    else wire::splice(input_.body, input_.facts->members, edits_, out_.owned, out_.http.body);
+    return {};
+  }
+
+ private:
+  JsonValue member(std::string_view name) const {
+    for (const MemberSpan& m : input_.facts->members) {
+      if (m.name == name) return JsonValue(input_.body.substr(m.value_begin, m.value_end - m.value_begin));
+    }
+    return {};
+  }
+
+  // Text that edits view: it must not move while they are gathered.
+  std::string_view keep(std::string text) { return out_.owned.emplace_back(std::move(text)); }
+  void set(std::string_view name, std::string_view json) { edits_.push_back({Kind::kSet, name, {}, json}); }
+  void remove(std::string_view name) { edits_.push_back({Kind::kRemove, name, {}, {}}); }
+  void drop(std::string_view name) {
+    remove(name);
+    out_.dropped.emplace_back(name);
+  }
+
+  // A member under its other name. Where both are there, the one the upstream knows stays.
+  void rename(std::string_view from, std::string_view to) {
+    const JsonValue value = member(from);
+    if (!value.exists()) return;
+    remove(from);
+    if (!value.is_null() && member(to).is_unset()) set(to, value.raw());
+  }
+
+  std::string_view renamed(std::string_view name) const noexcept {
+    if (quirks_.max_tokens_only && name == "max_completion_tokens") return "max_tokens";
+    if (quirks_.max_completion_tokens_only && name == "max_tokens") return "max_completion_tokens";
+    if (quirks_.random_seed && name == "seed") return "random_seed";
+    return name;
+  }
+
+  void add_edits() {
+    if (input_.edits == nullptr) return;
+    for (const BodyEdit& edit : *input_.edits) {
+      SpliceEdit e = wire::to_splice(edit);
+      e.name = renamed(e.name);
+      if (quirks_.required_is_any && e.name == "tool_choice" && edit.json == R"("required")") e.json = R"("any")";
+      edits_.push_back(e);
+    }
+  }
+
+  Result<void> strip() {
+    for (const MemberSpan& m : input_.facts->members) {
+      if (transformers_takes(m.name) || (quirks_.max_tokens_only && m.name == "max_completion_tokens")) continue;
+      if (means_something(m.name, member(m.name))) {
+        return cannot_express(m.name, "it", "a server that refuses unknown members (quirk strip_unknown)");
+      }
+      drop(m.name);
+    }
+    // A policy's edits meet the same wall.
+    const size_t count = edits_.size();
+    for (size_t i = 0; i < count; ++i) {
+      if (edits_[i].kind != Kind::kRemove && !transformers_takes(edits_[i].name)) drop(edits_[i].name);
+    }
+    return {};
+  }
+
+  void add_stream_options() {
+    if (quirks_.no_stream_options) {
+      if (member("stream_options").exists()) remove("stream_options");
+      return;
+    }
+    if (quirks_.strip_unknown || !input_.stream || !input_.want_usage || input_.facts->include_usage) return;
+    edits_.push_back({Kind::kSet, "stream_options", "include_usage", "true"});
+  }
+
+  static bool is_short(JsonValue id, std::string& scratch) {
+    auto text = id.string_view(scratch);
+    return !text || *text == short_tool_id(*text);
+  }
+
+  // The messages with every tool id made short; only when one is not, since it copies them.
+  void shorten_ids() {
+    const JsonValue messages = member("messages");
+    std::string scratch;
+    std::vector<JsonValue> ids;
+    for (JsonValue message : JsonElements(messages)) {
+      for (const JsonMember& m : JsonMembers(message)) {
+        if (m.key == "tool_call_id" && !is_short(m.value, scratch)) ids.push_back(m.value);
+        if (m.key != "tool_calls") continue;
+        for (JsonValue call : JsonElements(m.value)) {
+          if (JsonValue id = wire::find_member(call, "id"); !is_short(id, scratch)) ids.push_back(id);
+        }
+      }
+    }
+    if (ids.empty()) return;
+    const std::string_view text = messages.raw();
+    std::string changed;
+    changed.reserve(text.size());
+    size_t at = 0;
+    for (JsonValue id : ids) {
+      const auto begin = static_cast<size_t>(id.raw().data() - text.data());
+      changed.append(text.substr(at, begin - at));
+      wire::append_json_string(changed, short_tool_id(id.string_or()));
+      at = begin + id.raw().size();
+    }
+    changed.append(text.substr(at));
+    set("messages", keep(std::move(changed)));
+  }
+
+  const EncodeInput& input_;
+  const Quirks& quirks_;
+  EncodedRequest& out_;
+  std::vector<SpliceEdit> edits_;
+};
+
+}  // namespace
+
+Quirks Quirks::of(const ProviderConfig& provider) {
+  Quirks q;
+  for (const std::string& name : provider.quirks) {
+    if (name == "no_stream_options") q.no_stream_options = true;
+    else if (name == "max_tokens_only") q.max_tokens_only = true;
+    else if (name == "max_completion_tokens_only") q.max_completion_tokens_only = true;
+    else if (name == "strip_unknown") q.strip_unknown = q.max_tokens_only = true;
+    else if (name == "required_is_any") q.required_is_any = true;
+    else if (name == "random_seed") q.random_seed = true;
+    else if (name == "short_tool_ids") q.short_tool_ids = true;
+    else if (name == "no_top_k") q.no_top_k = true;
+  }
+  return q;
+}
+
+std::string short_tool_id(std::string_view id) {
+  static constexpr char kAlphabet[] = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+  bool fits = id.size() == 9;
+  uint64_t hash = 0xcbf29ce484222325u;  // FNV-1a
+  for (char c : id) {
+    fits = fits && ((c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'));
+    hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3u;
+  }
+  if (fits) return std::string(id);
+  std::string out;
+  for (int i = 0; i < 9; ++i) {
+    out += kAlphabet[hash % 62];
+    hash /= 62;
+  }
+  return out;
+}
+
+Result<void> splice_request(const EncodeInput& input, const Quirks& quirks, EncodedRequest& out) { return Relay(input, quirks, out).run(); }
+
+}  // namespace llmrouter::dialects::openai

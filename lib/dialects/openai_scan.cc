@@ -1,0 +1,246 @@
+// The one pass over a client's request.
+#include "dialects/estimate.h"
+#include "dialects/fields.h"
+#include "dialects/openai.h"
+#include "wire/json_scan.h"
+
+namespace llmrouter::dialects::openai {
+namespace {
+
+using wire::find_member;
+using wire::JsonElements;
+using wire::JsonKind;
+using wire::JsonMember;
+using wire::JsonMembers;
+using wire::JsonValue;
+
+size_t text_bytes(JsonValue string) noexcept { return string.is_string() ? string.raw().size() - 2 : 0; }
+
+class Scanner {
+ public:
+  explicit Scanner(std::string_view body) : body_(body) {}
+
+  Result<RequestFacts> run() {
+    if (wire::ScanResult scanned = wire::scan_object(body_, {}, facts_.members); !scanned) return scanned.to_error(body_);
+    for (const MemberSpan& m : facts_.members) {
+      take(m.name, JsonValue(body_.substr(m.value_begin, m.value_end - m.value_begin)));
+      if (!fields_.ok()) return fields_.take_error();
+    }
+    if (facts_.model.empty()) return model_seen_ ? wrong_value("model", "a string that is not empty") : missing("model", "a string");
+    if (!messages_seen_) return missing("messages", "an array of messages");
+    facts_.max_tokens = max_completion_tokens_ ? max_completion_tokens_ : max_tokens_;
+    if (facts_.user.empty()) facts_.user = std::move(safety_identifier_);
+    facts_.input_tokens = estimate_.tokens();
+    return std::move(facts_);
+  }
+
+ private:
+  void take(std::string_view name, JsonValue value) {
+    if (name == "model") take_model(value);
+    else if (name == "messages") take_messages(value);
+    else if (name == "stream") take_flag(name, value, facts_.stream);
+    else if (name == "stream_options") take_stream_options(value);
+    else if (name == "n") take_n(value);
+    else if (name == "max_tokens") take_positive(name, value, max_tokens_);
+    else if (name == "max_completion_tokens") take_positive(name, value, max_completion_tokens_);
+    else if (name == "temperature") fields_.read(name, value, facts_.temperature);
+    else if (name == "tools" || name == "functions") take_tools(name, value);
+    else if (name == "response_format") take_response_format(value);
+    else if (name == "tool_choice") take_tool_choice(value);
+    else if (name == "modalities") take_modalities(value);
+    else if (name == "audio") facts_.wants_audio = facts_.wants_audio || value.is_object();
+    else if (name == "user") fields_.read(name, value, facts_.user);
+    else if (name == "safety_identifier") fields_.read(name, value, safety_identifier_);
+  }
+
+  void take_model(JsonValue value) {
+    model_seen_ = true;
+    if (!value.string(facts_.model)) fields_.fail(wrong_type("model", "a string", value));
+  }
+
+  void take_flag(std::string_view name, JsonValue value, bool& into) {
+    std::optional<bool> flag;
+    fields_.read(name, value, flag);
+    into = flag.value_or(false);
+  }
+
+  void take_stream_options(JsonValue value) {
+    if (value.is_unset()) return;
+    if (!value.is_object()) return fields_.fail(wrong_type("stream_options", "an object", value));
+    take_flag("stream_options.include_usage", find_member(value, "include_usage"), facts_.include_usage);
+  }
+
+  void take_n(JsonValue value) {
+    std::optional<int64_t> n;
+    fields_.read("n", value, n);
+    if (!n) return;
+    if (*n < 1 || *n > 128) return fields_.fail(wrong_value("n", "from 1 to 128"));
+    facts_.n = *n;
+  }
+
+  void take_positive(std::string_view name, JsonValue value, std::optional<int64_t>& into) {
+    fields_.read(name, value, into);
+    if (into && *into < 1) fields_.fail(wrong_value(std::string(name), "a positive integer"));
+  }
+
+  void take_tools(std::string_view name, JsonValue value) {
+    if (value.is_unset()) return;
+    if (!value.is_array()) return fields_.fail(wrong_type(std::string(name), "an array", value));
+    size_t i = 0;
+    for (JsonValue tool : JsonElements(value)) {
+      if (!tool.is_object()) return fields_.fail(wrong_type(path(name, i), "an object", tool));
+      ++i;
+    }
+    if (i == 0) return;
+    facts_.has_tools = true;
+    estimate_.text(value.raw().size());
+  }
+
+  void take_response_format(JsonValue value) {
+    if (value.is_unset()) return;
+    if (!value.is_object()) return fields_.fail(wrong_type("response_format", "an object", value));
+    const JsonValue type = find_member(value, "type");
+    if (!type.is_string()) return fields_.fail(wrong_type("response_format.type", "a string", type));
+    facts_.wants_schema = type.equals("json_schema") || find_member(value, "schema").is_object();
+  }
+
+  void take_tool_choice(JsonValue value) {
+    if (value.is_unset() || value.is_string() || value.is_object()) return;
+    fields_.fail(wrong_type("tool_choice", "a string or an object", value));
+  }
+
+  void take_modalities(JsonValue value) {
+    if (value.is_unset()) return;
+    if (!value.is_array()) return fields_.fail(wrong_type("modalities", "an array", value));
+    for (JsonValue kind : JsonElements(value)) facts_.wants_audio = facts_.wants_audio || kind.equals("audio");
+  }
+
+  void take_messages(JsonValue value) {
+    messages_seen_ = !value.is_null();
+    if (value.is_null()) return;
+    if (!value.is_array()) return fields_.fail(wrong_type("messages", "an array of messages", value));
+    size_t i = 0;
+    for (JsonValue message : JsonElements(value)) {
+      if (!message.is_object()) return fields_.fail(wrong_type(path("messages", i), "an object", message));
+      take_message(message, i++);
+      if (!fields_.ok()) return;
+    }
+    if (i == 0) fields_.fail(wrong_value("messages", "an array with at least one message"));
+  }
+
+  void take_message(JsonValue message, size_t index) {
+    JsonValue role, content, tool_calls, tool_call_id;
+    for (const JsonMember& m : JsonMembers(message)) {
+      if (m.key == "role") role = m.value;
+      else if (m.key == "content") content = m.value;
+      else if (m.key == "tool_calls") tool_calls = m.value;
+      else if (m.key == "tool_call_id") tool_call_id = m.value;
+      else if (m.key == "reasoning_content" || m.key == "reasoning" || m.key == "refusal") estimate_.text(text_bytes(m.value));
+    }
+    estimate_.message();
+    if (!role.exists()) return fields_.fail(missing(path("messages", index, "role"), "a string"));
+    if (!role.is_string()) return fields_.fail(wrong_type(path("messages", index, "role"), "a string", role));
+    if (!is_known_role(role)) {
+      return fields_.fail(wrong_value(path("messages", index, "role"), "one of system, developer, user, assistant, tool, function"));
+    }
+    take_content(content, role, index);
+    take_tool_calls(tool_calls, index);
+    if (!tool_call_id.is_unset() && !tool_call_id.is_string()) {
+      fields_.fail(wrong_type(path("messages", index, "tool_call_id"), "a string", tool_call_id));
+    }
+  }
+
+  static bool is_known_role(JsonValue role) noexcept {
+    for (std::string_view known : {"user", "assistant", "system", "tool", "developer", "function"}) {
+      if (role.equals(known)) return true;
+    }
+    return false;
+  }
+
+  void take_content(JsonValue content, JsonValue role, size_t index) {
+    switch (content.kind()) {
+      case JsonKind::kString: return estimate_.text(text_bytes(content));
+      case JsonKind::kArray: break;
+      case JsonKind::kNone:
+      case JsonKind::kNull:
+        // An assistant may have said nothing but tool calls, a tool may have nothing to say.
+        if (role.equals("assistant") || role.equals("tool") || role.equals("function")) return;
+        return fields_.fail(missing(path("messages", index, "content"), "a string or an array of parts"));
+      default: return fields_.fail(wrong_type(path("messages", index, "content"), "a string or an array of parts", content));
+    }
+    size_t i = 0;
+    for (JsonValue part : JsonElements(content)) {
+      take_part(part, index, i++);
+      if (!fields_.ok()) return;
+    }
+  }
+
+  std::string part_path(size_t message, size_t part, std::string_view member = {}) const {
+    return path(path("messages", message, "content"), part, member);
+  }
+
+  void take_part(JsonValue part, size_t message, size_t index) {
+    if (!part.is_object()) return fields_.fail(wrong_type(part_path(message, index), "an object", part));
+    const JsonValue type = find_member(part, "type");
+    if (!type.is_string()) return fields_.fail(wrong_type(part_path(message, index, "type"), "a string", type));
+    if (type.equals("text")) {
+      const JsonValue text = find_member(part, "text");
+      if (!text.is_string()) return fields_.fail(wrong_type(part_path(message, index, "text"), "a string", text));
+      return estimate_.text(text_bytes(text));
+    }
+    if (type.equals("image_url")) return take_image(part, message, index);
+    if (type.equals("input_audio") || type.equals("audio_url")) {
+      facts_.has_audio = true;
+      return estimate_.audio(part.raw().size());
+    }
+    if (type.equals("video_url") || type.equals("input_video") || type.equals("video")) {
+      facts_.has_video = true;
+      return estimate_.video();
+    }
+    if (type.equals("file") || type.equals("input_file") || type.equals("document_url") || type.equals("document")) {
+      facts_.has_file = true;
+      return estimate_.file();
+    }
+    if (type.equals("image") || type.equals("input_image")) {
+      facts_.has_image = true;
+      return estimate_.image(false);
+    }
+    estimate_.text(part.raw().size());  // a kind not known here
+  }
+
+  void take_image(JsonValue part, size_t message, size_t index) {
+    const JsonValue image = find_member(part, "image_url");
+    facts_.has_image = true;
+    if (image.is_string()) return estimate_.image(false);  // Mistral's short form
+    if (!image.is_object()) return fields_.fail(wrong_type(part_path(message, index, "image_url"), "an object", image));
+    const JsonValue url = find_member(image, "url");
+    if (!url.is_string()) return fields_.fail(wrong_type(part_path(message, index, "image_url.url"), "a string", url));
+    estimate_.image(find_member(image, "detail").equals("low"));
+  }
+
+  void take_tool_calls(JsonValue calls, size_t index) {
+    if (calls.is_unset()) return;
+    const std::string_view member = "tool_calls";
+    if (!calls.is_array()) return fields_.fail(wrong_type(path("messages", index, member), "an array", calls));
+    size_t i = 0;
+    for (JsonValue call : JsonElements(calls)) {
+      if (!call.is_object()) return fields_.fail(wrong_type(path(path("messages", index, member), i), "an object", call));
+      ++i;
+    }
+    estimate_.text(calls.raw().size());
+  }
+
+  std::string_view body_;
+  RequestFacts facts_;
+  Fields fields_;
+  InputEstimate estimate_;
+  std::optional<int64_t> max_tokens_, max_completion_tokens_;
+  std::string safety_identifier_;
+  bool model_seen_ = false, messages_seen_ = false;
+};
+
+}  // namespace
+
+Result<RequestFacts> scan_request(std::string_view body) { return Scanner(body).run(); }
+
+}  // namespace llmrouter::dialects::openai

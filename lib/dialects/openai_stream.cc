@@ -1,0 +1,420 @@
+#include "dialects/openai_stream.h"
+
+#include "dialects/fault.h"
+#include "dialects/fields.h"
+#include "dialects/openai.h"
+#include "dialects/openai_chunks.h"
+#include "dialects/openai_peek.h"
+#include "dialects/text_match.h"
+#include "dialects/usage.h"
+
+namespace llmrouter::dialects::openai {
+
+using wire::find_member;
+using wire::JsonElements;
+using wire::JsonMember;
+using wire::JsonMembers;
+using wire::JsonValue;
+using wire::SseFrame;
+using wire::SseParser;
+
+namespace {
+
+constexpr size_t kMaxWhole = 16 * 1024 * 1024;
+
+}  // namespace
+
+void StreamReader::fail(Error error, UpstreamSink& sink) {
+  if (dead_) return;
+  dead_ = true;
+  sink.on_error(std::move(error));
+}
+
+void StreamReader::feed(std::string_view bytes, UpstreamSink& sink) {
+  if (dead_) return;
+  if (shape_ == Shape::kUnknown) {
+    std::string_view rest = bytes;
+    while (!rest.empty() && (is_blank(rest.front()) || rest.front() == '\xef' || rest.front() == '\xbb' || rest.front() == '\xbf')) {
+      rest.remove_prefix(1);
+    }
+    if (!rest.empty()) shape_ = rest.front() == '{' || rest.front() == '[' || rest.front() == '<' ? Shape::kWhole : Shape::kEvents;
+  }
+  if (shape_ == Shape::kWhole) {
+    if (whole_.size() + bytes.size() > kMaxWhole) return fail(unreadable("the upstream answered with no event stream", whole_, key_), sink);
+    whole_.append(bytes);
+    return;
+  }
+  parser_.feed(bytes);
+  drain(sink);
+}
+
+void StreamReader::drain(UpstreamSink& sink) {
+  SseFrame f;
+  while (!dead_) {
+    switch (parser_.next(f)) {
+      case SseParser::Next::kFrame: frame(f, sink); break;
+      case SseParser::Next::kMore: return;
+      case SseParser::Next::kError: return fail(unreadable("the upstream's stream cannot be read: " + parser_.error(), {}, key_), sink);
+    }
+  }
+}
+
+void StreamReader::finish(UpstreamSink& sink) {
+  if (dead_) return;
+  if (shape_ == Shape::kWhole) return whole(sink);
+  parser_.finish();
+  drain(sink);
+  if (dead_ || done_ || all_finished()) return;
+  fail(unreadable("the upstream's stream ended before the answer was finished", {}, key_), sink);
+}
+
+bool StreamReader::all_finished() const noexcept {
+  if (choices_.empty()) return false;
+  for (const ChoiceState& choice : choices_) {
+    if (!choice.finished) return false;
+  }
+  return true;
+}
+
+void StreamReader::pass(const SseFrame& frame, FrameKind kind, UpstreamSink& sink) {
+  std::string_view raw = frame.raw;
+  std::string mended;
+  if (!frame.terminated && frame.kind == SseFrame::Kind::kEvent) {
+    // The last event lacks its blank line: without it no client would hear of it.
+    mended.append(raw).append(!raw.empty() && raw.back() == '\n' ? "\n" : "\n\n");
+    raw = mended;
+  }
+  if (sink.on_frame(raw, kind) == Flow::kCancel) dead_ = true;
+}
+
+void StreamReader::frame(const SseFrame& frame, UpstreamSink& sink) {
+  if (frame.kind == SseFrame::Kind::kComment) {
+    // llama.cpp's older face: a field named "error", which no SSE parser hands on.
+    if (frame.raw.substr(0, 6) == "error:" && !done_) return fail(error_of_object(JsonValue(trim(frame.raw.substr(6))), key_), sink);
+    if (relay_) pass(frame, FrameKind::kPrelude, sink);
+    return;
+  }
+  if (done_) return;  // nothing belongs after the terminator
+  const std::string_view data = trim(frame.data);
+  if (data == "[DONE]") return terminator(frame, sink);
+  if (frame.event == "error") {
+    const JsonValue root(data);
+    if (root.is_object() && wire::validate(data)) return fail(error_of_object(root, key_), sink);
+    Fault fault;
+    fault.message = plain_words(data);
+    return fail(make_error(fault, data, key_), sink);
+  }
+  if (data.empty()) {
+    if (relay_) pass(frame, FrameKind::kPrelude, sink);
+    return;
+  }
+  if (relay_ && single_ && is_plain_payload(data)) {
+    if (!spoke_) {
+      spoke_ = true;
+      if (choice_at(0, sink) == nullptr) return;
+    }
+    return pass(frame, FrameKind::kPayload, sink);
+  }
+  chunk(frame, data, sink);
+}
+
+void StreamReader::chunk(const SseFrame& frame, std::string_view json, UpstreamSink& sink) {
+  const JsonValue root(json);
+  if (!root.is_object() || !wire::validate(json)) {
+    // The body ended inside a chunk. After the finish reason nobody misses it.
+    if (!frame.terminated && all_finished()) return;
+    if (!frame.terminated) return fail(unreadable("the upstream's stream ended in the middle of a chunk", json, key_), sink);
+    // transformers serve puts a message into JSON without escaping it.
+    const bool complaint = json.substr(0, 9) == "{\"error\":";
+    return fail(unreadable(complaint ? "the upstream reported an error: " + scrub(cut(json, 300), key_)
+                                     : "a chunk of the upstream's stream is not JSON: " + scrub(plain_words(json), key_),
+                           json, key_), sink);
+  }
+  if (has_error_member(root)) {
+    tell_usage(find_usage(root), sink);
+    return fail(error_of_object(root, key_), sink);
+  }
+  if (relay_) relay_chunk(frame, root, sink);
+  else translate_chunk(root, sink);
+}
+
+void StreamReader::tell_usage(JsonValue value, UpstreamSink& sink) {
+  TokenUsage usage;
+  if (!read_usage(value, usage)) return;
+  if (relay_) return sink.on_usage(usage);
+  StreamEvent event;
+  event.kind = StreamEvent::Kind::kUsage;
+  event.usage = usage;
+  sink.on_event(event);
+}
+
+StreamReader::ChoiceState* StreamReader::choice_at(int64_t index, UpstreamSink& sink) {
+  for (ChoiceState& choice : choices_) {
+    if (choice.index == index) return &choice;
+  }
+  if (index < 0 || index >= kMaxChoices) {
+    fail(unreadable("the upstream's stream has a choice numbered " + std::to_string(index), {}, key_), sink);
+    return nullptr;
+  }
+  choices_.emplace_back().index = index;
+  return &choices_.back();
+}
+
+void StreamReader::terminator(const SseFrame& frame, UpstreamSink& sink) {
+  if (choices_.empty()) return fail(unreadable("the upstream's stream ended without an answer", {}, key_), sink);
+  done_ = true;
+  if (relay_) return pass(frame, FrameKind::kDone, sink);
+  // Who says [DONE] means it, with or without a finish_reason (Snowflake).
+  for (ChoiceState& choice : choices_) end_choice(choice, "", sink);
+}
+
+// --- relay ---
+
+void StreamReader::relay_chunk(const SseFrame& frame, JsonValue root, UpstreamSink& sink) {
+  bool visible = false, finished = false;
+  const JsonValue choices = find_member(root, "choices");
+  int64_t position = 0;
+  for (JsonValue value : JsonElements(choices)) {
+    if (has_error_member(value)) {
+      tell_usage(find_usage(root), sink);
+      return fail(error_of_choice(value, key_), sink);
+    }
+    const ChunkChoice look = look_at_choice(value);
+    ChoiceState* choice = choice_at(look.index.value_or(position++), sink);
+    if (choice == nullptr) return;
+    visible = visible || look.visible;
+    auto word = look.finish.string_view(scratch_);
+    if (!word || finish_reason_of(*word) == FinishReason::kNone || choice->finished) continue;
+    if (finish_reason_of(*word) == FinishReason::kError) {
+      tell_usage(find_usage(root), sink);
+      return fail(finish_error(*word), sink);
+    }
+    choice->finished = finished = true;
+    sink.on_finish(finish_reason_of(*word));
+  }
+  const JsonValue usage = find_usage(root);
+  tell_usage(usage, sink);
+  FrameKind kind = FrameKind::kPrelude;
+  if (finished) kind = FrameKind::kFinish;
+  else if (visible) kind = FrameKind::kPayload;
+  else if (usage.exists() && (!choices.is_array() || choices.empty_container())) kind = FrameKind::kUsageOnly;
+  pass(frame, kind, sink);
+}
+
+// --- translate ---
+
+void StreamReader::tell_start(UpstreamSink& sink) {
+  if (started_) return;
+  started_ = true;
+  StreamEvent event;
+  event.kind = StreamEvent::Kind::kStart;
+  event.id = id_;
+  event.model = model_;
+  event.created = created_;
+  sink.on_event(event);
+}
+
+void StreamReader::tell(StreamEvent::Kind kind, const ChoiceState& choice, std::string_view text, UpstreamSink& sink) {
+  if (text.empty() || dead_) return;
+  StreamEvent event;
+  event.kind = kind;
+  event.choice = choice.index;
+  (kind == StreamEvent::Kind::kLogprobs || kind == StreamEvent::Kind::kOther ? event.raw : event.text) = text;
+  if (sink.on_event(event) == Flow::kCancel) dead_ = true;
+}
+
+void StreamReader::translate_chunk(JsonValue root, UpstreamSink& sink) {
+  JsonValue id, model, created, choices;
+  wire::pick(root, {{"id", &id}, {"model", &model}, {"created", &created}, {"choices", &choices}});
+  // Azure's first chunk names nothing; the first that does counts.
+  if (id_.empty()) id.string(id_);
+  if (model_.empty()) model.string(model_);
+  if (created_ == 0) created_ = created.integer().value_or(0);
+  int64_t position = 0;
+  for (JsonValue value : JsonElements(choices)) {
+    if (has_error_member(value)) {
+      tell_usage(find_usage(root), sink);
+      return fail(error_of_choice(value, key_), sink);
+    }
+    ChoiceState* choice = choice_at(find_member(value, "index").integer().value_or(position++), sink);
+    if (choice == nullptr) return;
+    translate_choice(value, *choice, sink);
+    if (dead_) return;
+  }
+  tell_usage(find_usage(root), sink);
+}
+
+void StreamReader::translate_choice(JsonValue value, ChoiceState& choice, UpstreamSink& sink) {
+  JsonValue delta, message, logprobs, finish;
+  wire::pick(value, {{"delta", &delta}, {"message", &message}, {"logprobs", &logprobs}, {"finish_reason", &finish}});
+  // Some say the whole message in the one chunk they send; beside a delta (Perplexity) it only repeats.
+  if (delta.is_object()) spoke_ = true;
+  else if (!spoke_) delta = message;
+  if (delta.is_object()) {
+    tell_start(sink);
+    if (has_logprobs(logprobs)) tell(StreamEvent::Kind::kLogprobs, choice, logprobs.raw(), sink);
+    translate_delta(delta, choice, sink);
+  }
+  if (dead_) return;
+  std::string word = finish.string_or();
+  if (finish_reason_of(word) != FinishReason::kNone) end_choice(choice, word, sink);
+}
+
+void StreamReader::translate_delta(JsonValue delta, ChoiceState& choice, UpstreamSink& sink) {
+  using Kind = StreamEvent::Kind;
+  JsonValue content, refusal, reasoning_content, reasoning, details, tool_calls;
+  RawMembers other;
+  for (const JsonMember& m : JsonMembers(delta)) {
+    if (m.key == "content") content = m.value;
+    else if (m.key == "refusal") refusal = m.value;
+    else if (m.key == "reasoning_content") reasoning_content = m.value;
+    else if (m.key == "reasoning") reasoning = m.value;
+    else if (m.key == "tool_calls") tool_calls = m.value;
+    else if (m.key == "role" || m.key == "index" || m.key == "tool_call_id" || is_noise(m) || m.value.empty_container()) continue;
+    else {
+      if (m.key == "reasoning_details") details = m.value;
+      add_member(other, m.raw);
+    }
+  }
+  // One thought under two names is one thought.
+  const JsonValue thought = reasoning_content.nonempty_string() ? reasoning_content : reasoning;
+  if (auto text = thought.string_view(scratch_)) tell(Kind::kReasoning, choice, *text, sink);
+  translate_details(details, !thought.nonempty_string(), choice, sink);
+  translate_content(content, choice, sink);
+  if (auto text = refusal.string_view(scratch_)) tell(Kind::kRefusal, choice, *text, sink);
+  for (JsonValue entry : JsonElements(tool_calls)) {
+    if (dead_) return;
+    if (!choice.tools.delta(entry, choice.index, ids_, sink)) {
+      return fail(unreadable("the upstream's stream has more tool calls than " + std::to_string(ToolAssembler::kMaxCalls), {}, key_), sink);
+    }
+  }
+  if (!other.empty()) tell(Kind::kOther, choice, "{" + other + "}", sink);
+}
+
+// OpenRouter's reasoning_details: the text when it stands nowhere else, and the signature. The member itself goes on verbatim.
+void StreamReader::translate_details(JsonValue details, bool text_too, const ChoiceState& choice, UpstreamSink& sink) {
+  for (JsonValue entry : JsonElements(details)) {
+    if (text_too) {
+      JsonValue text = find_member(entry, "text");
+      if (!text.nonempty_string()) text = find_member(entry, "summary");
+      if (auto words = text.string_view(scratch_)) tell(StreamEvent::Kind::kReasoning, choice, *words, sink);
+    }
+    auto signature = find_member(entry, "signature").string_view(scratch_);
+    if (!signature || signature->empty() || dead_) continue;
+    StreamEvent event;
+    event.kind = StreamEvent::Kind::kReasoning;
+    event.choice = choice.index;
+    event.signature = *signature;
+    sink.on_event(event);
+  }
+}
+
+void StreamReader::translate_content(JsonValue content, ChoiceState& choice, UpstreamSink& sink) {
+  if (auto text = content.string_view(scratch_)) return tell(StreamEvent::Kind::kText, choice, *text, sink);
+  if (!content.is_array()) return;
+  std::vector<Part> parts;  // Mistral
+  read_content(content, parts);
+  for (const Part& part : parts) {
+    if (part.kind == Part::Kind::kText) tell(StreamEvent::Kind::kText, choice, part.text, sink);
+    else if (part.kind == Part::Kind::kReasoning) tell(StreamEvent::Kind::kReasoning, choice, part.text, sink);
+  }
+}
+
+void StreamReader::end_choice(ChoiceState& choice, std::string_view word, UpstreamSink& sink) {
+  if (choice.finished || dead_) return;
+  if (finish_reason_of(word) == FinishReason::kError) return fail(finish_error(word), sink);
+  choice.finished = true;
+  tell_start(sink);
+  choice.tools.finish(choice.index, ids_, sink);
+  StreamEvent event;
+  event.kind = StreamEvent::Kind::kFinish;
+  event.choice = choice.index;
+  event.finish = settle_finish(word, !choice.tools.empty());
+  event.raw = word;
+  if (sink.on_event(event) == Flow::kCancel) dead_ = true;
+}
+
+// --- a body that is no event stream ---
+
+namespace {
+
+// Turns a whole answer into the events of a stream.
+class AnswerTeller {
+ public:
+  template <typename Tell>
+  static void tell(const ChatResponse& response, Tell&& tell) {
+    StreamEvent start;
+    start.kind = StreamEvent::Kind::kStart;
+    start.id = response.id;
+    start.model = response.model;
+    start.created = response.created;
+    tell(start);
+    for (const Choice& choice : response.choices) tell_choice(choice, tell);
+    if (!response.usage.known) return;
+    StreamEvent usage;
+    usage.kind = StreamEvent::Kind::kUsage;
+    usage.usage = response.usage;
+    tell(usage);
+  }
+
+ private:
+  template <typename Tell>
+  static void tell_choice(const Choice& choice, Tell&& tell) {
+    StreamEvent event;
+    event.choice = choice.index;
+    for (const Part& part : choice.message.parts) {
+      if (part.kind == Part::Kind::kReasoning) event.kind = StreamEvent::Kind::kReasoning;
+      else if (part.kind == Part::Kind::kRefusal) event.kind = StreamEvent::Kind::kRefusal;
+      else if (part.kind == Part::Kind::kText) event.kind = StreamEvent::Kind::kText;
+      else continue;
+      event.text = part.text;
+      tell(event);
+    }
+    event.text = {};
+    event.kind = StreamEvent::Kind::kToolCallBegin;
+    for (const ToolCall& call : choice.message.tool_calls) {
+      event.id = call.id;
+      event.name = call.name;
+      event.arguments = call.arguments;
+      tell(event);
+      ++event.tool_index;
+    }
+    StreamEvent finish;
+    finish.kind = StreamEvent::Kind::kFinish;
+    finish.choice = choice.index;
+    finish.finish = choice.finish;
+    finish.raw = choice.finish_raw;
+    tell(finish);
+  }
+};
+
+}  // namespace
+
+void StreamReader::whole(UpstreamSink& sink) {
+  const std::string_view body = trim(whole_);
+  if (!wire::validate(body)) {
+    return fail(unreadable("the upstream answered with no event stream: " + scrub(plain_words(body), key_), body, key_), sink);
+  }
+  Result<ChatResponse> response = read_answer(JsonValue(body), ids_, key_);
+  if (!response) return fail(std::move(response).error(), sink);
+  done_ = true;
+  if (!relay_) {
+    AnswerTeller::tell(*response, [&](const StreamEvent& event) { sink.on_event(event); });
+    return;
+  }
+  ChunkWriter writer;
+  writer.start(response->model, false);
+  std::string frames;
+  AnswerTeller::tell(*response, [&](const StreamEvent& event) {
+    writer.event(event, frames);
+    if (event.kind == StreamEvent::Kind::kFinish) sink.on_finish(event.finish);
+    if (event.kind == StreamEvent::Kind::kUsage) sink.on_usage(event.usage);
+  });
+  constexpr std::string_view kDone = "data: [DONE]\n\n";
+  writer.end(frames);
+  frames.resize(frames.size() - kDone.size());
+  if (sink.on_frame(frames, FrameKind::kPayload) == Flow::kCancel) return;
+  sink.on_frame(kDone, FrameKind::kDone);
+}
+
+}  // namespace llmrouter::dialects::openai

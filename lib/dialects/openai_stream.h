@@ -1,0 +1,80 @@
+// Reads a streamed answer of an OpenAI-compatible upstream: passes its frames and looks at them (relay), or takes it apart (translate).
+#ifndef LLMROUTER_DIALECTS_OPENAI_STREAM_H_
+#define LLMROUTER_DIALECTS_OPENAI_STREAM_H_
+
+#include <cstdint>
+#include <deque>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "dialects/ids.h"
+#include "dialects/tool_assembler.h"
+#include "llmrouter/codec.h"
+#include "wire/json_scan.h"
+#include "wire/sse.h"
+
+namespace llmrouter::dialects::openai {
+
+class StreamReader {
+ public:
+  // Before the first feed(). `choices`: how many were asked for. `key`: what must not show in errors; must outlive the reader.
+  void start(bool relay, int64_t choices, std::string_view key) noexcept {
+    relay_ = relay;
+    single_ = choices <= 1;
+    key_ = key;
+  }
+  void feed(std::string_view bytes, UpstreamSink& sink);
+  void finish(UpstreamSink& sink);
+
+ private:
+  static constexpr int64_t kMaxChoices = 128;
+  // What the body turned out to be, by its first byte.
+  enum class Shape { kUnknown, kEvents, kWhole };
+
+  struct ChoiceState {
+    int64_t index = 0;
+    bool finished = false;
+    ToolAssembler tools;
+  };
+
+  void drain(UpstreamSink& sink);
+  void frame(const wire::SseFrame& frame, UpstreamSink& sink);
+  void chunk(const wire::SseFrame& frame, std::string_view json, UpstreamSink& sink);
+  void relay_chunk(const wire::SseFrame& frame, wire::JsonValue root, UpstreamSink& sink);
+  void translate_chunk(wire::JsonValue root, UpstreamSink& sink);
+  void translate_choice(wire::JsonValue value, ChoiceState& choice, UpstreamSink& sink);
+  void translate_delta(wire::JsonValue delta, ChoiceState& choice, UpstreamSink& sink);
+  void translate_details(wire::JsonValue details, bool text_too, const ChoiceState& choice, UpstreamSink& sink);
+  void translate_content(wire::JsonValue content, ChoiceState& choice, UpstreamSink& sink);
+  void end_choice(ChoiceState& choice, std::string_view word, UpstreamSink& sink);
+  void terminator(const wire::SseFrame& frame, UpstreamSink& sink);
+  void whole(UpstreamSink& sink);
+  void tell_start(UpstreamSink& sink);
+  void tell_usage(wire::JsonValue usage, UpstreamSink& sink);
+  void tell(StreamEvent::Kind kind, const ChoiceState& choice, std::string_view text, UpstreamSink& sink);
+  void pass(const wire::SseFrame& frame, FrameKind kind, UpstreamSink& sink);
+  void fail(Error error, UpstreamSink& sink);
+  ChoiceState* choice_at(int64_t index, UpstreamSink& sink);
+  bool all_finished() const noexcept;
+
+  wire::SseParser parser_;
+  std::string_view key_;
+  bool relay_ = false;
+  bool single_ = true;
+  Shape shape_ = Shape::kUnknown;
+  bool done_ = false;    // [DONE] came
+  bool dead_ = false;    // an error was told, or nobody listens: nothing more is read
+  bool started_ = false;
+  bool spoke_ = false;   // relay: the quick look saw a choice
+  std::string whole_;    // a body that is no event stream
+  std::string id_, model_;
+  int64_t created_ = 0;
+  std::deque<ChoiceState> choices_;
+  std::string scratch_;
+  IdSource ids_;
+};
+
+}  // namespace llmrouter::dialects::openai
+
+#endif  // LLMROUTER_DIALECTS_OPENAI_STREAM_H_

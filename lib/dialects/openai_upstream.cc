@@ -1,0 +1,110 @@
+// The upstream side: any server with an OpenAI-compatible /chat/completions.
+#include "dialects/fault.h"
+#include "dialects/http_request.h"
+#include "dialects/openai.h"
+#include "dialects/openai_stream.h"
+#include "dialects/text_match.h"
+#include "dialects/usage.h"
+#include "llmrouter/secret.h"
+
+namespace llmrouter::dialects::openai {
+namespace {
+
+using wire::find;
+using wire::find_member;
+using wire::JsonElements;
+using wire::JsonValue;
+
+class OpenAiUpstream final : public UpstreamCodec {
+ public:
+  Result<void> encode(const EncodeInput& input, EncodedRequest& out) override {
+    if (input.provider == nullptr) return Error(ErrorCode::kInternal, "no provider to encode for");
+    key_ = Secret(std::string(input.key));
+    const Quirks quirks = Quirks::of(*input.provider);
+    const bool relay = input.facts != nullptr;
+    const int64_t choices = relay ? input.facts->n : input.chat->n.value_or(1);
+    stream_.start(relay, choices, key_.reveal());
+    if (auto body = relay ? splice_request(input, quirks, out) : write_body(input, quirks, out); !body) return body;
+    return fill_request(*input.provider, "POST", "/chat/completions", input.stream ? "text/event-stream" : "application/json", input.key,
+                        out.http);
+  }
+
+  void feed(std::string_view bytes, UpstreamSink& sink) override { stream_.feed(bytes, sink); }
+  void finish(UpstreamSink& sink) override { stream_.finish(sink); }
+
+  Result<ReplyFacts> inspect(std::string_view body) override {
+    auto root = read_root(body);
+    if (!root) return std::move(root).error();
+    if (auto error = error_in_answer(*root, key_.reveal())) return std::move(*error);
+    ReplyFacts facts;
+    read_usage(find_usage(*root), facts.usage);
+    facts.finish = settle_finish(find(*root, "choices", 0, "finish_reason").string_or(),
+                                 !find(*root, "choices", 0, "message", "tool_calls").empty_container() &&
+                                     find(*root, "choices", 0, "message", "tool_calls").is_array());
+    facts.model = find_member(*root, "model").string_or();
+    return facts;
+  }
+
+  Result<ChatResponse> decode(std::string_view body) override {
+    auto root = read_root(body);
+    if (!root) return std::move(root).error();
+    return read_answer(*root, ids_, key_.reveal());
+  }
+
+  Error parse_error(const HttpHead& head, std::string_view body) const override { return error_of_reply(head, body, key_.reveal()); }
+
+  Result<void> encode_models(const ProviderConfig& provider, std::string_view key, EncodedRequest& out) override {
+    key_ = Secret(std::string(key));
+    stream_.start(false, 1, key_.reveal());
+    return fill_request(provider, "GET", "/models", "application/json", key, out.http);
+  }
+
+  // {"data":[{"id":..}]}; a bare array (Together); {"models":[{"name":..}]}.
+  Result<std::vector<std::string>> parse_models(std::string_view body) override {
+    auto root = read_json(body);
+    if (!root) return std::move(root).error();
+    if (has_error_member(*root)) return error_of_object(*root, key_.reveal());
+    JsonValue list = *root;
+    if (list.is_object()) list = find_member(*root, "data").is_array() ? find_member(*root, "data") : find_member(*root, "models");
+    if (!list.is_array()) return unreadable("the upstream's list of models has no `data`", body, key_.reveal());
+    std::vector<std::string> ids;
+    for (JsonValue entry : JsonElements(list)) {
+      std::string id = entry.is_string() ? entry.string_or() : find_member(entry, "id").string_or();
+      if (id.empty()) id = find_member(entry, "name").string_or();
+      if (!id.empty()) ids.push_back(std::move(id));
+    }
+    return ids;
+  }
+
+ private:
+  Result<void> write_body(const EncodeInput& input, const Quirks& quirks, EncodedRequest& out) {
+    if (input.chat == nullptr) return Error(ErrorCode::kInternal, "nothing to encode");
+    std::string body;
+    auto written = write_request(*input.chat, input.upstream_model, quirks, {input.stream, input.want_usage, input.foreign}, body, out.dropped);
+    if (!written) return written;
+    out.http.body.push_back(out.owned.emplace_back(std::move(body)));
+    return {};
+  }
+
+  Result<JsonValue> read_json(std::string_view body) const {
+    const std::string_view text = trim(body);  // DeepSeek sends blank lines while it is busy
+    if (!wire::validate(text)) return unreadable("the upstream's answer is not JSON: " + scrub(plain_words(text), key_.reveal()), text, key_.reveal());
+    return JsonValue(text);
+  }
+
+  Result<JsonValue> read_root(std::string_view body) const {
+    auto root = read_json(body);
+    if (root && !root->is_object() && !root->is_array()) return unreadable("the upstream's answer is no JSON object", body, key_.reveal());
+    return root;
+  }
+
+  Secret key_;
+  StreamReader stream_;
+  IdSource ids_;
+};
+
+}  // namespace
+
+std::unique_ptr<UpstreamCodec> new_upstream_codec() { return std::make_unique<OpenAiUpstream>(); }
+
+}  // namespace llmrouter::dialects::openai

@@ -1,0 +1,145 @@
+#include "dialects/usage.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <optional>
+
+#include "wire/json_writer.h"
+
+namespace llmrouter::dialects {
+namespace {
+
+using wire::find;
+using wire::find_member;
+using wire::JsonMember;
+using wire::JsonMembers;
+using wire::JsonValue;
+using wire::JsonWriter;
+
+// Counts beyond this are lies; sums of a few of them still fit.
+constexpr int64_t kMaxCount = int64_t{1} << 50;
+
+std::optional<int64_t> count(JsonValue value) {
+  auto n = value.integer();
+  if (!n || *n < 0 || *n > kMaxCount) return std::nullopt;
+  return n;
+}
+
+void take(JsonValue value, int64_t& into) {
+  if (auto n = count(value)) into = *n;
+}
+
+struct Counts {
+  std::optional<int64_t> prompt, completion, total;
+  TokenUsage classes;  // input and output not yet set
+};
+
+void read_prompt_details(JsonValue details, TokenUsage& out) {
+  for (const JsonMember& m : JsonMembers(details)) {
+    if (m.key == "cached_tokens") take(m.value, out.cached);
+    else if (m.key == "cache_write_tokens" || m.key == "cache_creation_tokens") take(m.value, out.cache_write);
+    else if (m.key == "audio_tokens") take(m.value, out.audio_input);
+    else if (m.key == "image_tokens") take(m.value, out.image);
+  }
+}
+
+void read_completion_details(JsonValue details, TokenUsage& out) {
+  for (const JsonMember& m : JsonMembers(details)) {
+    if (m.key == "reasoning_tokens") take(m.value, out.reasoning);
+    else if (m.key == "audio_tokens") take(m.value, out.audio_output);
+  }
+}
+
+Counts read_counts(JsonValue usage) {
+  Counts c;
+  int64_t cached_outside_details = 0, cache_read = 0;
+  for (const JsonMember& m : JsonMembers(usage)) {
+    if (m.key == "prompt_tokens" || m.key == "input_tokens") c.prompt = count(m.value);
+    else if (m.key == "completion_tokens" || m.key == "output_tokens") c.completion = count(m.value);
+    else if (m.key == "total_tokens") c.total = count(m.value);
+    else if (m.key == "prompt_tokens_details" || m.key == "input_tokens_details") read_prompt_details(m.value, c.classes);
+    else if (m.key == "completion_tokens_details" || m.key == "output_tokens_details") read_completion_details(m.value, c.classes);
+    else if (m.key == "prompt_cache_hit_tokens" || m.key == "cached_tokens") take(m.value, cached_outside_details);
+    else if (m.key == "cache_read_input_tokens") take(m.value, cache_read);
+    else if (m.key == "cache_creation_input_tokens") take(m.value, c.classes.cache_write);
+  }
+  c.classes.cached = std::max({c.classes.cached, cached_outside_details, cache_read});
+  return c;
+}
+
+}  // namespace
+
+bool read_usage(JsonValue usage, TokenUsage& out) {
+  if (!usage.is_object()) return false;
+  Counts c = read_counts(usage);
+  if (!c.prompt && !c.completion) return false;
+  TokenUsage result = c.classes;
+  result.input = c.prompt.value_or(0);
+  result.output = c.completion.value_or(0);
+  const int64_t outside = c.total ? *c.total - result.input - result.output : 0;
+  if (outside > 0) {
+    if (outside == result.reasoning) result.output += outside;
+    else if (outside == result.audio_input || outside == result.cached + result.cache_write) result.input += outside;
+    else if (c.prompt && c.completion) {
+      result.output += outside;
+      result.reasoning = std::max(result.reasoning, outside);
+    }
+  }
+  // Some count thoughts that they do not bill (OpenRouter): a part is never more than its whole.
+  result.reasoning = std::min(result.reasoning, result.output);
+  result.audio_output = std::min(result.audio_output, result.output);
+  result.cached = std::min(result.cached, result.input);
+  result.cache_write = std::min(result.cache_write, result.input - result.cached);
+  result.audio_input = std::min(result.audio_input, result.input);
+  result.image = std::min(result.image, result.input);
+  result.known = true;
+  out = result;
+  return true;
+}
+
+JsonValue find_usage(JsonValue root) {
+  JsonValue usage, groq, choices;
+  wire::pick(root, {{"usage", &usage}, {"x_groq", &groq}, {"choices", &choices}});
+  TokenUsage probe;
+  if (read_usage(usage, probe)) return usage;
+  if (JsonValue inner = find_member(groq, "usage"); read_usage(inner, probe)) return inner;
+  if (JsonValue inner = find(choices, 0, "usage"); read_usage(inner, probe)) return inner;
+  return {};
+}
+
+RawMembers usage_extras(JsonValue usage) {
+  RawMembers extras;
+  for (const JsonMember& m : JsonMembers(usage)) {
+    if (m.key == "prompt_tokens" || m.key == "completion_tokens" || m.key == "total_tokens" || m.key == "prompt_tokens_details" ||
+        m.key == "completion_tokens_details" || m.value.is_null()) {
+      continue;
+    }
+    if (!extras.empty()) extras += ',';
+    extras += m.raw;
+  }
+  return extras;
+}
+
+void write_usage(const TokenUsage& usage, const RawMembers& extras, std::string& out) {
+  JsonWriter w(out);
+  w.begin_object();
+  w.member("prompt_tokens", usage.input);
+  w.member("completion_tokens", usage.output);
+  w.member("total_tokens", usage.input + usage.output);
+  w.key("prompt_tokens_details");
+  w.begin_object();
+  w.member("cached_tokens", usage.cached);
+  if (usage.cache_write != 0) w.member("cache_write_tokens", usage.cache_write);
+  if (usage.image != 0) w.member("image_tokens", usage.image);
+  w.member("audio_tokens", usage.audio_input);
+  w.end_object();
+  w.key("completion_tokens_details");
+  w.begin_object();
+  w.member("reasoning_tokens", usage.reasoning);
+  w.member("audio_tokens", usage.audio_output);
+  w.end_object();
+  w.raw_members(extras);
+  w.end_object();
+}
+
+}  // namespace llmrouter::dialects
