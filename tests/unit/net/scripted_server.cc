@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <stdexcept>
@@ -120,6 +121,15 @@ ScriptedServer::~ScriptedServer() {
   acceptor_.join();
   for (std::thread& thread : threads_) thread.join();
   ::close(listener_);
+}
+
+bool ScriptedServer::wait_closed(int count) const {
+  const auto limit = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+  while (closed_ < count) {
+    if (std::chrono::steady_clock::now() > limit) return false;
+    std::this_thread::yield();
+  }
+  return true;
 }
 
 void ScriptedServer::accept_loop() {

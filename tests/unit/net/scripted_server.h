@@ -57,14 +57,14 @@ class ScriptedServer {
   int port() const { return port_; }
   std::string url(std::string_view path = "/") const { return "http://127.0.0.1:" + std::to_string(port_) + std::string(path); }
   int connections() const { return connections_; }
-  int closed() const { return closed_; }  // connections whose script has returned
+  bool wait_closed(int count) const;  // until this many scripts have returned; false: not within ten seconds
 
  private:
   void accept_loop();
 
   Script script_;
-  int listener_ = -1;
   int port_ = 0;
+  int listener_ = -1;
   std::atomic<int> connections_{0};
   std::atomic<int> closed_{0};
   std::mutex mutex_;
