@@ -367,7 +367,7 @@ def test_a_cut_stream_breaks_the_connection_too():
     except Exception as e:
         assert "Error" in type(e).__name__, e
         assert b'"error"' in data and b"[DONE]" not in data, data
-        equal(data.count(b'"content":"w'), 3)
+        equal(data.count(b'"content": "w'), 3)
     else:
         raise AssertionError("the body ended as if it were whole")
 

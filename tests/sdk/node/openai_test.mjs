@@ -260,7 +260,8 @@ const tests = {
     } catch (e) {
       error = e;
     }
-    assert.ok(error instanceof OpenAI.APIError, `a clean end after ${words}`);
+    assert.ok(error, `a clean end after ${words}`);
+    assert.ok(error instanceof OpenAI.APIError, `not an APIError: ${error}`);
     assert.equal(error.status, undefined);
     assert.deepEqual(words.filter(Boolean), ['w0 ', 'w1 ', 'w2 ']);
   },
