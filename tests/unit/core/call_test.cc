@@ -261,7 +261,7 @@ TEST_CASE("bad requests name the field, and nothing is sent") {
   for (const Row& row : std::vector<Row>{{"", 400, "body"},
                                          {"{", 400, "JSON"},
                                          {"[]", 400, "object"},
-                                         {R"({"messages":[]})", 400, "model"},
+                                         {R"({"messages":[{"role":"user","content":"x"}]})", 400, "model"},
                                          {R"({"model":"a/m"})", 400, "messages"},
                                          {R"({"model":7,"messages":[{"role":"user","content":"x"}]})", 400, "model"},
                                          {R"({"model":"a/m","messages":[{"role":"user","content":"x"}],"n":"two"})", 400, "\"n\""},
