@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 
 #if defined(__SSE2__)
 #include <emmintrin.h>
@@ -75,6 +76,29 @@ inline int utf8_length(const char* p, const char* end, int* bad) noexcept {
     if (end - p <= i || (at(i) & 0xc0) != 0x80) return 0;
   }
   return need;
+}
+
+// Past the characters beyond ASCII that follow one another from `p` on: the first ASCII byte, the first broken sequence, or `end`.
+inline const char* skip_beyond_ascii(const char* p, const char* end) noexcept {
+  while (p != end && static_cast<unsigned char>(*p) >= 0x80) {
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    // Three bytes, the form of most of the world's scripts: 1110xxxx 10xxxxxx 10xxxxxx, neither overlong (E0 80..9F) nor a surrogate (ED A0..BF).
+    if (end - p >= 4) {
+      uint32_t word;
+      std::memcpy(&word, p, 4);
+      const uint32_t edge = word & 0x200f;
+      if ((word & 0xc0c0f0) == 0x8080e0 && edge != 0 && edge != 0x200d) {
+        p += 3;
+        continue;
+      }
+    }
+#endif
+    int bad = 0;
+    const int length = utf8_length(p, end, &bad);
+    if (length == 0) return p;
+    p += length;
+  }
+  return p;
 }
 
 }  // namespace llmrouter::wire

@@ -1,7 +1,6 @@
 #include "wire/json_scan.h"
 
 #include <algorithm>
-#include <cstring>
 
 #include "wire/bytes.h"
 
@@ -38,7 +37,6 @@ class Scanner {
   bool member_name(std::string& name);
   bool value();
   bool string();
-  bool utf8_run();
   bool escape();
   bool number();
   bool literal(std::string_view word);
@@ -235,33 +233,11 @@ bool Scanner::string() {
       if (!escape()) return false;
     } else if (static_cast<unsigned char>(*p_) < 0x20) {
       return fail(ScanFault::kControl, p_);
-    } else if (!utf8_run()) {
-      return false;
+    } else {
+      p_ = skip_beyond_ascii(p_, end_);
+      if (p_ != end_ && static_cast<unsigned char>(*p_) >= 0x80) return fail(ScanFault::kUtf8, p_);
     }
   }
-}
-
-// Characters beyond ASCII, as long as they follow one another.
-bool Scanner::utf8_run() {
-  while (p_ != end_ && static_cast<unsigned char>(*p_) >= 0x80) {
-#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-    // Three bytes, the form of most of the world's scripts: 1110xxxx 10xxxxxx 10xxxxxx, neither overlong (E0 80..9F) nor a surrogate (ED A0..BF).
-    if (end_ - p_ >= 4) {
-      uint32_t word;
-      std::memcpy(&word, p_, 4);
-      const uint32_t edge = word & 0x200f;
-      if ((word & 0xc0c0f0) == 0x8080e0 && edge != 0 && edge != 0x200d) {
-        p_ += 3;
-        continue;
-      }
-    }
-#endif
-    int bad = 0;
-    const int length = utf8_length(p_, end_, &bad);
-    if (length == 0) return fail(ScanFault::kUtf8, p_);
-    p_ += length;
-  }
-  return true;
 }
 
 bool Scanner::escape() {

@@ -33,14 +33,12 @@ void append_json_escaped(std::string& out, std::string_view text) {
   const char* plain = p;  // what stands from here to `p` is copied as it is
   while ((p = find_byte<PlainAsciiStop>(p, end)) != end) {
     if (static_cast<unsigned char>(*p) >= 0x80) {
-      int bad = 0;
-      const int length = utf8_length(p, end, &bad);
-      if (length != 0) {
-        p += length;
-        continue;
-      }
+      p = skip_beyond_ascii(p, end);
+      if (p == end || static_cast<unsigned char>(*p) < 0x80) continue;
       out.append(plain, p);
       out += "\xef\xbf\xbd";
+      int bad = 0;
+      utf8_length(p, end, &bad);
       p += bad;
     } else {
       out.append(plain, p);
