@@ -1,0 +1,61 @@
+// All keys in memory, as requests see them.
+#ifndef LLMROUTER_STORAGE_KEY_TABLE_H_
+#define LLMROUTER_STORAGE_KEY_TABLE_H_
+
+#include <memory>
+#include <mutex>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "llmrouter/keys.h"
+#include "storage/key_hash.h"
+#include "storage/published.h"
+
+namespace llmrouter::storage {
+
+struct KeyEntry {
+  HashedKey hashed;
+  std::shared_ptr<const KeyRecord> record;
+  int64_t version = 0;  // of the stored row: one that did not change keeps its record, and with it the limiter's slot in it
+};
+
+// Thread-safe. Reads take no lock: they look into an immutable snapshot, which each change replaces as a whole.
+class KeyTable {
+ public:
+  explicit KeyTable(KeyHasher hasher);
+
+  const KeyHasher& hasher() const noexcept { return hasher_; }
+  std::shared_ptr<const KeyRecord> find(std::string_view presented) const;
+  bool empty() const noexcept;
+  std::vector<std::shared_ptr<const KeyRecord>> list() const;  // the configuration's first, then the store's by age
+  // By id, or by name when exactly one key has it; of several the one that is not revoked. kNotFound, kConflict.
+  Result<std::shared_ptr<const KeyRecord>> get(std::string_view id_or_name) const;
+
+  Result<void> set_file_keys(const std::vector<FileKey>& keys, WallTime now);
+  void set_stored(std::vector<KeyEntry> entries);  // all of them
+  void put_stored(KeyEntry entry);                 // a new one, or the next version of one
+
+ private:
+  struct DigestHash {
+    size_t operator()(const Digest& digest) const noexcept;
+  };
+  struct DigestSame {
+    bool operator()(const Digest& a, const Digest& b) const noexcept { return same_bytes(a, b); }
+  };
+  using Entries = std::unordered_map<Digest, KeyEntry, DigestHash, DigestSame>;
+  struct Snapshot {
+    std::shared_ptr<const Entries> file, stored;
+    std::vector<std::shared_ptr<const KeyRecord>> file_order;
+  };
+
+  std::unique_ptr<Snapshot> copy() const;
+
+  const KeyHasher hasher_;
+  std::mutex writers_;
+  Published<Snapshot> snapshot_;
+};
+
+}  // namespace llmrouter::storage
+
+#endif  // LLMROUTER_STORAGE_KEY_TABLE_H_
