@@ -1,0 +1,35 @@
+// What a text must look like: addresses, headers, keys. Each check gives what was expected, or nothing when all is well.
+#ifndef LLMROUTER_CONFIG_ADDRESS_H_
+#define LLMROUTER_CONFIG_ADDRESS_H_
+
+#include <string>
+#include <string_view>
+
+namespace llmrouter::config {
+
+std::string check_listen(const std::string& address);      // host:port, [::1]:8000, unix:/path
+std::string check_proxy(const std::string& url);           // http://, https://, socks5:// with an optional user:password@
+std::string check_base_url(const std::string& url);        // http://, https://, demo:
+std::string check_key_storage(const std::string& place);   // sqlite:PATH, memory:
+std::string check_usage_storage(const std::string& place);
+std::string check_origin(const std::string& origin);       // of CORS: *, or scheme://host[:port]
+std::string check_header_name(const std::string& name);
+std::string check_header_value(const std::string& value);
+std::string check_forwarded_header(const std::string& name);
+std::string check_key_text(const std::string& secret);     // fits into a header; the fault does not show it
+std::string check_label(const std::string& name);          // of keys and users, for people and logs
+
+// True when nobody but this host can reach it.
+bool is_loopback(std::string_view listen_address);
+
+// A base URL as ProviderConfig holds it: no slash at the end, and the version part that the dialect's paths follow, with or without which it
+// was given. `url` must have passed check_base_url.
+std::string normalise_base_url(std::string url, std::string_view dialect);
+// OLLAMA_HOST as its own program reads it: the scheme and the port may be missing, 0.0.0.0 is this host.
+std::string ollama_url(std::string host);
+// True when a URL leads to one of these listen addresses on this host.
+bool leads_to(std::string_view url, std::string_view listen_address);
+
+}  // namespace llmrouter::config
+
+#endif  // LLMROUTER_CONFIG_ADDRESS_H_

@@ -1,0 +1,182 @@
+#include "config/check.h"
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "config/address.h"
+#include "config/names.h"
+#include "llmrouter/pattern.h"
+
+namespace llmrouter::config {
+namespace {
+
+class Checker {
+ public:
+  Checker(Context& context, const Config& config) : context_(context), config_(config) {
+    for (const ProviderConfig& provider : config.providers) providers_.push_back(provider.name);
+    for (const ModelConfig& model : config.models) models_.push_back(model.name);
+  }
+
+  void run() {
+    models();
+    fallback_cycles();
+    keys();
+    providers();
+    server();
+    storage();
+  }
+
+ private:
+  // At the value of a path; where a short form stood for it, at what was written.
+  void fault(std::string path, const std::string& message) {
+    for (std::string at = path;; at.pop_back()) {
+      auto found = context_.seen.find(at);
+      if (found != context_.seen.end()) return context_.faults.add(*found->second, at, message);
+      if (at.empty()) return context_.faults.add(Place(), std::move(path), message);
+    }
+  }
+
+  static std::string suggestion(const std::string& name, const std::vector<std::string>& names) {
+    const std::vector<std::string> near = nearest_names(name, names, 3);
+    std::string out;
+    for (const std::string& n : near) out += (out.empty() ? "; did you mean `" : ", `") + n + "`";
+    return out.empty() ? out : out + "?";
+  }
+
+  bool is_provider(const std::string& name) const { return std::find(providers_.begin(), providers_.end(), name) != providers_.end(); }
+
+  // The configured model that a name leads to; null: none.
+  const ModelConfig* find_model(const std::string& name) const {
+    for (const ModelConfig& model : config_.models) {
+      if (model.name == name) return &model;
+    }
+    for (const ModelConfig& model : config_.models) {
+      if (model.name.find('*') != std::string::npos && pattern_match(model.name, name)) return &model;
+    }
+    return nullptr;
+  }
+
+  bool is_offered(const std::string& name) const {
+    return std::any_of(config_.providers.begin(), config_.providers.end(), [&](const ProviderConfig& p) {
+      auto holds = [&](const std::vector<std::string>& list) { return std::find(list.begin(), list.end(), name) != list.end(); };
+      return holds(p.models.append) || holds(p.models.override_);
+    });
+  }
+
+  // Whether a request for this name would find something, as far as a configuration can tell.
+  bool resolves(const std::string& name) const {
+    std::string provider, model;
+    if (std::find(models_.begin(), models_.end(), name) != models_.end()) return true;
+    if (split_target(name, &provider, &model) && is_provider(provider)) return true;
+    return find_model(name) != nullptr || is_offered(name);
+  }
+
+  void must_resolve(const std::string& name, const std::string& path) {
+    if (resolves(name)) return;
+    std::string provider, model;
+    if (split_target(name, &provider, &model)) {
+      fault(path, "`" + name + "`: there is no provider `" + provider + "`" + suggestion(provider, providers_));
+    } else {
+      fault(path, "`" + name + "` is no name under `models` and no provider/model" + suggestion(name, models_));
+    }
+  }
+
+  void models() {
+    for (const ModelConfig& model : config_.models) {
+      const std::string path = join("models", model.name);
+      const bool has_star = model.name.find('*') != std::string::npos;
+      for (size_t i = 0; i < model.targets.size(); ++i) {
+        const TargetConfig& target = model.targets[i];
+        const std::string at = join(join(path, "targets"), i);
+        if (target.provider.empty()) continue;  // a fault already
+        if (!is_provider(target.provider)) fault(at, "there is no provider `" + target.provider + "`" + suggestion(target.provider, providers_));
+        if (!has_star && target.model.find('*') != std::string::npos) fault(at, "a `*` here stands for what the model's own name left open, and that has none");
+      }
+      for (size_t i = 0; i < model.fallbacks.size(); ++i) must_resolve(model.fallbacks[i], join(join(path, "fallbacks"), i));
+    }
+    if (!config_.routing.default_model.empty()) must_resolve(config_.routing.default_model, "routing.default_model");
+  }
+
+  // A request that falls back would come by where it was before.
+  void fallback_cycles() {
+    std::map<const ModelConfig*, int> state;  // 1: on the way, 2: done
+    for (const ModelConfig& model : config_.models) {
+      std::vector<const ModelConfig*> way;
+      follow(model, state, way);
+    }
+  }
+
+  void follow(const ModelConfig& model, std::map<const ModelConfig*, int>& state, std::vector<const ModelConfig*>& way) {
+    constexpr size_t kLongestWay = 1000;
+    if (state[&model] == 2 || way.size() > kLongestWay) return;
+    state[&model] = 1;
+    way.push_back(&model);
+    for (size_t i = 0; i < model.fallbacks.size(); ++i) {
+      const ModelConfig* next = find_model(model.fallbacks[i]);
+      if (!next) continue;
+      if (state[next] == 1) {
+        std::string words;
+        for (auto at = std::find(way.begin(), way.end(), next); at != way.end(); ++at) words += (*at)->name + " -> ";
+        fault(join(join(join("models", model.name), "fallbacks"), i), "falls back in a circle: " + words + next->name);
+      } else {
+        follow(*next, state, way);
+      }
+    }
+    way.pop_back();
+    state[&model] = 2;
+  }
+
+  void keys() {
+    std::map<std::string_view, size_t> names, values;  // views: no copies of secrets
+    for (size_t i = 0; i < config_.keys.size(); ++i) {
+      const FileKey& key = config_.keys[i];
+      const std::string path = join("keys", i);
+      if (!key.spec.name.empty()) {
+        auto [first, fresh] = names.emplace(key.spec.name, i);
+        if (!fresh) fault(path + ".name", "the name of keys[" + std::to_string(first->second) + "] too");
+      }
+      if (key.key.empty()) continue;
+      auto [first, fresh] = values.emplace(key.key.reveal(), i);
+      if (!fresh) fault(path + ".key", "the same key as keys[" + std::to_string(first->second) + "]");
+      if (!config_.server.admin_key.empty() && key.key.equals(config_.server.admin_key.reveal())) fault(path + ".key", "the same as server.admin_key");
+    }
+  }
+
+  void providers() {
+    for (const ProviderConfig& provider : config_.providers) {
+      if (!provider.pass_client_key || config_.server.auth == AuthMode::kNone) continue;
+      fault(join(join("providers", provider.name), "pass_client_key"), "only with `server.auth: none`: otherwise the client's key is one of ours");
+    }
+  }
+
+  void server() {
+    std::set<std::string> addresses;
+    for (size_t i = 0; i < config_.server.listen.size(); ++i) {
+      const std::string& address = config_.server.listen[i];
+      if (!addresses.insert(address).second && address.find(":0") == std::string::npos) fault(join("server.listen", i), "stands twice");
+    }
+    if (config_.server.listen.empty() && !context_.faults.any_under("server.listen")) fault("server.listen", "expected at least one address");
+    // With a key store on disk there may be keys that are not written here: then the server decides when it starts.
+    const bool open = std::any_of(config_.server.listen.begin(), config_.server.listen.end(), [](const std::string& a) { return !is_loopback(a); });
+    if (open && config_.server.auth != AuthMode::kNone && config_.storage.keys == "memory:" && config_.keys.empty() &&
+        config_.server.admin_key.empty() && !context_.faults.any_under("keys") && !context_.faults.any_under("server.admin_key")) {
+      fault("server.listen", "other hosts can reach this, and there is no key: add one under `keys`, set server.admin_key, or say server.auth: none");
+    }
+  }
+
+  void storage() {
+    const StorageConfig& storage = config_.storage;
+    if (storage.keys == storage.usage && storage.keys != "memory:") fault("storage.usage", "expected a database of its own, not that of storage.keys");
+  }
+
+  Context& context_;
+  const Config& config_;
+  std::vector<std::string> providers_, models_;
+};
+
+}  // namespace
+
+void cross_check(Context& context, const Config& config) { Checker(context, config).run(); }
+
+}  // namespace llmrouter::config

@@ -1,0 +1,42 @@
+// From what was written to typed values.
+#ifndef LLMROUTER_CONFIG_CONVERT_H_
+#define LLMROUTER_CONFIG_CONVERT_H_
+
+#include <map>
+#include <string>
+#include <string_view>
+
+#include "config/environment.h"
+#include "config/table.h"
+#include "config/tree.h"
+
+namespace llmrouter::config {
+
+// What one load carries along.
+struct Context {
+  Context(std::string file_, Lookup lookup) : file(std::move(file_)), faults(file), environment(std::move(lookup), file, faults) {}
+
+  std::string file;
+  Faults faults;
+  Environment environment;
+  std::map<std::string, NodePtr, std::less<>> seen;  // every value that was visited, by its path; for checks that come later
+};
+
+enum class Got { kValue, kUnset, kFault };
+
+// The value of a leaf row. kUnset: null, or a variable that is empty. A fault is added to the context.
+Got convert(Context& context, const Key& key, const NodePtr& node, const std::string& path, Value* out);
+// The secret in the file that NAME_file names.
+Got convert_secret_file(Context& context, const Key& key, const NodePtr& node, const std::string& path, Value* out);
+
+// A leaf's text, its variables filled in; kFault when it is no text.
+Got scalar_text(Context& context, const NodePtr& node, const std::string& path, std::string_view expected, std::string* out);
+
+// What a type's values look like: "a duration such as 5s".
+std::string expectation(const Key& key);
+// What stands there instead, for a fault: "`text`", "a list". Variables by name; never what they hold.
+std::string shown(const Node& node);
+
+}  // namespace llmrouter::config
+
+#endif  // LLMROUTER_CONFIG_CONVERT_H_

@@ -1,0 +1,271 @@
+#include "config/providers.h"
+
+#include <algorithm>
+#include <set>
+
+#include "config/address.h"
+#include "llmrouter/llmrouter.h"
+#include "llmrouter/pattern.h"
+
+namespace llmrouter::config {
+namespace {
+
+const ProviderPreset* find_preset(const std::string& type) {
+  for (const ProviderPreset& preset : provider_presets()) {
+    if (preset.type == type) return &preset;
+  }
+  return nullptr;
+}
+
+std::vector<std::string> served_types() {
+  std::vector<std::string> types;
+  for (const ProviderPreset& preset : provider_presets()) {
+    if (preset.served) types.push_back(preset.type);
+  }
+  return types;
+}
+
+std::string did_you_mean(const std::string& name, const std::vector<std::string>& names) {
+  const std::vector<std::string> near = nearest_names(name, names, 1);
+  return near.empty() ? std::string() : "; did you mean `" + near[0] + "`?";
+}
+
+// The first of a preset's variables that holds a key.
+std::string filled_variable(const Context& context, const ProviderPreset& preset) {
+  for (const std::string& variable : preset.key_variables) {
+    if (context.environment.get_filled(variable)) return variable;
+  }
+  return {};
+}
+
+// A key from the environment; a fault when it fits into no header.
+void add_key(Context& context, const std::string& variable, ProviderConfig& provider) {
+  std::string key = context.environment.get(variable).value_or("");
+  const std::string fault = check_key_text(key);
+  if (!fault.empty()) return context.faults.add_in(variable, Place(), join("providers", provider.name), fault);
+  Credential credential;
+  credential.name = "1";
+  credential.key = Secret(std::move(key));
+  provider.credentials.push_back(std::move(credential));
+}
+
+// One provider of the file.
+class Completion {
+ public:
+  Completion(Context& context, ProviderConfig& provider, std::vector<std::string>& notes)
+      : context_(context), provider_(provider), notes_(notes), path_(join("providers", provider.name)) {}
+
+  void run() {
+    if (!choose_preset()) return;
+    dialect();
+    place();
+    keys();
+    tls();
+  }
+
+ private:
+  NodePtr seen(const char* name) const {
+    auto found = context_.seen.find(join(path_, name));
+    return found == context_.seen.end() || found->second->is_null() ? nullptr : found->second;
+  }
+
+  // Whether a fault of this member was told already.
+  bool failed(const char* name) const { return context_.faults.any_under(join(path_, name)); }
+
+  void fault(const char* name, std::string message) {
+    if (NodePtr node = seen(name)) return context_.faults.add(*node, join(path_, name), std::move(message));
+    context_.faults.add(*context_.seen.find(path_)->second, path_, std::move(message));
+  }
+
+  // False when there is nothing to go on with.
+  bool choose_preset() {
+    const bool named = !provider_.type.empty();
+    if (!named && failed("type")) return false;
+    preset_ = find_preset(named ? provider_.type : provider_.name);
+    if (named && !preset_) {
+      fault("type", "unknown type `" + provider_.type + "`" + did_you_mean(provider_.type, served_types()));
+      return false;
+    }
+    if (preset_ && !preset_->served) {
+      // A name alone is only a name where the rest is said.
+      if (named || provider_.base_url.empty() || provider_.dialect.empty()) {
+        fault("type", "`" + preset_->type + "` is not supported yet" +
+                          (named ? std::string() : " (an OpenAI-compatible server of that name needs base_url and dialect)"));
+        return false;
+      }
+      preset_ = nullptr;
+    }
+    if (preset_) {
+      provider_.type = preset_->type;
+      provider_.auth = preset_->auth;
+      provider_.quirks = preset_->quirks;
+    }
+    return true;
+  }
+
+  void dialect() {
+    if (provider_.dialect.empty()) provider_.dialect = preset_ ? preset_->dialect : "openai";
+  }
+
+  void place() {
+    const bool own = !provider_.base_url.empty();
+    if (!own && failed("base_url")) return;
+    own_url_ = own;
+    if (!provider_.region.empty()) region(own);
+    if (!own && preset_) {
+      if (provider_.base_url.empty()) provider_.base_url = preset_->base_url;
+      if (provider_.dialect != preset_->dialect) provider_.base_url = normalise_base_url(provider_.base_url, provider_.dialect);
+      return;
+    }
+    if (!own) {
+      return fault("base_url", "expected a base_url, or a known `type`" + did_you_mean(provider_.name, served_types()));
+    }
+    if (provider_.base_url == "demo:" && provider_.dialect != "openai") return fault("dialect", "`demo:` speaks openai");
+    if (preset_ && is_presets_own()) provider_.base_url = preset_->base_url;
+    else provider_.base_url = normalise_base_url(provider_.base_url, provider_.dialect);
+  }
+
+  // The vendor's own URL, typed out: what it ends in is the vendor's business.
+  bool is_presets_own() const {
+    std::string url = provider_.base_url;
+    while (!url.empty() && url.back() == '/') url.pop_back();
+    return url == preset_->base_url;
+  }
+
+  void region(bool own_url) {
+    if (own_url) return fault("region", "means nothing beside `base_url`");
+    if (!preset_ || preset_->regions.empty()) return fault("region", "means nothing for this provider: it has one place");
+    std::string names;
+    for (const auto& [name, url] : preset_->regions) {
+      if (name == provider_.region) {
+        provider_.base_url = url;
+        return;
+      }
+      names += (names.empty() ? "" : ", ") + name;
+    }
+    fault("region", "expected one of " + names + ", found `" + provider_.region + "`");
+  }
+
+  void keys() {
+    if (seen("api_keys") && (seen("api_key") || seen("api_key_file"))) fault("api_keys", "stands beside `api_key`: one of the two");
+    const bool given = seen("api_key") || seen("api_key_file") || seen("api_keys");
+    if (!given && !own_url_ && preset_ && !provider_.pass_client_key) usual_key();
+    if (provider_.pass_client_key && given) fault("pass_client_key", "means nothing beside a key of our own");
+    // An empty variable gives no key; a fault in it was told already.
+    const bool needs = preset_ && preset_->key_required && !own_url_ && !provider_.pass_client_key;
+    if (needs && provider_.credentials.empty() && !failed("api_key") && !failed("base_url")) fault("api_key", "expected an api_key, found none" + usual_variables());
+    name_credentials();
+  }
+
+  std::string usual_variables() const {
+    return preset_->key_variables.empty() ? std::string() : " (nor the variable " + preset_->key_variables.front() + ")";
+  }
+
+  void usual_key() {
+    const std::string variable = filled_variable(context_, *preset_);
+    if (variable.empty()) return;
+    add_key(context_, variable, provider_);
+    notes_.push_back("provider " + provider_.name + ": key from " + variable);
+  }
+
+  void name_credentials() {
+    std::set<std::string> names;
+    for (size_t i = 0; i < provider_.credentials.size(); ++i) {
+      Credential& credential = provider_.credentials[i];
+      if (credential.name.empty()) credential.name = std::to_string(i + 1);
+      const std::string at = join(join(path_, "api_keys"), i);
+      auto node = context_.seen.find(at);
+      if (node == context_.seen.end()) continue;
+      if (!names.insert(credential.name).second) context_.faults.add(*node->second, at, "the name `" + credential.name + "` stands twice");
+      for (size_t k = 0; k < i; ++k) {
+        if (credential.key.empty() || !credential.key.equals(provider_.credentials[k].key.reveal())) continue;
+        context_.faults.add(*node->second, at, "the same key as [" + std::to_string(k) + "]");
+        break;
+      }
+    }
+  }
+
+  void tls() {
+    if (provider_.ca_file.empty()) return;
+    constexpr size_t kMostCertificates = 16 * 1024 * 1024;
+    provider_.ca_file = beside(context_.file, provider_.ca_file);
+    std::string error;
+    if (read_file(provider_.ca_file, kMostCertificates, &error)) return;
+    const std::string at = join(join(path_, "tls"), "ca_file");
+    context_.faults.add(*context_.seen.find(at)->second, at, "cannot be read: " + error);
+  }
+
+  Context& context_;
+  ProviderConfig& provider_;
+  std::vector<std::string>& notes_;
+  const std::string path_;
+  const ProviderPreset* preset_ = nullptr;
+  bool own_url_ = false;
+};
+
+ProviderConfig from_preset(const ProviderPreset& preset) {
+  ProviderConfig provider;
+  provider.name = provider.type = preset.type;
+  provider.base_url = preset.base_url;
+  provider.dialect = preset.dialect;
+  provider.auth = preset.auth;
+  provider.quirks = preset.quirks;
+  return provider;
+}
+
+bool leads_to_ourselves(const std::string& url, const ServerConfig& server) {
+  return std::any_of(server.listen.begin(), server.listen.end(), [&](const std::string& address) { return leads_to(url, address); });
+}
+
+// The provider that a vendor's variables make, if they are set.
+void add_from_environment(Context& context, const ProviderPreset& preset, Config& config, std::vector<std::string>& notes) {
+  const std::string variable = filled_variable(context, preset);
+  auto url = preset.base_url_variable.empty() ? std::nullopt : context.environment.get_filled(preset.base_url_variable);
+  // Where no key is needed, one alone does not say that there is a server.
+  if (!url && (variable.empty() || !preset.key_required)) return;
+  if (!preset.served) {
+    notes.push_back((variable.empty() ? preset.base_url_variable : variable) + " is set, but " + preset.type + " is not supported yet");
+    return;
+  }
+  ProviderConfig provider = from_preset(preset);
+  std::string found = variable;
+  if (url) {
+    std::string base = preset.dialect == "ollama" ? ollama_url(*url) : *url;
+    const std::string fault = check_base_url(base);
+    if (!fault.empty()) return context.faults.add_in(preset.base_url_variable, Place(), "", fault);
+    provider.base_url = normalise_base_url(base, provider.dialect);
+    if (leads_to_ourselves(provider.base_url, config.server)) {
+      // The variable is set for clients of ours.
+      notes.push_back(preset.base_url_variable + " leads to this server itself: not used");
+      if (preset.dialect == "ollama" || variable.empty()) return;
+      provider.base_url = preset.base_url;
+    } else {
+      found += (found.empty() ? "" : " and ") + preset.base_url_variable;
+    }
+  }
+  if (!variable.empty()) add_key(context, variable, provider);
+  notes.push_back("provider " + provider.name + " from " + found);
+  config.providers.push_back(std::move(provider));
+}
+
+}  // namespace
+
+void complete_providers(Context& context, Config& config, std::vector<std::string>& notes) {
+  for (ProviderConfig& provider : config.providers) {
+    Completion(context, provider, notes).run();
+    if (leads_to_ourselves(provider.base_url, config.server)) {
+      notes.push_back("provider " + provider.name + ": its base_url has the port of server.listen; served from here it would call itself");
+    }
+  }
+}
+
+void providers_from_environment(Context& context, Config& config, std::vector<std::string>& notes) {
+  for (const ProviderPreset& preset : provider_presets()) add_from_environment(context, preset, config, notes);
+}
+
+void append_demo(Config& config) {
+  const bool there = std::any_of(config.providers.begin(), config.providers.end(), [](const ProviderConfig& p) { return p.name == "demo"; });
+  if (!there) config.providers.push_back(from_preset(*find_preset("demo")));
+}
+
+}  // namespace llmrouter::config
