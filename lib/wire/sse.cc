@@ -94,6 +94,7 @@ SseParser::Next SseParser::next_whole(SseFrame& frame) {
 // Goes on with the frame in the buffer, line by line, and takes from the chunk no more than belongs to it.
 SseParser::Next SseParser::next_cut(SseFrame& frame) {
   if (line_ == buffer_.size() && buffer_.back() == '\r' && *p_ == '\n') {
+    if (buffer_.size() >= limits_.max_event_bytes) return fail_size();
     buffer_ += *p_++;  // the second half of the line end before
     line_ = buffer_.size();
   }

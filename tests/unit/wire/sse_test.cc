@@ -259,6 +259,15 @@ TEST_CASE("no line and no event grows the memory beyond the limit") {
   CHECK(many.parser.failed());
 }
 
+TEST_CASE("the second half of a cut line end counts too") {
+  Reader r({7});
+  r.feed("data:1\r");
+  CHECK_FALSE(r.parser.failed());
+  r.feed("\n");
+  CHECK(r.parser.failed());
+  CHECK(r.parser.buffered() == 0);
+}
+
 TEST_CASE("lines between events are limited one by one, not together") {
   std::string stream;
   for (int i = 0; i < 1000; ++i) stream += ": ping\n\n";
