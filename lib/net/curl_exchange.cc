@@ -77,7 +77,7 @@ bool CurlExchange::begin(HttpRequest request, TransferSink& sink) {
   request_ = std::move(request);
   endpoint_ = request_.endpoint ? request_.endpoint.get() : defaults_.endpoint.get();
   sink_ = &sink;
-  sent_ = head_given_ = held_ = paused_ = false;
+  sent_ = connected_ = head_given_ = held_ = paused_ = false;
   body_bytes_ = 0;
   fault_ = {};
   error_text_[0] = '\0';
@@ -315,7 +315,7 @@ int CurlExchange::seek_callback(void* self, curl_off_t offset, int origin) {
 
 int CurlExchange::prereq_callback(void* self, char*, char*, int, int) {
   auto& exchange = *static_cast<CurlExchange*>(self);
-  exchange.sent_ = true;
+  exchange.sent_ = exchange.connected_ = true;
   exchange.owner_.passed_resolver(exchange, false);
   return CURL_PREREQFUNC_OK;
 }
@@ -324,6 +324,7 @@ curl_socket_t CurlExchange::open_socket_callback(void* self, curlsocktype, curl_
   auto& exchange = *static_cast<CurlExchange*>(self);
   const int fd = ::socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
   if (fd < 0) return CURL_SOCKET_BAD;
+  exchange.connected_ = false;
   exchange.owner_.socket_opened(fd);
   exchange.owner_.passed_resolver(exchange, true);
   return fd;

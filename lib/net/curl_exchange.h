@@ -35,7 +35,7 @@ class CurlExchange : public ResolveGate::Guest {
     virtual void hold(CurlExchange& exchange) = 0;     // something is kept back: give_held() later
     virtual void passed_resolver(CurlExchange& exchange, bool looked_up) = 0;
     virtual void cancelled(CurlExchange& exchange) = 0;  // its sink answered kCancel
-    virtual void socket_opened(int fd) = 0;
+    virtual void socket_opened(int fd) noexcept = 0;
     virtual void socket_closing(int fd) noexcept = 0;
 
    protected:
@@ -61,6 +61,7 @@ class CurlExchange : public ResolveGate::Guest {
   TransferSink* sink() const noexcept { return sink_; }  // null: nobody listens any more
   void silence() noexcept { sink_ = nullptr; }
 
+  bool connected() const noexcept { return connected_; }  // its connection is established
   bool in_sink() const noexcept { return in_sink_; }  // in on_body, that is
   bool paused() const noexcept { return paused_; }  // by the sink
   // Outside of libcurl's callbacks: the head if it was kept back. Then, unless the sink paused, unpause() is due.
@@ -81,6 +82,7 @@ class CurlExchange : public ResolveGate::Guest {
     size_t index = 0;
     Reactor::TimerId wait_timer = 0;
     void* handle = nullptr;
+    std::vector<int> connecting;  // sockets that libcurl waits for while the connection is not established
   } notes;
 
  private:
@@ -114,7 +116,8 @@ class CurlExchange : public ResolveGate::Guest {
   HeadBuilder head_;
   uint64_t serial_ = 0;
 
-  bool sent_ = false;        // a connection was ready: some of the request may have left
+  bool sent_ = false;  // there was a connection: some of the request may have left
+  bool connected_ = false;  // as sent_, but for the attempt after a kept connection turned out dead
   bool head_given_ = false;
   bool held_ = false;        // libcurl was told to pause because the owner is holding
   bool paused_ = false;

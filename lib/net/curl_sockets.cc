@@ -13,33 +13,25 @@ CurlSockets::~CurlSockets() {
   }
 }
 
-CurlSockets::Socket& CurlSockets::at(int fd) {
+void CurlSockets::want(int fd, unsigned interest, bool established) {
   const auto index = static_cast<size_t>(fd);
   if (index >= sockets_.size()) sockets_.resize(index + 16);
-  return sockets_[index];
+  Socket& socket = sockets_[index];
+  if (established) socket.established = true;
+  if (interest == 0 && !socket.established) {
+    forget(fd);
+    return;
+  }
+  socket.wanted = interest;
+  if (!std::exchange(socket.changed, true)) changed_.push_back(fd);
 }
 
-void CurlSockets::opened(int fd) {
-  Socket& socket = at(fd);
-  socket.ours = true;
-  socket.wanted = 0;
-}
-
-void CurlSockets::closing(int fd) noexcept {
+void CurlSockets::forget(int fd) noexcept {
   if (static_cast<size_t>(fd) >= sockets_.size()) return;
   Socket& socket = sockets_[static_cast<size_t>(fd)];
   if (std::exchange(socket.watched, 0U) != 0) reactor_.unwatch(fd);
   socket.wanted = 0;
-  socket.ours = false;
-}
-
-void CurlSockets::want(int fd, unsigned interest) {
-  Socket& socket = at(fd);
-  socket.wanted = interest;
-  // A descriptor that is not ours may be closed by libcurl without a word as soon as it is unwanted.
-  if (interest == 0 && !socket.ours && std::exchange(socket.watched, 0U) != 0) reactor_.unwatch(fd);
-  if (std::exchange(socket.changed, true)) return;
-  changed_.push_back(fd);
+  socket.established = false;
 }
 
 std::vector<int> CurlSockets::apply() {

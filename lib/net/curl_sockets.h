@@ -9,8 +9,12 @@
 
 namespace llmrouter::net {
 
-// libcurl's socket callback only writes down; apply() does it afterwards. A socket that we opened stays watched while its
-// connection idles in libcurl's pool, which saves two system calls for each request: we hear of its close before it happens.
+// libcurl's socket callback only writes down; apply() does it afterwards.
+//
+// libcurl tells of a socket's close beforehand only once the connection is established; before that (and for the pipes of its
+// resolver) the descriptor is gone without a word, and its number may be another socket by the time we hear that it is no longer
+// wanted. So those are let go of at once, while the socket of an established connection stays watched while it idles in libcurl's
+// pool: that saves two system calls for each request.
 class CurlSockets {
  public:
   // `on_ready` is called from the reactor for sockets that libcurl waits for.
@@ -19,9 +23,10 @@ class CurlSockets {
   CurlSockets(const CurlSockets&) = delete;
   CurlSockets& operator=(const CurlSockets&) = delete;
 
-  void opened(int fd);                  // ours: closing() will be called for it
-  void closing(int fd) noexcept;        // just before it is closed
-  void want(int fd, unsigned interest); // Reactor::kRead | kWrite; 0: none
+  // Interest: Reactor::kRead | kWrite; 0: none. `established`: forget() will be called before it is closed.
+  void want(int fd, unsigned interest, bool established);
+  // The number means nothing any more, or something new.
+  void forget(int fd) noexcept;
   // Brings the reactor up to date. Sockets that it does not take are returned: their transfers have to be failed.
   std::vector<int> apply();
 
@@ -29,10 +34,9 @@ class CurlSockets {
   struct Socket {
     unsigned wanted = 0;
     unsigned watched = 0;
-    bool ours = false;
+    bool established = false;
     bool changed = false;
   };
-  Socket& at(int fd);
   void ready(int fd, unsigned events);
 
   Reactor& reactor_;

@@ -45,6 +45,19 @@ bool init_libcurl() noexcept {
   return ready;
 }
 
+// Null: one of libcurl's own.
+CurlExchange* exchange_of(CURL* easy) noexcept {
+  CurlExchange* exchange = nullptr;
+  curl_easy_getinfo(easy, CURLINFO_PRIVATE, &exchange);
+  return exchange;
+}
+
+void note_connecting(CurlExchange& exchange, int fd, bool wanted) {
+  std::vector<int>& connecting = exchange.notes.connecting;
+  std::erase(connecting, fd);
+  if (wanted) connecting.push_back(fd);
+}
+
 class CurlTransport final : public Transport, private CurlExchange::Owner {
  public:
   explicit CurlTransport(Reactor& reactor)
@@ -81,6 +94,7 @@ class CurlTransport final : public Transport, private CurlExchange::Owner {
   void wait_for_resolver(CurlExchange& exchange);
   void end_later(CurlExchange& exchange, CURLcode result);
   void tell_end(CurlExchange& exchange);
+  void take_out(CurlExchange& exchange) noexcept;
   void abandon(CurlExchange& exchange) noexcept;
   void recycle(CurlExchange& exchange) noexcept;
   void trim();
@@ -112,9 +126,9 @@ class CurlTransport final : public Transport, private CurlExchange::Owner {
     gate_.pass(exchange, looked_up, reactor_.clock().now());
   }
   void cancelled(CurlExchange& exchange) override { abandon(exchange); }
-  void socket_opened(int fd) override { sockets_.opened(fd); }
-  void socket_closing(int fd) noexcept override { sockets_.closing(fd); }
-  static int socket_callback(CURL*, curl_socket_t fd, int what, void* self, void*);
+  void socket_opened(int fd) noexcept override { sockets_.forget(fd); }
+  void socket_closing(int fd) noexcept override { sockets_.forget(fd); }
+  static int socket_callback(CURL* easy, curl_socket_t fd, int what, void* self, void*);
   static int timer_callback(CURLM*, long timeout_ms, void* self);
 
   Reactor& reactor_;
@@ -170,7 +184,7 @@ CurlTransport::~CurlTransport() {
   for (const auto& exchange : exchanges_) {
     reactor_.cancel_timer(exchange->notes.wait_timer);
     exchange->silence();
-    if (multi_ != nullptr && exchange->easy() != nullptr) curl_multi_remove_handle(multi_, exchange->easy());
+    if (multi_ != nullptr) take_out(*exchange);
   }
   exchanges_.clear();
   if (multi_ != nullptr) curl_multi_cleanup(multi_);
@@ -254,7 +268,7 @@ void CurlTransport::end_later(CurlExchange& exchange, CURLcode result) {
 }
 
 void CurlTransport::tell_end(CurlExchange& exchange) {
-  curl_multi_remove_handle(multi_, exchange.easy());
+  take_out(exchange);
   const CURLcode result = exchange.notes.result;
   if (result == CURLE_COULDNT_RESOLVE_HOST || result == CURLE_COULDNT_RESOLVE_PROXY) {
     const TransferError error = exchange.outcome(result);
@@ -297,7 +311,7 @@ void CurlTransport::abandon(CurlExchange& exchange) noexcept {
         doomed_.push_back(&exchange);
         break;
       }
-      curl_multi_remove_handle(multi_, exchange.easy());
+      take_out(exchange);
       recycle(exchange);
       if (!settling_) apply();
       break;
@@ -330,6 +344,15 @@ void CurlTransport::trim() {
   }
 }
 
+void CurlTransport::take_out(CurlExchange& exchange) noexcept {
+  // While these are still open for certain.
+  if (!exchange.connected()) {
+    for (const int fd : exchange.notes.connecting) sockets_.forget(fd);
+  }
+  exchange.notes.connecting.clear();
+  curl_multi_remove_handle(multi_, exchange.easy());
+}
+
 void CurlTransport::act(curl_socket_t fd, int events) {
   if (fd == CURL_SOCKET_TIMEOUT) due_.reset();  // it says anew when it wants to be called again
   int running = 0;
@@ -344,15 +367,14 @@ void CurlTransport::after_libcurl() {
   while (!doomed_.empty()) {
     CurlExchange* exchange = doomed_.back();
     doomed_.pop_back();
-    curl_multi_remove_handle(multi_, exchange->easy());
+    take_out(*exchange);
     recycle(*exchange);
   }
   int left = 0;
   while (const CURLMsg* message = curl_multi_info_read(multi_, &left)) {
     if (message->msg != CURLMSG_DONE) continue;
-    CurlExchange* exchange = nullptr;
-    curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &exchange);
-    if (exchange->notes.state != State::kRunning) continue;
+    CurlExchange* exchange = exchange_of(message->easy_handle);
+    if (exchange == nullptr || exchange->notes.state != State::kRunning) continue;
     exchange->notes.state = State::kDone;
     exchange->notes.result = message->data.result;
     done_.push_back(exchange);
@@ -467,11 +489,14 @@ void CurlTransport::on_ready(int fd, unsigned ready) {
   settle();
 }
 
-int CurlTransport::socket_callback(CURL*, curl_socket_t fd, int what, void* self, void*) {
+int CurlTransport::socket_callback(CURL* easy, curl_socket_t fd, int what, void* self, void*) {
   unsigned interest = 0;
   if (what == CURL_POLL_IN || what == CURL_POLL_INOUT) interest |= Reactor::kRead;
   if (what == CURL_POLL_OUT || what == CURL_POLL_INOUT) interest |= Reactor::kWrite;
-  static_cast<CurlTransport*>(self)->sockets_.want(fd, interest);
+  CurlExchange* exchange = exchange_of(easy);
+  const bool established = exchange != nullptr && exchange->connected();
+  if (exchange != nullptr && !established) note_connecting(*exchange, fd, interest != 0);
+  static_cast<CurlTransport*>(self)->sockets_.want(fd, interest, established && interest != 0);
   return 0;
 }
 
