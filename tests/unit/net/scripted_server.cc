@@ -107,7 +107,8 @@ void Peer::reset() {
   ::setsockopt(fd_, SOL_SOCKET, SO_LINGER, &hard, sizeof hard);
 }
 
-ScriptedServer::ScriptedServer(Script script) : script_(std::move(script)), listener_(listen_on_loopback(&port_)) {
+ScriptedServer::ScriptedServer(Script script, Dress dress)
+    : script_(std::move(script)), dress_(std::move(dress)), listener_(listen_on_loopback(&port_)) {
   acceptor_ = std::thread([this] { accept_loop(); });
 }
 
@@ -143,15 +144,19 @@ void ScriptedServer::accept_loop() {
     }
     open_.push_back(fd);
     const int number = ++connections_;
-    threads_.emplace_back([this, fd, number] {
-      Peer peer(fd, number);
-      script_(peer);
-      const std::lock_guard<std::mutex> closing(mutex_);
-      open_.erase(std::find(open_.begin(), open_.end(), fd));
-      ::close(fd);
-      ++closed_;
-    });
+    threads_.emplace_back([this, fd, number] { serve(fd, number); });
   }
+}
+
+void ScriptedServer::serve(int fd, int number) {
+  {
+    const std::unique_ptr<Peer> peer = dress_ ? dress_(fd, number) : std::make_unique<Peer>(fd, number);
+    if (peer) script_(*peer);
+  }
+  const std::lock_guard<std::mutex> closing(mutex_);
+  open_.erase(std::find(open_.begin(), open_.end(), fd));
+  ::close(fd);
+  ++closed_;
 }
 
 int free_port() {

@@ -49,7 +49,10 @@ class ScriptedServer {
  public:
   using Script = std::function<void(Peer&)>;
   // `script` runs on each connection, which is closed when it returns.
-  explicit ScriptedServer(Script script);
+  explicit ScriptedServer(Script script) : ScriptedServer(std::move(script), nullptr) {}
+  // `dress` makes the peer of an accepted connection (one that speaks TLS, say); null from it: the connection is closed.
+  using Dress = std::function<std::unique_ptr<Peer>(int fd, int number)>;
+  ScriptedServer(Script script, Dress dress);
   ~ScriptedServer();
   ScriptedServer(const ScriptedServer&) = delete;
   ScriptedServer& operator=(const ScriptedServer&) = delete;
@@ -61,8 +64,10 @@ class ScriptedServer {
 
  private:
   void accept_loop();
+  void serve(int fd, int number);
 
   Script script_;
+  Dress dress_;
   int port_ = 0;
   int listener_ = -1;
   std::atomic<int> connections_{0};
