@@ -189,30 +189,39 @@ void Call::State::add_forwarded_headers() {
   }
 }
 
-// One timer watches both the first token and the silence between bytes. It is not moved for each chunk: when it fires it looks when the
-// last bytes came and goes back to sleep.
+bool Call::State::awaits_first() const noexcept {
+  return facts_.stream && status_ < 300 && !collecting_ ? !payload_seen_ : status_ == 0;
+}
+
+// One timer watches first for the first token, then for silence between bytes. It is not moved for each chunk: when it fires it looks when
+// the last bytes came and goes back to sleep.
 void Call::State::arm_watch() {
+  reactor_.cancel_timer(watch_timer_);
+  watch_timer_ = 0;
   const Timeouts& t = provider_->timeouts;
-  const Duration first = t.first_token > Duration(0) ? t.first_token : facts_.stream ? kFirstTokenOfStreams : Duration(0);
-  const bool waiting = facts_.stream && status_ < 300 && !collecting_ ? !payload_seen_ : status_ == 0;
+  watching_first_ = awaits_first();
   TimePoint due;
-  if (waiting) {
+  if (watching_first_) {
+    const Duration first = t.first_token > Duration(0) ? t.first_token : facts_.stream ? kFirstTokenOfStreams : Duration(0);
     if (first <= Duration(0)) return;
     due = attempt_began_ + first;
   } else {
     if (t.idle <= Duration(0)) return;
     due = (paused_ ? now() : last_bytes_) + t.idle;
   }
-  watch_timer_ = reactor_.add_timer(due, [this, waiting, due] {
+  watch_timer_ = reactor_.add_timer(due, [this] {
     Guard guard(this);
     watch_timer_ = 0;
-    if (ended_ || !in_attempt_) return;
-    const Timeouts& limits = provider_->timeouts;
-    const bool still = facts_.stream && status_ < 300 && !collecting_ ? !payload_seen_ : status_ == 0;
-    if (waiting && still) return stall("first_token", due - attempt_began_);
-    if (!still && !paused_ && last_bytes_ + limits.idle <= now()) return stall("idle", limits.idle);
-    arm_watch();
+    on_watch();
   });
+}
+
+void Call::State::on_watch() {
+  if (ended_ || !in_attempt_) return;
+  const Timeouts& t = provider_->timeouts;
+  if (watching_first_ && awaits_first()) return stall("first_token", t.first_token > Duration(0) ? t.first_token : kFirstTokenOfStreams);
+  if (!awaits_first() && !paused_ && last_bytes_ + t.idle <= now()) return stall("idle", t.idle);
+  arm_watch();
 }
 
 void Call::State::stall(std::string_view which, Duration limit) {
@@ -233,7 +242,7 @@ void Call::State::on_head(const HttpHead& head) {
   const bool success = head.status >= 200 && head.status < 300;
   collecting_ = !success || !facts_.stream || starts_with(head.header("content-type"), "application/json");
   if (!success) head_ = head;
-  if (!facts_.stream && watch_timer_ == 0) arm_watch();
+  if (!awaits_first()) arm_watch();
 }
 
 Flow Call::State::on_body(std::string_view bytes) {
@@ -265,6 +274,7 @@ Flow Call::State::on_body(std::string_view bytes) {
     cancel();
     return Flow::kCancel;
   }
+  if (watching_first_ && !awaits_first()) arm_watch();
   if (flow_ == Flow::kPause) paused_ = true;
   return paused_ ? Flow::kPause : Flow::kContinue;
 }

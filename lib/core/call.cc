@@ -12,6 +12,7 @@ Call::State::State(Router::Impl& router, Transport& transport, CallOptions optio
     : router_(router), transport_(transport), reactor_(transport.reactor()), options_(std::move(options)), snap_(router.snapshot.load()) {
   began_ = now();
   record_.time = router_.clock().wall();
+  record_.id = router_.new_id("call_");
   record_.request_id = options_.request_id.empty() ? router_.new_id("req_") : options_.request_id;
   record_.endpoint = options_.endpoint;
   router_.counters.in_flight.fetch_add(1, std::memory_order_relaxed);
@@ -282,8 +283,14 @@ void Call::State::retry_current() {
   }
 }
 
+namespace {
+
+constexpr Duration kLongestAskedFor = std::chrono::seconds(15);  // of a Retry-After that a caller is kept waiting for
+
+}  // namespace
+
 // Full jitter (Brooker 2015, "Exponential Backoff And Jitter"): uniformly between nothing and the doubled step. What the upstream
-// asked for wins over it; when that is longer than the longest step of ours the caller hears of it instead of waiting.
+// asked for wins over it; when that is long the caller hears of it instead of waiting.
 size_t Call::State::again(Duration* wait) const {
   const BackoffConfig& backoff = snap_->config.routing.backoff;
   const TimePoint t = router_.clock().now();
@@ -300,7 +307,7 @@ size_t Call::State::again(Duration* wait) const {
   step = std::min(step, backoff.max);
   Duration jitter(static_cast<int64_t>(core::Random(router_.draw()).unit() * static_cast<double>(step.count())));
   Duration asked = c.not_before > t ? c.not_before - t : Duration(0);
-  if (asked > backoff.max) return kNone;
+  if (asked > std::max(backoff.max, kLongestAskedFor)) return kNone;
   *wait = asked > Duration(0) ? asked : jitter;
   return t + *wait < deadline_ ? best : kNone;
 }

@@ -88,6 +88,7 @@ struct Call::State final : public TransferSink, public UpstreamSink {
   Result<void> encode_attempt(const core::Candidate& candidate);
   void add_forwarded_headers();
   void skip(core::Candidate& candidate, Error error);
+  bool awaits_first() const noexcept;    // the first-token limit is the one that runs, not the idle one
   void arm_watch();
   void on_watch();
   void after_feed();
@@ -169,6 +170,7 @@ struct Call::State final : public TransferSink, public UpstreamSink {
   bool in_attempt_ = false;
   bool payload_seen_ = false;
   bool done_seen_ = false;
+  bool watching_first_ = false;          // what the watch timer was set for
   int status_ = 0;
   std::unique_ptr<Error> stream_error_;  // found while feeding; handled after
 

@@ -12,16 +12,19 @@ namespace llmrouter {
 using core::Candidate;
 
 std::string Router::Impl::new_id(std::string_view prefix) {
-  // 48 bits of milliseconds, then 80 random ones, in Crockford's base 32: the layout of a ULID.
+  // As a ULID: 48 bits of milliseconds, here with 16 that count within one, then 65 random ones, in Crockford's base 32.
   static constexpr char kDigits[] = "0123456789abcdefghjkmnpqrstvwxyz";
   const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(clock().wall().time_since_epoch()).count();
+  uint64_t last = last_id.load(std::memory_order_relaxed), order;
+  do {
+    order = std::max(static_cast<uint64_t>(ms) << 16, last + 1);
+  } while (!last_id.compare_exchange_weak(last, order, std::memory_order_relaxed));
   std::string id(prefix);
   id.reserve(prefix.size() + 26);
-  for (int shift = 45; shift >= 0; shift -= 5) id += kDigits[(static_cast<uint64_t>(ms) >> shift) & 31];
-  const uint64_t a = draw(), b = draw();
-  for (int i = 0; i < 8; ++i) id += kDigits[(a >> (i * 5)) & 31];
-  for (int i = 0; i < 8; ++i) id += kDigits[(b >> (i * 5)) & 31];
-  return id;
+  for (int shift = 60; shift >= 0; shift -= 5) id += kDigits[(order >> shift) & 31];
+  uint64_t random = draw();
+  for (int i = 0; i < 12; ++i, random >>= 5) id += kDigits[random & 31];
+  return id += kDigits[draw() & 31];
 }
 
 bool Router::Impl::keys_required(const core::Snapshot& snap) const noexcept {

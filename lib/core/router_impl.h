@@ -18,6 +18,7 @@ struct Router::Impl {
   RouterParts parts;
   uint64_t seed = 0;
   std::atomic<uint64_t> draws{0};
+  std::atomic<uint64_t> last_id{0};
   core::Registry registry;
   core::CallCounters counters;
   core::Published<core::Snapshot> snapshot;
@@ -27,7 +28,7 @@ struct Router::Impl {
   Logger& logger() const noexcept { return *parts.logger; }
   // A fresh number for each draw; the same sequence for the same seed.
   uint64_t draw() noexcept { return core::Random(seed + draws.fetch_add(1, std::memory_order_relaxed) * 0x632be59bd9b4e019ull).next(); }
-  // "req_" or "call_" and 26 characters that sort by time.
+  // "req_" or "call_" and 26 characters: unique, and each sorts after those made before it.
   std::string new_id(std::string_view prefix);
 
   // Who is calling; null: nobody, and that is allowed.

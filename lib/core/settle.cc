@@ -55,7 +55,6 @@ int64_t Call::State::price_usage() {
 void Call::State::fill_record(CallStatus status, const Error& error) {
   using std::chrono::duration_cast;
   const TimePoint t = now();
-  record_.id = router_.new_id("call_");
   if (key_) {
     record_.key = key_->id;
     record_.user = key_->spec.user;

@@ -221,13 +221,15 @@ TEST_CASE("each timeout is named") {
     CHECK(w.heard.head.status == 504);
     CHECK(w.heard.bytes.find("total") != std::string::npos);
   }
-  SECTION("idle, in a stream") {
+  SECTION("idle, in a stream, sooner than the first token would have been late") {
+    w.config.providers[0].timeouts.idle = seconds(3);
     hang.chunks = {"data: " + chunk(R"({"content":"x"})") + "\n\n"};
     w.transport.push(hang);
     w.relay(World::body("a/m", true));
     w.run();
     CHECK_FALSE(w.heard.result.complete);
     CHECK(w.heard.bytes.find("idle") != std::string::npos);
+    CHECK(w.clock.now() - TimePoint(std::chrono::hours(1)) == seconds(3));
   }
   SECTION("connect") {
     ScriptedReply refused;
