@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -24,10 +25,9 @@ bool passing(int code) noexcept { return code == ENOSPC || code == EDQUOT || cod
 OpenFailure make_directories(const std::string& directory) {
   for (size_t end = directory.find('/', 1);; end = directory.find('/', end + 1)) {
     const std::string part = directory.substr(0, end);
-    if (mkdir(part.c_str(), 0700) != 0 && errno != EEXIST) {
-      const int code = errno;
+    if (mkdir(part.c_str(), 0700) != 0) {
+      const int code = errno;  // of a directory that is there: that it is, that the file system is read-only, ...
       struct stat there;
-      // A read-only file system says so even of a directory that is there.
       if (stat(part.c_str(), &there) != 0 || !S_ISDIR(there.st_mode)) {
         return failure(passing(code) ? OpenFault::kPassing : OpenFault::kUnusable, part, "the directory cannot be made: " + system_words(code));
       }
@@ -35,6 +35,24 @@ OpenFailure make_directories(const std::string& directory) {
     if (end == std::string::npos) return {};
   }
 }
+
+// One process at a time: to switch a new database to WAL while another does the same fails at once, busy timeout or not. Held by the directory,
+// since a second descriptor of the database itself would drop this process's locks on it when it is closed.
+class OpeningLock {
+ public:
+  explicit OpeningLock(const std::string& path) : fd_(::open(directory_of(path).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)) {
+    while (fd_ >= 0 && flock(fd_, LOCK_EX) != 0 && errno == EINTR) {
+    }
+  }
+  ~OpeningLock() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+  OpeningLock(const OpeningLock&) = delete;
+  OpeningLock& operator=(const OpeningLock&) = delete;
+
+ private:
+  const int fd_;  // -1: a file system without such locks; then two that begin together may fail
+};
 
 OpenFailure failure_of(const Db& db, const Schema& schema, std::string_view doing) {
   OpenFault fault = OpenFault::kPassing;
@@ -86,6 +104,7 @@ OpenFailure prepare_path(const std::string& path, const Schema& schema) {
 }
 
 OpenFailure open_database(Db& db, const std::string& path, const Schema& schema, std::chrono::milliseconds busy_timeout, bool check) {
+  const OpeningLock lock(path);
   if (!db.open(path, false, busy_timeout)) return failure_of(db, schema, "opening");
   const int64_t application_id = db.number("PRAGMA application_id");
   if (db.fault() != DbFault::kNone) return failure_of(db, schema, "opening");
