@@ -1,0 +1,213 @@
+/* What else the C ABI can do: options, keys, limits, plans, models, usage, metrics, logs. */
+#include "harness.h"
+
+static int g_lines, g_log_destroys;
+static void on_log(void* user_data, int level, const char* line, size_t size) {
+  (void)user_data;
+  (void)level;
+  if (line != NULL && size > 0) g_lines++;
+}
+static void log_destroy(void* user_data) {
+  (void)user_data;
+  g_log_destroys++;
+}
+
+/* The string member `name` of a JSON text, copied to `out`. */
+static int member(llmrouter_text* text, const char* name, char* out, size_t room) {
+  char wanted[64];
+  const char* at;
+  size_t n = 0;
+  snprintf(wanted, sizeof wanted, "\"%s\":\"", name);
+  at = text ? strstr(llmrouter_text_data(text), wanted) : NULL;
+  if (at == NULL) return 0;
+  for (at += strlen(wanted); *at && *at != '"' && n + 1 < room; at++) out[n++] = *at;
+  out[n] = 0;
+  return 1;
+}
+
+static void options(void) {
+  llmrouter_options* o = NULL;
+  llmrouter_router* router = NULL;
+  llmrouter_text* text = NULL;
+  llmrouter_error* error;
+
+  CHECK("options are made", is_error(llmrouter_options_new(&o), NULL));
+  is_error(llmrouter_options_use_environment(o, 0), NULL);
+  is_error(llmrouter_options_set(o, S("storage.keys"), S("'memory:'")), NULL);
+  is_error(llmrouter_options_set(o, S("storage.usage"), S("off")), NULL);
+  CHECK("a provider is added", is_error(llmrouter_options_add_provider(o, S("lab"), S("http://127.0.0.1:9/v1"), S("key-${HOME}-1234567890")), NULL));
+  CHECK("a provider needs a name", is_error(llmrouter_options_add_provider(o, NULL, 0, S("http://127.0.0.1:9/v1"), NULL, 0), "invalid_request"));
+  CHECK("a model is added", is_error(llmrouter_options_add_model(o, S("smart-4.1"), S("lab/first")), NULL));
+  CHECK("with an alternative", is_error(llmrouter_options_add_model(o, S("smart-4.1"), S("demo/echo")), NULL));
+  CHECK("logs are taken", is_error(llmrouter_options_set_log(o, LLMROUTER_LOG_DEBUG, on_log, NULL, log_destroy), NULL));
+  error = llmrouter_open(o, &router);
+  CHECK("a router of options opens", is_error(error, NULL) && router != NULL);
+  llmrouter_options_free(o);
+  CHECK("the log lives with its router", g_log_destroys == 0);
+  if (router) {
+    CHECK("the plan has both targets", is_error(llmrouter_explain(router, S("smart-4.1"), &text), NULL) && strstr(llmrouter_text_data(text), "\"first\"") &&
+                                           text_has(text, "\"echo\""));
+    CHECK("the key went in as it is, and shows only a hint",
+          is_error(llmrouter_providers(router, &text), NULL) && strstr(llmrouter_text_data(text), "1234567890") == NULL && text_has(text, "\"lab\""));
+    CHECK("a dead first target is survived", is_error(llmrouter_chat(router, S("smart-4.1"), S("still here"), &text), NULL) && text_has(text, "still"));
+    CHECK("usage that is off says so", is_error(llmrouter_usage(router, NULL, &text), "not_supported") && text == NULL);
+  }
+  llmrouter_close(router);
+  CHECK("the log is let go once", g_log_destroys == 1);
+  CHECK("something was logged", g_lines > 0);
+}
+
+static void bad_options(void) {
+  llmrouter_options* o = NULL;
+  llmrouter_router* router = NULL;
+  llmrouter_error* error;
+
+  error = llmrouter_open_yaml(S("routing: {attempts: many}\nprovidres: {}\n"), &router);
+  CHECK("every fault of a configuration is told with its place",
+        error != NULL && router == NULL && strstr(llmrouter_error_message(error), "routing.attempts") && strstr(llmrouter_error_message(error), "providers") &&
+            strcmp(llmrouter_error_code(error), "config") == 0);
+  llmrouter_error_free(error);
+  CHECK("a file that is not there", is_error(llmrouter_open_file(S("/nonexistent/llmrouter.yaml"), &router), "config") && router == NULL);
+  is_error(llmrouter_options_new(&o), NULL);
+  is_error(llmrouter_options_set(o, S("routing.atempts"), S("2")), NULL);
+  CHECK("a wrong path is told when the router is opened", is_error(llmrouter_open(o, &router), "config") && router == NULL);
+  llmrouter_options_free(o);
+  CHECK("a path must not be empty", is_error(llmrouter_options_new(&o), NULL) && is_error(llmrouter_options_set(o, NULL, 0, S("2")), "invalid_request"));
+  g_log_destroys = 0;
+  is_error(llmrouter_options_set_log(o, LLMROUTER_LOG_INFO, on_log, NULL, log_destroy), NULL);
+  is_error(llmrouter_options_set_log(o, LLMROUTER_LOG_INFO, on_log, NULL, log_destroy), NULL);
+  CHECK("a log that is replaced is let go", g_log_destroys == 1);
+  llmrouter_options_free(o);
+  CHECK("options let go of their log", g_log_destroys == 2);
+}
+
+static llmrouter_error* chat_with_key(llmrouter_router* router, const char* model, const char* key) {
+  llmrouter_call* call = NULL;
+  llmrouter_error* error = llmrouter_call_new_text(router, S(model), S("hello"), &call);
+  if (!error) error = llmrouter_call_set_key(call, key, strlen(key));
+  if (!error) error = llmrouter_call_run(call, NULL, NULL, NULL, NULL);
+  llmrouter_call_free(call);
+  return error;
+}
+
+static void keys(llmrouter_router* router) {
+  llmrouter_text* text = NULL;
+  llmrouter_error* error;
+  char secret[128] = "", id[64] = "", found[64] = "";
+
+  CHECK("a key is made", is_error(llmrouter_keys_create(router,
+                                                        S("{\"name\":\"ci\",\"limits\":{\"requests\":\"2/min\"},\"allow\":{\"models\":[\"demo/echo\"]},"
+                                                          "\"budget\":{\"usd\":5,\"per\":\"day\"}}"),
+                                                        S("test-"), &text),
+                                  NULL) &&
+                             member(text, "key", secret, sizeof secret) && member(text, "id", id, sizeof id) && strncmp(secret, "test-", 5) == 0);
+  llmrouter_text_free(text);
+  CHECK("its secret is not shown again", is_error(llmrouter_keys_show(router, S("ci"), &text), NULL) && strstr(llmrouter_text_data(text), secret) == NULL &&
+                                             text_has(text, id));
+  CHECK("it is listed", is_error(llmrouter_keys_list(router, &text), NULL) && text_has(text, id));
+  CHECK("its secret finds it", is_error(llmrouter_keys_check(router, S(secret), &text), NULL) && member(text, "id", found, sizeof found) && !strcmp(found, id));
+  llmrouter_text_free(text);
+  CHECK("another secret does not", is_error(llmrouter_keys_check(router, S("sk-wrong"), &text), "invalid_key") && text == NULL);
+
+  CHECK("a call with the key", is_error(chat_with_key(router, "demo/echo", secret), NULL));
+  CHECK("a model the key may not use", is_error(chat_with_key(router, "demo/slow", secret), "model_not_allowed"));
+  CHECK("a wrong key", is_error(chat_with_key(router, "demo/echo", "sk-wrong"), "invalid_key"));
+  CHECK("no key where one is needed", is_error(chat_with_key(router, "demo/echo", ""), "missing_key"));
+  CHECK("how its limits stand", is_error(llmrouter_keys_limits(router, S("ci"), &text), NULL) && strstr(llmrouter_text_data(text), "\"limit\":2") &&
+                                    strstr(llmrouter_text_data(text), "\"remaining\":1") && text_has(text, "\"budget\":{\"usd\":\"5.00\""));
+  CHECK("the second call", is_error(chat_with_key(router, "demo/echo", secret), NULL));
+  error = chat_with_key(router, "demo/echo", secret);
+  CHECK("the third is over the limit, and says when to come back",
+        error && !strcmp(llmrouter_error_code(error), "rate_limited") && llmrouter_error_status(error) == 429 && llmrouter_error_retry_after_ms(error) > 0);
+  llmrouter_error_free(error);
+  CHECK("the application itself has no such limit", is_error(llmrouter_chat(router, S("demo/echo"), S("hello"), &text), NULL) && text_has(text, "hello"));
+
+  CHECK("the key is changed", is_error(llmrouter_keys_modify(router, S(id), S("{\"limits\":{\"requests\":\"100/min\"},\"allow\":null}"), &text), NULL) &&
+                                  text_has(text, "\"models\":[]"));
+  CHECK("and may more", is_error(chat_with_key(router, "demo/echo", secret), NULL));
+  error = llmrouter_keys_modify(router, S(id), S("{\"limits\":{\"requests\":\"often\"}}"), &text);
+  CHECK("a wrong change names the member", error && text == NULL && !strcmp(llmrouter_error_param(error), "limits.requests"));
+  llmrouter_error_free(error);
+  CHECK("a wrong key is not made", is_error(llmrouter_keys_create(router, S("{\"nmae\":1}"), NULL, 0, &text), "invalid_request") && text == NULL);
+  CHECK("the key is revoked", is_error(llmrouter_keys_revoke(router, S("ci")), NULL));
+  CHECK("and opens nothing", is_error(chat_with_key(router, "demo/echo", secret), "invalid_key"));
+  CHECK("a key nobody knows", is_error(llmrouter_keys_revoke(router, S("nobody")), "not_found"));
+}
+
+static void usage(llmrouter_router* router) {
+  llmrouter_filter* filter = NULL;
+  llmrouter_text* text = NULL;
+  CHECK("usage is written", is_error(llmrouter_usage_flush(router, 5000), NULL));
+  CHECK("usage lists the records", is_error(llmrouter_usage(router, NULL, &text), NULL) && strstr(llmrouter_text_data(text), "\"next\"") &&
+                                       text_has(text, "\"requested_model\":\"demo/echo\""));
+  CHECK("a filter is made", is_error(llmrouter_filter_new(&filter), NULL));
+  CHECK("a filter that is none", is_error(llmrouter_filter_set(filter, S("colour"), S("blue")), "invalid_request"));
+  CHECK("a limit out of range", is_error(llmrouter_filter_set(filter, S("limit"), S("0")), "invalid_request"));
+  CHECK("a time that is none", is_error(llmrouter_filter_set(filter, S("since"), S("yesterday")), "invalid_request"));
+  CHECK("a filter is set", is_error(llmrouter_filter_set(filter, S("model"), S("demo/nothing")), NULL) &&
+                               is_error(llmrouter_filter_set(filter, S("since"), S("1h")), NULL) && is_error(llmrouter_filter_set(filter, S("limit"), S("5")), NULL));
+  CHECK("and holds", is_error(llmrouter_usage(router, filter, &text), NULL) && text_has(text, "\"data\":[]"));
+  CHECK("sums by model", is_error(llmrouter_usage_sum(router, S("model"), NULL, &text), NULL) && text_has(text, "\"calls\":"));
+  CHECK("sums by something else", is_error(llmrouter_usage_sum(router, S("weather"), NULL, &text), "invalid_request") && text == NULL);
+  llmrouter_filter_free(filter);
+}
+
+static void calls(llmrouter_router* router) {
+  llmrouter_text* text = NULL;
+  llmrouter_call* call = NULL;
+  llmrouter_result* result = NULL;
+
+  is_error(llmrouter_call_new_text(router, S("demo/slow"), S("a b c d e f g h i j k l m n o p q r s t u v w x y z a b c d e f"), &call), NULL);
+  CHECK("a timeout is set", is_error(llmrouter_call_set_timeout_ms(call, 60), NULL) && is_error(llmrouter_call_set_timeout_ms(call, -1), "invalid_request"));
+  CHECK("and holds", is_error(llmrouter_call_run(call, NULL, NULL, NULL, NULL), "upstream_timeout"));
+  llmrouter_call_free(call);
+
+  is_error(llmrouter_call_new_text(router, S("demo/echo"), S("hi"), &call), NULL);
+  CHECK("a request id is set", is_error(llmrouter_call_set_request_id(call, S("my-own-id")), NULL));
+  CHECK("a header is added", is_error(llmrouter_call_add_header(call, S("X-Team"), S("search")), NULL));
+  CHECK("a header that would split is not", is_error(llmrouter_call_add_header(call, S("X-Team"), S("a\r\nb: c")), "invalid_request") &&
+                                                is_error(llmrouter_call_add_header(call, S("X Team"), S("a")), "invalid_request"));
+  CHECK("an unknown mode is not taken", is_error(llmrouter_call_set_mode(call, 9), "invalid_request"));
+  CHECK("the plan of a call", is_error(llmrouter_call_explain(call, &text), NULL) && text_has(text, "\"echo\""));
+  CHECK("it runs, and its record has the id", is_error(llmrouter_call_run(call, NULL, NULL, NULL, &result), NULL) &&
+                                                  strstr(llmrouter_result_record(result, NULL), "\"request_id\":\"my-own-id\"") != NULL);
+  llmrouter_result_free(result);
+  llmrouter_call_free(call);
+
+  is_error(llmrouter_call_new_text(router, S("echo"), S("hi"), &call), NULL);
+  CHECK("a provider is forced", is_error(llmrouter_call_set_provider(call, S("demo")), NULL) && is_error(llmrouter_call_run(call, NULL, NULL, NULL, NULL), NULL));
+  llmrouter_call_free(call);
+  is_error(llmrouter_call_new_text(router, S("demo/echo"), "\xff\xfe", 2, &call), NULL);
+  CHECK("text that is not UTF-8 is refused", is_error(llmrouter_call_run(call, NULL, NULL, NULL, NULL), "invalid_request"));
+  llmrouter_call_free(call);
+}
+
+int main(void) {
+  llmrouter_router* router = NULL;
+  llmrouter_text* text = NULL;
+  CHECK("the version", llmrouter_version()[0] >= '0' && llmrouter_version()[0] <= '9');
+  options();
+  bad_options();
+  CHECK("a router opens from text", is_error(llmrouter_open_yaml(S("storage: {keys: 'memory:', usage: 'memory:'}\n"), &router), NULL));
+  if (router == NULL) return finish();
+  calls(router);
+  CHECK("models are listed", is_error(llmrouter_models(router, 0, &text), NULL) && text_has(text, "\"object\":\"list\""));
+  CHECK("and refreshed", is_error(llmrouter_models(router, 1, &text), NULL) && text_has(text, "\"demo/echo\""));
+  CHECK("an unknown model has no plan", is_error(llmrouter_explain(router, S("ehco"), &text), "model_not_found") && text == NULL);
+  CHECK("metrics are text", is_error(llmrouter_metrics(router, &text), NULL) && text_has(text, "# TYPE"));
+  keys(router);
+  usage(router);
+  {
+    llmrouter_options* o = NULL;
+    is_error(llmrouter_options_new(&o), NULL);
+    is_error(llmrouter_options_set_yaml(o, S("storage: {keys: 'memory:', usage: 'memory:'}\nmodels: {fresh: demo/echo}\n")), NULL);
+    CHECK("reload", is_error(llmrouter_reload(router, o), NULL));
+    CHECK("its names are known", is_error(llmrouter_chat(router, S("fresh"), S("hello"), &text), NULL) && text_has(text, "hello"));
+    is_error(llmrouter_options_set_yaml(o, S("models: {fresh: nowhere/echo}\n")), NULL);
+    CHECK("a wrong one is refused", is_error(llmrouter_reload(router, o), "config"));
+    CHECK("and the running one stays", is_error(llmrouter_chat(router, S("fresh"), S("hello"), &text), NULL) && text_has(text, "hello"));
+    llmrouter_options_free(o);
+  }
+  llmrouter_close(router);
+  return finish();
+}

@@ -1,0 +1,203 @@
+// Makes the Nth allocation fail, for every N, while the C ABI opens a router, chats, streams, starts, makes keys and explains. Each function must come
+// back with an answer or an error; each callback must come as often as it should; nothing may terminate or leak.
+#include <llmrouter/llmrouter-c.h>
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdlib>
+#include <cstring>
+#include <mutex>
+#include <new>
+#include <string>
+
+#include "check.h"
+
+namespace {
+
+std::atomic<long> g_countdown{-1};  // below 0: nothing fails
+std::atomic<bool> g_failed{false};
+
+void* allocate(std::size_t size) {
+  if (g_countdown.load(std::memory_order_relaxed) >= 0 && g_countdown.fetch_sub(1) == 0) {
+    g_failed.store(true);
+    return nullptr;
+  }
+  return std::malloc(size == 0 ? 1 : size);
+}
+
+}  // namespace
+
+void* operator new(std::size_t size) {
+  if (void* p = allocate(size)) return p;
+  throw std::bad_alloc();
+}
+void* operator new[](std::size_t size) { return operator new(size); }
+void* operator new(std::size_t size, const std::nothrow_t&) noexcept { return allocate(size); }
+void* operator new[](std::size_t size, const std::nothrow_t&) noexcept { return allocate(size); }
+void operator delete(void* p) noexcept { std::free(p); }
+void operator delete[](void* p) noexcept { std::free(p); }
+void operator delete(void* p, std::size_t) noexcept { std::free(p); }
+void operator delete[](void* p, std::size_t) noexcept { std::free(p); }
+
+namespace {
+
+Checks check;
+
+const char kConfig[] = "storage: {keys: 'memory:', usage: 'memory:'}\nmodels: {m: demo/echo}\nrouting: {attempts: 1}\n";
+const char kBody[] = R"({"model":"m","messages":[{"role":"user","content":"one two three"}]})";
+
+llmrouter_router* open_router() {
+  llmrouter_options* options = nullptr;
+  llmrouter_router* router = nullptr;
+  llmrouter_error* error = llmrouter_options_new(&options);
+  if (error == nullptr) error = llmrouter_options_set_yaml(options, kConfig, sizeof kConfig - 1);
+  if (error == nullptr) error = llmrouter_options_use_environment(options, 0);
+  if (error == nullptr) error = llmrouter_open(options, &router);
+  llmrouter_options_free(options);
+  llmrouter_error_free(error);
+  return router;
+}
+
+// What one call told. Nothing here allocates.
+struct Watch {
+  std::mutex mutex;
+  std::condition_variable changed;
+  int ends = 0, destroys = 0, bad = 0;
+
+  static int data(void*, const char*, size_t) { return LLMROUTER_CONTINUE; }
+  static void end(void* user, const llmrouter_result* result) {
+    auto* w = static_cast<Watch*>(user);
+    std::lock_guard<std::mutex> lock(w->mutex);
+    if (++w->ends != 1 || w->destroys != 0 || result == nullptr) ++w->bad;
+  }
+  static void destroy(void* user) {
+    auto* w = static_cast<Watch*>(user);
+    std::lock_guard<std::mutex> lock(w->mutex);
+    if (++w->destroys != 1) ++w->bad;
+    w->changed.notify_all();
+  }
+  bool wait() {
+    std::unique_lock<std::mutex> lock(mutex);
+    return changed.wait_for(lock, std::chrono::seconds(20), [this] { return destroys > 0; });
+  }
+};
+
+// An error and no result, or a result and no error. What failed must say so.
+bool either(llmrouter_error* error, bool result) {
+  const bool good = (error != nullptr) != result && (error == nullptr || *llmrouter_error_code(error) != 0);
+  llmrouter_error_free(error);
+  return good;
+}
+
+bool opens() {
+  llmrouter_router* router = open_router();
+  llmrouter_close(router);
+  return true;
+}
+
+bool give_text(llmrouter_error* error, llmrouter_text* text) {
+  const bool good = either(error, text != nullptr);
+  llmrouter_text_free(text);
+  return good;
+}
+
+bool chats(llmrouter_router* router) {
+  llmrouter_text* text = nullptr;
+  llmrouter_error* error = llmrouter_chat(router, "m", 1, "hello", 5, &text);
+  return give_text(error, text);
+}
+
+bool streams(llmrouter_router* router, int mode) {
+  Watch w;
+  llmrouter_error* error = mode == LLMROUTER_TEXT
+                               ? llmrouter_stream(router, "m", 1, "one two", 7, Watch::data, &w, Watch::destroy)
+                               : llmrouter_stream_json(router, kBody, sizeof kBody - 1, Watch::data, &w, Watch::destroy);
+  llmrouter_error_free(error);
+  return w.destroys == 1 && w.ends == 0 && w.bad == 0;
+}
+
+bool starts(llmrouter_router* router, int mode) {
+  Watch w;
+  llmrouter_call* call = nullptr;
+  llmrouter_error* error = llmrouter_call_new(router, kBody, sizeof kBody - 1, &call);
+  if (error == nullptr) error = llmrouter_call_set_mode(call, mode);
+  if (error != nullptr) {
+    llmrouter_error_free(error);
+    llmrouter_call_free(call);
+    return true;
+  }
+  error = llmrouter_call_start(call, Watch::data, Watch::end, &w, Watch::destroy);
+  const bool started = error == nullptr;
+  llmrouter_error_free(error);
+  const bool let_go = w.wait();
+  llmrouter_call_free(call);
+  return let_go && w.bad == 0 && w.destroys == 1 && w.ends == (started ? 1 : 0);
+}
+
+bool keys(llmrouter_router* router) {
+  const char spec[] = R"({"name":"k","limits":{"requests":"60/min"},"allow":{"models":["m"]}})";
+  llmrouter_text* text = nullptr;
+  llmrouter_error* error = llmrouter_keys_create(router, spec, sizeof spec - 1, "", 0, &text);
+  bool good = give_text(error, text);
+  text = nullptr;
+  error = llmrouter_keys_list(router, &text);
+  good = give_text(error, text) && good;
+  llmrouter_error_free(llmrouter_keys_revoke(router, "k", 1));
+  return good;
+}
+
+bool asks(llmrouter_router* router) {
+  llmrouter_text* text = nullptr;
+  llmrouter_error* error = llmrouter_explain(router, "m", 1, &text);
+  bool good = give_text(error, text);
+  text = nullptr;
+  error = llmrouter_models(router, 0, &text);
+  good = give_text(error, text) && good;
+  text = nullptr;
+  error = llmrouter_usage(router, nullptr, &text);
+  return give_text(error, text) && good;
+}
+
+// Runs `what` with allocation 1, 2, 3, ... failing until one run sees none fail.
+template <typename What>
+void every_allocation(const char* name, What what, bool fresh_router) {
+  long n = 0;
+  int bad = 0;
+  llmrouter_router* shared = fresh_router ? nullptr : open_router();
+  for (;; ++n) {
+    g_failed.store(false);
+    g_countdown.store(n);
+    if (!what(shared)) ++bad;
+    g_countdown.store(-1);
+    if (!g_failed.load() || n > 20000) break;
+  }
+  if (shared != nullptr) {
+    // The router is as good as before.
+    llmrouter_text* text = nullptr;
+    llmrouter_error* error = llmrouter_chat(shared, "m", 1, "still here", 10, &text);
+    if (error != nullptr || std::strstr(llmrouter_text_data(text), "still") == nullptr) {
+      std::printf("  afterwards: %s\n", llmrouter_error_message(error));
+      ++bad;
+    }
+    llmrouter_error_free(error);
+    llmrouter_text_free(text);
+    llmrouter_close(shared);
+  }
+  std::printf("  %s: %ld allocations\n", name, n);
+  check(bad == 0 && n > 0 && n <= 20000, name);
+}
+
+}  // namespace
+
+int main() {
+  every_allocation("chat", chats, false);
+  every_allocation("stream of text", [](llmrouter_router* r) { return streams(r, LLMROUTER_TEXT); }, false);
+  every_allocation("stream of chunks", [](llmrouter_router* r) { return streams(r, LLMROUTER_CHUNKS); }, false);
+  every_allocation("started whole call", [](llmrouter_router* r) { return starts(r, LLMROUTER_WHOLE); }, false);
+  every_allocation("started stream of text", [](llmrouter_router* r) { return starts(r, LLMROUTER_TEXT); }, false);
+  every_allocation("started stream of chunks", [](llmrouter_router* r) { return starts(r, LLMROUTER_CHUNKS); }, false);
+  every_allocation("keys", keys, false);
+  every_allocation("questions", asks, false);
+  every_allocation("opening", [](llmrouter_router*) { return opens(); }, true);
+  return check.finish();
+}

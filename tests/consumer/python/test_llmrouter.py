@@ -1,0 +1,410 @@
+"""The Python module and, through it, every path of a call over the C ABI, seen from another language.
+
+Run with bindings/python on PYTHONPATH and the library in LLMROUTER_LIBRARY. The last line is "N passed, M failed".
+"""
+import ctypes
+import gc
+import json
+import threading
+import time
+import unittest
+
+import llmrouter
+from llmrouter import _lib
+
+MEMORY = {"storage.keys": "'memory:'", "storage.usage": "'memory:'", "routing.attempts": "1"}
+LONG = " ".join("abcdefghijklmnopqrstuvwxyz" * 2)
+
+
+def body(model, text=LONG, **more):
+    return {"model": model, "messages": [{"role": "user", "content": text}], **more}
+
+
+class Watch:
+    """Counts what one call tells, at the lowest level: the library's own function pointers."""
+
+    def __init__(self, act=None):
+        self.data, self.ends, self.destroys, self.order = [], 0, 0, []
+        self.code = None
+        self.done = threading.Event()
+        self.begun = threading.Event()
+        self.act = act
+        self.on_data = llmrouter._on_data(self._data)
+        self.on_end = llmrouter._on_end(self._end)
+        self.destroy = llmrouter._destroy(self._destroy)
+
+    def _data(self, user, data, size):
+        assert user == 7
+        self.data.append(ctypes.string_at(data, size))
+        self.order.append("data")
+        self.begun.set()
+        return self.act(self) if self.act else llmrouter.CONTINUE
+
+    def _end(self, user, result):
+        assert user == 7
+        error = _lib.result_error(result)
+        self.code = _lib.error_code(error).decode() if error else "ok"
+        self.ends += 1
+        self.order.append("end")
+
+    def _destroy(self, user):
+        assert user == 7
+        self.destroys += 1
+        self.order.append("destroy")
+        self.done.set()
+
+    def start(self, call):
+        error = _lib.call_start(call._handle, self.on_data, self.on_end, 7, self.destroy)
+        return _code(error)
+
+    def run(self, call):
+        result = ctypes.c_void_p()
+        code = _code(_lib.call_run(call._handle, self.on_data, 7, self.destroy, ctypes.byref(result)))
+        assert (result.value is None) == (code != "ok")
+        _lib.result_free(result)
+        return code
+
+
+def _code(error):
+    code = _lib.error_code(error).decode() if error else "ok"
+    _lib.error_free(error)
+    return code
+
+
+class Case(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.router = llmrouter.Router(settings=MEMORY, environment=False)
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.router.close()
+
+    def ended(self, watch, code):
+        """Exactly one end and one destroy, in this order and last."""
+        self.assertTrue(watch.done.wait(10), f"no destroy: {watch.order[-5:]}")
+        time.sleep(0.01)  # anything that should not come would come now
+        self.assertEqual((watch.ends, watch.destroys, watch.code), (1, 1, code))
+        self.assertEqual(watch.order[-2:], ["end", "destroy"])
+        self.assertEqual(watch.order.count("data") + 2, len(watch.order))
+
+    def let_go(self, watch):
+        self.assertEqual(watch.order, ["destroy"])
+
+
+class Paths(Case):
+    def test_success(self):
+        for mode in (llmrouter.WHOLE, llmrouter.CHUNKS, llmrouter.TEXT):
+            with self.subTest(mode=mode), self.router.call(body("demo/echo"), mode=mode) as call:
+                watch = Watch()
+                self.assertEqual(watch.start(call), "ok")
+                self.ended(watch, "ok")
+                self.assertEqual(bool(watch.data), mode != llmrouter.WHOLE)
+
+    def test_success_blocking(self):
+        for mode in (llmrouter.WHOLE, llmrouter.CHUNKS, llmrouter.TEXT):
+            with self.subTest(mode=mode), self.router.call(body("demo/echo"), mode=mode) as call:
+                watch = Watch()
+                self.assertEqual(watch.run(call), "ok")
+                self.assertEqual((watch.ends, watch.destroys, watch.order[-1]), (0, 1, "destroy"))
+
+    def test_failures(self):
+        for request, code in [("{\"model\":", "invalid_request"), ("[]", "invalid_request"), ({"model": "demo/echo"}, "invalid_request"),
+                              (body("demon"), "model_not_found"), (body("demo/error-429"), "upstream_rate_limited")]:
+            for mode in (llmrouter.WHOLE, llmrouter.CHUNKS, llmrouter.TEXT):
+                with self.subTest(request=request, mode=mode):
+                    watch = Watch()
+                    with self.router.call(request, mode=mode) as call:
+                        self.assertEqual(watch.start(call), "ok")
+                        self.ended(watch, code)
+                    watch = Watch()
+                    with self.router.call(request, mode=mode) as call:
+                        self.assertEqual(watch.run(call), code)
+                        self.let_go(watch)
+
+    def test_cut(self):
+        watch = Watch()
+        with self.router.call(body("demo/cut"), mode=llmrouter.TEXT) as call:
+            watch.start(call)
+            self.ended(watch, "upstream_error")
+            self.assertTrue(watch.data)
+
+    def test_cancel_before_start(self):
+        watch = Watch()
+        with self.router.call(body("demo/slow"), mode=llmrouter.TEXT) as call:
+            call.cancel()
+            self.assertEqual(watch.start(call), "ok")
+            self.ended(watch, "cancelled")
+            self.assertEqual(watch.data, [])
+
+    def test_cancel_before_first_token(self):
+        watch = Watch()
+        with self.router.call(body("demo/slow"), mode=llmrouter.TEXT) as call:
+            watch.start(call)
+            call.cancel()
+            self.ended(watch, "cancelled")
+
+    def test_cancel_midway_from_another_thread(self):
+        watch = Watch()
+        with self.router.call(body("demo/slow"), mode=llmrouter.TEXT) as call:
+            watch.start(call)
+            self.assertTrue(watch.begun.wait(10))
+            thread = threading.Thread(target=call.cancel)
+            thread.start()
+            self.ended(watch, "cancelled")
+            thread.join()
+            self.assertTrue(watch.data)
+
+    def test_cancel_after_the_end(self):
+        watch = Watch()
+        with self.router.call(body("demo/echo"), mode=llmrouter.TEXT) as call:
+            watch.start(call)
+            self.ended(watch, "ok")
+            call.cancel()
+            self.ended(watch, "ok")
+
+    def test_cancel_a_blocking_run(self):
+        watch = Watch()
+        with self.router.call(body("demo/slow"), mode=llmrouter.TEXT) as call:
+            timer = threading.Timer(0.03, call.cancel)
+            timer.start()
+            self.assertEqual(watch.run(call), "cancelled")
+            timer.join()
+            self.assertEqual((watch.ends, watch.destroys), (0, 1))
+
+    def test_callback_stops(self):
+        watch = Watch(lambda w: llmrouter.STOP if len(w.data) == 2 else llmrouter.CONTINUE)
+        with self.router.call(body("demo/slow"), mode=llmrouter.CHUNKS) as call:
+            watch.start(call)
+            self.ended(watch, "cancelled")
+            self.assertEqual(len(watch.data), 2)
+
+    def test_handle_freed_in_flight(self):
+        watch = Watch()
+        call = self.router.call(body("demo/slow"), mode=llmrouter.TEXT)
+        watch.start(call)
+        self.assertTrue(watch.begun.wait(10))
+        call.close()
+        self.ended(watch, "cancelled")
+
+    def test_handle_freed_by_its_callback(self):
+        call = self.router.call(body("demo/slow"), mode=llmrouter.TEXT)
+
+        def act(watch):
+            if call._handle:
+                call.close()
+            return llmrouter.CONTINUE
+        watch = Watch(act)
+        watch.start(call)
+        self.ended(watch, "cancelled")
+
+    def test_second_start(self):
+        first, second = Watch(), Watch()
+        with self.router.call(body("demo/echo"), mode=llmrouter.TEXT) as call:
+            self.assertEqual(first.start(call), "ok")
+            self.assertEqual(second.start(call), "conflict")
+            self.let_go(second)
+            self.ended(first, "ok")
+
+    def test_start_without_a_call(self):
+        watch = Watch()
+        self.assertEqual(_code(_lib.call_start(None, watch.on_data, watch.on_end, 7, watch.destroy)), "invalid_request")
+        self.let_go(watch)
+
+    def test_pause_and_resume(self):
+        watch = Watch(lambda w: llmrouter.PAUSE if len(w.data) == 2 else llmrouter.CONTINUE)
+        with self.router.call(body("demo/echo"), mode=llmrouter.TEXT) as call:
+            watch.start(call)
+            time.sleep(0.1)
+            seen = len(watch.data)
+            time.sleep(0.1)
+            self.assertEqual((len(watch.data), watch.ends), (seen, 0))
+            call.resume()
+            self.ended(watch, "ok")
+
+    def test_closing_the_router(self):
+        router = llmrouter.Router(settings=MEMORY, environment=False)
+        watches = [Watch() for _ in range(4)]
+        calls = [router.call(body("demo/slow"), mode=llmrouter.TEXT) for _ in watches]
+        for watch, call in zip(watches, calls):
+            watch.start(call)
+        late = router.call(body("demo/echo"), mode=llmrouter.TEXT)
+        router.close()
+        for watch in watches:
+            self.assertEqual(watch.destroys, 1)
+            self.ended(watch, "cancelled")
+        watch = Watch()
+        self.assertEqual(watch.start(late), "shutting_down")
+        self.let_go(watch)
+
+    def test_many_at_random_moments(self):
+        def work():
+            for i in range(15):
+                watch = Watch()
+                call = self.router.call(body("demo/slow" if i % 2 else "demo/echo"), mode=llmrouter.TEXT)
+                watch.start(call)
+                if i % 2:
+                    time.sleep(i * 0.001)
+                    call.cancel() if i % 4 == 1 else call.close()
+                self.ended(watch, "cancelled" if i % 2 else "ok")
+                if call._handle:
+                    call.close()
+        failures = []
+
+        def guarded():
+            try:
+                work()
+            except BaseException as failure:
+                failures.append(failure)
+        threads = [threading.Thread(target=guarded) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.assertEqual(failures, [])
+
+
+class Module(Case):
+    def test_chat(self):
+        self.assertIn("hello", self.router.chat("demo/echo", "hello"))
+        answer = self.router.chat(body("demo/echo", "hello"))
+        self.assertIn("hello", answer["choices"][0]["message"]["content"])
+        self.assertIn("hello", self.router.chat(json.dumps(body("demo/echo", "hello")))["choices"][0]["message"]["content"])
+
+    def test_unicode(self):
+        text = "žluťoučký 日本語 🙂 \u0007 \"quoted\" \\back"
+        self.assertIn("日本語 🙂", self.router.chat("demo/echo", text))
+        self.assertIn("日本語", "".join(self.router.stream("demo/echo", text)))
+
+    def test_errors(self):
+        with self.assertRaises(llmrouter.Error) as raised:
+            self.router.chat("demon", "hello")
+        self.assertEqual((raised.exception.code, raised.exception.status), ("model_not_found", 404))
+        with self.assertRaises(llmrouter.Error) as raised:
+            self.router.chat({"model": "demo/echo", "messages": 7})
+        self.assertEqual((raised.exception.code, raised.exception.param), ("invalid_request", "messages"))
+
+    def test_stream(self):
+        pieces = list(self.router.stream("demo/echo", LONG))
+        self.assertGreater(len(pieces), 10)
+        self.assertIn("x y z", "".join(pieces))
+        chunks = list(self.router.stream(body("demo/echo")))
+        self.assertEqual(chunks[0]["object"], "chat.completion.chunk")
+        self.assertEqual([c["choices"][0]["finish_reason"] for c in chunks if c["choices"] and c["choices"][0].get("finish_reason")], ["stop"])
+
+    def test_stream_that_is_read_slowly_pauses(self):
+        stream = self.router.stream("demo/echo", " ".join(str(i) for i in range(1000)))
+        first = next(stream)
+        time.sleep(0.2)
+        self.assertIsNone(stream.result)  # it has not run ahead to its end
+        text = first + "".join(stream)
+        self.assertIn("998 999", text)
+        self.assertEqual(stream.result.record["status"], "ok")
+
+    def test_stream_that_is_left(self):
+        stream = self.router.stream("demo/slow", LONG)
+        next(stream)
+        stream.close()
+        del stream
+        gc.collect()
+
+    def test_stream_error(self):
+        pieces = []
+        with self.assertRaises(llmrouter.Error) as raised:
+            for piece in self.router.stream("demo/cut", LONG):
+                pieces.append(piece)
+        self.assertTrue(pieces)
+        self.assertEqual(raised.exception.code, "upstream_error")
+
+    def test_exceptions_of_callbacks(self):
+        def boom(data):
+            raise KeyError("mine")
+        with self.router.call("demo/slow", LONG, mode=llmrouter.TEXT) as call:
+            with self.assertRaises(KeyError):
+                call.run(boom)
+
+    def test_result(self):
+        with self.router.call("demo/echo", "hello", request_id="my-id") as call:
+            self.assertEqual(call.explain()["steps"][0]["provider"], "demo")
+            result = call.run()
+        self.assertIsNone(result.error)
+        self.assertIn("hello", result.text)
+        self.assertEqual(result.record["request_id"], "my-id")
+        self.assertGreater(result.record["output_tokens"], 0)
+
+    def test_timeout(self):
+        with self.assertRaises(llmrouter.Error) as raised:
+            self.router.chat("demo/slow", LONG, timeout=0.05)
+        self.assertEqual(raised.exception.code, "upstream_timeout")
+
+    def test_lists(self):
+        self.assertIn("demo/echo", [m["id"] for m in self.router.models(refresh=True)])
+        self.assertIn("demo", [p["name"] for p in self.router.providers()])
+        self.assertEqual(self.router.explain("demo/echo")["requested"], "demo/echo")
+        self.assertIn("# TYPE", self.router.metrics())
+        self.assertRegex(llmrouter.version(), r"^\d+\.\d+\.\d+$")
+
+    def test_usage(self):
+        self.router.chat("demo/echo", "for the record")
+        self.router.flush()
+        page = self.router.usage(model="demo/echo", limit=2, since="1h")
+        self.assertTrue(page["data"] and all(r["requested_model"] == "demo/echo" for r in page["data"]))
+        self.assertGreaterEqual(self.router.usage_sum("provider")[0]["calls"], 1)
+        with self.assertRaises(llmrouter.Error):
+            self.router.usage(colour="blue")
+
+    def test_logs(self):
+        lines = []
+        router = llmrouter.Router(settings=MEMORY, environment=False, log=lambda level, line: lines.append((level, line)), log_level="debug")
+        logs = len(llmrouter._Log._logs)
+        router.chat("demo/echo", "hello")
+        router.close()
+        self.assertEqual(len(llmrouter._Log._logs), logs - 1)
+
+    def test_reload(self):
+        with llmrouter.Router(settings=MEMORY, environment=False) as router:
+            router.reload(settings=MEMORY, models={"fresh-1.0": ["demo/echo"]}, environment=False)
+            self.assertIn("hello", router.chat("fresh-1.0", "hello"))
+            with self.assertRaises(llmrouter.Error):
+                router.reload(settings=MEMORY, models={"fresh-1.0": ["nowhere/echo"]}, environment=False)
+            self.assertIn("hello", router.chat("fresh-1.0", "hello"))
+
+    def test_wrong_configuration(self):
+        with self.assertRaises(llmrouter.Error) as raised:
+            llmrouter.Router(yaml="routing: {attempts: many}\n", environment=False)
+        self.assertEqual(raised.exception.code, "config")
+        self.assertIn("routing.attempts", raised.exception.message)
+
+    def test_keys(self):
+        with llmrouter.Router(settings=MEMORY, environment=False) as router:
+            key = router.keys.create({"name": "ci", "limits": {"requests": "1/min"}}, prefix="py-")
+            self.assertTrue(key["key"].startswith("py-"))
+            self.assertEqual(router.keys.check(key["key"])["id"], key["id"])
+            self.assertEqual([k["id"] for k in router.keys.list()], [key["id"]])
+            self.assertIn("hello", router.chat("demo/echo", "hello", key=key["key"]))
+            with self.assertRaises(llmrouter.Error) as raised:
+                router.chat("demo/echo", "hello", key=key["key"])
+            self.assertEqual(raised.exception.code, "rate_limited")
+            self.assertGreater(raised.exception.retry_after_ms, 0)
+            self.assertEqual(router.keys.limits("ci")["requests"]["remaining"], 0)
+            router.keys.modify("ci", {"limits": {"requests": None}})
+            self.assertEqual(router.keys.limits("ci"), {})
+            router.keys.revoke(key["id"])
+            with self.assertRaises(llmrouter.Error):
+                router.keys.check(key["key"])
+
+
+class Leftovers(unittest.TestCase):
+    def test_nothing_is_held(self):
+        """Runs last: no call left anything behind."""
+        gc.collect()
+        self.assertEqual(llmrouter._Flight._flights, {})
+
+
+if __name__ == "__main__":
+    loader = unittest.TestLoader()
+    suite = unittest.TestSuite(loader.loadTestsFromTestCase(case) for case in (Paths, Module, Leftovers))
+    outcome = unittest.TextTestRunner(verbosity=2).run(suite)
+    bad = len(outcome.failures) + len(outcome.errors)
+    print(f"{outcome.testsRun - bad} passed, {bad} failed")
+    raise SystemExit(1 if bad else 0)
