@@ -155,8 +155,8 @@ bool SqliteUsageStore::write_batch() {
     logger_.log(LogLevel::kError, "usage records that cannot be stored were dropped",
                 {{"records", std::to_string(outcome.unfit)}, {"error", outcome.error.message}});
   }
-  count_done(count - outcome.unfit, outcome.unfit);
   succeeded();
+  count_done(count - outcome.unfit, outcome.unfit);  // last: a flush that returns finds everything in order
   return true;
 }
 
