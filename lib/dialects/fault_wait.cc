@@ -23,6 +23,7 @@ milliseconds clamp_ms(double ms) noexcept {
 
 // A plain decimal number at the front of `text`, which it is cut from.
 std::optional<double> take_number(std::string_view& text) noexcept {
+  if (text.empty() || (!is_digit(text.front()) && text.front() != '.')) return std::nullopt;  // from_chars knows "inf" and "nan"
   double value = 0;
   auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value, std::chars_format::fixed);
   if (error != std::errc() || value < 0) return std::nullopt;

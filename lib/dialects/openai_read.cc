@@ -192,6 +192,7 @@ void read_message(JsonValue value, Message& out) {
   }
   // Two names for one thing; the field it came in is remembered, since a vendor wants back what it gave.
   const bool short_name = !reasoning_content.is_string() && reasoning.is_string();
+  if (reasoning.is_string() && !short_name) add_member(out.extras, "\"reasoning\":" + std::string(reasoning.raw()));
   if (JsonValue text = short_name ? reasoning : reasoning_content; text.is_string()) {
     Part part = part_of(Part::Kind::kReasoning);
     part.text = text.string_or();

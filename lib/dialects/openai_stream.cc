@@ -250,7 +250,7 @@ void StreamReader::translate_choice(JsonValue value, ChoiceState& choice, Upstre
   // Some say the whole message in the one chunk they send; beside a delta (Perplexity) it only repeats.
   if (delta.is_object()) spoke_ = true;
   else if (!spoke_) delta = message;
-  if (delta.is_object()) {
+  if (delta.is_object() && !choice.finished) {
     tell_start(sink);
     if (has_logprobs(logprobs)) tell(StreamEvent::Kind::kLogprobs, choice, logprobs.raw(), sink);
     translate_delta(delta, choice, sink);
