@@ -23,7 +23,7 @@ TEST_CASE("A limiter over the SQLite ledger goes on where the last one stopped")
     RateLimiter limiter(clock, store.ledger);
     LimitBucket* bucket = limiter.bucket("key:a", "key a", limits);
     CHECK(limiter.state(bucket).spent_nano_usd == (round - 1) * 333);
-    limiter.reserve(&bucket, 1, {1, 0, 400}, nullptr).settle({1, 0, 333});
+    limiter.reserve(&bucket, 1, {1, 0, 334}, nullptr).settle({1, 0, 333});
   }
   {
     auto store = open_sqlite_key_store(options, clock, null_logger()).value();
