@@ -35,16 +35,14 @@ class CallbackLogger final : public Logger {
   UserData user_;
 };
 
-// A literal value: quoted, and with `${` kept from meaning the environment.
+// `${` kept from meaning the environment.
 std::string literal(std::string_view text) {
   std::string kept;
   for (size_t i = 0; i < text.size(); ++i) {
     if (text[i] == '$' && i + 1 < text.size() && text[i + 1] == '{') kept += '$';
     kept += text[i];
   }
-  std::string out;
-  append_string(out, kept);
-  return out;
+  return kept;
 }
 
 // One step of a path; quoted where a dot or anything else in it could be read as structure.
@@ -69,7 +67,7 @@ Result<Config> load(const llmrouter_options& options) {
     std::string list = "[";
     for (const std::string& target : targets) {
       if (list.size() > 1) list += ',';
-      list += literal(target);
+      append_string(list, literal(target));
     }
     input.set.emplace_back("models." + step(name) + ".targets", list + "]");
   }

@@ -43,7 +43,7 @@ int wait_ms(const llmrouter::Reactor& reactor) {
 int main(int argc, char** argv) {
   const std::string model = argc > 1 ? argv[1] : "demo/echo";
   // No files either: keys and usage in memory.
-  auto config = llmrouter::load_config({"", std::nullopt, {{"storage.keys", "'memory:'"}, {"storage.usage", "'off'"}}, {}});
+  auto config = llmrouter::load_config({"", std::nullopt, {{"storage.keys", "memory:"}, {"storage.usage", "off"}}, {}});
   if (!config.ok()) {
     std::cerr << config.to_error().message << '\n';
     return 1;

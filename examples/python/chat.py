@@ -10,7 +10,7 @@ import llmrouter
 
 model = sys.argv[1] if len(sys.argv) > 1 else "demo/echo"
 
-with llmrouter.Router(settings={"storage.keys": "'memory:'", "storage.usage": "'memory:'"}) as router:
+with llmrouter.Router(settings={"storage.keys": "memory:", "storage.usage": "memory:"}) as router:
     print(router.chat(model, "Why is the sky blue?"))
 
     for piece in router.stream(model, "one word at a time"):

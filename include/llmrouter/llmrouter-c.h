@@ -82,7 +82,8 @@ LLMROUTER_C_EXPORT void llmrouter_options_free(llmrouter_options* options);
 /* Only read when the router is opened. The last of these two counts. */
 LLMROUTER_C_EXPORT llmrouter_error* llmrouter_options_set_file(llmrouter_options* options, const char* path, size_t path_size);
 LLMROUTER_C_EXPORT llmrouter_error* llmrouter_options_set_yaml(llmrouter_options* options, const char* yaml, size_t yaml_size);
-/* One value, over what file or text say: ("storage.usage", "off"), ("routing.attempts", "2"). The value is YAML. */
+/* One value, over what file or text say: ("storage.usage", "off"), ("routing.attempts", "2"). Where the key takes a list or a map the value is YAML,
+ * else the text as it is, without quotes. A name with a dot in it is quoted in the path: models."gpt-4.1".strategy */
 LLMROUTER_C_EXPORT llmrouter_error* llmrouter_options_set(llmrouter_options* options, const char* path, size_t path_size, const char* value,
                                                           size_t value_size);
 /* A provider. `base_url` may be empty when `name` is a known vendor ("openai", "groq", ...), `api_key` when none is wanted. */

@@ -424,6 +424,8 @@ class Runner:
 
 def wrapped(text):
     """A C++ snippet as a file: whole programs as they are; others inside a function that has what the guide says is there."""
+    if "main(" in text and "#include" not in text:
+        return "#include <iostream>\n#include <llmrouter/llmrouter.h>\n" + text
     if "main(" in text or re.search(r"^(class|struct|namespace|llmrouter::Task)", text, re.M):
         return text if "main(" in text else "#include <iostream>\n#include <llmrouter/llmrouter.h>\n" + text + "\nint main() {}\n"
     includes = "\n".join(line for line in text.splitlines() if line.startswith("#include"))

@@ -1,5 +1,5 @@
 /* Every path that a call can take over the C ABI: each callback and each destroy comes exactly once, in order, whatever happens. */
-#include "harness.h"
+#include "watch.h"
 
 static const char* const kConfig = "storage: {keys: 'memory:', usage: 'memory:'}\nrouting: {attempts: 1}\n";
 static const char* const kEcho = "{\"model\":\"demo/echo\",\"messages\":[{\"role\":\"user\",\"content\":\"one two three\"}]}";

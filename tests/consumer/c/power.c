@@ -33,7 +33,7 @@ static void options(void) {
 
   CHECK("options are made", is_error(llmrouter_options_new(&o), NULL));
   is_error(llmrouter_options_use_environment(o, 0), NULL);
-  is_error(llmrouter_options_set(o, S("storage.keys"), S("'memory:'")), NULL);
+  is_error(llmrouter_options_set(o, S("storage.keys"), S("memory:")), NULL);
   is_error(llmrouter_options_set(o, S("storage.usage"), S("off")), NULL);
   CHECK("a provider is added", is_error(llmrouter_options_add_provider(o, S("lab"), S("http://127.0.0.1:9/v1"), S("key-${HOME}-1234567890")), NULL));
   CHECK("a provider needs a name", is_error(llmrouter_options_add_provider(o, NULL, 0, S("http://127.0.0.1:9/v1"), NULL, 0), "invalid_request"));

@@ -12,7 +12,7 @@ import unittest
 import llmrouter
 from llmrouter import _lib
 
-MEMORY = {"storage.keys": "'memory:'", "storage.usage": "'memory:'", "routing.attempts": "1"}
+MEMORY = {"storage.keys": "memory:", "storage.usage": "memory:", "routing.attempts": "1"}
 LONG = " ".join("abcdefghijklmnopqrstuvwxyz" * 2)
 
 
