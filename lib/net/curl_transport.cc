@@ -23,7 +23,8 @@ namespace net {
 namespace {
 
 constexpr size_t kIdleExchanges = 256;   // easy handles kept for reuse
-constexpr size_t kEndsPerTurn = 64;      // ends told in one go: a sink that starts anew in each must not keep the loop for itself
+constexpr size_t kEndsPerRound = 64;     // told in one go, and rounds of it: sinks that start anew in each end must not keep
+constexpr int kRoundsPerTurn = 4;        // the loop for themselves
 constexpr char kDebianBundle[] = "/etc/ssl/certs/ca-certificates.crt";
 using State = CurlExchange::State;
 
@@ -107,6 +108,7 @@ class CurlTransport final : public Transport, private CurlExchange::Owner {
   void settle();
   void launch_waiting();
   void give_held();
+  void tell_ends();
   void resume_paused();
   void unpause(CurlExchange& exchange);
   void want_resume(CurlExchange& exchange);
@@ -394,23 +396,29 @@ void CurlTransport::settle_later() {
   });
 }
 
-// Runs in drive(), outside of libcurl.
+// Runs in drive(), outside of libcurl. What a sink starts from here may have its reply at once: hence the rounds.
 void CurlTransport::settle() {
-  const Flagged settling(settling_);
-  if (pending()) {
-    for (const int fd : std::exchange(broken_, {})) act(fd, CURL_CSELECT_ERR);
-    launch_waiting();
-    give_held();
-    resume_paused();
-    for (size_t left = std::min(done_.size(), kEndsPerTurn); left > 0; --left) {
-      CurlExchange* exchange = done_.front();
-      done_.pop_front();
-      tell_end(*exchange);
+  {
+    const Flagged settling(settling_);
+    for (int rounds = kRoundsPerTurn; rounds > 0 && pending(); --rounds) {
+      for (const int fd : std::exchange(broken_, {})) act(fd, CURL_CSELECT_ERR);
+      launch_waiting();
+      give_held();
+      resume_paused();
+      tell_ends();
     }
     trim();
   }
   apply();
   if (pending()) settle_later();
+}
+
+void CurlTransport::tell_ends() {
+  for (size_t left = std::min(done_.size(), kEndsPerRound); left > 0; --left) {
+    CurlExchange* exchange = done_.front();
+    done_.pop_front();
+    tell_end(*exchange);
+  }
 }
 
 void CurlTransport::launch_waiting() {

@@ -66,7 +66,11 @@ class EpollReactor final : public Reactor {
   std::optional<TimePoint> deadline() const noexcept override { return timers_.next(); }
   const Clock& clock() const noexcept override { return clock_; }
 
-  void drive() override { turn(0); }
+  void drive() override {
+    if (driving_) return;
+    turn(0);
+    arm();
+  }
 
   void post(std::function<void()> task) override {
     const std::lock_guard<std::mutex> lock(mutex_);
@@ -76,11 +80,14 @@ class EpollReactor final : public Reactor {
 
   bool run_until(const std::function<bool()>& done, std::optional<TimePoint> limit) override {
     if (driving_) return false;
+    bool finished = false;
     for (int timeout = 0;; timeout = wait_for(limit)) {
       turn(timeout);
-      if (done()) return true;
-      if (limit && std::chrono::steady_clock::now() >= *limit) return false;
+      if ((finished = done())) break;
+      if (limit && std::chrono::steady_clock::now() >= *limit) break;
     }
+    arm();  // a host may take over
+    return finished;
   }
 
   TimerId add_timer(TimePoint when, std::function<void()> fn) override {
@@ -122,7 +129,8 @@ class EpollReactor final : public Reactor {
   void run_watcher(const epoll_event& event);
   void run_timers();
   void arm();
-  int wait_for(std::optional<TimePoint> limit) const;
+  void arm_timer(TimePoint when);
+  int wait_for(std::optional<TimePoint> limit);
 
   const Clock& clock_;
   Descriptor epoll_, wake_, timer_;
@@ -181,7 +189,6 @@ void EpollReactor::unwatch(int fd) noexcept {
 }
 
 void EpollReactor::turn(int timeout_ms) {
-  if (driving_) return;
   const int count = ::epoll_wait(epoll_.get(), events_.data(), kMaxEvents, timeout_ms);
   struct Driving {  // also when a callback throws
     bool& flag;
@@ -204,7 +211,6 @@ void EpollReactor::turn(int timeout_ms) {
   }
   if (woken) run_tasks();
   run_timers();
-  arm();
 }
 
 void EpollReactor::run_watcher(const epoll_event& event) {
@@ -258,13 +264,22 @@ void EpollReactor::run_timers() {
   }
 }
 
-// A timerfd that fires for a timer that was cancelled meanwhile costs one idle drive; setting it anew for each would cost more.
+// Makes the descriptor readable in time for the earliest timer. One that is due already goes by the eventfd: setting a timerfd
+// to fire at once costs ten times as much.
 void EpollReactor::arm() {
-  if (timer_.get() < 0 || timers_.empty()) return;
+  if (timers_.empty()) return;
   const TimePoint next = *timers_.next();
   if (next >= armed_) return;
-  armed_ = next;
-  const long long since = std::max<long long>(next.time_since_epoch().count(), 1);  // 0 would disarm it
+  if (next > clock_.now()) return arm_timer(next);
+  const std::lock_guard<std::mutex> lock(mutex_);
+  signal();
+}
+
+// One that fires for a timer that was cancelled meanwhile costs an idle drive; setting it anew for each would cost more.
+void EpollReactor::arm_timer(TimePoint when) {
+  if (timer_.get() < 0 || when >= armed_) return;
+  armed_ = when;
+  const long long since = std::max<long long>(when.time_since_epoch().count(), 1);  // 0 would disarm it
   itimerspec spec{};
   spec.it_value.tv_sec = static_cast<time_t>(since / 1000000000);
   spec.it_value.tv_nsec = static_cast<long>(since % 1000000000);
@@ -273,12 +288,14 @@ void EpollReactor::arm() {
 
 // Milliseconds for epoll_wait, -1 for ever. Timers of the machine's clock wake it by their descriptor; for any other clock the
 // distance to the next one is a guess, and post() is how who moves that clock says so.
-int EpollReactor::wait_for(std::optional<TimePoint> limit) const {
+int EpollReactor::wait_for(std::optional<TimePoint> limit) {
   std::optional<Duration> wait;
   if (limit) wait = *limit - std::chrono::steady_clock::now();
-  if (timer_.get() < 0 && !timers_.empty()) {
+  if (!timers_.empty()) {
     const Duration due = *timers_.next() - clock_.now();
-    wait = wait ? std::min(*wait, due) : due;
+    if (due <= Duration::zero()) return 0;
+    arm_timer(*timers_.next());
+    if (timer_.get() < 0) wait = wait ? std::min(*wait, due) : due;
   }
   if (!wait) return -1;
   const auto ms = std::chrono::ceil<std::chrono::milliseconds>(*wait).count();
