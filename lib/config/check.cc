@@ -28,13 +28,28 @@ class Checker {
   }
 
  private:
-  // At the value of a path; where a short form stood for it, at what was written.
-  void fault(std::string path, const std::string& message) {
+  // The value of a path, and the path as it was written: a short form may stand for it, or something further out.
+  std::pair<std::string, NodePtr> find(std::string path) const {
     for (std::string at = path;; at.pop_back()) {
+      auto short_form = context_.short_forms.find(at);
+      if (short_form != context_.short_forms.end() && context_.seen.count(at) == 0) {
+        path = at = short_form->second + path.substr(at.size());
+      }
       auto found = context_.seen.find(at);
-      if (found != context_.seen.end()) return context_.faults.add(*found->second, at, message);
-      if (at.empty()) return context_.faults.add(Place(), std::move(path), message);
+      if (found != context_.seen.end() || at.empty()) return {at, found == context_.seen.end() ? nullptr : found->second};
     }
+  }
+
+  void fault(const std::string& path, const std::string& message) {
+    auto [at, node] = find(path);
+    if (node) context_.faults.add(*node, at, message);
+    else context_.faults.add(Place(), path, message);
+  }
+
+  // A name that stands at a path, for a fault.
+  std::string quoted(const std::string& path, const std::string& name) const {
+    NodePtr node = find(path).second;
+    return node && node->kind == Node::Kind::kScalar ? shown(*node, name) : "`" + name + "`";
   }
 
   static std::string suggestion(const std::string& name, const std::vector<std::string>& names) {
@@ -76,9 +91,9 @@ class Checker {
     if (resolves(name)) return;
     std::string provider, model;
     if (split_target(name, &provider, &model)) {
-      fault(path, "`" + name + "`: there is no provider `" + provider + "`" + suggestion(provider, providers_));
+      fault(path, quoted(path, name) + ": there is no such provider" + suggestion(provider, providers_));
     } else {
-      fault(path, "`" + name + "` is no name under `models` and no provider/model" + suggestion(name, models_));
+      fault(path, quoted(path, name) + " is no name under `models` and no provider/model" + suggestion(name, models_));
     }
   }
 
@@ -90,8 +105,13 @@ class Checker {
         const TargetConfig& target = model.targets[i];
         const std::string at = join(join(path, "targets"), i);
         if (target.provider.empty()) continue;  // a fault already
-        if (!is_provider(target.provider)) fault(at, "there is no provider `" + target.provider + "`" + suggestion(target.provider, providers_));
-        if (!has_star && target.model.find('*') != std::string::npos) fault(at, "a `*` here stands for what the model's own name left open, and that has none");
+        if (!is_provider(target.provider)) {
+          const std::string name = target.provider + "/" + target.model;
+          fault(at, quoted(at + ".model", name) + ": there is no such provider" + suggestion(target.provider, providers_));
+        }
+        if (!has_star && target.model.find('*') != std::string::npos) {
+          fault(at, "a `*` here stands for what the model's own name left open, and that has none");
+        }
       }
       for (size_t i = 0; i < model.fallbacks.size(); ++i) must_resolve(model.fallbacks[i], join(join(path, "fallbacks"), i));
     }
@@ -139,7 +159,8 @@ class Checker {
       if (key.key.empty()) continue;
       auto [first, fresh] = values.emplace(key.key.reveal(), i);
       if (!fresh) fault(path + ".key", "the same key as keys[" + std::to_string(first->second) + "]");
-      if (!config_.server.admin_key.empty() && key.key.equals(config_.server.admin_key.reveal())) fault(path + ".key", "the same as server.admin_key");
+      if (!config_.server.admin_key.empty() && key.key.equals(config_.server.admin_key.reveal()))
+        fault(path + ".key", "the same as server.admin_key");
     }
   }
 
@@ -167,7 +188,8 @@ class Checker {
 
   void storage() {
     const StorageConfig& storage = config_.storage;
-    if (storage.keys == storage.usage && storage.keys != "memory:") fault("storage.usage", "expected a database of its own, not that of storage.keys");
+    if (storage.keys == storage.usage && storage.keys != "memory:")
+      fault("storage.usage", "expected a database of its own, not that of storage.keys");
   }
 
   Context& context_;

@@ -114,7 +114,8 @@ Got convert_rate_map(Context& context, const Key& key, const NodePtr& node, cons
     std::string text;
     if (member.name != count_name && member.name != "per" && member.name != "burst") {
       std::vector<std::string> near = nearest_names(member.name, {count_name, "per", "burst"}, 1);
-      context.faults.add(member, at, near.empty() ? "unknown key; known here: " + count_name + ", per, burst" : "unknown key; did you mean `" + near[0] + "`?");
+      context.faults.add(member, at,
+                         near.empty() ? "unknown key; known here: " + count_name + ", per, burst" : "unknown key; did you mean `" + near[0] + "`?");
       good = false;
       continue;
     }
@@ -359,13 +360,27 @@ std::string shown(const Node& node) {
     case Node::Kind::kMap: return "a map";
     case Node::Kind::kScalar: break;
   }
-  constexpr size_t kMost = 60;
   if (node.text.empty()) return "an empty text";
-  std::string out = "`";
-  for (char c : std::string_view(node.text).substr(0, kMost)) out += static_cast<unsigned char>(c) < 0x20 || c == 0x7F ? ' ' : c;
-  while (node.text.size() > kMost && (static_cast<unsigned char>(out.back()) & 0xC0) == 0x80) out.pop_back();  // not half a letter
-  if (node.text.size() > kMost && static_cast<unsigned char>(out.back()) >= 0xC0) out.pop_back();
-  return out + (node.text.size() > kMost ? "...`" : "`");
+  std::string text = node.text;
+  // A URL's user and password.
+  const size_t scheme = text.find("://"), at = text.rfind('@');
+  if (scheme != std::string::npos && at != std::string::npos && at > scheme) text.replace(scheme + 3, at - scheme - 3, "...");
+  constexpr size_t kMost = 60;
+  const bool cut = text.size() > kMost;
+  if (cut) {
+    size_t end = kMost;
+    while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;  // not half a letter
+    text.resize(end);
+  }
+  for (char& c : text) {
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) c = ' ';
+  }
+  return "`" + text + (cut ? "...`" : "`");
+}
+
+std::string shown(const Node& node, std::string_view name) {
+  const bool variable = !node.literal && node.text.find("${") != std::string::npos;
+  return variable ? shown(node) : "`" + std::string(name) + "`";
 }
 
 }  // namespace llmrouter::config

@@ -20,6 +20,8 @@ struct Context {
   Faults faults;
   Environment environment;
   std::map<std::string, NodePtr, std::less<>> seen;  // every value that was visited, by its path; for checks that come later
+  // Paths that a short form stood for: "models.a.targets" to "models.a".
+  std::map<std::string, std::string, std::less<>> short_forms;
 };
 
 enum class Got { kValue, kUnset, kFault };
@@ -36,6 +38,8 @@ Got scalar_text(Context& context, const NodePtr& node, const std::string& path, 
 std::string expectation(const Key& key);
 // What stands there instead, for a fault: "`text`", "a list". Variables by name; never what they hold.
 std::string shown(const Node& node);
+// A name that was read at a node, for a fault: "`name`", or what stands there when a variable made it.
+std::string shown(const Node& node, std::string_view name);
 
 }  // namespace llmrouter::config
 

@@ -16,18 +16,26 @@ Budget& budget(S s) {
 
 void may_do(std::vector<Key>& keys) {
   keys.emplace_back("keys[].allow", Type::kMap, "", "What it may be used for. Lists are of patterns; an empty one allows everything.");
-  keys.emplace_back("keys[].allow.models", Type::kTexts, "", "Names of models, as they are asked for or as `provider/model`.").to([](S s, V v) { s.key->spec.allow.models = v.texts; });
+  keys.emplace_back("keys[].allow.models", Type::kTexts, "", "Names of models, as they are asked for or as `provider/model`.").to([](S s, V v) {
+    s.key->spec.allow.models = v.texts;
+  });
   keys.emplace_back("keys[].allow.providers", Type::kTexts, "", "Providers.").to([](S s, V v) { s.key->spec.allow.providers = v.texts; });
-  keys.emplace_back("keys[].allow.endpoints", Type::kTexts, "", "Endpoints: `chat`, `models`, ...").to([](S s, V v) { s.key->spec.allow.endpoints = v.texts; });
+  keys.emplace_back("keys[].allow.endpoints", Type::kTexts, "", "Endpoints: `chat`, `models`, ...").to([](S s, V v) {
+    s.key->spec.allow.endpoints = v.texts;
+  });
   keys.emplace_back("keys[].params", Type::kMap, "", "The most a request may ask for.");
-  keys.emplace_back("keys[].params.max_tokens", Type::kCount, "", "Of `max_tokens`; a request that names none gets this.").within("1..1M").to([](S s, V v) {
-    s.key->spec.params.max_tokens = v.number;
+  keys.emplace_back("keys[].params.max_tokens", Type::kCount, "", "Of `max_tokens`; a request that names none gets this.")
+      .within("1..1M")
+      .to([](S s, V v) { s.key->spec.params.max_tokens = v.number; });
+  keys.emplace_back("keys[].params.temperature", Type::kRange, "", "Of `temperature`: `[low, high]`, or the upper end alone.")
+      .within("0..2")
+      .to([](S s, V v) {
+        s.key->spec.params.min_temperature = v.low;
+        s.key->spec.params.max_temperature = v.high;
+      });
+  keys.emplace_back("keys[].params.tools", Type::kBool, "true", "Off refuses requests with tools.").to([](S s, V v) {
+    s.key->spec.params.tools = v.flag;
   });
-  keys.emplace_back("keys[].params.temperature", Type::kRange, "", "Of `temperature`: `[low, high]`, or the upper end alone.").within("0..2").to([](S s, V v) {
-    s.key->spec.params.min_temperature = v.low;
-    s.key->spec.params.max_temperature = v.high;
-  });
-  keys.emplace_back("keys[].params.tools", Type::kBool, "true", "Off refuses requests with tools.").to([](S s, V v) { s.key->spec.params.tools = v.flag; });
 }
 
 void may_spend(std::vector<Key>& keys) {
@@ -35,8 +43,10 @@ void may_spend(std::vector<Key>& keys) {
   add_limits(keys, "keys[].limits");
   keys.emplace_back("keys[].budget", Type::kMap, "", "The most it may spend.");
   keys.emplace_back("keys[].budget.usd", Type::kUsd, "", "USD.").must().to([](S s, V v) { budget(s).nano_usd = v.number; });
-  keys.emplace_back("keys[].budget.per", Type::kWord, "month", "In which time: a calendar day, ISO week or month in UTC, 30 days (counted from 1970-01-01), or ever.")
-      .within("day|week|month|30d|total").to([](S s, V v) { budget(s).per = *parse_budget_period(v.text); });
+  keys.emplace_back("keys[].budget.per", Type::kWord, "month",
+                    "In which time: a calendar day, ISO week or month in UTC, 30 days (counted from 1970-01-01), or ever.")
+      .within("day|week|month|30d|total")
+      .to([](S s, V v) { budget(s).per = *parse_budget_period(v.text); });
   keys.emplace_back("keys[].budget.soft", Type::kPercent, "", "A warning is logged and shown from here on.").within("1%..100%").to([](S s, V v) {
     budget(s).soft_percent = v.integer();
   });
@@ -47,15 +57,20 @@ void may_spend(std::vector<Key>& keys) {
 void add_key_keys(std::vector<Key>& keys) {
   keys.emplace_back("keys", Type::kList, "", "Keys of callers that are kept in this file; others live in the key store.");
   keys.emplace_back("keys[]", Type::kMap, "", "One key.").to([](S s, V) { s.key = &s.config->keys.emplace_back(); });
-  keys.emplace_back("keys[].name", Type::kText, "", "What logs and usage records call it.").must().checked(check_label).to([](S s, V v) { s.key->spec.name = v.text; });
-  keys.emplace_back("keys[].key", Type::kSecret, "", "The key itself.").must().checked(check_key_text).to([](S s, V v) { s.key->key = Secret(v.text); });
+  keys.emplace_back("keys[].name", Type::kText, "", "What logs and usage records call it.").must().checked(check_label).to([](S s, V v) {
+    s.key->spec.name = v.text;
+  });
+  keys.emplace_back("keys[].key", Type::kSecret, "", "The key itself.").must().checked(check_key_text).to([](S s, V v) {
+    s.key->key = Secret(v.text);
+  });
   keys.emplace_back("keys[].user", Type::kText, "", "Users group keys.").checked(check_label).to([](S s, V v) { s.key->spec.user = v.text; });
   keys.emplace_back("keys[].role", Type::kWord, "user", "`admin` opens `/admin/v1` too.").within("user|admin").to([](S s, V v) {
     s.key->spec.role = v.text == "admin" ? KeyRole::kAdmin : KeyRole::kUser;
   });
-  keys.emplace_back("keys[].purpose", Type::kWord, "default", "`cursor` will add the think_tags filter.").within("default").not_yet("cursor").to([](S s, V v) {
-    s.key->spec.purpose = v.text;
-  });
+  keys.emplace_back("keys[].purpose", Type::kWord, "default", "`cursor` will add the think_tags filter.")
+      .within("default")
+      .not_yet("cursor")
+      .to([](S s, V v) { s.key->spec.purpose = v.text; });
   may_do(keys);
   may_spend(keys);
   keys.emplace_back("keys[].expires", Type::kTime, "", "When it stops working.").to([](S s, V v) { s.key->spec.expires = v.time(); });

@@ -24,7 +24,8 @@ std::string check_member(const std::string& name) {
 }  // namespace
 
 void add_model_keys(std::vector<Key>& keys) {
-  keys.emplace_back("models", Type::kNamed, "", "Names that clients ask for. A name may hold one `*`, and the `*` of its targets stands for the same text.");
+  keys.emplace_back("models", Type::kNamed, "",
+                    "Names that clients ask for. A name may hold one `*`, and the `*` of its targets stands for the same text.");
   keys.emplace_back("models.*", Type::kMap, "", "One name: its targets alone, or a map.").short_for("targets").to([](S s, V) {
     s.model = &s.config->models.emplace_back();
     s.model->name = s.name;
@@ -36,26 +37,37 @@ void add_model_keys(std::vector<Key>& keys) {
   keys.emplace_back("models.*.targets[].model", Type::kText, "", "`provider/model`.").must().checked(check_target).to([](S s, V v) {
     split_target(v.text, &s.target->provider, &s.target->model);
   });
-  keys.emplace_back("models.*.targets[].weight", Type::kInt, "1", "Its share. 0: only when nothing else is left.").within("0..1000000").to([](S s, V v) { s.target->weight = v.integer(); });
-  keys.emplace_back("models.*.targets[].priority", Type::kInt, "1", "The lowest number first, for the strategy `priority`.").within("0..1000000").to([](S s, V v) {
-    s.target->priority = v.integer();
-  });
+  keys.emplace_back("models.*.targets[].weight", Type::kInt, "1", "Its share. 0: only when nothing else is left.")
+      .within("0..1000000")
+      .to([](S s, V v) { s.target->weight = v.integer(); });
+  keys.emplace_back("models.*.targets[].priority", Type::kInt, "1", "The lowest number first, for the strategy `priority`.")
+      .within("0..1000000")
+      .to([](S s, V v) { s.target->priority = v.integer(); });
   keys.emplace_back("models.*.targets[].tags", Type::kTexts, "", "For requests that ask for a tag.").not_yet();
-  keys.emplace_back("models.*.strategy", Type::kWord, "", "How the targets are ordered. Unset: `routing.strategy`.").within(kStrategies).not_yet(kLaterStrategies).to([](S s, V v) {
-    s.model->strategy = v.text;
-  });
+  keys.emplace_back("models.*.strategy", Type::kWord, "", "How the targets are ordered. Unset: `routing.strategy`.")
+      .within(kStrategies)
+      .not_yet(kLaterStrategies)
+      .to([](S s, V v) { s.model->strategy = v.text; });
   keys.emplace_back("models.*.tags", Type::kTexts, "", "For requests that ask for a tag.").not_yet();
   keys.emplace_back("models.*.modalities", Type::kTexts, "", "What it accepts beside text.").not_yet();
-  keys.emplace_back("models.*.fallbacks", Type::kTexts, "", "Names that are tried, in this order, when every target has failed.").to([](S s, V v) { s.model->fallbacks = v.texts; });
+  keys.emplace_back("models.*.fallbacks", Type::kTexts, "", "Names that are tried, in this order, when every target has failed.").to([](S s, V v) {
+    s.model->fallbacks = v.texts;
+  });
   keys.emplace_back("models.*.context_fallbacks", Type::kTexts, "", "When the prompt is too long.").not_yet();
   keys.emplace_back("models.*.content_fallbacks", Type::kTexts, "", "When a content policy refuses.").not_yet();
-  keys.emplace_back("models.*.limits", Type::kMap, "", "Limits of everything that asks for this name.").to([](S s, V) { s.limits = &s.model->limits; });
-  add_limits(keys, "models.*.limits");
-  keys.emplace_back("models.*.defaults", Type::kJsonMap, "", "Members of the request that are set when the client is silent, by OpenAI's names.").checked(check_member).to([](S s, V v) {
-    s.model->defaults = v.pairs;
+  keys.emplace_back("models.*.limits", Type::kMap, "", "Limits of everything that asks for this name.").to([](S s, V) {
+    s.limits = &s.model->limits;
   });
-  keys.emplace_back("models.*.override", Type::kJsonMap, "", "Members that are always set.").checked(check_member).to([](S s, V v) { s.model->override_ = v.pairs; });
-  keys.emplace_back("models.*.drop", Type::kTexts, "", "Members that are removed.").checked(check_member).to([](S s, V v) { s.model->drop = v.texts; });
+  add_limits(keys, "models.*.limits");
+  keys.emplace_back("models.*.defaults", Type::kJsonMap, "", "Members of the request that are set when the client is silent, by OpenAI's names.")
+      .checked(check_member)
+      .to([](S s, V v) { s.model->defaults = v.pairs; });
+  keys.emplace_back("models.*.override", Type::kJsonMap, "", "Members that are always set.").checked(check_member).to([](S s, V v) {
+    s.model->override_ = v.pairs;
+  });
+  keys.emplace_back("models.*.drop", Type::kTexts, "", "Members that are removed.").checked(check_member).to([](S s, V v) {
+    s.model->drop = v.texts;
+  });
   keys.emplace_back("models.*.filters", Type::kTexts, "", "Text filters.").not_yet();
 }
 

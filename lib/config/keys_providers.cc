@@ -24,56 +24,82 @@ void set_forward_headers(S s, V v) {
 }
 
 void pool(std::vector<Key>& keys) {
-  keys.emplace_back("providers.*.api_key", Type::kSecret, "",
-                    "The key. Unset: the vendor's usual variable, when the vendor's own base URL is used.").checked(check_key_text).to([](S s, V v) {
-    Credential credential;
-    credential.key = Secret(v.text);
-    s.provider->credentials.push_back(std::move(credential));
-  });
-  keys.emplace_back("providers.*.api_keys", Type::kList, "", "A pool of keys, used in turn. One that is refused or out of quota rests while the others work.");
+  keys.emplace_back("providers.*.api_key", Type::kSecret, "", "The key. Unset: the vendor's usual variable, when the vendor's own base URL is used.")
+      .checked(check_key_text)
+      .to([](S s, V v) {
+        Credential credential;
+        credential.key = Secret(v.text);
+        s.provider->credentials.push_back(std::move(credential));
+      });
+  keys.emplace_back("providers.*.api_keys", Type::kList, "",
+                    "A pool of keys, used in turn. One that is refused or out of quota rests while the others work.");
   keys.emplace_back("providers.*.api_keys[]", Type::kMap, "", "A key of the pool: the key alone, or a map.").short_for("key").to([](S s, V) {
     s.credential = &s.provider->credentials.emplace_back();
   });
-  keys.emplace_back("providers.*.api_keys[].key", Type::kSecret, "", "The key.").must().checked(check_key_text).to([](S s, V v) { s.credential->key = Secret(v.text); });
-  keys.emplace_back("providers.*.api_keys[].name", Type::kText, "", "What logs and usage records call it. Unset: its number in the pool.").checked(check_label).to([](S s, V v) {
-    s.credential->name = v.text;
+  keys.emplace_back("providers.*.api_keys[].key", Type::kSecret, "", "The key.").must().checked(check_key_text).to([](S s, V v) {
+    s.credential->key = Secret(v.text);
   });
-  keys.emplace_back("providers.*.api_keys[].weight", Type::kInt, "1", "Its share of the requests.").within("1..1000000").to([](S s, V v) { s.credential->weight = v.integer(); });
-  keys.emplace_back("providers.*.api_keys[].models", Type::kTexts, "", "Patterns of the upstream's model names that it may be used for. Empty: all.").to([](S s, V v) {
-    s.credential->models = v.texts;
+  keys.emplace_back("providers.*.api_keys[].name", Type::kText, "", "What logs and usage records call it. Unset: its number in the pool.")
+      .checked(check_label)
+      .to([](S s, V v) { s.credential->name = v.text; });
+  keys.emplace_back("providers.*.api_keys[].weight", Type::kInt, "1", "Its share of the requests.").within("1..1000000").to([](S s, V v) {
+    s.credential->weight = v.integer();
   });
+  keys.emplace_back("providers.*.api_keys[].models", Type::kTexts, "", "Patterns of the upstream's model names that it may be used for. Empty: all.")
+      .to([](S s, V v) { s.credential->models = v.texts; });
   keys.emplace_back("providers.*.api_keys[].limits", Type::kMap, "", "Limits of this key.").to([](S s, V) { s.limits = &s.credential->limits; });
   add_limits(keys, "providers.*.api_keys[].limits");
 }
 
 void model_list(std::vector<Key>& keys) {
   keys.emplace_back("providers.*.models", Type::kMap, "", "What it offers. The provider is asked, and the answer cached, unless `override` says it.");
-  keys.emplace_back("providers.*.models.filter", Type::kText, "", "Words that a name must hold, all of them; `*` stands for anything, letters match in either case.").to([](S s, V v) {
-    s.provider->models.filter = v.text;
+  keys.emplace_back("providers.*.models.filter", Type::kText, "",
+                    "Words that a name must hold, all of them; `*` stands for anything, letters match in either case.")
+      .to([](S s, V v) { s.provider->models.filter = v.text; });
+  keys.emplace_back("providers.*.models.append", Type::kTexts, "", "Names beside those that it lists.").to([](S s, V v) {
+    s.provider->models.append = v.texts;
   });
-  keys.emplace_back("providers.*.models.append", Type::kTexts, "", "Names beside those that it lists.").to([](S s, V v) { s.provider->models.append = v.texts; });
-  keys.emplace_back("providers.*.models.override", Type::kTexts, "", "The list itself; nobody is asked.").to([](S s, V v) { s.provider->models.override_ = v.texts; });
+  keys.emplace_back("providers.*.models.override", Type::kTexts, "", "The list itself; nobody is asked.").to([](S s, V v) {
+    s.provider->models.override_ = v.texts;
+  });
 }
 
 }  // namespace
 
 void add_limits(std::vector<Key>& keys, const std::string& path) {
-  keys.emplace_back(path + ".requests", Type::kRate, "", "Requests in a time: `60/min`, or `{requests: 50, per: 60s, burst: 20}`.").to([](S s, V v) { s.limits->requests = v.rate; });
-  keys.emplace_back(path + ".tokens", Type::kRate, "", "Tokens in a time, input and output together: `200k/min`.").to([](S s, V v) { s.limits->tokens = v.rate; });
-  keys.emplace_back(path + ".concurrent", Type::kCount, "", "Requests at the same time.").within("1..1M").to([](S s, V v) { s.limits->concurrent = v.number; });
-  keys.emplace_back(path + ".burst", Type::kCount, "", "How many of `requests` may come at once. Unset: all of them.").within("1..1M").beside("requests").to([](S s, V v) {
-    if (s.limits->requests) s.limits->requests->burst = v.number;
+  keys.emplace_back(path + ".requests", Type::kRate, "", "Requests in a time: `60/min`, or `{requests: 50, per: 60s, burst: 20}`.").to([](S s, V v) {
+    s.limits->requests = v.rate;
   });
+  keys.emplace_back(path + ".tokens", Type::kRate, "", "Tokens in a time, input and output together: `200k/min`.").to([](S s, V v) {
+    s.limits->tokens = v.rate;
+  });
+  keys.emplace_back(path + ".concurrent", Type::kCount, "", "Requests at the same time.").within("1..1M").to([](S s, V v) {
+    s.limits->concurrent = v.number;
+  });
+  keys.emplace_back(path + ".burst", Type::kCount, "", "How many of `requests` may come at once. Unset: all of them.")
+      .within("1..1M")
+      .beside("requests")
+      .to([](S s, V v) {
+        if (s.limits->requests) s.limits->requests->burst = v.number;
+      });
 }
 
 void add_timeouts(std::vector<Key>& keys, const std::string& path, const char* connect, const char* idle, const char* total) {
-  keys.emplace_back(path + ".connect", Type::kDuration, connect, "To be connected, TLS included.").within("1ms..1h").to([](S s, V v) { s.timeouts->connect = v.duration(); });
-  keys.emplace_back(path + ".first_token", Type::kDuration, "",
-                    "From the start of an attempt to the first visible payload; of an answer that is not streamed, to its head. Unset everywhere: 60s "
-                    "for streams, `total` alone for whole answers.")
-      .within("1ms..1d").to([](S s, V v) { s.timeouts->first_token = v.duration(); });
-  keys.emplace_back(path + ".idle", Type::kDuration, idle, "Between two pieces of an answer.").within("1ms..1d").to([](S s, V v) { s.timeouts->idle = v.duration(); });
-  keys.emplace_back(path + ".total", Type::kDuration, total, "The whole request, all attempts together.").within("1ms..7d").to([](S s, V v) { s.timeouts->total = v.duration(); });
+  keys.emplace_back(path + ".connect", Type::kDuration, connect, "To be connected, TLS included.").within("1ms..1h").to([](S s, V v) {
+    s.timeouts->connect = v.duration();
+  });
+  keys.emplace_back(
+          path + ".first_token", Type::kDuration, "",
+          "From the start of an attempt to the first visible payload; of an answer that is not streamed, to its head. Unset everywhere: 60s "
+          "for streams, `total` alone for whole answers.")
+      .within("1ms..1d")
+      .to([](S s, V v) { s.timeouts->first_token = v.duration(); });
+  keys.emplace_back(path + ".idle", Type::kDuration, idle, "Between two pieces of an answer.").within("1ms..1d").to([](S s, V v) {
+    s.timeouts->idle = v.duration();
+  });
+  keys.emplace_back(path + ".total", Type::kDuration, total, "The whole request, all attempts together.").within("1ms..7d").to([](S s, V v) {
+    s.timeouts->total = v.duration();
+  });
 }
 
 void add_provider_keys(std::vector<Key>& keys) {
@@ -85,22 +111,31 @@ void add_provider_keys(std::vector<Key>& keys) {
     s.provider->name = s.name;
     s.provider->dialect.clear();  // the preset's, unless said
   });
-  keys.emplace_back("providers.*.type", Type::kText, "", "The vendor's preset: base URL, dialect, way to authenticate, quirks, usual variable of its key. Unset: the provider's own name, where that is one.")
+  keys.emplace_back("providers.*.type", Type::kText, "",
+                    "The vendor's preset: base URL, dialect, way to authenticate, quirks, usual variable of its key. Unset: the provider's own name, "
+                    "where that is one.")
       .to([](S s, V v) { s.provider->type = v.text; });
   keys.emplace_back("providers.*.base_url", Type::kText, "",
                     "What stands before the dialect's own paths; with or without its version part (`/v1`) means the same. Unset: the preset's.")
-      .checked(check_base_url).to([](S s, V v) { s.provider->base_url = v.text; });
-  keys.emplace_back("providers.*.dialect", Type::kWord, "openai", "What it speaks. With a preset: the preset's.").within("openai|ollama")
-      .not_yet("responses|anthropic|gemini|cohere|bedrock|http").to([](S s, V v) { s.provider->dialect = v.text; });
-  keys.emplace_back("providers.*.region", Type::kText, "", "Where the vendor has several places (see the presets).").to([](S s, V v) { s.provider->region = v.text; });
+      .checked(check_base_url)
+      .to([](S s, V v) { s.provider->base_url = v.text; });
+  keys.emplace_back("providers.*.dialect", Type::kWord, "openai", "What it speaks. With a preset: the preset's.")
+      .within("openai|ollama")
+      .not_yet("responses|anthropic|gemini|cohere|bedrock|http")
+      .to([](S s, V v) { s.provider->dialect = v.text; });
+  keys.emplace_back("providers.*.region", Type::kText, "", "Where the vendor has several places (see the presets).").to([](S s, V v) {
+    s.provider->region = v.text;
+  });
   pool(keys);
   model_list(keys);
   keys.emplace_back("providers.*.headers", Type::kHeaders, "", "Added to each upstream request.").to(set_headers);
-  keys.emplace_back("providers.*.forward_headers", Type::kTexts, "", "Headers of a client that may pass. None does by default but the protocol's own between equal dialects.")
-      .checked(check_forwarded_header).to(set_forward_headers);
-  keys.emplace_back("providers.*.pass_client_key", Type::kBool, "false", "The client's own key goes upstream. Only with `server.auth: none`, and without a key here.").to([](S s, V v) {
-    s.provider->pass_client_key = v.flag;
-  });
+  keys.emplace_back("providers.*.forward_headers", Type::kTexts, "",
+                    "Headers of a client that may pass. None does by default but the protocol's own between equal dialects.")
+      .checked(check_forwarded_header)
+      .to(set_forward_headers);
+  keys.emplace_back("providers.*.pass_client_key", Type::kBool, "false",
+                    "The client's own key goes upstream. Only with `server.auth: none`, and without a key here.")
+      .to([](S s, V v) { s.provider->pass_client_key = v.flag; });
   keys.emplace_back("providers.*.timeouts", Type::kMap, "", "Instead of `routing.timeouts`.").to([](S s, V) { s.timeouts = &s.provider->timeouts; });
   add_timeouts(keys, "providers.*.timeouts", "", "", "");
   keys.emplace_back("providers.*.limits", Type::kMap, "", "Limits of everything that goes to it.").to([](S s, V) { s.limits = &s.provider->limits; });
@@ -108,14 +143,16 @@ void add_provider_keys(std::vector<Key>& keys) {
   keys.emplace_back("providers.*.health", Type::kMap, "", "Probing it between requests.");
   keys.emplace_back("providers.*.health.probe", Type::kWord, "off", "What is asked.").within("off").not_yet("models|chat").to([](S, V) {});
   keys.emplace_back("providers.*.health.interval", Type::kDuration, "30s", "How often.").not_yet();
-  keys.emplace_back("providers.*.proxy", Type::kText, "", "`http://`, `https://` or `socks5://`, with `user:password@` where it wants one.").checked(check_proxy).hidden().to([](S s, V v) {
-    s.provider->proxy = v.text;
-  });
+  keys.emplace_back("providers.*.proxy", Type::kText, "", "`http://`, `https://` or `socks5://`, with `user:password@` where it wants one.")
+      .checked(check_proxy)
+      .hidden()
+      .to([](S s, V v) { s.provider->proxy = v.text; });
   keys.emplace_back("providers.*.tls", Type::kMap, "", "How its certificate is checked.");
-  keys.emplace_back("providers.*.tls.ca_file", Type::kText, "", "Certificates to trust, a PEM file beside the configuration. Empty: the system's.").to([](S s, V v) {
-    s.provider->ca_file = v.text;
+  keys.emplace_back("providers.*.tls.ca_file", Type::kText, "", "Certificates to trust, a PEM file beside the configuration. Empty: the system's.")
+      .to([](S s, V v) { s.provider->ca_file = v.text; });
+  keys.emplace_back("providers.*.tls.verify", Type::kBool, "true", "Off accepts any certificate: for tests alone.").to([](S s, V v) {
+    s.provider->verify_tls = v.flag;
   });
-  keys.emplace_back("providers.*.tls.verify", Type::kBool, "true", "Off accepts any certificate: for tests alone.").to([](S s, V v) { s.provider->verify_tls = v.flag; });
   keys.emplace_back("providers.*.http", Type::kJsonMap, "", "The template of `dialect: http`.").not_yet();
 }
 

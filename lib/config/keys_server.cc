@@ -31,18 +31,22 @@ void server(std::vector<Key>& keys) {
   row(".listen", Type::kTexts, "127.0.0.1:8000",
       "Where to listen: `host:port`, `[::1]:8000` or `unix:/run/llmrouter.sock`. Port 0 takes a free one. On an address that other hosts reach, "
       "the server does not start without a key.")
-      .checked(check_listen).from("LLMROUTER_LISTEN").to([](S s, V v) { s.config->server.listen = v.texts; });
+      .checked(check_listen)
+      .from("LLMROUTER_LISTEN")
+      .to([](S s, V v) { s.config->server.listen = v.texts; });
   row(".threads", Type::kInt, "0", "Event loops, each on a thread of its own. 0: one for each core.").within("0..1024").to([](S s, V v) {
     s.config->server.threads = v.integer();
   });
-  row(".auth", Type::kWord, "auto", "`auto`: keys are required as soon as one exists. `keys`: always. `none`: never.").within("auto|keys|none").to([](S s, V v) {
-    s.config->server.auth = auth_of(v.text);
-  });
+  row(".auth", Type::kWord, "auto", "`auto`: keys are required as soon as one exists. `keys`: always. `none`: never.")
+      .within("auto|keys|none")
+      .to([](S s, V v) { s.config->server.auth = auth_of(v.text); });
   row(".trust_loopback", Type::kBool, "false", "Callers from this host need no key, unless their request carries a proxy's header.").to([](S s, V v) {
     s.config->server.trust_loopback = v.flag;
   });
   row(".admin_key", Type::kSecret, "", "What opens `/admin/v1`, as a bearer. Without it, a key of role `admin` does.")
-      .checked(check_key_text).from("LLMROUTER_ADMIN_KEY").to([](S s, V v) { s.config->server.admin_key = Secret(v.text); });
+      .checked(check_key_text)
+      .from("LLMROUTER_ADMIN_KEY")
+      .to([](S s, V v) { s.config->server.admin_key = Secret(v.text); });
   row(".max_body", Type::kSize, "32MiB", "The largest body of a request.").within("1KiB..1GiB").to([](S s, V v) {
     s.config->server.max_body = static_cast<size_t>(v.number);
   });
@@ -67,27 +71,33 @@ void server(std::vector<Key>& keys) {
   row(".shutdown_grace", Type::kDuration, "30s", "How long streams in flight may go on after SIGTERM.").within("0s..1h").to([](S s, V v) {
     s.config->server.shutdown_grace = v.duration();
   });
-  row(".cors", Type::kTexts, "", "Origins whose pages may call, such as `https://app.example.com`; `*` is every one.").checked(check_origin).to([](S s, V v) {
-    s.config->server.cors = v.texts;
-  });
+  row(".cors", Type::kTexts, "", "Origins whose pages may call, such as `https://app.example.com`; `*` is every one.")
+      .checked(check_origin)
+      .to([](S s, V v) { s.config->server.cors = v.texts; });
   row(".tls", Type::kMap, "", "TLS for callers. Until it comes, put a proxy before the server.");
   row(".tls.cert", Type::kText, "", "The certificate chain, a PEM file.").not_yet();
   row(".tls.key", Type::kText, "", "Its private key, a PEM file.").not_yet();
 }
 
 void storage(std::vector<Key>& keys) {
-  keys.emplace_back("storage", Type::kMap, "", "Where keys, budgets and usage records are kept. `LLMROUTER_DATA_DIR` moves the default folder `data`.");
-  keys.emplace_back("storage.keys", Type::kText, "sqlite:data/llmrouter.db", "Keys and what was spent of their budgets: `sqlite:PATH` or `memory:` (`postgres://` is not supported yet).")
-      .checked(check_key_storage).to([](S s, V v) { s.config->storage.keys = v.text; });
+  keys.emplace_back("storage", Type::kMap, "",
+                    "Where keys, budgets and usage records are kept. `LLMROUTER_DATA_DIR` moves the default folder `data`.");
+  keys.emplace_back("storage.keys", Type::kText, "sqlite:data/llmrouter.db",
+                    "Keys and what was spent of their budgets: `sqlite:PATH` or `memory:` (`postgres://` is not supported yet).")
+      .checked(check_key_storage)
+      .to([](S s, V v) { s.config->storage.keys = v.text; });
   keys.emplace_back("storage.usage", Type::kText, "sqlite:data/usage.db",
                     "Usage records, in a database of their own: `sqlite:PATH`, `memory:` (the last 10,000) or `off` (none is kept).")
-      .checked(check_usage_storage).to([](S s, V v) { s.config->storage.usage = v.text; });
+      .checked(check_usage_storage)
+      .to([](S s, V v) { s.config->storage.usage = v.text; });
   keys.emplace_back("storage.retention", Type::kDuration, "90d", "Older usage records are removed. 0: never.").within("0s..36500d").to([](S s, V v) {
     s.config->storage.retention = v.duration();
   });
-  keys.emplace_back("storage.secret_key", Type::kSecret, "",
-                    "Keys the digests of keys and encrypts what is secret at rest. Empty: one is made and kept beside the database as `secret.key`, mode 0600.")
-      .from("LLMROUTER_SECRET_KEY").to([](S s, V v) { s.config->storage.secret_key = Secret(v.text); });
+  keys.emplace_back(
+          "storage.secret_key", Type::kSecret, "",
+          "Keys the digests of keys and encrypts what is secret at rest. Empty: one is made and kept beside the database as `secret.key`, mode 0600.")
+      .from("LLMROUTER_SECRET_KEY")
+      .to([](S s, V v) { s.config->storage.secret_key = Secret(v.text); });
 }
 
 void routing(std::vector<Key>& keys) {
@@ -95,7 +105,8 @@ void routing(std::vector<Key>& keys) {
     return keys.emplace_back(std::string("routing") + path, type, fallback, doc);
   };
   row("", Type::kMap, "", "How a request finds a target, and what happens when the target fails.");
-  row(".default_model", Type::kText, "", "What `auto` and `default` mean: a name under `models`, or `provider/model`. Empty: the first name under `models`; without one, `demo/echo`.")
+  row(".default_model", Type::kText, "",
+      "What `auto` and `default` mean: a name under `models`, or `provider/model`. Empty: the first name under `models`; without one, `demo/echo`.")
       .to([](S s, V v) { s.config->routing.default_model = v.text; });
   row(".strategy", Type::kWord, "weighted", "The strategy of models that name none.").within(kStrategies).not_yet(kLaterStrategies).to([](S s, V v) {
     s.config->routing.strategy = v.text;
@@ -103,14 +114,23 @@ void routing(std::vector<Key>& keys) {
   row(".attempts", Type::kInt, "3", "Upstream attempts for one request, all targets together. 1: never retry.").within("1..20").to([](S s, V v) {
     s.config->routing.attempts = v.integer();
   });
-  row(".backoff", Type::kMap, "", "Waiting between attempts at the same target: a random time up to a bound that doubles. A provider's own Retry-After wins.");
-  row(".backoff.first", Type::kDuration, "250ms", "The first bound.").within("0s..1h").to([](S s, V v) { s.config->routing.backoff.first = v.duration(); });
-  row(".backoff.max", Type::kDuration, "8s", "The largest bound.").within("0s..1h").to([](S s, V v) { s.config->routing.backoff.max = v.duration(); });
+  row(".backoff", Type::kMap, "",
+      "Waiting between attempts at the same target: a random time up to a bound that doubles. A provider's own Retry-After wins.");
+  row(".backoff.first", Type::kDuration, "250ms", "The first bound.").within("0s..1h").to([](S s, V v) {
+    s.config->routing.backoff.first = v.duration();
+  });
+  row(".backoff.max", Type::kDuration, "8s", "The largest bound.").within("0s..1h").to([](S s, V v) {
+    s.config->routing.backoff.max = v.duration();
+  });
   row(".timeouts", Type::kMap, "", "Of every provider that sets none.").to([](S s, V) { s.timeouts = &s.config->routing.timeouts; });
   add_timeouts(keys, "routing.timeouts", "5s", "60s", "10m");
   row(".cooldown", Type::kMap, "", "A target that keeps failing rests; then one request decides whether it is back.");
-  row(".cooldown.failures", Type::kInt, "3", "So many failures,").within("1..1000").to([](S s, V v) { s.config->routing.cooldown.failures = v.integer(); });
-  row(".cooldown.within", Type::kDuration, "30s", "within this time,").within("1s..1d").to([](S s, V v) { s.config->routing.cooldown.within = v.duration(); });
+  row(".cooldown.failures", Type::kInt, "3", "So many failures,").within("1..1000").to([](S s, V v) {
+    s.config->routing.cooldown.failures = v.integer();
+  });
+  row(".cooldown.within", Type::kDuration, "30s", "within this time,").within("1s..1d").to([](S s, V v) {
+    s.config->routing.cooldown.within = v.duration();
+  });
   row(".cooldown.for", Type::kDuration, "30s", "make it rest for this long, doubling each time it fails again,").within("1s..1d").to([](S s, V v) {
     s.config->routing.cooldown.rest = v.duration();
   });
@@ -126,7 +146,10 @@ void routing(std::vector<Key>& keys) {
   row(".queue", Type::kMap, "", "Waiting for a limited target instead of failing at once.");
   row(".queue.max_wait", Type::kDuration, "0s", "How long. 0s: not at all.").not_yet();
   row(".queue.max", Type::kCount, "1000", "How many wait.").not_yet();
-  row(".continue_on", Type::kWord, "never", "What a stream that breaks after its first payload does: `never` goes on elsewhere.").within("never").not_yet("cut").to([](S, V) {});
+  row(".continue_on", Type::kWord, "never", "What a stream that breaks after its first payload does: `never` goes on elsewhere.")
+      .within("never")
+      .not_yet("cut")
+      .to([](S, V) {});
   row(".remote_media", Type::kMap, "", "Images by URL, fetched for dialects that cannot.");
   row(".remote_media.fetch", Type::kBool, "false", "Fetch them.").not_yet();
   row(".remote_media.max", Type::kSize, "20MiB", "The largest.").not_yet();
@@ -139,27 +162,34 @@ void routing(std::vector<Key>& keys) {
 }
 
 void prices(std::vector<Key>& keys) {
-  keys.emplace_back("prices", Type::kMap, "", "Prices beyond the built-in catalogue. USD per million tokens, decimal, with at most six digits after the point. The first entry that matches counts: `entries`, then `file`, then the catalogue.");
-  keys.emplace_back("prices.file", Type::kText, "", "A file of entries, beside the configuration: YAML (a list as under `entries`), or tab-separated with a header line of the same names (`.tsv`).")
+  keys.emplace_back("prices", Type::kMap, "",
+                    "Prices beyond the built-in catalogue. USD per million tokens, decimal, with at most six digits after the point. The first entry "
+                    "that matches counts: `entries`, then `file`, then the catalogue.");
+  keys.emplace_back("prices.file", Type::kText, "",
+                    "A file of entries, beside the configuration: YAML (a list as under `entries`), or tab-separated with a header line of the same "
+                    "names (`.tsv`).")
       .to([](S, V) {});
   keys.emplace_back("prices.entries", Type::kList, "", "Entries.");
   keys.emplace_back("prices.entries[]", Type::kMap, "", "One price.").to([](S s, V) { s.price = &s.config->prices.emplace_back(); });
-  keys.emplace_back("prices.entries[].model", Type::kText, "", "A pattern of `provider/model`, such as `lab/*`.").must().checked(check_price_pattern).to([](S s, V v) {
-    s.price->match = v.text;
-  });
+  keys.emplace_back("prices.entries[].model", Type::kText, "", "A pattern of `provider/model`, such as `lab/*`.")
+      .must()
+      .checked(check_price_pattern)
+      .to([](S s, V v) { s.price->match = v.text; });
   add_price_figures(keys, "prices.entries[]");
 }
 
 void observe(std::vector<Key>& keys) {
   keys.emplace_back("observe", Type::kMap, "", "Logs and metrics.");
   keys.emplace_back("observe.log", Type::kMap, "", "To stderr, a line for each event.");
-  keys.emplace_back("observe.log.level", Type::kWord, "info", "What is worth a line.").within("debug|info|warn|error|off").from("LLMROUTER_LOG_LEVEL").to([](S s, V v) {
-    s.config->observe.level = level_of(v.text);
+  keys.emplace_back("observe.log.level", Type::kWord, "info", "What is worth a line.")
+      .within("debug|info|warn|error|off")
+      .from("LLMROUTER_LOG_LEVEL")
+      .to([](S s, V v) { s.config->observe.level = level_of(v.text); });
+  keys.emplace_back("observe.log.format", Type::kWord, "text", "`json` is for machines.").within("text|json").to([](S s, V v) {
+    s.config->observe.json = v.text == "json";
   });
-  keys.emplace_back("observe.log.format", Type::kWord, "text", "`json` is for machines.").within("text|json").to([](S s, V v) { s.config->observe.json = v.text == "json"; });
-  keys.emplace_back("observe.log.bodies", Type::kBool, "false", "Log what is asked and answered. Prompts are private: leave it off.").to([](S s, V v) {
-    s.config->observe.bodies = v.flag;
-  });
+  keys.emplace_back("observe.log.bodies", Type::kBool, "false", "Log what is asked and answered. Prompts are private: leave it off.")
+      .to([](S s, V v) { s.config->observe.bodies = v.flag; });
   keys.emplace_back("observe.metrics", Type::kBool, "true", "Serve `/metrics`.").to([](S s, V v) { s.config->observe.metrics = v.flag; });
   keys.emplace_back("observe.otel", Type::kMap, "", "OpenTelemetry.");
   keys.emplace_back("observe.otel.endpoint", Type::kText, "", "Where traces go.").not_yet();
@@ -176,14 +206,23 @@ void observe(std::vector<Key>& keys) {
 void add_price_figures(std::vector<Key>& keys, const std::string& path) {
   keys.emplace_back(path + ".input", Type::kPrice, "", "Input tokens.").must().to([](S s, V v) { s.price->row.input = v.number; });
   keys.emplace_back(path + ".output", Type::kPrice, "0", "Output tokens.").to([](S s, V v) { s.price->row.output = v.number; });
-  keys.emplace_back(path + ".cached_input", Type::kPrice, "", "Input tokens that were read from the provider's cache. Unset: as `input`.").to([](S s, V v) {
-    s.price->row.cached = v.number;
+  keys.emplace_back(path + ".cached_input", Type::kPrice, "", "Input tokens that were read from the provider's cache. Unset: as `input`.")
+      .to([](S s, V v) { s.price->row.cached = v.number; });
+  keys.emplace_back(path + ".cache_write", Type::kPrice, "", "Input tokens that were written to it. Unset: as `input`.").to([](S s, V v) {
+    s.price->row.cache_write = v.number;
   });
-  keys.emplace_back(path + ".cache_write", Type::kPrice, "", "Input tokens that were written to it. Unset: as `input`.").to([](S s, V v) { s.price->row.cache_write = v.number; });
-  keys.emplace_back(path + ".reasoning", Type::kPrice, "", "Reasoning tokens. Unset: as `output`.").to([](S s, V v) { s.price->row.reasoning = v.number; });
-  keys.emplace_back(path + ".audio_input", Type::kPrice, "", "Audio in the input. Unset: as `input`.").to([](S s, V v) { s.price->row.audio_input = v.number; });
-  keys.emplace_back(path + ".audio_output", Type::kPrice, "", "Audio in the output. Unset: as `output`.").to([](S s, V v) { s.price->row.audio_output = v.number; });
-  keys.emplace_back(path + ".per_request", Type::kUsd, "0", "USD for each request, beside the tokens.").to([](S s, V v) { s.price->row.nano_per_request = v.number; });
+  keys.emplace_back(path + ".reasoning", Type::kPrice, "", "Reasoning tokens. Unset: as `output`.").to([](S s, V v) {
+    s.price->row.reasoning = v.number;
+  });
+  keys.emplace_back(path + ".audio_input", Type::kPrice, "", "Audio in the input. Unset: as `input`.").to([](S s, V v) {
+    s.price->row.audio_input = v.number;
+  });
+  keys.emplace_back(path + ".audio_output", Type::kPrice, "", "Audio in the output. Unset: as `output`.").to([](S s, V v) {
+    s.price->row.audio_output = v.number;
+  });
+  keys.emplace_back(path + ".per_request", Type::kUsd, "0", "USD for each request, beside the tokens.").to([](S s, V v) {
+    s.price->row.nano_per_request = v.number;
+  });
 }
 
 void add_server_keys(std::vector<Key>& keys) {

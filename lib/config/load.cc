@@ -115,7 +115,7 @@ NodePtr with_settings(Context& context, NodePtr root, const ConfigInput& input) 
 void move_data(const Context& context, StorageConfig& storage) {
   auto folder = context.environment.get_filled("LLMROUTER_DATA_DIR");
   if (!folder) return;
-  while (folder->size() > 1 && folder->back() == '/') folder->pop_back();
+  while (!folder->empty() && folder->back() == '/') folder->pop_back();
   auto is_default = [&context](const char* path) {
     auto found = context.seen.find(path);
     return found == context.seen.end() || found->second->is_null();

@@ -24,7 +24,8 @@ std::string check_provider_name(std::string_view name) {
 }
 
 std::string check_model_name(std::string_view name) {
-  const bool good = !name.empty() && name.size() <= 256 && std::all_of(name.begin(), name.end(), [](char c) { return static_cast<unsigned char>(c) > 0x20 && c != 0x7F; });
+  const bool good = !name.empty() && name.size() <= 256 &&
+                    std::all_of(name.begin(), name.end(), [](char c) { return static_cast<unsigned char>(c) > 0x20 && c != 0x7F; });
   if (!good) return "expected a name without blanks (at most 256 bytes)";
   return std::count(name.begin(), name.end(), '*') > 1 ? "expected a name with at most one *" : "";
 }

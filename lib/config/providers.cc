@@ -1,7 +1,7 @@
 #include "config/providers.h"
 
 #include <algorithm>
-#include <set>
+#include <map>
 
 #include "config/address.h"
 #include "llmrouter/llmrouter.h"
@@ -83,7 +83,7 @@ class Completion {
     if (!named && failed("type")) return false;
     preset_ = find_preset(named ? provider_.type : provider_.name);
     if (named && !preset_) {
-      fault("type", "unknown type `" + provider_.type + "`" + did_you_mean(provider_.type, served_types()));
+      fault("type", "unknown type " + shown(*seen("type"), provider_.type) + did_you_mean(provider_.type, served_types()));
       return false;
     }
     if (preset_ && !preset_->served) {
@@ -143,7 +143,7 @@ class Completion {
       }
       names += (names.empty() ? "" : ", ") + name;
     }
-    fault("region", "expected one of " + names + ", found `" + provider_.region + "`");
+    fault("region", "expected one of " + names + ", found " + shown(*seen("region"), provider_.region));
   }
 
   void keys() {
@@ -153,7 +153,8 @@ class Completion {
     if (provider_.pass_client_key && given) fault("pass_client_key", "means nothing beside a key of our own");
     // An empty variable gives no key; a fault in it was told already.
     const bool needs = preset_ && preset_->key_required && !own_url_ && !provider_.pass_client_key;
-    if (needs && provider_.credentials.empty() && !failed("api_key") && !failed("base_url")) fault("api_key", "expected an api_key, found none" + usual_variables());
+    if (needs && provider_.credentials.empty() && !failed("api_key") && !failed("base_url"))
+      fault("api_key", "expected an api_key, found none" + usual_variables());
     name_credentials();
   }
 
@@ -169,14 +170,15 @@ class Completion {
   }
 
   void name_credentials() {
-    std::set<std::string> names;
+    std::map<std::string, size_t> names;
     for (size_t i = 0; i < provider_.credentials.size(); ++i) {
       Credential& credential = provider_.credentials[i];
       if (credential.name.empty()) credential.name = std::to_string(i + 1);
       const std::string at = join(join(path_, "api_keys"), i);
       auto node = context_.seen.find(at);
       if (node == context_.seen.end()) continue;
-      if (!names.insert(credential.name).second) context_.faults.add(*node->second, at, "the name `" + credential.name + "` stands twice");
+      auto [first, fresh] = names.emplace(credential.name, i);
+      if (!fresh) context_.faults.add(*node->second, at, "the same name as [" + std::to_string(first->second) + "]");
       for (size_t k = 0; k < i; ++k) {
         if (credential.key.empty() || !credential.key.equals(provider_.credentials[k].key.reveal())) continue;
         context_.faults.add(*node->second, at, "the same key as [" + std::to_string(k) + "]");

@@ -8,13 +8,16 @@ namespace {
 
 constexpr const char* kIntroduction = R"md(# Configuration
 
-Made from the loader's own table of keys: do not edit it, run `llmrouter-server reference`. `llmrouter-server schema` prints the JSON Schema for editors.
+Made from the loader's own table of keys: do not edit it, run `llmrouter-server reference`. `llmrouter-server schema` prints the
+JSON Schema for editors.
 
-`llmrouter.yaml` in the working directory is read when no `--config` is given. `llmrouter-server check` says everything that is wrong with a file in one pass, each with
-`file:line:column`. A change on disk is applied without a restart when it is valid, and logged and refused, with the running one kept, when it is not.
+`llmrouter.yaml` in the working directory is read when no `--config` is given. `llmrouter-server check` says everything that is
+wrong with a file in one pass, each with `file:line:column`. A change on disk is applied without a restart when it is valid, and
+logged and refused, with the running one kept, when it is not.
 
-A value is looked for on the command line (`--set PATH=VALUE`), then in the `LLMROUTER_*` environment, then in the file, then there is its default. Unknown keys, keys that stand twice, wrong types and values out
-of range are errors. So is a key that is not supported yet, unless it says what would be without it.
+A value is looked for on the command line (`--set PATH=VALUE`), then in the `LLMROUTER_*` environment, then in the file, then
+there is its default. Unknown keys, keys that stand twice, wrong types and values out of range are errors. So is a key that is not
+supported yet, unless it says what would be without it.
 
 ```yaml
 providers:
@@ -42,14 +45,14 @@ keys:
 | rate | `60/min` `200k/min` `10/s` `1000/day` `100/30s`, or `{requests: 50, per: 60s, burst: 20}` (`tokens` for tokens) |
 | money | decimal USD, as exact as it is written |
 | time | `2027-01-01T00:00:00Z`, or a date |
-| secret | a text; `NAME_file: PATH` beside it reads a file, whose path is seen from the configuration's folder. Never shown in errors and logs |
-| pattern | `*` matches anything, letters match in either case, the whole name must match. A list is "any of"; a leading `!` excludes (YAML wants both in quotes) |
+| secret | a text, never shown in errors and logs; `NAME_file: PATH` reads it from a file (a relative path begins at this file's folder) |
+| pattern | `*` matches anything, in either case, the whole name; a list is "any of"; a leading `!` excludes (quote both) |
 
-`${NAME}` in any value is the environment variable of that name, `${NAME:-default}` has a default, `$${` is a literal `${`. A file `.env` beside the configuration is read as well; the process's own environment
-comes first. A value that is nothing but an empty variable counts as not given.
+`${NAME}` in any value is the environment variable of that name, `${NAME:-default}` has a default, `$${` is a literal `${`. A file
+`.env` beside the configuration is read as well; the process's own environment comes first. A value that is nothing but an empty
+variable counts as not given.
 
-YAML anchors, aliases and merges (`<<: *base`) work. A file may have 4 MiB, 200,000 values (aliases written out) and 64 levels.
-)md";
+YAML anchors, aliases and merges (`<<: *base`) work. A file may have 4 MiB, 200,000 values (aliases written out) and 64 levels.)md";
 
 constexpr const char* kPriceFile = R"md(
 A file of prices is YAML, a list as under `prices.entries`:
@@ -59,7 +62,8 @@ A file of prices is YAML, a list as under `prices.entries`:
 - {model: lab/big, input: 2, output: 8, cached_input: 0.5}
 ```
 
-or, when its name ends in `.tsv`, text with tabs between the fields. The first line names them, an empty field is not set, a line that begins with `#` says nothing:
+or, when its name ends in `.tsv`, text with tabs between the fields. The first line names them, an empty field is not set, a line
+that begins with `#` says nothing:
 
 ```
 model	input	output	cached_input
@@ -152,7 +156,8 @@ std::string joined(const std::vector<std::string>& names) {
 }
 
 void presets(std::string& out) {
-  out += "\n## Presets\n\nWhat `providers.*.type` may be. The first of the variables that is set gives the key.\n\n| type | | base URL | dialect | variables | quirks |\n|---|---|---|---|---|---|\n";
+  out += "\n## Presets\n\nWhat `providers.*.type` may be. The first of the variables that is set gives the key.\n\n";
+  out += "| type | | base URL | dialect | variables | quirks |\n|---|---|---|---|---|---|\n";
   std::string later;
   for (const ProviderPreset& preset : provider_presets()) {
     if (!preset.served) {
@@ -174,7 +179,8 @@ void variables(std::string& out) {
   for (const Key& key : table().keys()) {
     if (!key.variable.empty()) out += "| `" + key.variable + "` | `" + key.path + (key.type == Type::kTexts ? "`, separated by commas |\n" : "` |\n");
   }
-  out += "\nWithout a section `providers` each preset whose variables are set makes a provider; `llmrouter-server` says at its start which ones it found.\n";
+  out += "\nWithout a section `providers` each preset whose variables are set makes a provider; `llmrouter-server` says at its start which ones\n";
+  out += "it found.\n";
 }
 
 }  // namespace

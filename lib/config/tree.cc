@@ -59,14 +59,23 @@ bool read_index(std::string_view path, size_t* at, size_t* index) {
 
 NodePtr replace(const NodePtr& node, const std::vector<Step>& steps, size_t at, const NodePtr& value, std::string* error);
 
+// A copy to change; where there is nothing yet, a collection that comes from where the value comes from.
+std::shared_ptr<Node> copy_of(const NodePtr& node, Node::Kind kind, const Node& value) {
+  if (node && !node->is_null()) return std::make_shared<Node>(*node);
+  auto fresh = std::make_shared<Node>();
+  fresh->kind = kind;
+  fresh->origin = value.origin;
+  fresh->source = value.source;
+  return fresh;
+}
+
 NodePtr replace_item(const NodePtr& node, const std::vector<Step>& steps, size_t at, const NodePtr& value, std::string* error) {
   const size_t index = steps[at].index;
   if (node && node->kind != Node::Kind::kList && !node->is_null()) {
     *error = "[" + std::to_string(index) + "] needs a list here";
     return nullptr;
   }
-  auto copy = std::make_shared<Node>(node && !node->is_null() ? *node : Node());
-  copy->kind = Node::Kind::kList;
+  auto copy = copy_of(node, Node::Kind::kList, *value);
   if (index > copy->items.size()) {
     *error = "[" + std::to_string(index) + "] is behind the end of a list of " + std::to_string(copy->items.size());
     return nullptr;
@@ -85,8 +94,7 @@ NodePtr replace_member(const NodePtr& node, const std::vector<Step>& steps, size
     *error = "`" + name + "` needs a map here";
     return nullptr;
   }
-  auto copy = std::make_shared<Node>(node && !node->is_null() ? *node : Node());
-  copy->kind = Node::Kind::kMap;
+  auto copy = copy_of(node, Node::Kind::kMap, *value);
   const Member* old = copy->find(name);
   NodePtr part = replace(old ? old->value : nullptr, steps, at + 1, value, error);
   if (!part) return nullptr;

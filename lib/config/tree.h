@@ -79,8 +79,8 @@ class Faults {
   bool overflow_ = false;
 };
 
-// Reads YAML: one document of `kind` (kMap, kList), or nothing, which is an empty one. Faults of the writing (broken YAML, names that stand twice, aliases that grow without bound) go
-// to `faults`; null when there is nothing to go on with. A merge (`<<: *base`) is done here.
+// Reads YAML: one document of `kind` (kMap, kList), or nothing, which is an empty one. Faults of the writing (broken YAML, names that stand twice,
+// aliases that grow without bound) go to `faults`; null when there is nothing to go on with. A merge (`<<: *base`) is done here.
 NodePtr parse_yaml(std::string_view text, Node::Kind kind, Faults& faults);
 // The same for one value of a command line. Errors have no place, and the text is not in them.
 NodePtr parse_value(std::string_view text, std::string* error);

@@ -34,7 +34,8 @@ class Walker {
 
   // A key that is not served yet takes what it would be without being there, and nothing else.
   void only_default(const Key& key, const NodePtr& node, const std::string& path) {
-    const bool empty_collection = (node->kind == Node::Kind::kList && node->items.empty()) || (node->kind == Node::Kind::kMap && node->members.empty());
+    const bool empty_collection =
+        (node->kind == Node::Kind::kList && node->items.empty()) || (node->kind == Node::Kind::kMap && node->members.empty());
     if (node->is_null()) return;
     if (node->kind == Node::Kind::kScalar && is_leaf(key.type)) {
       std::string text;
@@ -45,7 +46,8 @@ class Walker {
     } else if (empty_collection && key.fallback.empty()) {
       return;
     }
-    context_.faults.add(*node, path, "not supported yet; leave it out" + (key.fallback.empty() ? std::string() : ", or at its default " + key.fallback));
+    context_.faults.add(*node, path,
+                        "not supported yet; leave it out" + (key.fallback.empty() ? std::string() : ", or at its default " + key.fallback));
   }
 
   // 0s and 0ms are the same.
@@ -62,7 +64,9 @@ class Walker {
     return read(text, &given) && read(key.fallback, &usual) && given.number == usual.number && given.flag == usual.flag;
   }
 
-  static bool is_leaf(Type type) { return type != Type::kMap && type != Type::kNamed && type != Type::kList && type != Type::kHeaders && type != Type::kJsonMap; }
+  static bool is_leaf(Type type) {
+    return type != Type::kMap && type != Type::kNamed && type != Type::kList && type != Type::kHeaders && type != Type::kJsonMap;
+  }
 
   // A map, or the one member that a text or list stands for. Of a name or an item null is a map with nothing in it; elsewhere it is as if the
   // key were not there.
@@ -73,7 +77,10 @@ class Walker {
     const bool is_short = !key.stands_for.empty() && (node->kind == Node::Kind::kScalar || node->kind == Node::Kind::kList);
     if (!is_short && node->kind != Node::Kind::kMap && !node->is_null()) return wrong_kind(key, node, path);
     if (key.set) key.set(scope, Value());
-    if (is_short) return visit(*branch.member(key.stands_for), node, path, scope);
+    if (is_short) {
+      context_.short_forms.emplace(join(path, key.stands_for), path);
+      return visit(*branch.member(key.stands_for), node, path, scope);
+    }
     for (const Member& member : node->members) {
       if (!known(branch, member.name)) unknown(branch, member, path);
     }

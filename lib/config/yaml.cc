@@ -48,7 +48,10 @@ class Builder : public YAML::EventHandler {
 
   void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override {
     if (expects_name()) return bad_name(mark, "a key with no name");
-    finish(make(Node::Kind::kNull, mark), anchor);
+    auto node = make(Node::Kind::kNull, mark);
+    // Nothing has no place: its name has.
+    if (!frames_.empty() && frames_.back().node->kind == Node::Kind::kMap) node->place = frames_.back().next.place;
+    finish(std::move(node), anchor);
   }
 
   void OnAlias(const YAML::Mark& mark, YAML::anchor_t anchor) override {
@@ -90,6 +93,7 @@ class Builder : public YAML::EventHandler {
     bool has_name = false;  // of a map: its next value's name was read
     bool drop = false;      // the value of that name is not kept
     bool merging = false;   // the name is `<<`
+    bool odd_name = false;  // a list or map is being read where a name belongs
     Member next;
     std::unordered_set<std::string> names;
     std::vector<NodePtr> merges;
@@ -152,7 +156,10 @@ class Builder : public YAML::EventHandler {
     if (frames_.size() >= static_cast<size_t>(TreeLimits::kDepth)) {
       throw Stop{place_of(mark), "more than " + std::to_string(TreeLimits::kDepth) + " values inside one another"};
     }
-    if (expects_name()) bad_name(mark, "a key must be a text");
+    if (expects_name()) {
+      bad_name(mark, "a key must be a text");
+      frames_.back().odd_name = true;
+    }
     Frame frame;
     frame.node = make(kind, mark);
     frame.anchor = anchor;
@@ -183,6 +190,7 @@ class Builder : public YAML::EventHandler {
       return;
     }
     Frame& frame = frames_.back();
+    if (std::exchange(frame.odd_name, false)) return;  // that was the name; its value comes
     if (frame.node->kind == Node::Kind::kList) {
       grow(*frame.node, *node, at);
       frame.node->items.push_back(std::move(node));
@@ -271,15 +279,22 @@ Place place_at(std::string_view text, size_t offset) {
   return place;
 }
 
+// The line that a fault stands in.
+std::string_view line_of(std::string_view text, int line) {
+  for (; line > 1 && !text.empty(); --line) text.remove_prefix(std::min(text.find('\n'), text.size() - 1) + 1);
+  return text.substr(0, text.find('\n'));
+}
+
 // What the parser says, and what is most often meant by it.
-std::string explain(const std::string& message) {
+std::string explain(const std::string& message, std::string_view line) {
   std::string out = "not YAML: " + message;
-  if (message.find("anchor is not defined") != std::string::npos || message.find("alias") != std::string::npos) {
+  const size_t indent = line.find_first_not_of(" \t");
+  if (line.substr(0, indent).find('\t') != std::string_view::npos) {
+    out += " (indent with blanks, not with tabs)";
+  } else if (message.find("anchor is not defined") != std::string::npos || message.find("alias") != std::string::npos) {
     out += " (a text that begins with * must be quoted)";
-  } else if (message.find("illegal map value") != std::string::npos || message.find("map value") != std::string::npos) {
+  } else if (message.find("map value") != std::string::npos) {
     out += " (a text with `: ` in it must be quoted)";
-  } else if (message.find("tab") != std::string::npos) {
-    out += " (indent with blanks)";
   }
   return out;
 }
@@ -294,7 +309,8 @@ NodePtr parse(std::string_view text, Origin origin, Faults& faults) {
     while (parser.HandleNextDocument(builder)) {
     }
   } catch (const YAML::Exception& e) {
-    throw Stop{line_and_column(e.mark), explain(e.msg)};
+    const Place place = line_and_column(e.mark);
+    throw Stop{place, explain(e.msg, line_of(text, place.line))};
   }
   return builder.root();
 }
