@@ -92,9 +92,12 @@ TEST_CASE("recorded streams re-concatenate exactly and say the same however they
 }
 
 TEST_CASE("recorded NDJSON re-concatenates exactly, cut at every byte") {
-  for (const Recording& r : recordings()) {
+  const std::vector<Recording> all = recordings();
+  int streams = 0;
+  for (const Recording& r : all) {
     if (r.content_type.find("ndjson") == std::string::npos) continue;
     INFO(r.name);
+    ++streams;
     int wrong = 0;
     for (size_t i = 0; i <= r.body.size(); i += 1 + r.body.size() / 4000) {
       NdjsonParser parser;
@@ -113,4 +116,5 @@ TEST_CASE("recorded NDJSON re-concatenates exactly, cut at every byte") {
     }
     CHECK(wrong == 0);
   }
+  CHECK((streams > 0 || all.empty()));
 }
