@@ -3,6 +3,8 @@
 #include <memory>
 #include <utility>
 
+#include "net/playback.h"
+
 namespace llmrouter {
 
 namespace {
@@ -46,103 +48,49 @@ struct FakeTransport::Impl {
   int live = 0;
   int cancelled = 0;
   int paused = 0;
-  class Play;
-  class Handle;
+  class Reply;
 };
 
-// One reply being played. Kept alive by its own steps, so that its sink may destroy the handle in any of them.
-class FakeTransport::Impl::Play : public std::enable_shared_from_this<Play> {
+class FakeTransport::Impl::Reply final : public net::Script {
  public:
-  Play(Impl& impl, ScriptedReply reply, TransferSink& sink) : impl_(impl), reply_(std::move(reply)), sink_(&sink) {
+  Reply(Impl& impl, ScriptedReply reply) : impl_(impl), reply_(std::move(reply)) {
     if (reply_.no_head && reply_.end.ok()) reply_.end = {TransferError::Kind::kReset, "scripted: no head"};
+    head_.status = reply_.status;
+    for (const HttpHeader& header : reply_.headers) head_.headers.push_back({lower(header.name), header.value});
     ++impl_.live;
   }
 
-  void next(Duration after) {
-    timer_ = impl_.reactor.add_timer(impl_.reactor.clock().now() + after, [self = shared_from_this()] {
-      self->timer_ = 0;
-      self->step();
-    });
+  Act next(Duration& wait) override {
+    if (!begun_) {
+      begun_ = true;
+      wait = reply_.head_after;
+      return reply_.no_head ? Act::kEnd : Act::kHead;
+    }
+    const bool fails = reply_.fail_before_chunk == static_cast<int>(chunk_);
+    const bool last = chunk_ == reply_.chunks.size();
+    if (!last) wait = reply_.chunk_every;
+    if (fails) return Act::kEnd;
+    if (last) return reply_.hang ? Act::kHang : Act::kEnd;
+    return Act::kBody;
   }
-
-  void begin() { next(reply_.head_after); }
-
-  void resume() {
-    resumed_ = true;  // from inside on_body the pause it answers is still to come
-    if (std::exchange(waiting_, false)) go_on(Duration::zero());
+  const HttpHead& head() override { return head_; }
+  std::string_view body() override { return reply_.chunks[chunk_++]; }
+  TransferError end() override { return reply_.end; }
+  void paused() override {
+    if (!std::exchange(was_paused_, true)) ++impl_.paused;
   }
-
-  void cancel() {
-    if (std::exchange(sink_, nullptr) == nullptr) return;
-    impl_.reactor.cancel_timer(timer_);
+  void over(bool cancelled) override {
     --impl_.live;
-    ++impl_.cancelled;
+    if (cancelled) ++impl_.cancelled;
   }
 
  private:
-  void step() {
-    if (!head_given_) {
-      head();
-    } else if (reply_.fail_before_chunk == static_cast<int>(next_chunk_) || next_chunk_ == reply_.chunks.size()) {
-      end();
-    } else {
-      chunk();
-    }
-  }
-
-  void head() {
-    if (reply_.no_head) return end();
-    head_given_ = true;
-    HttpHead head;
-    head.status = reply_.status;
-    for (const HttpHeader& header : reply_.headers) head.headers.push_back({lower(header.name), header.value});
-    sink_->on_head(head);
-    if (sink_ != nullptr) go_on(reply_.chunk_every);
-  }
-
-  void chunk() {
-    resumed_ = false;
-    const std::string& bytes = reply_.chunks[next_chunk_++];
-    const Flow flow = sink_->on_body(bytes);
-    if (sink_ == nullptr) return;
-    if (flow == Flow::kCancel) return cancel();
-    if (flow == Flow::kPause) {
-      if (!std::exchange(was_paused_, true)) ++impl_.paused;
-      waiting_ = !resumed_;
-    }
-    if (!waiting_) go_on(reply_.chunk_every);
-  }
-
-  void go_on(Duration after) {
-    const bool last = next_chunk_ == reply_.chunks.size();
-    if (last && reply_.hang && reply_.fail_before_chunk != static_cast<int>(next_chunk_)) return;
-    next(last ? Duration::zero() : after);
-  }
-
-  void end() {
-    --impl_.live;
-    std::exchange(sink_, nullptr)->on_end(reply_.end);
-  }
-
   Impl& impl_;
   ScriptedReply reply_;
-  TransferSink* sink_;  // null: ended or cancelled
-  Reactor::TimerId timer_ = 0;
-  size_t next_chunk_ = 0;
-  bool head_given_ = false;
-  bool waiting_ = false;
+  HttpHead head_;
+  size_t chunk_ = 0;  // the next one
+  bool begun_ = false;
   bool was_paused_ = false;
-  bool resumed_ = false;
-};
-
-class FakeTransport::Impl::Handle final : public Transfer {
- public:
-  explicit Handle(std::shared_ptr<Play> play) : play_(std::move(play)) {}
-  ~Handle() override { play_->cancel(); }
-  void resume() override { play_->resume(); }
-
- private:
-  std::shared_ptr<Play> play_;
 };
 
 FakeTransport::FakeTransport(Reactor& reactor) : impl_(std::make_unique<Impl>(reactor)) {}
@@ -173,9 +121,7 @@ std::unique_ptr<Transfer> FakeTransport::start(HttpRequest request, TransferSink
     reply.no_head = true;
     reply.end = {TransferError::Kind::kConnect, "no reply is scripted"};
   }
-  auto play = std::make_shared<Impl::Play>(*impl_, std::move(reply), sink);
-  play->begin();
-  return std::make_unique<Impl::Handle>(std::move(play));
+  return net::play(impl_->reactor, std::make_unique<Impl::Reply>(*impl_, std::move(reply)), sink);
 }
 
 }  // namespace llmrouter
