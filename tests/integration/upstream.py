@@ -28,6 +28,8 @@ class Exchange:
         self.gone = connection.gone
 
     async def send(self, data):
+        if self.connection.transport.is_closing():
+            raise ConnectionError("the other side has closed")
         self.connection.transport.write(data)
         await self.connection.drain()
 
