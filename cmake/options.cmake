@@ -3,6 +3,10 @@ add_library(llmrouter_flags INTERFACE)
 target_compile_features(llmrouter_flags INTERFACE cxx_std_20)
 target_compile_options(llmrouter_flags INTERFACE -Wall -Wextra -Wshadow -Wnon-virtual-dtor -fvisibility=hidden
   $<$<COMPILE_LANGUAGE:CXX>:-fvisibility-inlines-hidden>)
+# GCC 12 sees overlapping copies in std::string that are not there (GCC bug 105329).
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
+  target_compile_options(llmrouter_flags INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-Wno-restrict>)
+endif()
 if(LLMROUTER_WERROR)
   target_compile_options(llmrouter_flags INTERFACE -Werror)
 endif()
