@@ -1,4 +1,4 @@
-// How often this process asked the allocator for memory: malloc and its kin are counted where glibc lets an executable stand in front of them.
+// How often the calling thread asked the allocator for memory: malloc and its kin are counted where glibc lets an executable stand in front of them.
 #ifndef LLMROUTER_TESTS_BENCH_ALLOC_COUNT_H_
 #define LLMROUTER_TESTS_BENCH_ALLOC_COUNT_H_
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The benchmarks: one command, one table, against the numbers the design is held to.
 
-    tests/bench/run.py [--server PATH] [--build build/bench] [--quick] [--only NAME]... [--json FILE]
+    tests/bench/run.py [--server PATH] [--build build/bench] [--no-build] [--quick] [--only NAME]... [--json FILE]
 
 Without --server the server and the benchmarks' own programs are built in --build (Release). Everything runs on loopback, bounded in count
 and time. What is compared is CPU time of the proxy's own process, memory and counts; nothing passes or fails here. nginx is measured in
@@ -106,9 +106,9 @@ def cpu_seconds(process):
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def rss_kib(process):
+def rss_kib(process, field="VmRSS:"):
     for line in pathlib.Path(f"/proc/{process.pid}/status").read_text().splitlines():
-        if line.startswith("VmRSS:"):
+        if line.startswith(field):
             return int(line.split()[1])
     return 0
 
@@ -234,7 +234,7 @@ class Bench:
 
     def row(self, what, ours, theirs, unit, first, goal, ratio=True):
         shown = f"{ours / theirs:.2f} x" if ratio and theirs else ""
-        self.rows.append((what, f"{ours:.4g} {unit}", f"{theirs:.4g} {unit}" if theirs is not None else "-", shown, first, goal))
+        self.rows.append((what, f"{ours:.4g} {unit}", f"{theirs:.4g} {unit}" if theirs is not None else "", shown, first, goal))
         self.raw[what] = {"ours": ours, "baseline": theirs, "unit": unit}
         say(f"  {what}: {ours:.4g} {unit}" + (f", baseline {theirs:.4g} {unit} {shown}" if theirs is not None else ""))
 
@@ -339,6 +339,7 @@ class Bench:
                 time.sleep(1)
                 idle = rss_kib(ours)
                 self.row("RSS idle, one loop", idle / 1024, None, "MiB", "12 MiB", "8 MiB")
+                self.row("  its own memory, without the pages of shared libraries", rss_kib(ours, "RssAnon:") / 1024, None, "MiB", "", "")
                 _, after = self.hold(ours, streams)
             theirs = None
             if self.nginx_binary:
@@ -349,9 +350,8 @@ class Bench:
             self.row("  for each live stream", (after - idle) / streams, None, "KiB", "", "")
 
     def bench_start(self):
-        times = []
+        times, cpu = [], []
         with self.upstream() as up:
-            request = None
             for _ in range(5 if self.quick else 15):
                 began = time.perf_counter()
                 with self.server(up, wait=False) as process:
@@ -363,11 +363,13 @@ class Bench:
                             s.sendall(request)
                             answer = s.recv(65536)
                             times.append(time.perf_counter() - began)
+                            cpu.append(cpu_seconds(process))
                             if not answer.startswith(b"HTTP/1.1 200"):
                                 raise RuntimeError(f"first answer: {answer[:200]}")
                             break
                         time.sleep(0.0005)
         self.row("process start to first answer (of an upstream, databases made new)", statistics.median(times) * 1000, None, "ms", "50 ms", "15 ms")
+        self.row("  CPU of it", statistics.median(cpu) * 1000, None, "ms", "", "")
 
     def linked(self, kind, up, calls, concurrency):
         done = subprocess.run([self.bin / "bench_linked", "--kind", kind, "--port", str(up), "--body", self.body("chat"), "--calls", str(calls),
@@ -378,19 +380,23 @@ class Bench:
         return result
 
     def bench_linked(self):
-        calls = 5000 if self.quick else 30000
+        calls = 4000 if self.quick else 20000
+        kinds = ("curl", "relay", "start", "null")
         with self.upstream() as up:
-            found = {kind: [] for kind in ("curl", "relay", "start", "null")}
-            for _ in range(2 if self.quick else 5):
-                for kind, results in found.items():
-                    results.append(self.linked(kind, up, calls, 16))
-            cpu = {kind: statistics.median(r["cpu_us"] for r in results) for kind, results in found.items()}
-            self.row("linked: CPU per call, Router::relay / bare libcurl", cpu["relay"], cpu["curl"], "us", "1.3 x", "1.1 x")
-            self.row("linked: CPU per call, Router::start / bare libcurl", cpu["start"], cpu["curl"], "us", "1.3 x", "1.1 x")
+            for concurrency in (1, 16):
+                found = {kind: [] for kind in kinds}
+                for _ in range(3 if self.quick else 7):
+                    for kind in kinds:
+                        found[kind].append(self.linked(kind, up, calls, concurrency))
+                cpu = {kind: statistics.median(r["cpu_us"] for r in results) for kind, results in found.items()}
+                at = f"{concurrency} at a time"
+                for kind in ("relay", "start"):
+                    self.row(f"linked, {at}: CPU per call, Router::{kind} / bare libcurl", cpu[kind], cpu["curl"], "us", "1.3 x", "1.1 x")
             self.row("linked: the router's own part (no network)", cpu["null"], None, "us", "", "")
+            count = {kind: statistics.median(r["allocations"] for r in results) for kind, results in found.items()}
             for kind in ("relay", "start"):
-                self.row(f"allocations per call, Router::{kind} / bare libcurl", found[kind][-1]["allocations"], found["curl"][-1]["allocations"], "", "", "")
-            self.row("allocations per call, the router's own part", found["null"][-1]["allocations"], None, "", "", "")
+                self.row(f"allocations per call, Router::{kind} / bare libcurl", count[kind], count["curl"], "", "", "")
+            self.row("allocations per call, the router's own part", count["null"], None, "", "", "")
 
     def bench_decision(self):
         for targets in (5, 50, 1000):
@@ -416,6 +422,8 @@ def build(options):
     if options.server is None:
         targets.append("llmrouter-server")
         options.server = options.build / "bin" / "llmrouter-server"
+    if options.no_build:
+        return
     say(f"building in {options.build}")
     configure = ["cmake", "-G", "Ninja", "-S", str(ROOT), "-B", str(options.build), "-DCMAKE_BUILD_TYPE=Release", "-DLLMROUTER_BENCH=ON",
                  "-DLLMROUTER_TESTS=OFF", "-DLLMROUTER_C=OFF", "-DLLMROUTER_BOTH=OFF"]
@@ -431,6 +439,7 @@ def main():
     parser = argparse.ArgumentParser(formatter_class=argparse.RawDescriptionHelpFormatter, description=__doc__)
     parser.add_argument("--server", type=pathlib.Path)
     parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build" / "bench")
+    parser.add_argument("--no-build", action="store_true", help="the programs are in --build already")
     parser.add_argument("--quick", action="store_true", help="fewer requests, streams and rounds")
     parser.add_argument("--only", action="append", choices=names)
     parser.add_argument("--json", type=pathlib.Path, help="write the figures there too")
