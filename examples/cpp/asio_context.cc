@@ -24,14 +24,14 @@ int main(int argc, char** argv) {
   int failed = 0;
 
   const auto awaited = [&]() -> net::awaitable<void> {
-    auto answer = co_await llmrouter::async_chat(host, llm.router(), *transport, ChatRequest::of(model, "Say hello to a coroutine"), {},
+    auto answer = co_await llmrouter::async_chat(host, llm.router(), *transport, ChatRequest::of(model, "Say hello to a coroutine"),
                                                  net::use_awaitable);
     std::cout << (answer ? answer->text() : answer.error().message) << '\n';
     failed += answer ? 0 : 1;
     host.stop();
   };
 
-  llmrouter::async_chat(host, llm.router(), *transport, ChatRequest::of(model, "Say hello to a callback"), {}, [&](Result<ChatResponse> answer) {
+  llmrouter::async_chat(host, llm.router(), *transport, ChatRequest::of(model, "Say hello to a callback"), [&](Result<ChatResponse> answer) {
     std::cout << (answer ? answer->text() : answer.error().message) << '\n';
     failed += answer ? 0 : 1;
     net::co_spawn(io, awaited(), net::detached);

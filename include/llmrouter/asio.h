@@ -3,7 +3,7 @@
 //
 //   net::io_context io;
 //   AsioHost host(io.get_executor(), *reactor);
-//   async_chat(host, router, *transport, ChatRequest::of("demo/echo", "hello"), {}, [&](Result<ChatResponse> answer) { ...; host.stop(); });
+//   async_chat(host, router, *transport, ChatRequest::of("demo/echo", "hello"), [&](Result<ChatResponse> answer) { ...; host.stop(); });
 //   io.run();
 //
 // Everything here belongs to one thread, or to one strand: the executor that the host was given.
@@ -180,11 +180,16 @@ auto initiate(AsioHost& host, Router& router, Transport& transport, ChatRequest 
 
 }  // namespace asio_detail
 
-// Completes with void(Result<ChatResponse>), through the handler's executor, never inside this function. Per-operation cancellation works.
+// Completes with void(Result<ChatResponse>), through the handler's executor, never inside this function. Per-operation cancellation works. Inside a
+// co_await give the options a name before: GCC 12 miscompiles an aggregate that is made in one.
 template <typename Token>
 auto async_chat(AsioHost& host, Router& router, Transport& transport, ChatRequest request, CallOptions options, Token&& token) {
   return asio_detail::initiate<Result<ChatResponse>>(host, router, transport, std::move(request), false, std::move(options), nullptr,
                                                      std::forward<Token>(token));
+}
+template <typename Token>
+auto async_chat(AsioHost& host, Router& router, Transport& transport, ChatRequest request, Token&& token) {
+  return async_chat(host, router, transport, std::move(request), CallOptions(), std::forward<Token>(token));
 }
 
 // Every event to `on_event`, on the host's executor, then void(CallResult).
@@ -193,6 +198,11 @@ auto async_stream(AsioHost& host, Router& router, Transport& transport, ChatRequ
                   CallOptions options, Token&& token) {
   return asio_detail::initiate<CallResult>(host, router, transport, std::move(request), true, std::move(options), std::move(on_event),
                                            std::forward<Token>(token));
+}
+template <typename Token>
+auto async_stream(AsioHost& host, Router& router, Transport& transport, ChatRequest request, std::function<Flow(const StreamEvent&)> on_event,
+                  Token&& token) {
+  return async_stream(host, router, transport, std::move(request), std::move(on_event), CallOptions(), std::forward<Token>(token));
 }
 
 }  // namespace llmrouter

@@ -67,8 +67,12 @@ class [[nodiscard]] ChatAwaitable final : private StreamSink {
   Call call_;
 };
 
-inline ChatAwaitable async_chat(Router& router, Transport& transport, ChatRequest request, CallOptions options = {}) {
+// Give the options a name before the co_await: GCC 12 miscompiles an aggregate that is made inside of one.
+inline ChatAwaitable async_chat(Router& router, Transport& transport, ChatRequest request, CallOptions options) {
   return ChatAwaitable(router, transport, std::move(request), std::move(options));
+}
+inline ChatAwaitable async_chat(Router& router, Transport& transport, ChatRequest request) {
+  return ChatAwaitable(router, transport, std::move(request), CallOptions());
 }
 
 // A streamed answer, pulled. One coroutine reads it. When it is slower than the upstream, a few events wait here and then the upstream is paused.

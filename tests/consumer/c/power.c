@@ -50,6 +50,7 @@ static void options(void) {
     CHECK("the key went in as it is, and shows only a hint",
           is_error(llmrouter_providers(router, &text), NULL) && strstr(llmrouter_text_data(text), "1234567890") == NULL && text_has(text, "\"lab\""));
     CHECK("a dead first target is survived", is_error(llmrouter_chat(router, S("smart-4.1"), S("still here"), &text), NULL) && text_has(text, "still"));
+    CHECK("a provider that is not there is an error", is_error(llmrouter_chat(router, S("lab/first"), S("anybody?"), &text), "upstream_error") && text == NULL);
     CHECK("usage that is off says so", is_error(llmrouter_usage(router, NULL, &text), "not_supported") && text == NULL);
   }
   llmrouter_close(router);

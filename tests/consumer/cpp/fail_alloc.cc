@@ -158,17 +158,21 @@ bool asks(llmrouter_router* router) {
   return give_text(error, text) && good;
 }
 
+enum class Over { kNone, kOneRouter, kNewRouters };
+
 // Runs `what` with allocation 1, 2, 3, ... failing until one run sees none fail.
 template <typename What>
-void every_allocation(const char* name, What what, bool fresh_router) {
+void every_allocation(const char* name, What what, Over over) {
   long n = 0;
   int bad = 0;
-  llmrouter_router* shared = fresh_router ? nullptr : open_router();
+  llmrouter_router* shared = over == Over::kOneRouter ? open_router() : nullptr;
   for (;; ++n) {
+    llmrouter_router* router = over == Over::kNewRouters ? open_router() : shared;
     g_failed.store(false);
     g_countdown.store(n);
-    if (!what(shared)) ++bad;
+    if (!what(router)) ++bad;
     g_countdown.store(-1);
+    if (router != shared) llmrouter_close(router);
     if (!g_failed.load() || n > 20000) break;
   }
   if (shared != nullptr) {
@@ -190,14 +194,14 @@ void every_allocation(const char* name, What what, bool fresh_router) {
 }  // namespace
 
 int main() {
-  every_allocation("chat", chats, false);
-  every_allocation("stream of text", [](llmrouter_router* r) { return streams(r, LLMROUTER_TEXT); }, false);
-  every_allocation("stream of chunks", [](llmrouter_router* r) { return streams(r, LLMROUTER_CHUNKS); }, false);
-  every_allocation("started whole call", [](llmrouter_router* r) { return starts(r, LLMROUTER_WHOLE); }, false);
-  every_allocation("started stream of text", [](llmrouter_router* r) { return starts(r, LLMROUTER_TEXT); }, false);
-  every_allocation("started stream of chunks", [](llmrouter_router* r) { return starts(r, LLMROUTER_CHUNKS); }, false);
-  every_allocation("keys", keys, false);
-  every_allocation("questions", asks, false);
-  every_allocation("opening", [](llmrouter_router*) { return opens(); }, true);
+  every_allocation("chat", chats, Over::kOneRouter);
+  every_allocation("stream of text", [](llmrouter_router* r) { return streams(r, LLMROUTER_TEXT); }, Over::kOneRouter);
+  every_allocation("stream of chunks", [](llmrouter_router* r) { return streams(r, LLMROUTER_CHUNKS); }, Over::kOneRouter);
+  every_allocation("started whole call", [](llmrouter_router* r) { return starts(r, LLMROUTER_WHOLE); }, Over::kOneRouter);
+  every_allocation("started stream of text", [](llmrouter_router* r) { return starts(r, LLMROUTER_TEXT); }, Over::kOneRouter);
+  every_allocation("started stream of chunks", [](llmrouter_router* r) { return starts(r, LLMROUTER_CHUNKS); }, Over::kOneRouter);
+  every_allocation("keys", keys, Over::kNewRouters);
+  every_allocation("questions", asks, Over::kOneRouter);
+  every_allocation("opening", [](llmrouter_router*) { return opens(); }, Over::kNone);
   return check.finish();
 }
