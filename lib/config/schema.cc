@@ -174,9 +174,15 @@ class SchemaWriter {
     w_.begin_object();
     w_.key("enum");
     w_.begin_array();
-    for (const std::string& word : words(key.bounds)) w_.string(word);
+    for (const std::string& word : words(key.bounds)) one_word(word);
     w_.end_array();
     w_.end_object();
+  }
+
+  // Editors that read YAML 1.1 take `off` for false.
+  void one_word(const std::string& word) {
+    w_.string(word);
+    if (word == "off") w_.boolean(false);
   }
 
   void range(const Key& key) {
@@ -232,7 +238,7 @@ class SchemaWriter {
       case Type::kNamed: case Type::kHeaders: case Type::kJsonMap: case Type::kMap: w_.raw("{}"); break;
       case Type::kBool: w_.raw(key.fallback); break;
       case Type::kInt: case Type::kCount: w_.raw(key.fallback); w_.string(key.fallback); break;
-      default: w_.string(key.fallback); break;
+      default: one_word(key.fallback); break;
     }
     w_.end_array();
   }
