@@ -18,9 +18,18 @@ bool is_one_of(std::string_view word, const std::string_view (&list)[N]) noexcep
 template <size_t N>
 bool holds_one_of(std::string_view text, const std::string_view (&list)[N]) noexcept {
   for (std::string_view entry : list) {
-    if (contains_ci(text, entry)) return true;
+    if (text.find(entry) != std::string_view::npos) return true;
   }
   return false;
+}
+
+// All that was said, in lower case. The tell-tale phrase stands near the beginning; what is beyond may be the caller's own prompt.
+std::string words_of(const Fault& fault) {
+  std::string words(fault.message, 0, kMaxErrorMessage);
+  words += '\n';
+  words.append(fault.detail, 0, kMaxErrorMessage);
+  for (char& c : words) c = lower(c);
+  return words;
 }
 
 // Codes and types are whole words of a vendor's list; phrases are looked for inside its message. All in lower case. The numbers are
@@ -96,9 +105,10 @@ Class class_of_status(int status, const Fault& fault) noexcept {
   return Class::kServer;
 }
 
-Class classify(const Fault& fault) noexcept {
+Class classify(const Fault& fault) {
+  const std::string all = words_of(fault);
   const auto coded = [&](const auto& list) { return is_one_of(fault.code, list) || is_one_of(fault.type, list); };
-  const auto said = [&](const auto& list) { return holds_one_of(fault.message, list) || holds_one_of(fault.detail, list); };
+  const auto said = [&](const auto& list) { return holds_one_of(all, list); };
   const bool words = words_may_decide(fault.status);
   // A per-minute quota (Google) wears the same words as an empty purse; its code tells them apart.
   if (fault.status == 402 || coded(kQuotaCodes)) return Class::kQuota;
@@ -163,7 +173,7 @@ namespace {
 // "Please try again in 1.78s.": more exact than any header.
 std::chrono::milliseconds wait_in_words(std::string_view message) {
   constexpr std::string_view kWords = "try again in ";
-  const size_t at = find_ci(message, kWords);
+  const size_t at = find_ci(message.substr(0, kMaxErrorMessage), kWords);
   if (at == std::string_view::npos) return std::chrono::milliseconds{0};
   std::string_view rest = message.substr(at + kWords.size());
   size_t end = 0;
@@ -178,7 +188,7 @@ std::chrono::milliseconds wait_in_words(std::string_view message) {
 
 Error error_of_reply(const HttpHead& head, std::string_view body, std::string_view key) {
   Fault fault;
-  const std::string_view text = trim(body);
+  const std::string_view text = bare(body);
   // Content types lie; the first byte does not.
   const bool json = !text.empty() && (text.front() == '{' || text.front() == '[') && wire::validate(text);
   if (!json || !read_fault(wire::JsonValue(text), fault)) fault.message = json ? std::string() : plain_words(text);

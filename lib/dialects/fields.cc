@@ -106,6 +106,11 @@ void add_member(RawMembers& members, std::string_view member_text) {
   members += member_text;
 }
 
+void append_one_line(std::string& out, std::string_view json) {
+  for (size_t at; (at = json.find_first_of("\r\n")) != std::string_view::npos; json.remove_prefix(at + 1)) out.append(json.substr(0, at)) += ' ';
+  out.append(json);
+}
+
 std::string text_of_value(JsonValue value) {
   if (value.is_unset()) return {};
   if (value.is_string()) return value.string_or();

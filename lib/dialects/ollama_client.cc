@@ -1,5 +1,6 @@
 // The client side: whoever posts to /api/chat.
 #include "dialects/dates.h"
+#include "dialects/fields.h"
 #include "dialects/ollama.h"
 #include "wire/json_writer.h"
 
@@ -14,9 +15,11 @@ std::string_view done_word(FinishReason reason) noexcept {
   return reason == FinishReason::kContentFilter ? "content_filter" : "stop";
 }
 
-std::string_view ollama_logprobs(std::string_view openai) {
+std::string ollama_logprobs(std::string_view openai) {
   const wire::JsonValue list = wire::find_member(wire::JsonValue(openai), "content");
-  return list.is_array() ? list.raw() : std::string_view{};
+  std::string out;
+  if (list.is_array()) append_one_line(out, list.raw());
+  return out;
 }
 
 class OllamaClient final : public ClientCodec {

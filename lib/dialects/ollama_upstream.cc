@@ -102,7 +102,7 @@ class OllamaUpstream final : public UpstreamCodec {
   }
 
   Result<std::vector<std::string>> parse_models(std::string_view body) override {
-    const std::string_view text = trim(body);
+    const std::string_view text = bare(body);
     const JsonValue root(text);
     if (wire::validate(text) && has_error_member(root)) return error_of_object(root, key_.reveal());
     const JsonValue list = find_member(root, "models");
@@ -131,7 +131,7 @@ class OllamaUpstream final : public UpstreamCodec {
   }
 
   Result<Line> read_whole(std::string_view body) const {
-    const std::string_view text = trim(body);
+    const std::string_view text = bare(body);
     if (!wire::validate(text)) return unreadable("the upstream's answer is not JSON: " + scrub(plain_words(text), key_.reveal()), text, key_.reveal());
     const JsonValue root(text);
     if (has_error_member(root)) return error_of_object(root, key_.reveal());

@@ -235,8 +235,12 @@ class RequestWriter {
 std::string arguments_object(std::string_view arguments) {
   const JsonValue value(arguments);
   if (!value.exists()) return "{}";
-  if (value.is_object() && wire::validate(arguments)) return std::string(value.raw());
-  std::string out = "{\"input\":";
+  std::string out;
+  if (value.is_object() && wire::validate(arguments)) {
+    append_one_line(out, value.raw());
+    return out;
+  }
+  out = "{\"input\":";
   wire::append_json_string(out, arguments);
   out += '}';
   return out;

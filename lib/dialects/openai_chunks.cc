@@ -1,6 +1,7 @@
 #include "dialects/openai_chunks.h"
 
 #include "dialects/dates.h"
+#include "dialects/fields.h"
 #include "dialects/openai.h"
 #include "dialects/usage.h"
 #include "wire/json_writer.h"
@@ -162,7 +163,8 @@ void ChunkWriter::event(const StreamEvent& event, std::string& out) {
     case Kind::kToolCallBegin: return begin_call(choice(event.choice), event, out);
     case Kind::kToolCallDelta: return call_arguments(choice(event.choice), event.tool_index, event.arguments, out);
     case Kind::kLogprobs:
-      choice(event.choice).logprobs = event.raw;
+      choice(event.choice).logprobs.clear();
+      append_one_line(choice(event.choice).logprobs, event.raw);
       return;
     case Kind::kFinish: return finish(choice(event.choice), event.finish, out);
     case Kind::kOther: break;
@@ -170,7 +172,7 @@ void ChunkWriter::event(const StreamEvent& event, std::string& out) {
   ChoiceState& c = choice(event.choice);
   open(c, false, out);
   begin_chunk(c, out);
-  out += event.raw;
+  append_one_line(out, event.raw);
   end_chunk(c, {}, out);
 }
 

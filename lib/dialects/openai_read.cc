@@ -149,7 +149,7 @@ ToolCall read_tool_call(JsonValue call) {
   out.name = find_member(function, "name").string_or();
   for (const JsonMember& m : JsonMembers(call)) {
     if (m.key == "id" || m.key == "index" || m.value.is_null()) continue;
-    if (function.is_object() && (m.key == "function" || (m.key == "type" && m.value.equals("function")))) continue;
+    if (function.is_object() && (m.key == "function" || m.key == "type")) continue;
     // Snowflake sends an empty `custom` beside each function.
     if (m.key == "custom" && !out.name.empty()) continue;
     add_member(out.extras, m.raw);

@@ -32,20 +32,35 @@ void StreamReader::fail(Error error, UpstreamSink& sink) {
 
 void StreamReader::feed(std::string_view bytes, UpstreamSink& sink) {
   if (dead_) return;
-  if (shape_ == Shape::kUnknown) {
-    std::string_view rest = bytes;
-    while (!rest.empty() && (is_blank(rest.front()) || rest.front() == '\xef' || rest.front() == '\xbb' || rest.front() == '\xbf')) {
-      rest.remove_prefix(1);
-    }
-    if (!rest.empty()) shape_ = rest.front() == '{' || rest.front() == '[' || rest.front() == '<' ? Shape::kWhole : Shape::kEvents;
+  if (shape_ == Shape::kEvents) {
+    parser_.feed(bytes);
+    return drain(sink);
   }
-  if (shape_ == Shape::kWhole) {
-    if (whole_.size() + bytes.size() > kMaxWhole) return fail(unreadable("the upstream answered with no event stream", whole_, key_), sink);
+  if (whole_.size() + bytes.size() > kMaxWhole) return fail(unreadable("the upstream answered with no event stream", whole_, key_), sink);
+  if (shape_ == Shape::kUnknown) shape_ = shape_of(whole_, bytes);
+  if (shape_ != Shape::kEvents) {
     whole_.append(bytes);
     return;
   }
-  parser_.feed(bytes);
-  drain(sink);
+  // What came before the first byte that told: blanks.
+  const std::string held = std::move(whole_);
+  whole_.clear();
+  for (std::string_view piece : {std::string_view(held), bytes}) {
+    if (piece.empty() || dead_) continue;
+    parser_.feed(piece);
+    drain(sink);
+  }
+}
+
+// A body that begins like JSON or HTML is no event stream, whatever its content type says.
+StreamReader::Shape StreamReader::shape_of(std::string_view held, std::string_view bytes) noexcept {
+  constexpr size_t kPatience = 1024;
+  for (size_t i = 0; i < bytes.size() && held.size() + i < kPatience; ++i) {
+    const char c = bytes[i];
+    if (is_blank(c) || c == '\xef' || c == '\xbb' || c == '\xbf') continue;
+    return c == '{' || c == '[' || c == '<' ? Shape::kWhole : Shape::kEvents;
+  }
+  return held.size() + bytes.size() < kPatience ? Shape::kUnknown : Shape::kEvents;
 }
 
 void StreamReader::drain(UpstreamSink& sink) {
@@ -62,6 +77,8 @@ void StreamReader::drain(UpstreamSink& sink) {
 void StreamReader::finish(UpstreamSink& sink) {
   if (dead_) return;
   if (shape_ == Shape::kWhole) return whole(sink);
+  parser_.feed(whole_);  // blanks alone
+  drain(sink);
   parser_.finish();
   drain(sink);
   if (dead_ || done_ || all_finished()) return;
@@ -391,7 +408,7 @@ class AnswerTeller {
 }  // namespace
 
 void StreamReader::whole(UpstreamSink& sink) {
-  const std::string_view body = trim(whole_);
+  const std::string_view body = bare(whole_);
   if (!wire::validate(body)) {
     return fail(unreadable("the upstream answered with no event stream: " + scrub(plain_words(body), key_), body, key_), sink);
   }

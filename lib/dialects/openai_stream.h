@@ -38,6 +38,7 @@ class StreamReader {
     ToolAssembler tools;
   };
 
+  static Shape shape_of(std::string_view held, std::string_view bytes) noexcept;
   void drain(UpstreamSink& sink);
   void frame(const wire::SseFrame& frame, UpstreamSink& sink);
   void chunk(const wire::SseFrame& frame, std::string_view json, UpstreamSink& sink);
@@ -67,7 +68,7 @@ class StreamReader {
   bool dead_ = false;    // an error was told, or nobody listens: nothing more is read
   bool started_ = false;
   bool spoke_ = false;   // relay: the quick look saw a choice
-  std::string whole_;    // a body that is no event stream
+  std::string whole_;    // a body that is no event stream; the blanks before it is known what it is
   std::string id_, model_;
   int64_t created_ = 0;
   std::deque<ChoiceState> choices_;

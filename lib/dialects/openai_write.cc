@@ -130,7 +130,8 @@ void write_tool_call(const ToolCall& call, std::string_view id, JsonWriter& w) {
   const RawMembers outer = split_function_extras(call.extras, inner);
   w.begin_object();
   w.member("id", id);
-  if (!call.name.empty() || call.extras.empty()) {
+  // A call of another type stands in the extras, and there only.
+  if (!call.name.empty() || !call.arguments.empty() || call.extras.empty()) {
     w.member("type", "function");
     w.key("function");
     w.begin_object();

@@ -31,14 +31,17 @@ constexpr size_t find_ci(std::string_view text, std::string_view word, size_t fr
   return std::string_view::npos;
 }
 
-constexpr bool contains_ci(std::string_view text, std::string_view word) noexcept {
-  return find_ci(text, word) != std::string_view::npos;
-}
-
 constexpr std::string_view trim(std::string_view text) noexcept {
   while (!text.empty() && is_blank(text.front())) text.remove_prefix(1);
   while (!text.empty() && is_blank(text.back())) text.remove_suffix(1);
   return text;
+}
+
+// A body without the blanks and the byte order mark around it.
+constexpr std::string_view bare(std::string_view body) noexcept {
+  body = trim(body);
+  if (body.substr(0, 3) == "\xef\xbb\xbf") body.remove_prefix(3);
+  return trim(body);
 }
 
 }  // namespace llmrouter::dialects
