@@ -31,21 +31,18 @@ if(LLMROUTER_C)
   set(llmrouter_c_pc llmrouter-c)
 endif()
 
-# What the static library is linked with, by the names pkg-config knows.
-set(llmrouter_requires_private libcrypto)
-set(llmrouter_libs_private -lpthread)
+# What `pkg-config --static` adds. By name, not by their own .pc files: those would add what their static libraries need. The C++ runtime is for
+# those who link with a C compiler.
+set(llmrouter_libs_private -lcrypto -lpthread -lstdc++)
 if(LLMROUTER_CURL)
-  list(APPEND llmrouter_requires_private libcurl)
+  list(PREPEND llmrouter_libs_private -lcurl)
 endif()
 if(LLMROUTER_SQLITE)
-  list(APPEND llmrouter_requires_private sqlite3)
+  list(PREPEND llmrouter_libs_private -lsqlite3)
 endif()
 if(LLMROUTER_YAML)
-  list(APPEND llmrouter_requires_private yaml-cpp)
+  list(PREPEND llmrouter_libs_private -lyaml-cpp)
 endif()
-list(JOIN llmrouter_requires_private ", " llmrouter_requires_private)
-# A static library needs the C++ runtime named when a C compiler links it.
-list(APPEND llmrouter_libs_private -lstdc++)
 list(JOIN llmrouter_libs_private " " llmrouter_libs_private)
 
 configure_package_config_file(cmake/llmrouter-config.cmake.in ${PROJECT_BINARY_DIR}/llmrouter-config.cmake

@@ -1,5 +1,5 @@
-// The parts put together by hand: a key store, a limiter, a sink for usage and a clock that this program moves. A key with a limit of two
-// requests a minute asks three times, waits (on that clock), and asks again.
+// The parts put together by hand: a key store, a limiter, a sink for usage and a clock that this program sets. A key with a limit of two
+// requests a minute asks three times, sets the clock a minute on, and asks again.
 //   keys_and_limits [MODEL]
 #include <iostream>
 #include <llmrouter/llmrouter.h>
@@ -7,6 +7,17 @@
 namespace {
 
 using namespace llmrouter;
+
+// The machine's clock, and what it was moved on.
+class MovedClock final : public Clock {
+ public:
+  TimePoint now() const noexcept override { return system_clock().now() + moved_; }
+  WallTime wall() const noexcept override { return system_clock().wall() + std::chrono::duration_cast<std::chrono::microseconds>(moved_); }
+  void move(Duration by) noexcept { moved_ += by; }
+
+ private:
+  Duration moved_{0};
+};
 
 // Where usage goes: anything with record().
 class PrintUsage final : public UsageSink {
@@ -35,7 +46,7 @@ class Answer final : public StreamSink {
 int main(int argc, char** argv) {
   const std::string model = argc > 1 ? argv[1] : "demo/echo";
 
-  ManualClock clock;  // system_clock() in an application
+  MovedClock clock;
   RouterParts parts;
   parts.clock = &clock;
   parts.keys = make_memory_key_store(clock);
@@ -58,7 +69,7 @@ int main(int argc, char** argv) {
     return 1;
   }
   auto router = Router::create(config.config, std::move(parts)).value();
-  auto reactor = make_reactor().value();
+  auto reactor = make_reactor(clock).value();  // the router's clock: deadlines are told by it
   auto transport = make_default_transport(*reactor).value();
 
   int refused = 0;
@@ -78,7 +89,7 @@ int main(int argc, char** argv) {
   };
 
   for (int i = 0; i < 3; ++i) ask();
-  clock.advance(std::chrono::minutes(1));
+  clock.move(std::chrono::minutes(1));
   std::cout << "a minute later\n";
   ask();
   return refused == 1 ? 0 : 1;

@@ -21,7 +21,7 @@ namespace llmrouter {
 
 // What a Router is made of. Leave out what you do not need: unset parts get the default named here.
 struct RouterParts {
-  const Clock* clock = nullptr;                          // system_clock(); must outlive the router
+  const Clock* clock = nullptr;                          // system_clock(); must outlive the router; its reactors must be made with the same one
   std::shared_ptr<Logger> logger;                        // null_logger()
   std::shared_ptr<KeyStore> keys;                        // none: only the configuration's own keys
   std::shared_ptr<BudgetLedger> ledger;                  // none: budgets start anew with the process
