@@ -27,6 +27,7 @@ bool is_redirect(int status) noexcept { return status == 301 || status == 302 ||
 CurlExchange::CurlExchange(Owner& owner, const CurlDefaults& defaults)
     : owner_(owner), defaults_(defaults), easy_(curl_easy_init()) {
   if (easy_ != nullptr) set_fixed_options();
+  if (easy_ != nullptr && options_lost_) curl_easy_cleanup(std::exchange(easy_, nullptr));
 }
 
 CurlExchange::~CurlExchange() {
@@ -96,7 +97,18 @@ bool CurlExchange::begin(HttpRequest request, TransferSink& sink) {
   set_endpoint();
   const auto connect_ms = static_cast<long>(std::chrono::ceil<std::chrono::milliseconds>(request_.connect_timeout).count());
   if (connect_ms != connect_ms_set_) set(CURLOPT_CONNECTTIMEOUT_MS, connect_ms_set_ = connect_ms);
-  return true;
+  if (!options_lost_) return true;
+  forget_options();
+  fail(TransferError::Kind::kInternal, "no memory for a transfer");
+  return false;
+}
+
+void CurlExchange::forget_options() noexcept {
+  options_lost_ = false;
+  url_set_.clear();
+  method_set_.clear();
+  endpoint_set_.reset();
+  connect_ms_set_ = -1;
 }
 
 void CurlExchange::end() noexcept {
@@ -245,17 +257,28 @@ CURLcode CurlExchange::unpause() {
   return curl_easy_pause(easy_, CURLPAUSE_CONT);
 }
 
-void CurlExchange::fail(TransferError::Kind kind, std::string message) {
+// Without memory for words the kind has to do, here and below.
+void CurlExchange::fail(TransferError::Kind kind, std::string_view message) noexcept {
   if (!fault_.ok()) return;
   fault_.kind = kind;
-  fault_.message = scrub(host_of(request_.url)) + ": " + std::move(message);
+  try {
+    fault_.message = scrub(host_of(request_.url));
+    fault_.message.append(": ").append(message);
+  } catch (...) {
+    fault_.message.clear();
+  }
 }
 
-TransferError CurlExchange::outcome(CURLcode code) const {
-  if (!fault_.ok()) return fault_;
+TransferError CurlExchange::outcome(CURLcode code) const noexcept {
   const Progress progress = head_.complete() ? Progress::kHead : sent_ ? Progress::kSent : Progress::kNothingSent;
-  if (code == CURLE_OK && progress == Progress::kHead) return {};
-  return transfer_error(code, progress, host_of(request_.url), error_text_.data());
+  if (fault_.ok() && code == CURLE_OK && progress == Progress::kHead) return {};
+  try {
+    return !fault_.ok() ? fault_ : transfer_error(code, progress, host_of(request_.url), error_text_.data());
+  } catch (...) {
+    TransferError error;
+    error.kind = fault_.ok() ? TransferError::Kind::kInternal : fault_.kind;
+    return error;
+  }
 }
 
 // An exception must not pass through libcurl's frames: it becomes the transfer's end.

@@ -25,16 +25,21 @@ struct CurlDefaults {
 };
 constexpr long kResolverCacheSeconds = 60;
 
+// The kinds of list its owner keeps it in.
+struct ByState;
+struct Held;
+struct Resuming;
+
 // Belongs to its owner, who adds it to the multi handle and takes it out. libcurl's callbacks come here and go to the sink at
 // once, but for calls while the owner is holding. Nothing here calls into libcurl's multi interface.
-class CurlExchange : public ResolveGate::Guest {
+class CurlExchange : public ResolveGate::Guest, public Hook<ByState>, public Hook<Held>, public Hook<Resuming> {
  public:
   class Owner {
    public:
     virtual bool holding() const noexcept = 0;         // sinks must not be called now
-    virtual void hold(CurlExchange& exchange) = 0;     // something is kept back: give_held() later
-    virtual void passed_resolver(CurlExchange& exchange, bool looked_up) = 0;
-    virtual void cancelled(CurlExchange& exchange) = 0;  // its sink answered kCancel
+    virtual void hold(CurlExchange& exchange) noexcept = 0;  // something is kept back: give_head() and unpause() later
+    virtual void passed_resolver(CurlExchange& exchange, bool looked_up) noexcept = 0;
+    virtual void cancelled(CurlExchange& exchange) noexcept = 0;  // its sink answered kCancel
     virtual void socket_opened(int fd) noexcept = 0;
     virtual void socket_closing(int fd) noexcept = 0;
 
@@ -69,16 +74,14 @@ class CurlExchange : public ResolveGate::Guest {
   bool held() const noexcept { return held_; }
   CURLcode unpause();
 
-  void fail(TransferError::Kind kind, std::string message);  // decides the outcome, unless that is decided
-  TransferError outcome(CURLcode code) const;
+  void fail(TransferError::Kind kind, std::string_view message) noexcept;  // decides the outcome, unless that is decided
+  TransferError outcome(CURLcode code) const noexcept;
 
   // The owner's notes.
   enum class State { kIdle, kWaiting, kQueued, kRunning, kDone, kDoomed };
   struct Notes {
     State state = State::kIdle;
     CURLcode result = CURLE_OK;
-    bool in_held = false;
-    bool in_resuming = false;
     size_t index = 0;
     Reactor::TimerId wait_timer = 0;
     void* handle = nullptr;
@@ -101,9 +104,10 @@ class CurlExchange : public ResolveGate::Guest {
   void set_url();
   void set_method_and_body();
   void set_endpoint();
+  void forget_options() noexcept;
   template <typename T>
   void set(CURLoption option, T value) noexcept {
-    curl_easy_setopt(easy_, option, value);
+    if (curl_easy_setopt(easy_, option, value) == CURLE_OUT_OF_MEMORY) options_lost_ = true;
   }
 
   Owner& owner_;
@@ -131,6 +135,7 @@ class CurlExchange : public ResolveGate::Guest {
   size_t offset_ = 0;
 
   // Options as they are set now.
+  bool options_lost_ = false;  // one was not taken: none of the below is certain
   std::string url_set_;
   std::string method_set_;
   std::string joined_;  // a short body in one piece: it goes out with the headers in one write

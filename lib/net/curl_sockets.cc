@@ -1,5 +1,6 @@
 #include "net/curl_sockets.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace llmrouter::net {
@@ -15,7 +16,11 @@ CurlSockets::~CurlSockets() {
 
 void CurlSockets::want(int fd, unsigned interest, bool established) {
   const auto index = static_cast<size_t>(fd);
-  if (index >= sockets_.size()) sockets_.resize(index + 16);
+  if (index >= sockets_.size()) {
+    changed_.reserve(index + 16);
+    refused_.reserve(index + 16);
+    sockets_.resize(index + 16);
+  }
   Socket& socket = sockets_[index];
   if (established) socket.established = true;
   if (interest == 0 && !socket.established) {
@@ -34,8 +39,7 @@ void CurlSockets::forget(int fd) noexcept {
   socket.established = false;
 }
 
-std::vector<int> CurlSockets::apply() {
-  std::vector<int> refused;
+void CurlSockets::apply() noexcept {
   for (const int fd : changed_) {
     Socket& socket = sockets_[static_cast<size_t>(fd)];
     socket.changed = false;
@@ -43,14 +47,28 @@ std::vector<int> CurlSockets::apply() {
     if (socket.wanted == 0 && socket.watched == Reactor::kRead) continue;  // an idle connection, or soon a closed one
     if (socket.wanted == 0) {
       reactor_.unwatch(fd);
-    } else if (!reactor_.watch(fd, socket.wanted, [this, fd](unsigned events) { ready(fd, events); })) {
-      refused.push_back(fd);
+    } else if (!watch(fd, socket.wanted)) {
+      if (std::find(refused_.begin(), refused_.end(), fd) == refused_.end()) refused_.push_back(fd);
       continue;
     }
     socket.watched = socket.wanted;
   }
   changed_.clear();
-  return refused;
+}
+
+bool CurlSockets::watch(int fd, unsigned interest) noexcept {
+  try {
+    return reactor_.watch(fd, interest, [this, fd](unsigned events) { ready(fd, events); }).ok();
+  } catch (...) {
+    return false;
+  }
+}
+
+int CurlSockets::take_refused() noexcept {
+  if (refused_.empty()) return -1;
+  const int fd = refused_.back();
+  refused_.pop_back();
+  return fd;
 }
 
 void CurlSockets::ready(int fd, unsigned events) {

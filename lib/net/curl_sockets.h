@@ -27,8 +27,11 @@ class CurlSockets {
   void want(int fd, unsigned interest, bool established);
   // The number means nothing any more, or something new.
   void forget(int fd) noexcept;
-  // Brings the reactor up to date. Sockets that it does not take are returned: their transfers have to be failed.
-  std::vector<int> apply();
+  // Brings the reactor up to date.
+  void apply() noexcept;
+  // A socket that the reactor did not take, whose transfers have to be failed; -1: none.
+  int take_refused() noexcept;
+  bool has_refused() const noexcept { return !refused_.empty(); }
 
  private:
   struct Socket {
@@ -37,12 +40,14 @@ class CurlSockets {
     bool established = false;
     bool changed = false;
   };
+  bool watch(int fd, unsigned interest) noexcept;
   void ready(int fd, unsigned events);
 
   Reactor& reactor_;
   std::function<void(int, unsigned)> on_ready_;
   std::vector<Socket> sockets_;  // by descriptor
-  std::vector<int> changed_;
+  std::vector<int> changed_;  // these two have room for every descriptor
+  std::vector<int> refused_;
 };
 
 }  // namespace llmrouter::net

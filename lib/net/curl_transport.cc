@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <deque>
+#include <new>
 #include <optional>
 #include <utility>
 
@@ -93,7 +93,7 @@ class CurlTransport final : public Transport, private CurlExchange::Owner {
   void launch(CurlExchange& exchange);
   bool add(CurlExchange& exchange);
   void wait_for_resolver(CurlExchange& exchange);
-  void end_later(CurlExchange& exchange, CURLcode result);
+  void end_later(CurlExchange& exchange, CURLcode result) noexcept;
   void tell_end(CurlExchange& exchange);
   void take_out(CurlExchange& exchange) noexcept;
   void abandon(CurlExchange& exchange) noexcept;
@@ -105,6 +105,7 @@ class CurlTransport final : public Transport, private CurlExchange::Owner {
   void act(curl_socket_t fd, int events);
   void send_now();
   void after_libcurl();
+  void bury();
   void settle();
   void launch_waiting();
   void give_held();
@@ -113,21 +114,21 @@ class CurlTransport final : public Transport, private CurlExchange::Owner {
   void unpause(CurlExchange& exchange);
   void want_resume(CurlExchange& exchange);
   bool pending() const noexcept;
-  void settle_later();
-  void apply();
-  void apply_timer();
+  void settle_later() noexcept;
+  void apply() noexcept;
+  void apply_timer() noexcept;
+  template <typename Fn>
+  Reactor::TimerId timer_at(TimePoint when, Fn fn) noexcept;
   void on_timer();
   void on_ready(int fd, unsigned ready);
 
   // CurlExchange::Owner: from inside libcurl.
   bool holding() const noexcept override { return holding_; }
-  void hold(CurlExchange& exchange) override {
-    if (!std::exchange(exchange.notes.in_held, true)) held_.push_back(&exchange);
-  }
-  void passed_resolver(CurlExchange& exchange, bool looked_up) override {
+  void hold(CurlExchange& exchange) noexcept override { held_.add_last(exchange); }
+  void passed_resolver(CurlExchange& exchange, bool looked_up) noexcept override {
     gate_.pass(exchange, looked_up, reactor_.clock().now());
   }
-  void cancelled(CurlExchange& exchange) override { abandon(exchange); }
+  void cancelled(CurlExchange& exchange) noexcept override { abandon(exchange); }
   void socket_opened(int fd) noexcept override { sockets_.forget(fd); }
   void socket_closing(int fd) noexcept override { sockets_.forget(fd); }
   static int socket_callback(CURL* easy, curl_socket_t fd, int what, void* self, void*);
@@ -141,13 +142,14 @@ class CurlTransport final : public Transport, private CurlExchange::Owner {
   CurlSockets sockets_;
 
   std::vector<std::unique_ptr<CurlExchange>> exchanges_;  // all of them
-  std::vector<CurlExchange*> idle_;
-  std::deque<CurlExchange*> queued_;     // to be launched when libcurl has returned
-  std::deque<CurlExchange*> done_;       // whose end is to be told
-  std::vector<CurlExchange*> doomed_;    // to be taken out when libcurl has returned
-  std::vector<CurlExchange*> held_;
-  std::vector<CurlExchange*> resuming_;
-  std::vector<int> broken_;              // sockets that the reactor does not watch
+  size_t idle_count_ = 0;
+  List<CurlExchange, ByState> idle_;
+  List<CurlExchange, ByState> queued_;     // to be launched when libcurl has returned
+  List<CurlExchange, ByState> done_;       // whose end is to be told
+  List<CurlExchange, ByState> doomed_;     // to be taken out when libcurl has returned
+  List<CurlExchange, Held> held_;          // to whom something is to be given that came inside start()
+  List<CurlExchange, Resuming> resuming_;  // to be unpaused
+  bool dead_ = false;                      // libcurl has given up on all its transfers
 
   bool in_libcurl_ = false;
   bool holding_ = false;
@@ -198,29 +200,30 @@ std::unique_ptr<Transfer> CurlTransport::start(HttpRequest request, TransferSink
   CurlExchange& exchange = obtain();
   exchange.notes.handle = handle.get();
   handle->set(&exchange);
-  if (!exchange.begin(std::move(request), sink)) {
-    end_later(exchange, CURLE_FAILED_INIT);
-  } else if (gate_.enter(exchange, exchange.resolved_name(), reactor_.clock().now()) == ResolveGate::Entry::kWaits) {
-    wait_for_resolver(exchange);
-  } else {
-    launch(exchange);
+  try {
+    if (!exchange.begin(std::move(request), sink)) {
+      end_later(exchange, CURLE_FAILED_INIT);
+    } else if (gate_.enter(exchange, exchange.resolved_name(), reactor_.clock().now()) == ResolveGate::Entry::kWaits) {
+      wait_for_resolver(exchange);
+    } else {
+      launch(exchange);
+    }
+  } catch (const std::bad_alloc&) {
+    exchange.fail(TransferError::Kind::kInternal, "out of memory");
+    end_later(exchange, CURLE_OUT_OF_MEMORY);
   }
   return handle;
 }
 
 CurlExchange& CurlTransport::obtain() {
-  if (idle_.empty()) {
-    auto fresh = std::make_unique<CurlExchange>(static_cast<CurlExchange::Owner&>(*this), defaults_);
-    fresh->notes.index = exchanges_.size();
-    exchanges_.push_back(std::move(fresh));
-    // Room for all in every list: nothing that must not fail has to allocate later.
-    idle_.reserve(exchanges_.capacity());
-    doomed_.reserve(exchanges_.capacity());
-    return *exchanges_.back();
+  if (CurlExchange* exchange = idle_.take_first()) {
+    --idle_count_;
+    return *exchange;
   }
-  CurlExchange* exchange = idle_.back();
-  idle_.pop_back();
-  return *exchange;
+  exchanges_.reserve(exchanges_.size() + 1 > exchanges_.capacity() ? exchanges_.capacity() * 2 + 16 : exchanges_.capacity());
+  exchanges_.push_back(std::make_unique<CurlExchange>(static_cast<CurlExchange::Owner&>(*this), defaults_));
+  exchanges_.back()->notes.index = exchanges_.size() - 1;
+  return *exchanges_.back();
 }
 
 void CurlTransport::wait_for_resolver(CurlExchange& exchange) {
@@ -238,7 +241,7 @@ void CurlTransport::wait_for_resolver(CurlExchange& exchange) {
 void CurlTransport::launch(CurlExchange& exchange) {
   if (in_libcurl_) {
     exchange.notes.state = State::kQueued;
-    queued_.push_back(&exchange);
+    queued_.add_last(exchange);
     return;
   }
   if (add(exchange)) send_now();
@@ -262,10 +265,10 @@ void CurlTransport::send_now() {
   if (!settling_) apply();
 }
 
-void CurlTransport::end_later(CurlExchange& exchange, CURLcode result) {
+void CurlTransport::end_later(CurlExchange& exchange, CURLcode result) noexcept {
   exchange.notes.state = State::kDone;
   exchange.notes.result = result;
-  done_.push_back(&exchange);
+  done_.add_last(exchange);
   settle_later();
 }
 
@@ -282,7 +285,7 @@ void CurlTransport::tell_end(CurlExchange& exchange) {
     }
   }
   const uint64_t serial = exchange.serial();
-  if (exchange.notes.in_held) exchange.give_head();
+  if (exchange.Hook<Held>::linked()) exchange.give_head();
   if (exchange.serial() != serial) return;  // destroyed by its sink
   TransferSink* sink = exchange.sink();
   const TransferError error = exchange.outcome(result);
@@ -301,16 +304,13 @@ void CurlTransport::abandon(CurlExchange& exchange) noexcept {
   detach(exchange);
   switch (exchange.notes.state) {
     case State::kQueued:
-      std::erase(queued_, &exchange);
-      recycle(exchange);
-      break;
     case State::kWaiting:
       recycle(exchange);
       break;
     case State::kRunning:
       if (in_libcurl_) {
         exchange.notes.state = State::kDoomed;
-        doomed_.push_back(&exchange);
+        doomed_.add_last(exchange);
         break;
       }
       take_out(exchange);
@@ -326,20 +326,19 @@ void CurlTransport::abandon(CurlExchange& exchange) noexcept {
 }
 
 void CurlTransport::recycle(CurlExchange& exchange) noexcept {
-  CurlExchange::Notes& notes = exchange.notes;
   gate_.leave(exchange);
-  reactor_.cancel_timer(std::exchange(notes.wait_timer, 0));
-  if (std::exchange(notes.in_held, false)) std::erase(held_, &exchange);
-  if (std::exchange(notes.in_resuming, false)) std::erase(resuming_, &exchange);
-  notes.state = State::kIdle;
+  reactor_.cancel_timer(std::exchange(exchange.notes.wait_timer, 0));
+  exchange.Hook<Held>::unlink();
+  exchange.Hook<Resuming>::unlink();
+  exchange.notes.state = State::kIdle;
   exchange.end();
-  idle_.push_back(&exchange);
+  idle_.add_first(exchange);  // the one used last is the warmest
+  ++idle_count_;
 }
 
 void CurlTransport::trim() {
-  while (idle_.size() > kIdleExchanges) {
-    const size_t index = idle_.back()->notes.index;
-    idle_.pop_back();
+  for (; idle_count_ > kIdleExchanges; --idle_count_) {
+    const size_t index = idle_.take_first()->notes.index;
     std::swap(exchanges_[index], exchanges_.back());
     exchanges_[index]->notes.index = index;
     exchanges_.pop_back();
@@ -360,15 +359,13 @@ void CurlTransport::act(curl_socket_t fd, int events) {
   int running = 0;
   {
     const Flagged in_libcurl(in_libcurl_);
-    curl_multi_socket_action(multi_, fd, events, &running);
+    if (curl_multi_socket_action(multi_, fd, events, &running) != CURLM_OK) dead_ = true;
   }
   after_libcurl();
 }
 
 void CurlTransport::after_libcurl() {
-  while (!doomed_.empty()) {
-    CurlExchange* exchange = doomed_.back();
-    doomed_.pop_back();
+  while (CurlExchange* exchange = doomed_.take_first()) {
     take_out(*exchange);
     recycle(*exchange);
   }
@@ -379,18 +376,31 @@ void CurlTransport::after_libcurl() {
     if (exchange == nullptr || exchange->notes.state != State::kRunning) continue;
     exchange->notes.state = State::kDone;
     exchange->notes.result = message->data.result;
-    done_.push_back(exchange);
+    done_.add_last(*exchange);
   }
+  if (dead_) bury();
   if (!settling_ && pending()) settle_later();
 }
 
-bool CurlTransport::pending() const noexcept {
-  return !done_.empty() || !held_.empty() || !resuming_.empty() || !queued_.empty() || !broken_.empty() || !gate_.idle();
+// libcurl stops for good when one of its calls fails as such; it begins anew when all transfers are out.
+void CurlTransport::bury() {
+  dead_ = false;
+  for (const auto& exchange : exchanges_) {
+    if (exchange->notes.state != State::kRunning) continue;
+    exchange->fail(TransferError::Kind::kInternal, "libcurl gave up");
+    exchange->notes.state = State::kDone;
+    exchange->notes.result = CURLE_FAILED_INIT;
+    done_.add_last(*exchange);
+  }
 }
 
-void CurlTransport::settle_later() {
+bool CurlTransport::pending() const noexcept {
+  return !done_.empty() || !held_.empty() || !resuming_.empty() || !queued_.empty() || sockets_.has_refused() || !gate_.idle();
+}
+
+void CurlTransport::settle_later() noexcept {
   if (settle_timer_ != 0) return;
-  settle_timer_ = reactor_.add_timer(reactor_.clock().now(), [this] {
+  settle_timer_ = timer_at(reactor_.clock().now(), [this] {
     settle_timer_ = 0;
     settle();
   });
@@ -401,7 +411,7 @@ void CurlTransport::settle() {
   {
     const Flagged settling(settling_);
     for (int rounds = kRoundsPerTurn; rounds > 0 && pending(); --rounds) {
-      for (const int fd : std::exchange(broken_, {})) act(fd, CURL_CSELECT_ERR);
+      for (int fd; (fd = sockets_.take_refused()) >= 0;) act(fd, CURL_CSELECT_ERR);
       launch_waiting();
       give_held();
       resume_paused();
@@ -414,11 +424,7 @@ void CurlTransport::settle() {
 }
 
 void CurlTransport::tell_ends() {
-  for (size_t left = std::min(done_.size(), kEndsPerRound); left > 0; --left) {
-    CurlExchange* exchange = done_.front();
-    done_.pop_front();
-    tell_end(*exchange);
-  }
+  for (size_t left = kEndsPerRound; left > 0 && !done_.empty(); --left) tell_end(*done_.take_first());
 }
 
 void CurlTransport::launch_waiting() {
@@ -428,28 +434,26 @@ void CurlTransport::launch_waiting() {
     reactor_.cancel_timer(std::exchange(exchange.notes.wait_timer, 0));
     added = add(exchange) || added;
   }
-  for (CurlExchange* exchange : std::exchange(queued_, {})) added = add(*exchange) || added;
+  while (CurlExchange* exchange = queued_.take_first()) added = add(*exchange) || added;
   if (added) send_now();
 }
 
 void CurlTransport::give_held() {
-  for (size_t left = held_.size(); left > 0 && !held_.empty(); --left) {
-    CurlExchange& exchange = *held_.back();
-    held_.pop_back();
-    exchange.notes.in_held = false;
-    const uint64_t serial = exchange.serial();
-    exchange.give_head();
-    if (exchange.serial() != serial || exchange.notes.state != State::kRunning) continue;
-    if (exchange.held() && !exchange.paused()) unpause(exchange);
+  List<CurlExchange, Held> now;  // sinks may make others held
+  now.take_all(held_);
+  while (CurlExchange* exchange = now.take_first()) {
+    const uint64_t serial = exchange->serial();
+    exchange->give_head();
+    if (exchange->serial() != serial || exchange->notes.state != State::kRunning) continue;
+    if (exchange->held() && !exchange->paused()) unpause(*exchange);
   }
 }
 
 void CurlTransport::resume_paused() {
-  for (size_t left = resuming_.size(); left > 0 && !resuming_.empty(); --left) {
-    CurlExchange& exchange = *resuming_.back();
-    resuming_.pop_back();
-    exchange.notes.in_resuming = false;
-    if (exchange.paused() && exchange.notes.state == State::kRunning) unpause(exchange);
+  List<CurlExchange, Resuming> now;
+  now.take_all(resuming_);
+  while (CurlExchange* exchange = now.take_first()) {
+    if (exchange->paused() && exchange->notes.state == State::kRunning) unpause(*exchange);
   }
 }
 
@@ -466,25 +470,35 @@ void CurlTransport::unpause(CurlExchange& exchange) {
 void CurlTransport::want_resume(CurlExchange& exchange) {
   // From inside on_body the pause it answers is still to come.
   if (!exchange.paused() && !exchange.in_sink()) return;
-  if (!std::exchange(exchange.notes.in_resuming, true)) resuming_.push_back(&exchange);
+  resuming_.add_last(exchange);
   if (!settling_ && !in_libcurl_) settle_later();
 }
 
-void CurlTransport::apply() {
-  for (const int fd : sockets_.apply()) broken_.push_back(fd);
-  if (!broken_.empty()) settle_later();
+void CurlTransport::apply() noexcept {
+  sockets_.apply();
+  if (sockets_.has_refused()) settle_later();
   apply_timer();
 }
 
 // One timer of the reactor that is never later than libcurl's; when it was early it is set again.
-void CurlTransport::apply_timer() {
+void CurlTransport::apply_timer() noexcept {
   if (!due_ || (timer_ != 0 && timer_when_ <= *due_)) return;
-  reactor_.cancel_timer(timer_);
+  reactor_.cancel_timer(std::exchange(timer_, 0));
   timer_when_ = *due_;
-  timer_ = reactor_.add_timer(timer_when_, [this] {
+  timer_ = timer_at(timer_when_, [this] {
     timer_ = 0;
     on_timer();
   });
+}
+
+// 0 when there is no memory for it: what it is for is done on the next occasion instead.
+template <typename Fn>
+Reactor::TimerId CurlTransport::timer_at(TimePoint when, Fn fn) noexcept {
+  try {
+    return reactor_.add_timer(when, fn);
+  } catch (...) {
+    return 0;
+  }
 }
 
 void CurlTransport::on_timer() {
@@ -503,9 +517,13 @@ int CurlTransport::socket_callback(CURL* easy, curl_socket_t fd, int what, void*
   if (what == CURL_POLL_OUT || what == CURL_POLL_INOUT) interest |= Reactor::kWrite;
   CurlExchange* exchange = exchange_of(easy);
   const bool established = exchange != nullptr && exchange->connected();
-  if (exchange != nullptr && !established) note_connecting(*exchange, fd, interest != 0);
-  static_cast<CurlTransport*>(self)->sockets_.want(fd, interest, established && interest != 0);
-  return 0;
+  try {
+    if (exchange != nullptr && !established) note_connecting(*exchange, fd, interest != 0);
+    static_cast<CurlTransport*>(self)->sockets_.want(fd, interest, established && interest != 0);
+    return 0;
+  } catch (...) {
+    return -1;  // no memory: libcurl ends all its transfers
+  }
 }
 
 int CurlTransport::timer_callback(CURLM*, long timeout_ms, void* self) {

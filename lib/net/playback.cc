@@ -10,7 +10,12 @@ class Playback final : public Transfer {
  public:
   Playback(Reactor& reactor, std::unique_ptr<Script> script, TransferSink& sink)
       : reactor_(reactor), script_(std::move(script)), sink_(&sink) {
-    schedule();
+    try {
+      schedule();
+    } catch (...) {
+      script_->over(true);
+      throw;
+    }
   }
 
   ~Playback() override {
@@ -36,17 +41,24 @@ class Playback final : public Transfer {
   }
 
   void step() {
-    if (act_ == Script::Act::kEnd) {
-      const TransferError error = script_->end();
-      script_->over(false);
-      std::exchange(sink_, nullptr)->on_end(error);  // the last thing: it may destroy this
-      return;
-    }
+    if (act_ == Script::Act::kEnd) return end(script_->end());
     bool gone = false;
     gone_ = &gone;
-    const Flow flow = give();
-    if (gone) return;
-    gone_ = nullptr;
+    try {
+      const Flow flow = give();
+      if (gone) return;
+      go_on(flow);
+      gone_ = nullptr;
+    } catch (...) {  // no memory, or a sink's own: as with any transfer, that is its end
+      if (gone) return;
+      gone_ = nullptr;
+      TransferError error;
+      error.kind = TransferError::Kind::kInternal;
+      end(error);
+    }
+  }
+
+  void go_on(Flow flow) {
     if (flow == Flow::kCancel) {
       sink_ = nullptr;
       script_->over(true);
@@ -57,6 +69,11 @@ class Playback final : public Transfer {
       waiting_ = !resumed_;
     }
     if (!waiting_) schedule();
+  }
+
+  void end(const TransferError& error) {
+    script_->over(false);
+    std::exchange(sink_, nullptr)->on_end(error);  // the last thing: it may destroy this
   }
 
   Flow give() {

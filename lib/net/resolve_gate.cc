@@ -36,27 +36,6 @@ std::string_view authority_of(std::string_view url) noexcept {
   return url;
 }
 
-void ResolveGate::Line::add(Guest& guest) noexcept {
-  guest.line_ = this;
-  guest.previous_ = last_;
-  guest.next_ = nullptr;
-  (last_ != nullptr ? last_->next_ : first_) = &guest;
-  last_ = &guest;
-}
-
-void ResolveGate::Line::remove(Guest& guest) noexcept {
-  (guest.previous_ != nullptr ? guest.previous_->next_ : first_) = guest.next_;
-  (guest.next_ != nullptr ? guest.next_->previous_ : last_) = guest.previous_;
-  guest.line_ = nullptr;
-  guest.next_ = guest.previous_ = nullptr;
-}
-
-ResolveGate::Guest* ResolveGate::Line::take_first() noexcept {
-  Guest* first = first_;
-  if (first != nullptr) remove(*first);
-  return first;
-}
-
 ResolveGate::Entry ResolveGate::enter(Guest& guest, std::string_view name, TimePoint now) {
   if (is_resolved_host(name)) return Entry::kFree;
   Host& host = host_of(name, now);
@@ -66,7 +45,7 @@ ResolveGate::Entry ResolveGate::enter(Guest& guest, std::string_view name, TimeP
     guest.host_ = &host;
     return Entry::kLeads;
   }
-  host.waiting.add(guest);
+  host.waiting.add_last(guest);
   guest.host_ = &host;
   return Entry::kWaits;
 }
@@ -78,7 +57,7 @@ void ResolveGate::pass(Guest& guest, bool resolved, TimePoint now) noexcept {
   if (resolved && (!host->resolved || now - *host->resolved >= remembered_)) host->resolved = now;
   guest.host_ = nullptr;
   host->leader = nullptr;
-  move_all(host->waiting, released_);
+  release(host->waiting, released_);
 }
 
 void ResolveGate::fail(Guest& guest) noexcept {
@@ -86,22 +65,22 @@ void ResolveGate::fail(Guest& guest) noexcept {
   if (host == nullptr || host->leader != &guest) return;
   guest.host_ = nullptr;
   host->leader = nullptr;
-  move_all(host->waiting, failed_);
+  release(host->waiting, failed_);
 }
 
-void ResolveGate::move_all(Line& from, Line& to) noexcept {
-  while (Guest* guest = from.take_first()) {
+void ResolveGate::release(Line& waiting, Line& to) noexcept {
+  while (Guest* guest = waiting.take_first()) {
     guest->host_ = nullptr;
-    to.add(*guest);
+    to.add_last(*guest);
   }
 }
 
 void ResolveGate::leave(Guest& guest) noexcept {
-  if (guest.line_ != nullptr) guest.line_->remove(guest);
+  guest.unlink();
   Host* host = std::exchange(guest.host_, nullptr);
   if (host == nullptr || host->leader != &guest) return;
   host->leader = host->waiting.take_first();
-  if (host->leader != nullptr) released_.add(*host->leader);
+  if (host->leader != nullptr) released_.add_last(*host->leader);
 }
 
 ResolveGate::Host& ResolveGate::host_of(std::string_view name, TimePoint now) {

@@ -12,6 +12,7 @@
 #include <unordered_map>
 
 #include "llmrouter/clock.h"
+#include "net/linked_list.h"
 
 namespace llmrouter::net {
 
@@ -24,28 +25,13 @@ std::string_view authority_of(std::string_view url) noexcept;
 class ResolveGate {
  public:
   struct Host;
-  class Line;
-  // Base of what goes through. Stands in at most one line, without an allocation.
-  class Guest {
+  // Base of what goes through.
+  class Guest : public Hook<ResolveGate> {
    private:
     friend class ResolveGate;
-    friend class Line;
     Host* host_ = nullptr;  // led, or waited for
-    Line* line_ = nullptr;
-    Guest* next_ = nullptr;
-    Guest* previous_ = nullptr;
   };
-  class Line {
-   public:
-    bool empty() const noexcept { return first_ == nullptr; }
-    Guest* take_first() noexcept;  // null: there is none
-    void add(Guest& guest) noexcept;
-    void remove(Guest& guest) noexcept;
-
-   private:
-    Guest* first_ = nullptr;
-    Guest* last_ = nullptr;
-  };
+  using Line = List<Guest, ResolveGate>;
   enum class Entry { kFree, kLeads, kWaits };
 
   // `remembered`: how long the resolver's own cache is good for.
@@ -77,7 +63,7 @@ class ResolveGate {
  private:
   Host& host_of(std::string_view host, TimePoint now);
   void prune(TimePoint now);
-  static void move_all(Line& from, Line& to) noexcept;
+  static void release(Line& waiting, Line& to) noexcept;
 
   struct Hash : std::hash<std::string_view> {
     using is_transparent = void;
