@@ -99,8 +99,12 @@ class CurlLoop {
     int running = 0;
     epoll_event events[64];
     while (!meter_.finished()) {
-      const int count = epoll_wait(epoll_, events, 64, static_cast<int>(timer_ms_));
-      if (count <= 0) curl_multi_socket_action(multi_, CURL_SOCKET_TIMEOUT, 0, &running);
+      const int64_t left = due_ < 0 ? -1 : std::max<int64_t>(0, due_ - bench::now_ns() / 1000000);
+      const int count = left == 0 ? 0 : epoll_wait(epoll_, events, 64, static_cast<int>(left));
+      if (count == 0) {
+        due_ = -1;  // a timer fires once; libcurl sets the next
+        curl_multi_socket_action(multi_, CURL_SOCKET_TIMEOUT, 0, &running);
+      }
       for (int i = 0; i < count; ++i) {
         const int bits = ((events[i].events & EPOLLIN) ? CURL_CSELECT_IN : 0) | ((events[i].events & EPOLLOUT) ? CURL_CSELECT_OUT : 0) |
                          ((events[i].events & (EPOLLERR | EPOLLHUP)) ? CURL_CSELECT_ERR : 0);
@@ -128,7 +132,7 @@ class CurlLoop {
     return 0;
   }
   static int on_timer(CURLM*, long ms, void* self) {
-    static_cast<CurlLoop*>(self)->timer_ms_ = ms;
+    static_cast<CurlLoop*>(self)->due_ = ms < 0 ? -1 : ms == 0 ? 0 : bench::now_ns() / 1000000 + ms;
     return 0;
   }
   static size_t on_bytes(char* bytes, size_t size, size_t items, void* slot) {
@@ -167,7 +171,7 @@ class CurlLoop {
   Meter meter_;
   CURLM* multi_;
   const int epoll_;
-  long timer_ms_ = 0;
+  int64_t due_ = 0;  // steady milliseconds; -1: never
   curl_slist* headers_ = nullptr;
   std::string url_;
   std::vector<std::unique_ptr<Slot>> slots_;
