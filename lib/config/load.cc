@@ -132,6 +132,7 @@ void read_price_file(Context& context, Config& config) {
 }
 
 void load(Context& context, const ConfigInput& input, ConfigResult& result) {
+  result.config.source = input.file;
   NodePtr root = read_root(context, input);
   if (!root) return;
   root = with_settings(context, with_variables(context, std::move(root)), input);
@@ -150,10 +151,9 @@ void load(Context& context, const ConfigInput& input, ConfigResult& result) {
 }  // namespace config
 
 ConfigResult load_config(const ConfigInput& input) {
-  ConfigResult result;
-  result.config.source = input.file;
   std::string problem;
   try {
+    ConfigResult result;
     config::Context context(input.file, input.env);
     config::load(context, input, result);
     result.faults = context.faults.take();
@@ -163,6 +163,7 @@ ConfigResult load_config(const ConfigInput& input) {
   } catch (...) {
     problem = "an exception of an unknown kind";
   }
+  ConfigResult result;
   result.faults.push_back({input.file, 0, 0, "", "cannot be read: " + problem});
   return result;
 }

@@ -123,7 +123,8 @@ TEST_CASE("faults of keys and values") {
         {6, 6, "models.a.targets", "missing; expected a list"},
         {6, 7, "models.a.target", "did you mean `targets`?"}}},
       {"all in one pass",
-       "server:\n  threads: -1\n  max_body: 5\n  auth: maybe\n  listen: [nonsense, \":8000\", \"a:99999\", \"[::1]\", \"unix:\", \"[::1]:0\"]\nrouting:\n"
+       "server:\n  threads: -1\n  max_body: 5\n  auth: maybe\n  listen: [nonsense, \":8000\", \"a:99999\", \"[::1]\", \"unix:\", "
+       "\"[::1]:0\"]\nrouting:\n"
        "  attempts: 0\n  timeouts: {idle: 0s}\nobserve: {log: {level: loud}}\n",
        {{2, 12, "server.threads", "expected a whole number from 0 to 1024, found `-1`"},
         {3, 13, "server.max_body", "from 1KiB to 1GiB, found `5`"},
@@ -157,21 +158,24 @@ TEST_CASE("faults of keys and values") {
         {3, 33, "keys[1].limits.burst", "means nothing without `requests` beside it"},
         {3, 52, "keys[1].budget.usd", "missing; expected an amount of USD"}}},
       {"prices",
-       "prices:\n  entries:\n    - {model: \"a/*\", input: 0.0000001}\n    - {model: \"!a\", input: 1}\n    - {input: 1, output: -1}\n    - {model: a/b}\n",
+       "prices:\n  entries:\n    - {model: \"a/*\", input: 0.0000001}\n    - {model: \"!a\", input: 1}\n    - {input: 1, output: -1}\n    - {model: "
+       "a/b}\n",
        {{3, 29, "prices.entries[0].input", "at most 6 digits after the point"},
         {4, 15, "prices.entries[1].model", "an exclusion (!) means nothing here"},
         {5, 7, "prices.entries[2].model", "missing"},
         {5, 26, "prices.entries[2].output", "USD per million tokens"},
         {6, 7, "prices.entries[3].input", "missing"}}},
       {"request members",
-       "models:\n  a:\n    targets: demo/echo\n    defaults: {temperature: .5, model: x, n: 0x1F}\n    override: {stream: true}\n    drop: [messages, seed]\n",
+       "models:\n  a:\n    targets: demo/echo\n    defaults: {temperature: .5, model: x, n: 0x1F}\n    override: {stream: true}\n    drop: "
+       "[messages, seed]\n",
        {{4, 29, "models.a.defaults.temperature", "expected a number as JSON writes it, found `.5`"},
         {4, 33, "models.a.defaults.model", "`model` cannot be set or removed here"},
         {4, 46, "models.a.defaults.n", "found `0x1F`"},
         {5, 16, "models.a.override.stream", "`stream` cannot be set"},
         {6, 12, "models.a.drop[0]", "`messages` cannot be set"}}},
       {"headers",
-       "providers:\n  lab:\n    base_url: http://a\n    headers: {\"a b\": c, host: x, ok: \"a\\nb\"}\n    forward_headers: [authorization, X-API-Key, fine]\n",
+       "providers:\n  lab:\n    base_url: http://a\n    headers: {\"a b\": c, host: x, ok: \"a\\nb\"}\n    forward_headers: [authorization, "
+       "X-API-Key, fine]\n",
        {{4, 15, "providers.lab.headers.\"a b\"", "expected a header's name"},
         {4, 25, "providers.lab.headers.host", "`host` is written by the transport"},
         {4, 38, "providers.lab.headers.ok", "without line breaks"},
@@ -220,7 +224,8 @@ TEST_CASE("faults between the parts") {
         {5, 48, "models.b.fallbacks[3]", "`nope/z`: there is no such provider"},
         {6, 26, "routing.default_model", "did you mean `a`"}}},
       {"circles",
-       "models:\n  a: {targets: demo/echo, fallbacks: [b]}\n  b: {targets: demo/echo, fallbacks: [demo/slow, c]}\n  c: {targets: demo/echo, fallbacks: [a]}\n"
+       "models:\n  a: {targets: demo/echo, fallbacks: [b]}\n  b: {targets: demo/echo, fallbacks: [demo/slow, c]}\n  c: {targets: demo/echo, "
+       "fallbacks: [a]}\n"
        "  d: {targets: demo/echo, fallbacks: [d]}\n  e: {targets: demo/echo, fallbacks: [a, b, c]}\n  \"f-*\": {targets: demo/*, fallbacks: [f-1]}\n",
        {{4, 39, "models.c.fallbacks[0]", "falls back in a circle: a -> b -> c -> a"},
         {5, 39, "models.d.fallbacks[0]", "circle: d -> d"},
@@ -230,14 +235,18 @@ TEST_CASE("faults between the parts") {
        {{4, 12, "keys[1].name", "the name of keys[0] too"},
         {5, 20, "keys[2].key", "the same key as keys[0]"},
         {6, 20, "keys[3].key", "the same as server.admin_key"}}},
-      {"an open door", "server: {listen: \"0.0.0.0:8000\"}\nstorage: {keys: \"memory:\"}\n", {{1, 18, "server.listen", "other hosts can reach this, and there is no key"}}},
+      {"an open door",
+       "server: {listen: \"0.0.0.0:8000\"}\nstorage: {keys: \"memory:\"}\n",
+       {{1, 18, "server.listen", "other hosts can reach this, and there is no key"}}},
       {"addresses twice", "server: {listen: [\"a:1\", \"a:1\", \"a:0\", \"a:0\"]}\n", {{1, 26, "server.listen[1]", "stands twice"}}},
       {"no address", "server: {listen: []}\n", {{1, 18, "server.listen", "expected at least one address"}}},
       {"one database for two", "storage: {keys: \"sqlite:a\", usage: \"sqlite:a\"}\n", {{1, 36, "storage.usage", "expected a database of its own"}}},
       {"storage that comes later",
        "storage: {keys: \"postgres://u:p@h/d\", usage: \"postgresql://h\"}\n",
        {{1, 17, "storage.keys", "`postgres://` is not supported yet"}, {1, 46, "storage.usage", "`postgresql://` is not supported yet"}}},
-      {"storage that is none", "storage: {keys: off, usage: \"sqlite:\"}\n", {{1, 17, "storage.keys", "expected sqlite:PATH or memory:"}, {1, 29, "storage.usage", "expected sqlite:PATH"}}},
+      {"storage that is none",
+       "storage: {keys: off, usage: \"sqlite:\"}\n",
+       {{1, 17, "storage.keys", "expected sqlite:PATH or memory:"}, {1, 29, "storage.usage", "expected sqlite:PATH"}}},
   };
   for (const Bad& bad : rows) check(bad);
 }
@@ -252,13 +261,15 @@ TEST_CASE("faults of providers") {
         {5, 11, "providers.openai", "expected an api_key, found none (nor the variable OPENAI_API_KEY)"},
         {6, 3, "providers.groq", "expected an api_key"}}},
       {"vendors that come later",
-       "providers:\n  anthropic: {api_key: x}\n  b: {type: gemini, api_key: x}\n  c: {dialect: anthropic, base_url: http://a}\n  azure: {base_url: http://a, api_key: x}\n",
+       "providers:\n  anthropic: {api_key: x}\n  b: {type: gemini, api_key: x}\n  c: {dialect: anthropic, base_url: http://a}\n  azure: {base_url: "
+       "http://a, api_key: x}\n",
        {{2, 14, "providers.anthropic", "`anthropic` is not supported yet"},
         {3, 13, "providers.b.type", "`gemini` is not supported yet"},
         {4, 16, "providers.c.dialect", "`anthropic` is not supported yet; expected openai or ollama"},
         {5, 10, "providers.azure", "`azure` is not supported yet (an OpenAI-compatible server of that name needs base_url and dialect)"}}},
       {"base URLs",
-       "providers:\n  a: {base_url: ftp://a}\n  b: {base_url: \"http://u:p@a/v1\"}\n  c: {base_url: \"http://a/v1?x=1\"}\n  d: {base_url: http://a/v1/chat/completions}\n"
+       "providers:\n  a: {base_url: ftp://a}\n  b: {base_url: \"http://u:p@a/v1\"}\n  c: {base_url: \"http://a/v1?x=1\"}\n  d: {base_url: "
+       "http://a/v1/chat/completions}\n"
        "  e: {base_url: \"http://\"}\n  f: {base_url: \"http://a:99999\"}\n  g: {base_url: nowhere}\n  h: {base_url: \"demo:\", dialect: ollama}\n",
        {{2, 17, "providers.a.base_url", "expected a URL with http:// or https://"},
         {3, 17, "providers.b.base_url", "without a user or password"},
@@ -274,7 +285,8 @@ TEST_CASE("faults of providers") {
         {3, 30, "providers.groq.region", "means nothing for this provider"},
         {4, 37, "providers.lab.region", "means nothing beside `base_url`"}}},
       {"key pools",
-       "providers:\n  openai:\n    api_key: a\n    api_keys: [b]\n  lab:\n    base_url: http://a\n    api_keys: [x, y, x, {key: z, name: \"1\"}, {name: n}, {key: w, weight: 0}]\n",
+       "providers:\n  openai:\n    api_key: a\n    api_keys: [b]\n  lab:\n    base_url: http://a\n    api_keys: [x, y, x, {key: z, name: \"1\"}, "
+       "{name: n}, {key: w, weight: 0}]\n",
        {{4, 15, "providers.openai.api_keys", "stands beside `api_key`"},
         {7, 22, "providers.lab.api_keys[2]", "the same key as [0]"},
         {7, 25, "providers.lab.api_keys[3]", "the same name as [0]"},
@@ -287,7 +299,8 @@ TEST_CASE("faults of providers") {
         {3, 44, "providers.b.pass_client_key", "only with `server.auth: none`"}}},
       {"a proxy and certificates",
        "providers:\n  lab: {base_url: http://a, proxy: gopher://x, tls: {ca_file: /nowhere/ca.pem}}\n",
-       {{2, 36, "providers.lab.proxy", "expected http://, https:// or socks5://"}, {2, 63, "providers.lab.tls.ca_file", "cannot be read: No such file"}}},
+       {{2, 36, "providers.lab.proxy", "expected http://, https:// or socks5://"},
+        {2, 63, "providers.lab.tls.ca_file", "cannot be read: No such file"}}},
   };
   for (const Bad& bad : rows) check(bad);
 }
@@ -310,7 +323,8 @@ TEST_CASE("no fault shows a secret") {
       "keys: [{name: a, key: " + secret + "}, {name: b, key: " + secret + "}]\nserver: {admin_key: " + secret + "}\n",
       "observe: {langfuse: {secret_key: " + secret + "}}\n",
       "storage: {secret_key: [" + secret + "]}\n",
-      "server: {threads: \"${S}\", listen: \"${S}\", max_body: \"${S}\", auth: \"${S}\"}\nkeys: [{name: \"${S}\", key: a, budget: {usd: \"${S}\"}}]\n",
+      "server: {threads: \"${S}\", listen: \"${S}\", max_body: \"${S}\", auth: \"${S}\"}\nkeys: [{name: \"${S}\", key: a, budget: {usd: "
+      "\"${S}\"}}]\n",
       "server: \"${S}\"\nmodels: {a: \"${S}\"}\nrouting: {default_model: \"x${S:-y}x\"}\n",
   };
   for (const std::string& text : texts) {
@@ -328,8 +342,9 @@ TEST_CASE("faults as an error") {
   const Error error = result.to_error();
   CHECK(error.code == ErrorCode::kConfig);
   CHECK(error.param == "server.threads");
-  CHECK(error.message == "t.yaml:1:19: server.threads: expected a whole number from 0 to 1024, found `x`\n"
-                         "t.yaml:2:1: foo: unknown key; known here: server, storage, providers, models, routing, keys, users, filters, prices, observe");
+  CHECK(error.message ==
+        "t.yaml:1:19: server.threads: expected a whole number from 0 to 1024, found `x`\n"
+        "t.yaml:2:1: foo: unknown key; known here: server, storage, providers, models, routing, keys, users, filters, prices, observe");
   CHECK(load("").to_error().code == ErrorCode::kNone);
   CHECK(ConfigFault{"", 0, 0, "", "m"}.to_string() == "m");
   CHECK(ConfigFault{"", 3, 4, "p", "m"}.to_string() == "3:4: p: m");

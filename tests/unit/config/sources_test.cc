@@ -56,7 +56,9 @@ TEST_CASE("command line over environment over file over default") {
 }
 
 TEST_CASE("settings of the command line") {
-  auto with = [](const std::string& path, const std::string& value) { return load("models: {gpt-4.1: openai/gpt-4.1}\nproviders: {openai: {api_key: k}}\n", {}, {{path, value}}); };
+  auto with = [](const std::string& path, const std::string& value) {
+    return load("models: {gpt-4.1: openai/gpt-4.1}\nproviders: {openai: {api_key: k}}\n", {}, {{path, value}});
+  };
   CHECK(with("routing.attempts", "7").config.routing.attempts == 7);
   CHECK(with("server.listen", "[::1]:8000").config.server.listen == std::vector<std::string>{"[::1]:8000"});
   CHECK(with("server.listen", "[\"[::1]:8000\", 127.0.0.1:9]").config.server.listen == std::vector<std::string>{"[::1]:8000", "127.0.0.1:9"});
@@ -106,7 +108,8 @@ TEST_CASE("settings of the command line") {
 }
 
 TEST_CASE("faults of the environment name their variable") {
-  const ConfigResult result = load("", {{"LLMROUTER_LISTEN", "127.0.0.1:1, nonsense"}, {"LLMROUTER_LOG_LEVEL", "loud"}, {"LLMROUTER_ADMIN_KEY", "with ${blank}"}});
+  const ConfigResult result =
+      load("", {{"LLMROUTER_LISTEN", "127.0.0.1:1, nonsense"}, {"LLMROUTER_LOG_LEVEL", "loud"}, {"LLMROUTER_ADMIN_KEY", "with ${blank}"}});
   INFO(words(result));
   REQUIRE(result.faults.size() == 3);
   CHECK(result.faults[0].to_string().find("LLMROUTER_ADMIN_KEY: server.admin_key: expected a key of visible ASCII") == 0);
@@ -169,8 +172,9 @@ TEST_CASE("without providers the usual variables make them") {
   CHECK(provider(c, "ollama")->dialect == "ollama");
   CHECK(provider(c, "ollama")->credentials.at(0).key.reveal() == "k5");
   CHECK(c.providers.back().name == "demo");
-  CHECK(joined(result.notes) == "provider openai from OPENAI_API_KEY\nprovider groq from GROQ_API_KEY\nprovider volcengine from VOLCENGINE_API_KEY\n"
-                                "provider ollama from OLLAMA_API_KEY and OLLAMA_HOST\nANTHROPIC_API_KEY is set, but anthropic is not supported yet\n");
+  CHECK(joined(result.notes) ==
+        "provider openai from OPENAI_API_KEY\nprovider groq from GROQ_API_KEY\nprovider volcengine from VOLCENGINE_API_KEY\n"
+        "provider ollama from OLLAMA_API_KEY and OLLAMA_HOST\nANTHROPIC_API_KEY is set, but anthropic is not supported yet\n");
   // A section, even an empty one, says which there are.
   CHECK(load("providers: {}\n", {{"OPENAI_API_KEY", "k1"}}).config.providers.size() == 1);
   CHECK(load("providers:\n", {{"OPENAI_API_KEY", "k1"}}).config.providers.size() == 2);
@@ -298,8 +302,9 @@ TEST_CASE("a file and what lies beside it") {
                                         "server: {admin_key: \"${LLMROUTER_TEST_QUOTED}\"}\nstorage: {secret_key: \"${LLMROUTER_TEST_BOTH}\"}\n");
   folder.write("lab.key", "from-file\n");
   folder.write("ca.pem", "certificate");
-  folder.write(".env",
-               "# a comment\n\nLLMROUTER_TEST_FROM_DOT_ENV=plain # why\nexport LLMROUTER_TEST_QUOTED=\"with\\\"quote\"\nLLMROUTER_TEST_BOTH='dot-env'\n");
+  folder.write(
+      ".env",
+      "# a comment\n\nLLMROUTER_TEST_FROM_DOT_ENV=plain # why\nexport LLMROUTER_TEST_QUOTED=\"with\\\"quote\"\nLLMROUTER_TEST_BOTH='dot-env'\n");
   ::setenv("LLMROUTER_TEST_BOTH", "process", 1);
   const ConfigResult result = load_file(file);
   ::unsetenv("LLMROUTER_TEST_BOTH");
@@ -326,7 +331,8 @@ TEST_CASE("files that cannot be read, and what is wrong in them") {
   CHECK(missing.faults[0].to_string() == folder.path("none.yaml") + ": cannot be read: No such file or directory");
   CHECK(load_file("/tmp").faults.size() == 1);
 
-  const std::string file = folder.write("c.yaml", "server: {admin_key_file: a.key}\nkeys: [{name: a, key_file: empty.key}, {name: b, key_file: two.key}]\n");
+  const std::string file =
+      folder.write("c.yaml", "server: {admin_key_file: a.key}\nkeys: [{name: a, key_file: empty.key}, {name: b, key_file: two.key}]\n");
   folder.write("a.key", "  \r\n");
   folder.write("empty.key", "");
   folder.write("two.key", "one\ntwo\n");
@@ -334,7 +340,8 @@ TEST_CASE("files that cannot be read, and what is wrong in them") {
   const ConfigResult result = load_file(file);
   INFO(words(result));
   REQUIRE(result.faults.size() == 8);
-  CHECK(result.faults[0].to_string().find("c.yaml:1:26: server.admin_key_file: expected a text that is not empty in the file `a.key`") != std::string::npos);
+  CHECK(result.faults[0].to_string().find("c.yaml:1:26: server.admin_key_file: expected a text that is not empty in the file `a.key`") !=
+        std::string::npos);
   CHECK(result.faults[1].path == "keys[0].key_file");
   CHECK(result.faults[2].message.find("visible ASCII") != std::string::npos);
   for (size_t i = 3; i < 8; ++i) {

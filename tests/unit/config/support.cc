@@ -108,7 +108,8 @@ class Dump {
     line(at + ".allow.providers", k.spec.allow.providers);
     line(at + ".allow.endpoints", k.spec.allow.endpoints);
     if (k.spec.params.max_tokens) line(at + ".max_tokens", *k.spec.params.max_tokens);
-    if (k.spec.params.min_temperature) line(at + ".temperature", std::to_string(*k.spec.params.min_temperature) + ".." + std::to_string(*k.spec.params.max_temperature));
+    if (k.spec.params.min_temperature)
+      line(at + ".temperature", std::to_string(*k.spec.params.min_temperature) + ".." + std::to_string(*k.spec.params.max_temperature));
     if (k.spec.params.tools) line(at + ".tools", *k.spec.params.tools);
     limits(at + ".limits", k.spec.limits);
     if (k.spec.expires) line(at + ".expires", format_time_rfc3339(*k.spec.expires));
@@ -131,8 +132,9 @@ class Dump {
     line("cooldown.max", c.routing.cooldown.max);
     for (const PriceEntry& p : c.prices) {
       line("price " + p.match, std::to_string(p.row.input) + " " + std::to_string(p.row.output) + " " + std::to_string(p.row.cached) + " " +
-                                   std::to_string(p.row.cache_write) + " " + std::to_string(p.row.reasoning) + " " + std::to_string(p.row.audio_input) +
-                                   " " + std::to_string(p.row.audio_output) + " " + std::to_string(p.row.nano_per_request));
+                                   std::to_string(p.row.cache_write) + " " + std::to_string(p.row.reasoning) + " " +
+                                   std::to_string(p.row.audio_input) + " " + std::to_string(p.row.audio_output) + " " +
+                                   std::to_string(p.row.nano_per_request));
     }
     line("log.level", static_cast<int>(c.observe.level));
     line("log.json", c.observe.json);

@@ -19,7 +19,6 @@ namespace {
 std::string file_with(const Key& key, const std::string& value, std::string* path) {
   std::string text, at;
   int indent = 0;
-  bool in_item = false;
   auto blanks = [&] { return std::string(static_cast<size_t>(indent) * 2, ' '); };
   std::string rest = key.path;
   while (!rest.empty()) {
@@ -28,8 +27,7 @@ std::string file_with(const Key& key, const std::string& value, std::string* pat
       rest.erase(0, 2);
       at += "[0]";
       text += blanks() + "-";
-      in_item = true;
-      if (rest.empty()) return text += " " + value + "\n", *path = at, text;
+      if (rest.empty()) break;
       rest.erase(0, 1);
       text += "\n";
       ++indent;
@@ -46,7 +44,6 @@ std::string file_with(const Key& key, const std::string& value, std::string* pat
     ++indent;
   }
   *path = at;
-  (void)in_item;
   return text + " " + value + "\n";
 }
 
@@ -91,7 +88,8 @@ TEST_CASE("every row of the table is whole") {
     CAPTURE(key.path);
     CHECK(paths.insert(key.path).second);
     CHECK(key.doc.size() > 3);
-    CHECK(key.doc.back() == (key.path == "routing.cooldown.failures" || key.path == "routing.cooldown.within" || key.path == "routing.cooldown.for" ? ',' : '.'));
+    CHECK(key.doc.back() ==
+          (key.path == "routing.cooldown.failures" || key.path == "routing.cooldown.within" || key.path == "routing.cooldown.for" ? ',' : '.'));
     const bool collection = key.type == Type::kMap || key.type == Type::kNamed || key.type == Type::kList;
     CHECK((collection || key.later || key.set != nullptr));
     if (key.type == Type::kWord) CHECK_FALSE(config::words(key.bounds).empty());
@@ -150,7 +148,8 @@ TEST_CASE("an unknown key is refused inside every map") {
     const ConfigResult result = load(text);
     INFO(words(result));
     bool found = false;
-    for (const ConfigFault& fault : result.faults) found = found || (fault.path == path + ".zyxwvu" && fault.message.find("unknown key; known here: ") == 0);
+    for (const ConfigFault& fault : result.faults)
+      found = found || (fault.path == path + ".zyxwvu" && fault.message.find("unknown key; known here: ") == 0);
     CHECK(found);
   }
 }
@@ -212,7 +211,8 @@ TEST_CASE("words of the contract that come later are told from nonsense") {
       const ConfigResult result = load(text);
       INFO(words(result));
       bool found = false;
-      for (const ConfigFault& fault : result.faults) found = found || (fault.path == path && fault.message.find("`" + word + "` is not supported yet; expected ") == 0);
+      for (const ConfigFault& fault : result.faults)
+        found = found || (fault.path == path && fault.message.find("`" + word + "` is not supported yet; expected ") == 0);
       CHECK(found);
       ++tried;
     }
