@@ -62,8 +62,9 @@ def run_quietly(command, cwd=None):
         return str(e)
     if done.returncode == 0:
         return None
-    lines = [line for line in done.stdout.splitlines() if "rror" in line] or done.stdout.splitlines() or ["no output"]
-    return lines[-1].strip()[:300]
+    lines = done.stdout.splitlines() or ["no output"]
+    said = [line for line in lines if re.match(r"ERROR|npm (error|ERR!)|Error", line)] or lines[-1:]
+    return said[0].strip()[:300]
 
 
 def installed(folder, source, install):
@@ -95,7 +96,7 @@ def install_node(work):
     folder = work / "node"
     node, npm = shutil.which("node"), shutil.which("npm")
     if node is None or npm is None:
-        return node, "node and npm are not installed"
+        return node, "node and npm are not installed (Debian: nodejs, npm)"
     version = subprocess.run([node, "--version"], capture_output=True, text=True, check=False).stdout.strip()
     if int((re.match(r"v(\d+)", version) or [0, 0])[1]) < 18:
         return node, f"Node 18 or later is needed, this is {version or 'unknown'}"
@@ -193,7 +194,7 @@ def main():
                 suites.append((name, [str(python), str(HERE / ("openai_test.py" if name == "python" else "ollama_test.py"))]))
             elif name in wanted:
                 skipped += 1
-                print(f"skipped: {name} SDK tests: pip cannot install the pinned packages: {problem}")
+                print(f"skipped: {name} SDK tests: pip cannot install the pinned packages (is its registry reachable?): {problem}")
     if "node" in wanted:
         node, problem = install_node(work)
         if problem is None:
@@ -202,7 +203,7 @@ def main():
             suites.append(("node", [node, str(work / "node" / "openai_test.mjs")]))
         else:
             skipped += 1
-            print(f"skipped: node SDK tests: npm cannot install the pinned packages: {problem}")
+            print(f"skipped: node SDK tests: npm cannot install the pinned packages (is its registry reachable?): {problem}")
 
     passed = failed = 0
     provider = upstream.start()
