@@ -30,9 +30,11 @@
 #include <boost/asio/steady_timer.hpp>
 #endif
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <optional>
+#include <type_traits>
 #include <utility>
 
 #include "llmrouter/router.h"

@@ -397,10 +397,10 @@ class Runner:
 
     def group_cpp(self):
         if self.check("C++ tests build", self.cpp_build, "shared" if not self.sanitizer else "static"):
-            programs = ["coroutines", "fail_alloc"] + (["asio"] if (self.cpp / "asio").exists() else [])
+            programs = ["coroutines", "stderr_logger", "client_alloc", "fail_alloc"] + (["asio"] if (self.cpp / "asio").exists() else [])
             for name in programs:
-                # Replacing operator new is also what the sanitizers do.
-                if name == "fail_alloc" and "thread" in self.sanitizer:
+                # Replacing operator new is also what this sanitizer does.
+                if name.endswith("_alloc") and "thread" in self.sanitizer:
                     continue
                 self.check(f"C++ program: {name}", self.cpp_program, name)
 
