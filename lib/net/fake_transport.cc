@@ -59,6 +59,9 @@ class FakeTransport::Impl::Reply final : public net::Script {
     for (const HttpHeader& header : reply_.headers) head_.headers.push_back({lower(header.name), header.value});
     ++impl_.live;
   }
+  ~Reply() override {
+    if (!over_) over(true);
+  }
 
   Act next(Duration& wait) override {
     if (!begun_) {
@@ -80,6 +83,7 @@ class FakeTransport::Impl::Reply final : public net::Script {
     if (!std::exchange(was_paused_, true)) ++impl_.paused;
   }
   void over(bool cancelled) override {
+    over_ = true;
     --impl_.live;
     if (cancelled) ++impl_.cancelled;
   }
@@ -91,6 +95,7 @@ class FakeTransport::Impl::Reply final : public net::Script {
   size_t chunk_ = 0;  // the next one
   bool begun_ = false;
   bool was_paused_ = false;
+  bool over_ = false;
 };
 
 FakeTransport::FakeTransport(Reactor& reactor) : impl_(std::make_unique<Impl>(reactor)) {}

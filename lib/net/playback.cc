@@ -10,18 +10,12 @@ class Playback final : public Transfer {
  public:
   Playback(Reactor& reactor, std::unique_ptr<Script> script, TransferSink& sink)
       : reactor_(reactor), script_(std::move(script)), sink_(&sink) {
-    try {
-      schedule();
-    } catch (...) {
-      script_->over(true);
-      throw;
-    }
+    schedule();
   }
 
   ~Playback() override {
     reactor_.cancel_timer(timer_);
     if (gone_ != nullptr) *gone_ = true;
-    if (sink_ != nullptr) script_->over(true);
   }
 
   void resume() override {
@@ -61,8 +55,7 @@ class Playback final : public Transfer {
   void go_on(Flow flow) {
     if (flow == Flow::kCancel) {
       sink_ = nullptr;
-      script_->over(true);
-      return;
+      return script_->over(true);
     }
     if (flow == Flow::kPause) {
       script_->paused();

@@ -26,7 +26,7 @@ class Script {
   virtual TransferError end() = 0;
   // For who keeps count.
   virtual void paused() {}
-  virtual void over(bool cancelled) { static_cast<void>(cancelled); }  // once: before on_end, at kCancel, or when destroyed
+  virtual void over(bool cancelled) { static_cast<void>(cancelled); }  // once, before on_end or at kCancel; never when it is destroyed before
 };
 
 // One step for each drive() at most; pauses are kept. The first comes in a later drive().

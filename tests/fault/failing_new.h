@@ -34,6 +34,11 @@ class FailingNew {
   };
 };
 
+inline void* allocate_or_null(std::size_t size) noexcept {
+  if (countdown > 0 && --countdown == 0) return nullptr;
+  return std::malloc(size != 0 ? size : 1);
+}
+
 inline void* allocate(std::size_t size, std::size_t alignment) {
   if (countdown > 0 && --countdown == 0) throw std::bad_alloc();
   void* p = alignment <= alignof(std::max_align_t) ? std::malloc(size != 0 ? size : 1)
@@ -48,8 +53,12 @@ void* operator new(std::size_t size) { return fault::allocate(size, 1); }
 void* operator new[](std::size_t size) { return fault::allocate(size, 1); }
 void* operator new(std::size_t size, std::align_val_t alignment) { return fault::allocate(size, static_cast<std::size_t>(alignment)); }
 void* operator new[](std::size_t size, std::align_val_t alignment) { return fault::allocate(size, static_cast<std::size_t>(alignment)); }
+void* operator new(std::size_t size, const std::nothrow_t&) noexcept { return fault::allocate_or_null(size); }
+void* operator new[](std::size_t size, const std::nothrow_t&) noexcept { return fault::allocate_or_null(size); }
 void operator delete(void* p) noexcept { std::free(p); }
 void operator delete[](void* p) noexcept { std::free(p); }
+void operator delete(void* p, const std::nothrow_t&) noexcept { std::free(p); }
+void operator delete[](void* p, const std::nothrow_t&) noexcept { std::free(p); }
 void operator delete(void* p, std::size_t) noexcept { std::free(p); }
 void operator delete[](void* p, std::size_t) noexcept { std::free(p); }
 void operator delete(void* p, std::align_val_t) noexcept { std::free(p); }
