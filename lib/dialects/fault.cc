@@ -194,13 +194,11 @@ Error error_of_reply(const HttpHead& head, std::string_view body, std::string_vi
   if (!json || !read_fault(wire::JsonValue(text), fault)) fault.message = json ? std::string() : plain_words(text);
   fault.status = head.status;
   Error error = make_error(fault, text, key);
-  if (error.code == ErrorCode::kUpstreamRateLimited || error.code == ErrorCode::kUpstreamError) {
-    if (auto said = retry_after(head); said.count() > 0) {
-      error.retry_after = said;
-    } else if (error.code == ErrorCode::kUpstreamRateLimited && error.retry_after.count() == 0) {
-      error.retry_after = wait_in_words(fault.message);
-    }
-  }
+  const bool limited = error.code == ErrorCode::kUpstreamRateLimited;
+  if (!limited && error.code != ErrorCode::kUpstreamError) return error;
+  if (auto said = retry_after(head); said.count() > 0) error.retry_after = said;
+  if (limited && error.retry_after.count() == 0) error.retry_after = wait_in_words(fault.message);
+  if (limited && error.retry_after.count() == 0) error.retry_after = reset_after(head);
   return error;
 }
 

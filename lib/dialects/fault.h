@@ -46,9 +46,11 @@ Error unreadable(std::string_view what, std::string_view body, std::string_view 
 constexpr size_t kMaxErrorBody = 8 * 1024;
 constexpr size_t kMaxErrorMessage = 2 * 1024;
 
-// How long the headers say to wait; 0: they do not say. Reads retry-after-ms, retry-after (seconds or a date, which counts from the
-// `date` header beside it), x-ratelimit-reset* (Go durations, seconds, or a point in time). Never more than a day.
+// How long the headers say to wait; 0: they do not say. Never more than a day. retry_after(): retry-after-ms, retry-after (seconds, or a date,
+// which counts from the `date` header beside it). reset_after(): when the window of x-ratelimit-reset* is new (Go durations, seconds, or
+// points in time), which is often later than need be.
 std::chrono::milliseconds retry_after(const HttpHead& head);
+std::chrono::milliseconds reset_after(const HttpHead& head);
 
 // "6m0s", "17.39s", "4ms", "1h2m", "12.5" (seconds); 0 when it is none of these. Never more than a day.
 std::chrono::milliseconds parse_wait(std::string_view text);

@@ -61,21 +61,6 @@ milliseconds parse_reset(const HttpHead& head, std::string_view text) {
   return parse_wait(text);
 }
 
-// Of several windows the one that is used up counts; where nobody says which, the shortest.
-milliseconds from_reset_headers(const HttpHead& head) {
-  constexpr std::string_view kReset = "x-ratelimit-reset", kRemaining = "x-ratelimit-remaining";
-  milliseconds used_up{0}, shortest{0};
-  for (const HttpHeader& h : head.headers) {
-    if (h.name.compare(0, kReset.size(), kReset) != 0) continue;
-    const milliseconds wait = parse_reset(head, h.value);
-    if (wait.count() == 0) continue;
-    const std::string remaining = std::string(kRemaining) + h.name.substr(kReset.size());
-    if (trim(head.header(remaining)) == "0") used_up = std::max(used_up, wait);
-    if (shortest.count() == 0 || wait < shortest) shortest = wait;
-  }
-  return used_up.count() != 0 ? used_up : shortest;
-}
-
 }  // namespace
 
 milliseconds parse_wait(std::string_view text) {
@@ -103,7 +88,22 @@ milliseconds retry_after(const HttpHead& head) {
     if (auto at = parse_http_date(text)) return clamp_ms(static_cast<double>(*at * 1000 - reply_time_ms(head)));
     if (milliseconds wait = parse_wait(text); wait.count() > 0) return wait;
   }
-  return from_reset_headers(head);
+  return milliseconds{0};
+}
+
+// Of several windows the one that is used up counts; where nobody says which, the shortest.
+milliseconds reset_after(const HttpHead& head) {
+  constexpr std::string_view kReset = "x-ratelimit-reset", kRemaining = "x-ratelimit-remaining";
+  milliseconds used_up{0}, shortest{0};
+  for (const HttpHeader& h : head.headers) {
+    if (h.name.compare(0, kReset.size(), kReset) != 0) continue;
+    const milliseconds wait = parse_reset(head, h.value);
+    if (wait.count() == 0) continue;
+    const std::string remaining = std::string(kRemaining) + h.name.substr(kReset.size());
+    if (trim(head.header(remaining)) == "0") used_up = std::max(used_up, wait);
+    if (shortest.count() == 0 || wait < shortest) shortest = wait;
+  }
+  return used_up.count() != 0 ? used_up : shortest;
 }
 
 }  // namespace llmrouter::dialects

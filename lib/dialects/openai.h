@@ -84,11 +84,16 @@ Error finish_error(std::string_view word);
 // Does it hold more than nulls?
 bool has_logprobs(wire::JsonValue logprobs);
 
-// The error in a whole answer, if there is one: `error`, `choices[].error`, a finish reason that says so, no choices at all.
-std::optional<Error> error_in_answer(wire::JsonValue root, std::string_view key);
+// A whole answer from above: what metering needs of it.
+struct AnswerTop {
+  wire::JsonValue error, choices, usage, x_groq, model;
+  FinishReason finish = FinishReason::kNone;  // of the first choice
+};
+// Fills `top`; the error in the answer, if there is one: `error`, `choices[].error`, a finish reason that says so, no choices at all.
+std::optional<Error> read_top(wire::JsonValue root, std::string_view key, AnswerTop& top);
 Error error_of_choice(wire::JsonValue choice, std::string_view key);
 
-// A whole answer. `root` is a valid JSON object. Fails with what error_in_answer() finds.
+// A whole answer. `root` is a valid JSON object. Fails with what read_top() finds.
 Result<ChatResponse> read_answer(wire::JsonValue root, IdSource& ids, std::string_view key);
 
 // Appends the answer as a `chat.completion` object.

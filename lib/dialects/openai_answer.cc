@@ -129,18 +129,33 @@ Error finish_error(std::string_view word) {
   return Error(ErrorCode::kUpstreamError, "the upstream broke the answer off: finish_reason \"" + std::string(word) + "\"");
 }
 
-std::optional<Error> error_in_answer(JsonValue root, std::string_view key) {
-  if (root.is_array() || has_error_member(root)) return error_of_object(root, key);
-  const JsonValue choices = find_member(root, "choices");
-  if (!choices.is_array() || choices.empty_container()) {
-    if (Fault fault; !choices.exists() && read_fault(root, fault)) return make_error(fault, root.raw(), key);
+std::optional<Error> read_top(JsonValue root, std::string_view key, AnswerTop& top) {
+  for (const JsonMember& m : JsonMembers(root)) {
+    if (m.key == "choices") top.choices = m.value;
+    else if (m.key == "usage") top.usage = m.value;
+    else if (m.key == "model") top.model = m.value;
+    else if (m.key == "error") top.error = m.value;
+    else if (m.key == "x_groq") top.x_groq = m.value;
+  }
+  if (root.is_array() || (top.error.exists() && has_error_member(root))) return error_of_object(root, key);
+  if (!top.choices.is_array() || top.choices.empty_container()) {
+    if (Fault fault; !top.choices.exists() && read_fault(root, fault)) return make_error(fault, root.raw(), key);
     return unreadable("the upstream answered without any choice", root.raw(), key);
   }
   std::string scratch;
-  for (JsonValue choice : JsonElements(choices)) {
-    if (has_error_member(choice)) return error_of_choice(choice, key);
-    const auto word = find_member(choice, "finish_reason").string_view(scratch);
-    if (word && finish_reason_of(*word) == FinishReason::kError) return finish_error(*word);
+  bool first = true;
+  for (JsonValue choice : JsonElements(top.choices)) {
+    JsonValue error, finish, message;
+    wire::pick(choice, {{"error", &error}, {"finish_reason", &finish}, {"message", &message}});
+    if (error.exists() && has_error_member(choice)) return error_of_choice(choice, key);
+    const std::string_view word = finish.string_view(scratch).value_or(std::string_view{});
+    if (finish_reason_of(word) == FinishReason::kError) return finish_error(word);
+    if (!first) continue;
+    first = false;
+    top.finish = finish_reason_of(word);
+    if (top.finish == FinishReason::kToolCalls || top.finish == FinishReason::kLength) continue;
+    const JsonValue calls = find_member(message, "tool_calls");
+    top.finish = settle_finish(word, calls.is_array() && !calls.empty_container());
   }
   return std::nullopt;
 }
@@ -152,7 +167,8 @@ Error error_of_choice(JsonValue choice, std::string_view key) {
 }
 
 Result<ChatResponse> read_answer(JsonValue root, IdSource& ids, std::string_view key) {
-  if (auto error = error_in_answer(root, key)) return std::move(*error);
+  AnswerTop top;
+  if (auto error = read_top(root, key, top)) return std::move(*error);
   ChatResponse response;
   for (const JsonMember& m : JsonMembers(root)) {
     if (m.key == "id") response.id = m.value.string_or();
@@ -163,7 +179,7 @@ Result<ChatResponse> read_answer(JsonValue root, IdSource& ids, std::string_view
     else if (m.key == "choices") for (JsonValue choice : JsonElements(m.value)) response.choices.push_back(read_choice(choice, static_cast<int64_t>(response.choices.size()), ids));
     else if (m.key != "object" && m.key != "usage" && !m.value.is_null()) add_member(response.extras, m.raw);
   }
-  const JsonValue usage = find_usage(root);
+  const JsonValue usage = find_usage(top.usage, top.x_groq, top.choices);
   read_usage(usage, response.usage);
   response.usage_extras = usage_extras(usage);
   return response;

@@ -96,6 +96,7 @@ ChunkChoice look_at_choice(JsonValue choice) {
   for (const JsonMember& m : JsonMembers(choice)) {
     if (m.key == "index") out.index = m.value.integer();
     else if (m.key == "finish_reason") out.finish = m.value;
+    else if (m.key == "error") out.error = m.value;
     else if (m.key == "text") out.visible = out.visible || m.value.nonempty_string();  // legacy completions
     else if (m.key == "delta" || m.key == "message") {
       for (const JsonMember& d : JsonMembers(m.value)) {

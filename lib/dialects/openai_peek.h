@@ -18,7 +18,7 @@ bool is_plain_payload(std::string_view json) noexcept;
 struct ChunkChoice {
   std::optional<int64_t> index;
   bool visible = false;    // its delta holds more than a role and empty members
-  wire::JsonValue finish;  // finish_reason; absent when it is not there
+  wire::JsonValue finish, error;  // as they stand there; absent when they do not
 };
 ChunkChoice look_at_choice(wire::JsonValue choice);
 

@@ -147,12 +147,23 @@ void StreamReader::chunk(const SseFrame& frame, std::string_view json, UpstreamS
                                      : "a chunk of the upstream's stream is not JSON: " + scrub(plain_words(json), key_),
                            json, key_), sink);
   }
-  if (has_error_member(root)) {
-    tell_usage(find_usage(root), sink);
+  ChunkTop top;
+  for (const JsonMember& m : JsonMembers(root)) {
+    if (m.key == "choices") top.choices = m.value;
+    else if (m.key == "usage") top.usage = m.value;
+    else if (m.key == "x_groq") top.x_groq = m.value;
+    else if (m.key == "error") top.error = m.value;
+    else if (m.key == "id") top.id = m.value;
+    else if (m.key == "model") top.model = m.value;
+    else if (m.key == "created") top.created = m.value;
+  }
+  top.usage = find_usage(top.usage, top.x_groq, top.choices);
+  if (top.error.exists() && has_error_member(root)) {
+    tell_usage(top.usage, sink);
     return fail(error_of_object(root, key_), sink);
   }
-  if (relay_) relay_chunk(frame, root, sink);
-  else translate_chunk(root, sink);
+  if (relay_) relay_chunk(frame, top, sink);
+  else translate_chunk(top, sink);
 }
 
 void StreamReader::tell_usage(JsonValue value, UpstreamSink& sink) {
@@ -187,34 +198,32 @@ void StreamReader::terminator(const SseFrame& frame, UpstreamSink& sink) {
 
 // --- relay ---
 
-void StreamReader::relay_chunk(const SseFrame& frame, JsonValue root, UpstreamSink& sink) {
+void StreamReader::relay_chunk(const SseFrame& frame, const ChunkTop& top, UpstreamSink& sink) {
   bool visible = false, finished = false;
-  const JsonValue choices = find_member(root, "choices");
   int64_t position = 0;
-  for (JsonValue value : JsonElements(choices)) {
-    if (has_error_member(value)) {
-      tell_usage(find_usage(root), sink);
+  for (JsonValue value : JsonElements(top.choices)) {
+    const ChunkChoice look = look_at_choice(value);
+    if (look.error.exists() && has_error_member(value)) {
+      tell_usage(top.usage, sink);
       return fail(error_of_choice(value, key_), sink);
     }
-    const ChunkChoice look = look_at_choice(value);
     ChoiceState* choice = choice_at(look.index.value_or(position++), sink);
     if (choice == nullptr) return;
     visible = visible || look.visible;
     auto word = look.finish.string_view(scratch_);
     if (!word || finish_reason_of(*word) == FinishReason::kNone || choice->finished) continue;
     if (finish_reason_of(*word) == FinishReason::kError) {
-      tell_usage(find_usage(root), sink);
+      tell_usage(top.usage, sink);
       return fail(finish_error(*word), sink);
     }
     choice->finished = finished = true;
     sink.on_finish(finish_reason_of(*word));
   }
-  const JsonValue usage = find_usage(root);
-  tell_usage(usage, sink);
+  tell_usage(top.usage, sink);
   FrameKind kind = FrameKind::kPrelude;
   if (finished) kind = FrameKind::kFinish;
   else if (visible) kind = FrameKind::kPayload;
-  else if (usage.exists() && (!choices.is_array() || choices.empty_container())) kind = FrameKind::kUsageOnly;
+  else if (top.usage.exists() && (!top.choices.is_array() || top.choices.empty_container())) kind = FrameKind::kUsageOnly;
   pass(frame, kind, sink);
 }
 
@@ -240,41 +249,35 @@ void StreamReader::tell(StreamEvent::Kind kind, const ChoiceState& choice, std::
   if (sink.on_event(event) == Flow::kCancel) dead_ = true;
 }
 
-void StreamReader::translate_chunk(JsonValue root, UpstreamSink& sink) {
-  JsonValue id, model, created, choices;
-  wire::pick(root, {{"id", &id}, {"model", &model}, {"created", &created}, {"choices", &choices}});
+void StreamReader::translate_chunk(const ChunkTop& top, UpstreamSink& sink) {
   // Azure's first chunk names nothing; the first that does counts.
-  if (id_.empty()) id.string(id_);
-  if (model_.empty()) model.string(model_);
-  if (created_ == 0) created_ = created.integer().value_or(0);
+  if (id_.empty()) top.id.string(id_);
+  if (model_.empty()) top.model.string(model_);
+  if (created_ == 0) created_ = top.created.integer().value_or(0);
   int64_t position = 0;
-  for (JsonValue value : JsonElements(choices)) {
-    if (has_error_member(value)) {
-      tell_usage(find_usage(root), sink);
+  for (JsonValue value : JsonElements(top.choices)) {
+    JsonValue index, delta, message, logprobs, finish, error;
+    wire::pick(value, {{"index", &index}, {"delta", &delta}, {"message", &message}, {"logprobs", &logprobs}, {"finish_reason", &finish}, {"error", &error}});
+    if (error.exists() && has_error_member(value)) {
+      tell_usage(top.usage, sink);
       return fail(error_of_choice(value, key_), sink);
     }
-    ChoiceState* choice = choice_at(find_member(value, "index").integer().value_or(position++), sink);
+    ChoiceState* choice = choice_at(index.integer().value_or(position++), sink);
     if (choice == nullptr) return;
-    translate_choice(value, *choice, sink);
+    // Some say the whole message in the one chunk they send; beside a delta (Perplexity) it only repeats.
+    if (delta.is_object()) spoke_ = true;
+    else if (!spoke_) delta = message;
+    if (delta.is_object() && !choice->finished) {
+      tell_start(sink);
+      if (has_logprobs(logprobs)) tell(StreamEvent::Kind::kLogprobs, *choice, logprobs.raw(), sink);
+      translate_delta(delta, *choice, sink);
+    }
+    if (dead_) return;
+    const std::string word = finish.string_or();
+    if (finish_reason_of(word) != FinishReason::kNone) end_choice(*choice, word, sink);
     if (dead_) return;
   }
-  tell_usage(find_usage(root), sink);
-}
-
-void StreamReader::translate_choice(JsonValue value, ChoiceState& choice, UpstreamSink& sink) {
-  JsonValue delta, message, logprobs, finish;
-  wire::pick(value, {{"delta", &delta}, {"message", &message}, {"logprobs", &logprobs}, {"finish_reason", &finish}});
-  // Some say the whole message in the one chunk they send; beside a delta (Perplexity) it only repeats.
-  if (delta.is_object()) spoke_ = true;
-  else if (!spoke_) delta = message;
-  if (delta.is_object() && !choice.finished) {
-    tell_start(sink);
-    if (has_logprobs(logprobs)) tell(StreamEvent::Kind::kLogprobs, choice, logprobs.raw(), sink);
-    translate_delta(delta, choice, sink);
-  }
-  if (dead_) return;
-  std::string word = finish.string_or();
-  if (finish_reason_of(word) != FinishReason::kNone) end_choice(choice, word, sink);
+  tell_usage(top.usage, sink);
 }
 
 void StreamReader::translate_delta(JsonValue delta, ChoiceState& choice, UpstreamSink& sink) {

@@ -38,13 +38,17 @@ class StreamReader {
     ToolAssembler tools;
   };
 
+  // The members of a chunk that count; `usage` wherever it was found.
+  struct ChunkTop {
+    wire::JsonValue error, choices, usage, x_groq, id, model, created;
+  };
+
   static Shape shape_of(std::string_view held, std::string_view bytes) noexcept;
   void drain(UpstreamSink& sink);
   void frame(const wire::SseFrame& frame, UpstreamSink& sink);
   void chunk(const wire::SseFrame& frame, std::string_view json, UpstreamSink& sink);
-  void relay_chunk(const wire::SseFrame& frame, wire::JsonValue root, UpstreamSink& sink);
-  void translate_chunk(wire::JsonValue root, UpstreamSink& sink);
-  void translate_choice(wire::JsonValue value, ChoiceState& choice, UpstreamSink& sink);
+  void relay_chunk(const wire::SseFrame& frame, const ChunkTop& top, UpstreamSink& sink);
+  void translate_chunk(const ChunkTop& top, UpstreamSink& sink);
   void translate_delta(wire::JsonValue delta, ChoiceState& choice, UpstreamSink& sink);
   void translate_details(wire::JsonValue details, bool text_too, const ChoiceState& choice, UpstreamSink& sink);
   void translate_content(wire::JsonValue content, ChoiceState& choice, UpstreamSink& sink);

@@ -10,7 +10,6 @@
 namespace llmrouter::dialects::openai {
 namespace {
 
-using wire::find;
 using wire::find_member;
 using wire::JsonElements;
 using wire::JsonValue;
@@ -35,13 +34,12 @@ class OpenAiUpstream final : public UpstreamCodec {
   Result<ReplyFacts> inspect(std::string_view body) override {
     auto root = read_root(body);
     if (!root) return std::move(root).error();
-    if (auto error = error_in_answer(*root, key_.reveal())) return std::move(*error);
+    AnswerTop top;
+    if (auto error = read_top(*root, key_.reveal(), top)) return std::move(*error);
     ReplyFacts facts;
-    read_usage(find_usage(*root), facts.usage);
-    facts.finish = settle_finish(find(*root, "choices", 0, "finish_reason").string_or(),
-                                 !find(*root, "choices", 0, "message", "tool_calls").empty_container() &&
-                                     find(*root, "choices", 0, "message", "tool_calls").is_array());
-    facts.model = find_member(*root, "model").string_or();
+    read_usage(find_usage(top.usage, top.x_groq, top.choices), facts.usage);
+    facts.finish = top.finish;
+    top.model.string(facts.model);
     return facts;
   }
 

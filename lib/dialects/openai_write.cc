@@ -161,7 +161,10 @@ class ToolIds {
         open.push_back({call.name, ids.back()});
       }
       std::string result = message.tool_call_id;
-      if (message.role == Role::kTool && result.empty()) result = take(open, message.name);
+      if (message.role == Role::kTool) {
+        if (result.empty()) result = take(open, [&](const Open& o) { return message.name.empty() || o.name == message.name; });
+        else take(open, [&](const Open& o) { return o.id == result; });
+      }
       if (short_ids) {
         for (std::string& id : ids) id = short_tool_id(id);
         if (!result.empty()) result = short_tool_id(result);
@@ -177,9 +180,10 @@ class ToolIds {
   struct Open {
     std::string name, id;
   };
-  static std::string take(std::vector<Open>& open, std::string_view name) {
+  template <typename Fits>
+  static std::string take(std::vector<Open>& open, Fits&& fits) {
     for (size_t i = 0; i < open.size(); ++i) {
-      if (!name.empty() && open[i].name != name) continue;
+      if (!fits(open[i])) continue;
       std::string id = std::move(open[i].id);
       open.erase(open.begin() + static_cast<std::ptrdiff_t>(i));
       return id;

@@ -97,13 +97,30 @@ bool read_usage(JsonValue usage, TokenUsage& out) {
   return true;
 }
 
+namespace {
+
+bool has_counts(JsonValue usage) {
+  for (const JsonMember& m : JsonMembers(usage)) {
+    const bool counts = m.key == "prompt_tokens" || m.key == "completion_tokens" || m.key == "input_tokens" || m.key == "output_tokens";
+    if (counts && count(m.value)) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
 JsonValue find_usage(JsonValue root) {
   JsonValue usage, groq, choices;
   wire::pick(root, {{"usage", &usage}, {"x_groq", &groq}, {"choices", &choices}});
-  TokenUsage probe;
-  if (read_usage(usage, probe)) return usage;
-  if (JsonValue inner = find_member(groq, "usage"); read_usage(inner, probe)) return inner;
-  if (JsonValue inner = find(choices, 0, "usage"); read_usage(inner, probe)) return inner;
+  return find_usage(usage, groq, choices);
+}
+
+JsonValue find_usage(JsonValue usage, JsonValue groq, JsonValue choices) {
+  if (has_counts(usage)) return usage;
+  if (groq.exists()) {
+    if (JsonValue inner = find_member(groq, "usage"); has_counts(inner)) return inner;
+  }
+  if (JsonValue inner = find(choices, 0, "usage"); has_counts(inner)) return inner;
   return {};
 }
 

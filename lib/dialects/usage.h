@@ -17,6 +17,7 @@ bool read_usage(wire::JsonValue usage, TokenUsage& out);
 
 // The usage object that counts in an answer or a chunk: `usage`, `x_groq.usage`, `choices[0].usage`; absent when there is none.
 wire::JsonValue find_usage(wire::JsonValue root);
+wire::JsonValue find_usage(wire::JsonValue usage, wire::JsonValue x_groq, wire::JsonValue choices);
 
 // The members of a usage object that write_usage() does not write, as they came.
 RawMembers usage_extras(wire::JsonValue usage);

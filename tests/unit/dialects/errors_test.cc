@@ -195,6 +195,7 @@ TEST_CASE("how long to wait, from whatever says it") {
   CHECK(wait({}, 429, R"({"error":{"message":"Please try again in 20ms."}})") == 20);
   CHECK(wait({}, 429, R"({"error":{"message":"try again in 5 minutes"}})") == 0);
   CHECK(wait({}, 429, R"({"error":{"code":429,"message":"quota","status":"RESOURCE_EXHAUSTED","details":[{"@type":"x"},{"retryDelay":"48s"}]}})") == 48000);
+  CHECK(wait({{"x-ratelimit-reset-tokens", "6m0s"}}, 429, R"({"error":{"message":"Please try again in 1.5s."}})") == 1500);
   CHECK(wait({{"retry-after", "2"}}, 503) == 2000);
   CHECK(wait({{"retry-after", "2"}}, 400) == 0);  // the request will not get better
 }
