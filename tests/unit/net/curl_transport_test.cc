@@ -723,6 +723,30 @@ TEST_CASE("localhost by name, and many at once to a name that has no address") {
   }
 }
 
+TEST_CASE("many at once to a name that has to be looked up") {
+  // This machine's own name: it may be a loopback address where nobody listens, or nothing. Then all are refused alike.
+  char name[256] = {};
+  REQUIRE(::gethostname(name, sizeof name - 1) == 0);
+  ScriptedServer server(always(whole_reply("here")));
+  Client client;
+  for (int round = 0; round < 2; ++round) {
+    std::vector<std::unique_ptr<Listener>> listeners;
+    int ended = 0, good = 0;
+    for (int i = 0; i < 30; ++i) {
+      listeners.push_back(std::make_unique<Listener>());
+      Listener* listener = listeners.back().get();
+      listener->at_end = [&, listener] {
+        ++ended;
+        good += listener->good() ? 1 : 0;
+      };
+      client.start(*listener, post_to("http://" + std::string(name) + ":" + std::to_string(server.port()) + "/", "{}"));
+    }
+    REQUIRE(wait_until(*client.reactor, [&] { return ended == 30; }));
+    CHECK((good == 0 || good == 30));
+    for (const auto& listener : listeners) CHECK((listener->good() || listener->error.kind == Kind::kConnect));
+  }
+}
+
 TEST_CASE("what is in flight when the transport goes is dropped without a word") {
   ScriptedServer server([&](Peer& peer) {
     peer.request();
