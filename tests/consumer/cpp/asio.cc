@@ -137,14 +137,34 @@ void deadlines() {
 
 void abandoned() {
   World w;
-  bool called = false;
+  std::string code;
   {
     AsioHost host(w.io.get_executor(), *w.reactor);
-    async_chat(host, *w.router, *w.transport, ChatRequest::of("demo/slow", "a b c d e f"), [&](Result<ChatResponse>) { called = true; });
+    async_chat(host, *w.router, *w.transport, ChatRequest::of("demo/slow", "a b c d e f"),
+               [&](Result<ChatResponse> result) { code = result ? "ok" : std::string(code_name(result.error().code)); });
     w.io.poll();
+    check(code.empty(), "a call is in flight");
   }
+  check(code.empty(), "it completes through its executor alone");
   w.io.run();
-  check(!called, "a host that is gone lets the io_context end");
+  check(code == "cancelled", "a host that goes cancels it, and the io_context ends");
+  {
+    AsioHost host(w.io.get_executor(), *w.reactor);
+    async_chat(host, *w.router, *w.transport, ChatRequest::of("demo/slow", "a b c d e f"), [](Result<ChatResponse>) {});
+  }
+  {
+    AsioHost host(w.io.get_executor(), *w.reactor);
+    host.stop();
+    code.clear();
+    async_chat(host, *w.router, *w.transport, ChatRequest::of("demo/echo", "hello"),
+               [&](Result<ChatResponse> result) { code = result ? "ok" : std::string(code_name(result.error().code)); });
+    check(code.empty(), "nothing completes inside the initiation");
+    w.io.restart();
+    w.io.run();
+    check(code == "cancelled", "a host that was stopped takes no calls");
+    async_chat(host, *w.router, *w.transport, ChatRequest::of("demo/echo", "hello"), [](Result<ChatResponse>) {});
+  }
+  check(true, "an io_context that is never run again frees what waits in it");
 }
 
 }  // namespace
