@@ -1,5 +1,6 @@
 // The lock-free parts: publication and inbox. For ThreadSanitizer and AddressSanitizer too.
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <string>
 #include <thread>
@@ -74,22 +75,29 @@ TEST_CASE("What is being read is kept until the reader is done") {
 }
 
 namespace {
-void read_deep(Published<Value>& published, size_t depth, int expected) {
-  published.read([&](const Value& v) {
-    if (depth > 1) return read_deep(published, depth - 1, expected);
-    published.publish(std::make_unique<Value>(expected + 1));
-    published.publish(std::make_unique<Value>(expected + 2));
-    CHECK(v.first == expected);
-    CHECK(*v.second == expected);
-    CHECK(published.read([](const Value& now) { return now.first; }) == expected + 2);
-  });
+// Calls `f` while `depth` readers hold slots.
+void while_reading(Published<Value>& published, size_t depth, const std::function<void()>& f) {
+  if (depth == 0) return f();
+  published.read([&](const Value&) { while_reading(published, depth - 1, f); });
 }
 }  // namespace
 
 TEST_CASE("More readers than there are slots read as well") {
-  Published<Value> published(std::make_unique<Value>(10));
-  read_deep(published, Published<Value>::kSlots + 5, 10);
-  published.publish(std::make_unique<Value>(20));
+  Published<Value> published(std::make_unique<Value>(1));
+  while_reading(published, Published<Value>::kSlots, [&] {
+    published.publish(std::make_unique<Value>(2));  // no slot names this one
+    published.read([&](const Value& v) {
+      published.publish(std::make_unique<Value>(3));
+      published.publish(std::make_unique<Value>(4));
+      CHECK(published.retired() == 3);
+      CHECK(v.first == 2);
+      CHECK(*v.second == 2);
+      CHECK(published.read([](const Value& now) { return now.first; }) == 4);
+    });
+    published.publish(std::make_unique<Value>(5));
+    CHECK(published.retired() == 1);  // the one that the slots name
+  });
+  published.publish(std::make_unique<Value>(6));
   CHECK(published.retired() == 0);
 }
 
