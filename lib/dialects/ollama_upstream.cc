@@ -5,6 +5,7 @@
 #include "dialects/http_request.h"
 #include "dialects/ollama.h"
 #include "dialects/text_match.h"
+#include "dialects/tool_assembler.h"
 #include "llmrouter/secret.h"
 #include "wire/json_writer.h"
 #include "wire/ndjson.h"
@@ -224,6 +225,9 @@ class OllamaUpstream final : public UpstreamCodec {
       event.kind = part.kind == Part::Kind::kReasoning ? Kind::kReasoning : Kind::kText;
       event.text = part.text;
       tell(event, sink);
+    }
+    if (static_cast<size_t>(next_call_) + message.tool_calls.size() > ToolAssembler::kMaxCalls) {
+      return fail(unreadable("the upstream's stream has more tool calls than " + std::to_string(ToolAssembler::kMaxCalls), {}, key_.reveal()), sink);
     }
     for (const ToolCall& call : message.tool_calls) {
       event = StreamEvent();

@@ -1,4 +1,6 @@
 // Requests to an Ollama server.
+#include <map>
+
 #include "dialects/fields.h"
 #include "dialects/ollama.h"
 #include "wire/json_writer.h"
@@ -130,14 +132,23 @@ class RequestWriter {
   // Ollama's templates go by the tool's name; the OpenAI dialect gives only the call's id.
   void write_tool_result(const Message& message) {
     std::string_view name = message.name;
-    for (const Message& before : request_.messages) {
-      if (!name.empty()) break;
-      for (const ToolCall& call : before.tool_calls) {
-        if (!call.id.empty() && call.id == message.tool_call_id) name = call.name;
-      }
+    if (name.empty() && !message.tool_call_id.empty()) {
+      const auto& names = names_by_id();
+      if (auto found = names.find(message.tool_call_id); found != names.end()) name = found->second;
     }
     if (!name.empty()) w_.member("tool_name", name);
     if (!message.tool_call_id.empty()) w_.member("tool_call_id", message.tool_call_id);
+  }
+
+  // Of all calls of the conversation; views of the request.
+  const std::map<std::string_view, std::string_view>& names_by_id() {
+    if (!names_) {
+      names_.emplace();
+      for (const Message& message : request_.messages) {
+        for (const ToolCall& call : message.tool_calls) names_->emplace(call.id, call.name);
+      }
+    }
+    return *names_;
   }
 
   void write_tools() {
@@ -225,6 +236,7 @@ class RequestWriter {
 
   const ChatRequest& request_;
   const bool foreign_;
+  std::optional<std::map<std::string_view, std::string_view>> names_;
   JsonWriter w_;
   std::vector<std::string>& dropped_;
   Error error_;

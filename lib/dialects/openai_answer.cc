@@ -1,5 +1,6 @@
 // Whole answers, both ways, and errors as this dialect writes them.
 #include <algorithm>
+#include <set>
 
 #include "dialects/dates.h"
 #include "dialects/fault.h"
@@ -20,10 +21,10 @@ using wire::JsonWriter;
 
 // Ids that are missing, one character long (TGI counts "0") or taken twice are no ids.
 void mend_ids(std::vector<ToolCall>& calls, IdSource& ids) {
-  for (size_t i = 0; i < calls.size(); ++i) {
-    bool bad = calls[i].id.size() < 2;
-    for (size_t j = 0; j < i && !bad; ++j) bad = calls[j].id == calls[i].id;
-    if (bad) calls[i].id = ids.next("call_");
+  std::set<std::string_view> taken;
+  for (ToolCall& call : calls) {
+    if (call.id.size() < 2 || taken.count(call.id) != 0) call.id = ids.next("call_");
+    taken.insert(call.id);
   }
 }
 

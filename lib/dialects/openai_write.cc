@@ -158,7 +158,7 @@ class ToolIds {
       if (!message.tool_calls.empty()) open.clear();
       for (const ToolCall& call : message.tool_calls) {
         ids.push_back(call.id.empty() ? "call_" + std::to_string(made++) : call.id);
-        open.push_back({call.name, ids.back()});
+        if (open.size() < kMaxOpen) open.push_back({call.name, ids.back()});
       }
       std::string result = message.tool_call_id;
       if (message.role == Role::kTool) {
@@ -177,6 +177,7 @@ class ToolIds {
   const std::string& result(size_t message) const { return results_[message]; }
 
  private:
+  static constexpr size_t kMaxOpen = 1024;  // calls of one message that results without ids are matched to
   struct Open {
     std::string name, id;
   };
