@@ -43,7 +43,8 @@ void print_json(const std::vector<Listening>& listening, size_t models, bool req
 
 }  // namespace
 
-void print_banner(const Config& config, const std::vector<std::string>& notes, const std::vector<Listening>& listening, const Router& router) {
+void print_banner(const Config& config, const std::vector<std::string>& notes, const std::vector<Listening>& listening, const Router& router,
+                  bool complete) {
   const bool required = router.keys_required();
   const size_t models = router.models(nullptr).size();
   if (config.observe.json) return print_json(listening, models, required);
@@ -54,7 +55,7 @@ void print_banner(const Config& config, const std::vector<std::string>& notes, c
   for (const ProviderConfig& provider : config.providers) providers += (providers.empty() ? "" : ", ") + provider.name;
   line("providers ", providers);
   for (const std::string& note : notes) line("          ", note);
-  line("models    ", std::to_string(models) + " so far (provider lists are being asked for)");
+  line("models    ", std::to_string(models) + (complete ? "" : " so far (some providers have not answered yet)"));
   line("keys      ", auth_words(config, required));
   line("data      ", "keys " + config.storage.keys + ", usage " + config.storage.usage);
   for (const Listening& l : listening) line("listening ", l.url);

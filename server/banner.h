@@ -13,7 +13,9 @@ namespace llmrouter::server {
 
 // To stderr: what was found and from where, whether keys are needed, where data lies, where it listens, and one curl line that works as
 // pasted (with keys required: once LLMROUTER_KEY holds one). One line of JSON in place of all that when the log is JSON.
-void print_banner(const Config& config, const std::vector<std::string>& notes, const std::vector<Listening>& listening, const Router& router);
+// `complete`: the providers' model lists have all been asked for.
+void print_banner(const Config& config, const std::vector<std::string>& notes, const std::vector<Listening>& listening, const Router& router,
+                  bool complete);
 
 }  // namespace llmrouter::server
 

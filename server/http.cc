@@ -116,6 +116,15 @@ bool iequals(std::string_view a, std::string_view b) noexcept {
   return true;
 }
 
+bool is_plain_host(std::string_view host) noexcept {
+  if (host.empty() || host.front() == '[') return true;
+  host = host.substr(0, host.find(':'));
+  if (host.find_first_not_of("0123456789.") == std::string_view::npos) return true;
+  constexpr std::string_view local = "localhost";
+  if (host.size() < local.size() || !iequals(host.substr(host.size() - local.size()), local)) return false;
+  return host.size() == local.size() || host[host.size() - local.size() - 1] == '.';
+}
+
 bool well_formed_request_id(std::string_view id) noexcept {
   if (id.empty() || id.size() > 128) return false;
   for (char c : id) {

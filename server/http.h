@@ -33,6 +33,7 @@ struct Request {
   std::string key;                // from the first of authorization, x-api-key, x-goog-api-key, api-key, ?key= that is there
   int key_rank = 0;               // which of them; 0: none
   std::string request_id;         // the caller's, when well-formed
+  std::string host;
   std::string origin;
   std::string cors_headers;       // access-control-request-headers
   std::string timeout;            // x-llmrouter-timeout
@@ -61,6 +62,9 @@ std::optional<std::string> percent_decode(std::string_view text, bool plus_is_sp
 std::optional<std::string> query_value(std::string_view query, std::string_view name);
 
 bool iequals(std::string_view a, std::string_view b) noexcept;  // ASCII
+
+// A host header that names this machine or an address, not a domain: `localhost`, `127.0.0.1:8000`, `[::1]:8000`.
+bool is_plain_host(std::string_view host) noexcept;
 
 // Letters, digits and `-_.:/=+@`, 1 to 128 of them: what may come back in a header and stand in a record.
 bool well_formed_request_id(std::string_view id) noexcept;

@@ -58,6 +58,13 @@ Result<std::unique_ptr<AddressList>> resolve(const std::string& address) {
   return list;
 }
 
+// Of a name with several addresses (localhost) the IPv4 one: it is what most clients try.
+const addrinfo& chosen(const AddressList& list) noexcept {
+  for (const addrinfo* a = list.first; a != nullptr; a = a->ai_next)
+    if (a->ai_family == AF_INET) return *a;
+  return *list.first;
+}
+
 bool loopback(const sockaddr* address) noexcept {
   if (address->sa_family == AF_INET) {
     sockaddr_in in{};
@@ -106,7 +113,7 @@ std::string url_of(const sockaddr_storage& address) {
 Result<Listening> open_tcp(const std::string& address, int loops) {
   auto resolved = resolve(address);
   if (!resolved) return std::move(resolved).error();
-  const addrinfo& info = *(*resolved)->first;
+  const addrinfo& info = chosen(**resolved);
   Listening out;
   out.local = loopback(info.ai_addr);
   // With SO_REUSEPORT a second server of the same user would share the port unnoticed: whether it is free is asked without.
@@ -177,7 +184,7 @@ Result<Listening> open_unix(const std::string& address, int loops) {
 bool is_local_address(const std::string& address) {
   if (address.compare(0, kUnix.size(), kUnix) == 0) return true;
   auto resolved = resolve(address);
-  return resolved && loopback((*resolved)->first->ai_addr);
+  return resolved && loopback(chosen(**resolved).ai_addr);
 }
 
 Result<Listening> open_listener(const std::string& address, int loops) {

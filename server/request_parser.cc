@@ -72,6 +72,7 @@ class Parser final : public http::basic_parser<true> {
     switch (field) {
       case http::field::host:
         if (++hosts_ > 1) return refuse(ec, "more than one host header");
+        request_.host.assign(value);
         return;
       case http::field::content_length:
         if (++lengths_ > 1) return refuse(ec, "more than one content-length header");

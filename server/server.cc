@@ -21,6 +21,7 @@ namespace llmrouter::server {
 namespace {
 
 constexpr Duration kRefreshEvery = std::chrono::minutes(10);
+constexpr Duration kBannerWaits = std::chrono::milliseconds(300);
 constexpr Duration kAfterCut = std::chrono::seconds(3);  // for the last words to reach the clients
 
 bool reachable_from_outside(const Config& config) {
@@ -66,6 +67,7 @@ class Server {
   std::unique_ptr<Transport> transport_;
   std::unique_ptr<Transfer> refresh_;
   Reactor::TimerId refresh_timer_ = 0;
+  bool refreshed_ = false;  // at least once
   std::unique_ptr<FileWatch> watch_;
   std::vector<std::unique_ptr<Loop>> loops_;
   std::vector<Listening> listening_;
@@ -154,8 +156,10 @@ Result<void> Server::start() {
   if (auto watched = watch_signals(); !watched) return watched;
   if (!config_.source.empty()) watch_ = std::make_unique<FileWatch>(*reactor_, config_.source, [this] { reload("the file changed"); });
   for (auto& loop : loops_) loop->run();
-  print_banner(config_, loaded_.notes, listening_, *context_.router);
+  // Serving already. Providers that answer at once are counted in what is printed; slow ones are not waited for.
   refresh_models();
+  reactor_->run_until([this] { return refreshed_; }, reactor_->clock().now() + kBannerWaits);
+  print_banner(config_, loaded_.notes, listening_, *context_.router, refreshed_);
   return {};
 }
 
@@ -216,6 +220,7 @@ void Server::tell_what_needs_a_restart(const Config& next) const {
 
 void Server::refresh_models() {
   refresh_ = context_.router->refresh_models(*transport_, [this] {
+    refreshed_ = true;
     log(LogLevel::kDebug, "model lists refreshed", {{"models", std::to_string(context_.router->models(nullptr).size())}});
     reactor_->cancel_timer(refresh_timer_);
     refresh_timer_ = reactor_->add_timer(reactor_->clock().now() + kRefreshEvery, [this] { refresh_models(); });

@@ -126,6 +126,13 @@ Error Session::check_head() const {
     return Error(ErrorCode::kUnknownPath, "there is no path " + path + " here");
   }
   if (!route_.allows(r.method)) return Error(ErrorCode::kMethodNotAllowed, "this path does not take this method");
+  // A page of another site can make its own domain name point here (DNS rebinding) and then read what it asks for. Where no key stands in
+  // the way, browsers may only come by an address, or from an origin that is listed.
+  if (!r.origin.empty() && !is_plain_host(r.host) && !origin_allowed(*settings_, r.origin) && !loop_.context().router->keys_required()) {
+    Error refused(ErrorCode::kInvalidRequest, "this server asks for no key, so web pages may use it only from origins in server.cors", "origin");
+    refused.status = 403;
+    return refused;
+  }
   if (r.encoded) return Error(ErrorCode::kUnsupportedMediaType, "content-encoding: compressed bodies are not supported");
   if (r.method != Method::kPost && r.method != Method::kPatch) return {};
   if (!r.chunked && !r.content_length) return Error(ErrorCode::kLengthRequired, "a content-length or chunked transfer-encoding is needed");

@@ -167,7 +167,7 @@ def request_bytes(method, target, body=None, headers=(), version="HTTP/1.1"):
     lines = ["%s %s %s" % (method, target, version)]
     given = {name.lower() for name, _ in headers}
     if "host" not in given:
-        lines.append("Host: test")
+        lines.append("Host: 127.0.0.1")
     if body is not None:
         if not isinstance(body, bytes):
             body = json.dumps(body).encode()

@@ -384,7 +384,19 @@ def test_cors(t):
     r = s.chat(stream=True, headers=[("Origin", "https://app.example")])
     assert r.complete and r.header("access-control-allow-origin") == "https://app.example"
     assert s.chat("nobody", headers=[("Origin", "https://app.example")]).header("access-control-allow-origin") == "https://app.example"
-    assert s.chat(headers=[("Origin", "https://evil.example")]).header("access-control-allow-origin") is None
+    assert s.chat(headers=[("Origin", "https://evil.example"), ("Host", "127.0.0.1")]).header("access-control-allow-origin") is None
+
+
+def test_a_page_that_rebinds_its_name_gets_nothing(t):
+    s = t.server(t.upstream(), server={"cors": ["https://app.example"]})
+    page = [("Origin", "http://evil.example:8000"), ("Host", "evil.example:8000")]
+    for method, path in (("POST", "/v1/chat/completions"), ("GET", "/v1/models")):
+        body = CHAT if method == "POST" else None
+        r = s.request(method, path, body, page)
+        assert r.status == 403 and "server.cors" in r.message, (r.status, r.body)
+        for fine in ([("Host", "evil.example:8000")], [("Origin", "http://localhost:3000"), ("Host", "localhost:8000")],
+                     [("Origin", "http://[::1]"), ("Host", "[::1]:8000")], [("Origin", "https://app.example"), ("Host", "llm.example")]):
+            assert s.request(method, path, body, fine).status == 200, fine
 
 
 def test_keys_come_in_five_ways(t):
