@@ -36,7 +36,8 @@ double take_unit_ms(std::string_view& text) noexcept {
     std::string_view name;
     double ms;
   };
-  static constexpr Unit kUnits[] = {{"ms", 1}, {"us", 0.001}, {"\xc2\xb5s", 0.001}, {"ns", 0.000001}, {"s", 1000}, {"m", 60000}, {"h", 3600000}, {"d", kDayMs}};
+  static constexpr Unit kUnits[] = {{"ms", 1},   {"us", 0.001}, {"\xc2\xb5s", 0.001}, {"ns", 0.000001},
+                                    {"s", 1000}, {"m", 60000},  {"h", 3600000},       {"d", kDayMs}};
   for (const Unit& unit : kUnits) {
     if (text.substr(0, unit.name.size()) == unit.name) {
       text.remove_prefix(unit.name.size());

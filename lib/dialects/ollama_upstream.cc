@@ -133,7 +133,9 @@ class OllamaUpstream final : public UpstreamCodec {
 
   Result<Line> read_whole(std::string_view body) const {
     const std::string_view text = bare(body);
-    if (!wire::validate(text)) return unreadable("the upstream's answer is not JSON: " + scrub(plain_words(text), key_.reveal()), text, key_.reveal());
+    if (!wire::validate(text)) {
+      return unreadable("the upstream's answer is not JSON: " + scrub(plain_words(text), key_.reveal()), text, key_.reveal());
+    }
     const JsonValue root(text);
     if (has_error_member(root)) return error_of_object(root, key_.reveal());
     Line line = read_line(root);
@@ -167,7 +169,8 @@ class OllamaUpstream final : public UpstreamCodec {
     }
     const JsonValue root(line.text);
     if (!root.is_object() || !wire::validate(line.text)) {
-      const char* const what = line.terminated ? "a line of the upstream's stream is not JSON: " : "the upstream's stream ended in the middle of a line: ";
+      const char* const what =
+          line.terminated ? "a line of the upstream's stream is not JSON: " : "the upstream's stream ended in the middle of a line: ";
       return fail(unreadable(what + scrub(plain_words(line.text), key_.reveal()), line.text, key_.reveal()), sink);
     }
     if (has_error_member(root)) return fail(error_of_object(root, key_.reveal()), sink);

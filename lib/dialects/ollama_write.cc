@@ -164,7 +164,8 @@ class RequestWriter {
       w_.begin_object();
       w_.member("name", tool.name);
       w_.member("description", tool.description);
-      w_.raw_member("parameters", tool.parameters.empty() ? std::string_view(R"({"type":"object","properties":{}})") : std::string_view(tool.parameters));
+      constexpr std::string_view kNoParameters = R"({"type":"object","properties":{}})";
+      w_.raw_member("parameters", tool.parameters.empty() ? kNoParameters : std::string_view(tool.parameters));
       w_.end_object();
       w_.end_object();
     }

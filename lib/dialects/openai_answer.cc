@@ -44,6 +44,10 @@ Choice read_choice(JsonValue value, int64_t position, IdSource& ids) {
   return choice;
 }
 
+void read_choices(JsonValue list, IdSource& ids, std::vector<Choice>& out) {
+  for (JsonValue choice : JsonElements(list)) out.push_back(read_choice(choice, static_cast<int64_t>(out.size()), ids));
+}
+
 std::string joined(const Message& message, Part::Kind kind, bool& any) {
   std::string out;
   for (const Part& part : message.parts) {
@@ -177,7 +181,7 @@ Result<ChatResponse> read_answer(JsonValue root, IdSource& ids, std::string_view
     else if (m.key == "created") response.created = m.value.integer().value_or(0);
     else if (m.key == "service_tier") response.service_tier = m.value.string_or();
     else if (m.key == "system_fingerprint") response.system_fingerprint = m.value.string_or();
-    else if (m.key == "choices") for (JsonValue choice : JsonElements(m.value)) response.choices.push_back(read_choice(choice, static_cast<int64_t>(response.choices.size()), ids));
+    else if (m.key == "choices") read_choices(m.value, ids, response.choices);
     else if (m.key != "object" && m.key != "usage" && !m.value.is_null()) add_member(response.extras, m.raw);
   }
   const JsonValue usage = find_usage(top.usage, top.x_groq, top.choices);

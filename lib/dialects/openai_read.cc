@@ -162,6 +162,14 @@ ToolCall read_tool_call(JsonValue call) {
   return out;
 }
 
+namespace {
+
+void read_tool_calls(JsonValue list, std::vector<ToolCall>& out) {
+  for (JsonValue call : JsonElements(list)) out.push_back(read_tool_call(call));
+}
+
+}  // namespace
+
 bool is_known_message_member(std::string_view name) noexcept {
   for (std::string_view known : {"role", "content", "name", "tool_calls", "tool_call_id", "refusal", "reasoning_content", "reasoning",
                                  "annotations", "audio", "index"}) {
@@ -187,7 +195,7 @@ void read_message(JsonValue value, Message& out) {
     else if (m.key == "reasoning") reasoning = m.value;
     else if (m.key == "annotations" && m.value.is_array() && !m.value.empty_container()) out.annotations = m.value.raw();
     else if (m.key == "audio" && m.value.is_object()) out.audio = m.value.raw();
-    else if (m.key == "tool_calls") for (JsonValue call : JsonElements(m.value)) out.tool_calls.push_back(read_tool_call(call));
+    else if (m.key == "tool_calls") read_tool_calls(m.value, out.tool_calls);
     else if (!is_known_message_member(m.key) && !is_noise(m)) add_member(out.extras, m.raw);
   }
   // Two names for one thing; the field it came in is remembered, since a vendor wants back what it gave.

@@ -86,7 +86,9 @@ class OpenAiUpstream final : public UpstreamCodec {
 
   Result<JsonValue> read_json(std::string_view body) const {
     const std::string_view text = bare(body);  // DeepSeek sends blank lines while it is busy
-    if (!wire::validate(text)) return unreadable("the upstream's answer is not JSON: " + scrub(plain_words(text), key_.reveal()), text, key_.reveal());
+    if (!wire::validate(text)) {
+      return unreadable("the upstream's answer is not JSON: " + scrub(plain_words(text), key_.reveal()), text, key_.reveal());
+    }
     return JsonValue(text);
   }
 
