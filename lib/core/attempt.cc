@@ -113,7 +113,7 @@ bool Call::State::pick_credential(Candidate& c) {
     while (turn >= std::max(1, pool[start].config->weight)) turn -= std::max(1, pool[start++].config->weight);
   }
   const TimePoint t = now();
-  Error why(ErrorCode::kNoTarget, "provider " + provider_->config.name + ": no credential may be used for model \"" + c.model + "\"");
+  Error why(ErrorCode::kNoTarget, "provider " + provider_->config.name + ": no credential may be used for model \"" + std::string(c.model) + "\"");
   for (size_t step = 0; step < pool.size(); ++step) {
     const size_t i = (start + step) % pool.size();
     const CredentialRuntime& credential = pool[i];

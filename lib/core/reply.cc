@@ -251,7 +251,7 @@ ReplyHead Call::State::make_head(int status, bool stream, int64_t length) {
   h.push_back({"x-request-id", record_.request_id});
   if (attempts_ > 0) {
     h.push_back({"x-llmrouter-provider", candidates_[current_].provider->config.name});
-    h.push_back({"x-llmrouter-model", candidates_[current_].model});
+    h.push_back({"x-llmrouter-model", std::string(candidates_[current_].model)});
     h.push_back({"x-llmrouter-attempts", number(attempts_)});
     h.push_back({"x-llmrouter-overhead-us", number(std::chrono::duration_cast<std::chrono::microseconds>(sent_ - began_).count())});
     if (!record_.dropped.empty()) {

@@ -63,10 +63,10 @@ bool direct(const Snapshot& snapshot, std::string_view name, Resolved& out) {
   return out.provider != nullptr;
 }
 
-bool key_allows_target(const KeyRecord& key, const ProviderRuntime& provider, const std::string& model, bool name_allowed) {
+bool key_allows_target(const KeyRecord& key, const ProviderRuntime& provider, std::string_view model, bool name_allowed) {
   const AllowList& allow = key.spec.allow;
   if (!pattern_list_match(allow.providers, provider.config.name)) return false;
-  return name_allowed || pattern_list_match(allow.models, provider.config.name + '/' + model);
+  return name_allowed || pattern_list_match(allow.models, (provider.config.name + '/').append(model));
 }
 
 }  // namespace
@@ -118,7 +118,20 @@ bool append_candidates(const Snapshot& snapshot, const Resolved& resolved, std::
   (void)snapshot;
   const bool name_allowed = key_allows_name(key, requested) || (resolved.route != nullptr && key_allows_name(key, resolved.route->name));
   const size_t begin = out.size();
-  auto add = [&](Candidate&& c) {
+  auto add = [&](const Route* route, const ProviderRuntime* provider, std::string_view model, TargetHealth* health, int weight, int priority) {
+    Candidate c;
+    c.route = route;
+    c.provider = provider;
+    c.health = health;
+    c.weight = weight;
+    c.priority = priority;
+    const size_t star = route == nullptr ? std::string_view::npos : model.find('*');
+    if (route == nullptr) {
+      c.owned = std::make_unique<const std::string>(model);
+    } else if (star != std::string_view::npos) {
+      c.owned = std::make_unique<const std::string>(std::string(model).replace(star, 1, resolved.model));
+    }
+    c.model = c.owned ? std::string_view(*c.owned) : model;
     c.out = (key != nullptr && !key_allows_target(*key, *c.provider, c.model, name_allowed)) ||
             (resolved.route != nullptr && !forced.empty() && c.provider->config.name != forced);
     if (c.out) {
@@ -131,7 +144,7 @@ bool append_candidates(const Snapshot& snapshot, const Resolved& resolved, std::
     out.push_back(std::move(c));
   };
   if (resolved.route == nullptr) {
-    add({nullptr, resolved.provider, resolved.model, &resolved.provider->shared->health, 1, 1, StepReason::kStrategy, 0, false, {}});
+    add(nullptr, resolved.provider, resolved.model, &resolved.provider->shared->health, 1, 1);
   } else {
     const Route& route = *resolved.route;
     constexpr size_t kSmall = 64;
@@ -152,9 +165,7 @@ bool append_candidates(const Snapshot& snapshot, const Resolved& resolved, std::
     out.reserve(begin + count);
     for (size_t i = 0; i < count; ++i) {
       const RouteTarget& t = route.targets[seats[i].index];
-      std::string model = t.model;
-      if (size_t star = model.find('*'); star != std::string::npos) model.replace(star, 1, resolved.model);
-      add({&route, t.provider, std::move(model), t.health.get(), t.weight, t.priority, StepReason::kStrategy, 0, false, {}});
+      add(&route, t.provider, t.model, t.health.get(), t.weight, t.priority);
     }
   }
   // Those that rest go behind those that do not, each group in its own order.

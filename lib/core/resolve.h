@@ -2,6 +2,7 @@
 #ifndef LLMROUTER_CORE_RESOLVE_H_
 #define LLMROUTER_CORE_RESOLVE_H_
 
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -23,7 +24,8 @@ struct Resolved {
 struct Candidate {
   const Route* route = nullptr;        // null: named directly
   const ProviderRuntime* provider = nullptr;
-  std::string model;                   // upstream's name
+  std::string_view model;              // upstream's name; in the snapshot, or in `owned`
+  std::unique_ptr<const std::string> owned;  // a name made for this call: what a star stood for, or a model named directly
   TargetHealth* health = nullptr;
   int weight = 1;
   int priority = 1;
