@@ -246,7 +246,7 @@ def test_usage_filters_and_pages(t):
 
 def test_provider_and_model_limits_move_on(t):
     u, u2 = t.upstream(), t.upstream()
-    config = t.config(u, u2, models={"m": {"targets": ["up/a", "up2/b"], "strategy": "priority"}, "few": {"targets": ["up/a"], "limits": {"requests": "2/min"}}})
+    config = t.config(u, u2, models={"m": {"targets": ["up/a", {"model": "up2/b", "priority": 2}], "strategy": "priority"}, "few": {"targets": ["up/a"], "limits": {"requests": "2/min"}}})
     config["providers"]["up"]["limits"] = {"requests": "2/min"}
     s = t.start(config)
     for _ in range(5):
