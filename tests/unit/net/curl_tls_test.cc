@@ -203,6 +203,53 @@ TEST_CASE("a TLS reply cut short is not a good one") {
   CHECK(listener.error.kind == (listener.heads == 1 ? Kind::kTruncated : Kind::kReset));
 }
 
+TEST_CASE("a TLS server without HTTP/2: many at once do not wait for one another's replies") {
+  TlsIdentity identity;
+  ScriptedServer server([](Peer& peer) {
+    while (auto asked = peer.request()) {
+      std::this_thread::sleep_for(300ms);
+      if (!peer.send(whole_reply(asked->body))) return;
+    }
+  }, identity.dress());
+  Client client;
+  const auto endpoint = trusting(identity);
+  std::vector<std::unique_ptr<Listener>> listeners;
+  int good = 0;
+  for (int i = 0; i < 8; ++i) {
+    listeners.push_back(std::make_unique<Listener>());
+    Listener* listener = listeners.back().get();
+    listener->at_end = [&good, listener] { good += listener->good() ? 1 : 0; };
+    HttpRequest request = post_to(https(server.port()), "{}");
+    request.endpoint = endpoint;
+    client.start(*listener, std::move(request));
+  }
+  REQUIRE(wait_until(*client.reactor, [&] { return good == 8; }));
+  CHECK(server.connections() == 8);
+}
+
+TEST_CASE("an https proxy is used, and its certificate checked") {
+  TlsIdentity identity;
+  std::string line;
+  ScriptedServer proxy([&](Peer& peer) {
+    while (auto asked = peer.request()) {
+      line = asked->line();
+      peer.send(whole_reply("by proxy"));
+    }
+  }, identity.dress());
+  Client client;
+  for (const bool trusted : {true, false}) {
+    auto behind = trusted ? trusting(identity) : std::make_shared<Endpoint>();
+    behind->proxy = "https://127.0.0.1:" + std::to_string(proxy.port());
+    Listener listener;
+    HttpRequest request = post_to("http://upstream.example/v1/x", "{}");
+    request.endpoint = behind;
+    client.run(listener, std::move(request));
+    CHECK(listener.good() == trusted);
+    CHECK(listener.error.kind == (trusted ? Kind::kNone : Kind::kConnect));
+  }
+  CHECK(line == "POST http://upstream.example/v1/x HTTP/1.1");
+}
+
 TEST_CASE("HTTP/2 over TLS: one connection for many, pauses and cancels of one leave the others alone") {
   if (!Nginx::present()) {
     WARN("skipped: HTTP/2 is tested with nginx, which is not installed");
