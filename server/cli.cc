@@ -89,6 +89,8 @@ Result<Args> Args::parse(const Command& command, const std::vector<std::string>&
     if (command.max_arguments == 0) return Error(ErrorCode::kInvalidRequest, "unexpected \"" + args.arguments_.front() + "\"");
     return Error(ErrorCode::kInvalidRequest, std::string(command.name) + " takes " + std::string(command.arguments));
   }
+  for (const std::string& setting : args.all("--set"))
+    if (setting.find('=') == std::string::npos) return Error(ErrorCode::kInvalidRequest, "--set " + setting + ": expected PATH=VALUE");
   return args;
 }
 

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <filesystem>
 #include <cstdio>
 #include <cstring>
 #include <thread>
@@ -51,6 +52,7 @@ class Server {
   Result<void> watch_signals();
   void on_signal();
   void reload(const char* why);
+  bool empties_the_file();
   void tell_what_needs_a_restart(const Config& next) const;
   void refresh_models();
   void begin_shutdown();
@@ -190,10 +192,11 @@ void Server::reload(const char* why) {
     ++context_.refused_reloads;
     return log(LogLevel::kError, "configuration refused, the running one stays", {{"why", why}, {"faults", std::to_string(next.faults.size())}});
   }
+  if (empties_the_file()) return;
   Config config = next.config;
   config.server.listen = config_.server.listen;  // what is really listened on decides who may come in without a key
   config = effective(std::move(config));
-  if (auto applied = context_.router->reload(config); !applied) {
+  if (auto applied = context_.router->reload(config, make_catalog(config.prices)); !applied) {
     ++context_.refused_reloads;
     return log(LogLevel::kError, "configuration refused, the running one stays", {{"why", why}, {"error", applied.error().message}});
   }
@@ -204,6 +207,15 @@ void Server::reload(const char* why) {
   ++context_.reloads;
   log(LogLevel::kInfo, "configuration applied", {{"why", why}});
   refresh_models();
+}
+
+// A file that holds nothing is one that is being written: taking it would open the door until the rest is there.
+bool Server::empties_the_file() {
+  std::error_code unreadable;
+  if (config_.source.empty() || std::filesystem::file_size(config_.source, unreadable) > 0 || unreadable) return false;
+  ++context_.refused_reloads;
+  log(LogLevel::kError, "configuration refused, the running one stays", {{"error", "the file is empty"}});
+  return true;
 }
 
 void Server::tell_what_needs_a_restart(const Config& next) const {

@@ -93,7 +93,6 @@ struct PriceEntry {
 struct ObserveConfig {
   LogLevel level = LogLevel::kInfo;
   bool json = false;
-  bool bodies = false;
   bool metrics = true;
 };
 

@@ -140,7 +140,8 @@ class LLMROUTER_EXPORT Router {
   Router& operator=(const Router&) = delete;
 
   // A new configuration for calls that start from now on. Limits keep their state where names stay. On error nothing changed.
-  Result<void> reload(const Config& config);
+  // `catalog` replaces the prices and facts; null: those before stay (make_catalog(config.prices) makes the configuration's own).
+  Result<void> reload(const Config& config, std::shared_ptr<const Catalog> catalog = nullptr);
 
   // Start a call on `transport`'s reactor thread. Nothing fires before they return; what is wrong with the request comes to on_end.
   // `sink`, `transport` and the router must outlive the Call.

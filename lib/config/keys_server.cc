@@ -188,8 +188,7 @@ void observe(std::vector<Key>& keys) {
   keys.emplace_back("observe.log.format", Type::kWord, "text", "`json` is for machines.").within("text|json").to([](S s, V v) {
     s.config->observe.json = v.text == "json";
   });
-  keys.emplace_back("observe.log.bodies", Type::kBool, "false", "Log what is asked and answered. Prompts are private: leave it off.")
-      .to([](S s, V v) { s.config->observe.bodies = v.flag; });
+  keys.emplace_back("observe.log.bodies", Type::kBool, "false", "Log what is asked and answered.").not_yet();
   keys.emplace_back("observe.metrics", Type::kBool, "true", "Serve `/metrics`.").to([](S s, V v) { s.config->observe.metrics = v.flag; });
   keys.emplace_back("observe.otel", Type::kMap, "", "OpenTelemetry.");
   keys.emplace_back("observe.otel.endpoint", Type::kText, "", "Where traces go.").not_yet();

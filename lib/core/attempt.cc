@@ -103,7 +103,7 @@ bool Call::State::pick_credential(Candidate& c) {
   if (pool.empty()) {
     credential_ = -1;
     if (reserve_attempt(nullptr, &denial)) return true;
-    skip(c, denial.to_error());
+    skip(c, refusal(denial));
     return false;
   }
   size_t start = 0;
@@ -120,6 +120,7 @@ bool Call::State::pick_credential(Candidate& c) {
     if (!pattern_list_match(credential.config->models, c.model)) continue;
     if (credential.health->until() > t) {
       const bool limited = credential.health->why() == RestReason::kRateLimited;
+      if (why.code == ErrorCode::kRateLimited || (why.code == ErrorCode::kUpstreamRateLimited && !limited)) continue;  // the better news
       why = Error(limited ? ErrorCode::kUpstreamRateLimited : ErrorCode::kUpstreamCredentialsRejected,
                   "provider " + provider_->config.name + ": " +
                       (limited ? "rate limited, and said when to come back" : "its credentials were refused or are out of quota"));
@@ -130,7 +131,7 @@ bool Call::State::pick_credential(Candidate& c) {
       credential_ = static_cast<int>(i);
       return true;
     }
-    why = denial.to_error();
+    why = refusal(denial);
   }
   skip(c, std::move(why));
   return false;

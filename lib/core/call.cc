@@ -101,6 +101,7 @@ Result<void> Call::State::admit() {
     if (chat_->messages.empty()) return Error(ErrorCode::kInvalidRequest, "messages: at least one message is needed", "messages");
     facts_ = facts_of(*chat_);
   }
+  if (auto known = check_routing_members(); !known) return known;
   record_.requested_model = facts_.model;
   record_.stream = facts_.stream;
   auto resolved = core::resolve(*snap_, facts_.model, options_.forced_provider);
@@ -114,6 +115,22 @@ Result<void> Call::State::admit() {
   }
   if (auto allowed = check_params(); !allowed) return allowed;
   return reserve();
+}
+
+// Members that ask for routing. They must neither be ignored nor reach an upstream; OpenRouter's own two may go to OpenRouter.
+Result<void> Call::State::check_routing_members() const {
+  for (const MemberSpan& member : facts_.members) {
+    const bool openrouter = member.name == "models" || member.name == "provider";
+    if (member.name != "route" && !openrouter) continue;
+    auto resolved = core::resolve(*snap_, facts_.model, options_.forced_provider);
+    const core::ProviderRuntime* only = !resolved                            ? nullptr
+                                        : resolved->provider != nullptr      ? resolved->provider
+                                        : resolved->route->targets.size() == 1 ? resolved->route->targets.front().provider
+                                                                             : nullptr;
+    if (openrouter && only != nullptr && only->config.type == "openrouter") continue;
+    return Error(ErrorCode::kNotSupported, "`" + member.name + "` in the body is not supported yet", member.name);
+  }
+  return {};
 }
 
 Result<void> Call::State::check_params() {
@@ -139,28 +156,58 @@ Result<void> Call::State::check_params() {
   return {};
 }
 
+namespace {
+
+constexpr int64_t kUnknownOutput = 4096;  // tokens of an answer whose request sets no bound
+constexpr int kGuesses = 8;               // what is left changes while others settle
+
+}  // namespace
+
 // Requests, tokens and money, at the key and the model, all or none.
 Result<void> Call::State::reserve() {
   LimitBucket* buckets[2] = {key_ && !key_->spec.limits.empty() ? router_.bucket_of(*key_) : nullptr,
                              resolved_.route != nullptr ? resolved_.route->bucket : nullptr};
   if (buckets[0] == nullptr && buckets[1] == nullptr) return {};
   reserved_.requests = 1;
-  reserved_.tokens = facts_.input_tokens + facts_.max_tokens.value_or(0) * std::max<int64_t>(1, facts_.n);
-  if (key_ && key_->spec.limits.budget && router_.parts.catalog) {
+  reserved_.tokens = facts_.input_tokens + expected_output();
+  if (key_ && key_->spec.limits.budget && snap_->catalog) {
     const Candidate& first = candidates_.front();
-    auto price = router_.parts.catalog->price(first.provider->config.name, first.provider->config.type, first.model, facts_.input_tokens,
+    auto price = snap_->catalog->price(first.provider->config.name, first.provider->config.type, first.model, facts_.input_tokens,
                                               record_.time);
     if (price) {
       TokenUsage expected;
       expected.input = facts_.input_tokens;
-      expected.output = reserved_.tokens - facts_.input_tokens;
+      expected.output = expected_output();
       reserved_.nano_usd = cost_nano_usd(expected, *price);
     }
   }
   Denial denial;
   reservation_ = router_.parts.limiter->reserve(buckets, 2, reserved_, &denial);
-  if (!reservation_.active()) return denial.to_error();
+  // How long the answer will be is a guess when the request does not say. A guess alone refuses nobody: what is left is reserved instead, so
+  // that the last call may pass the limit by what it is longer, and no other call comes in beside it.
+  for (int tries = 0; !reservation_.active() && !facts_.max_tokens && tries < kGuesses; ++tries) {
+    if (denial.kind == LimitKind::kBudget && denial.remaining > 0 && denial.remaining < reserved_.nano_usd) {
+      reserved_.nano_usd = denial.remaining;
+    } else if (denial.kind == LimitKind::kTokens && denial.remaining >= facts_.input_tokens && denial.remaining < reserved_.tokens) {
+      reserved_.tokens = denial.remaining;
+    } else {
+      break;
+    }
+    reservation_ = router_.parts.limiter->reserve(buckets, 2, reserved_, &denial);
+  }
+  if (!reservation_.active()) return refusal(denial);
   return {};
+}
+
+int64_t Call::State::expected_output() const noexcept {
+  return facts_.max_tokens.value_or(kUnknownOutput) * std::max<int64_t>(1, facts_.n);
+}
+
+Error Call::State::refusal(const Denial& denial) {
+  Error error = denial.to_error();
+  // Nobody knows when a place gets free; "soon" is better told as a second than not at all.
+  if (denial.kind == LimitKind::kConcurrent && error.retry_after <= Duration(0)) error.retry_after = std::chrono::seconds(1);
+  return error;
 }
 
 void Call::State::later(Duration delay, void (State::*step)()) {

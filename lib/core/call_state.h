@@ -66,8 +66,11 @@ struct Call::State final : public TransferSink, public UpstreamSink {
   // call.cc
   void begin();
   Result<void> admit();
+  Result<void> check_routing_members() const;
   Result<void> check_params();
   Result<void> reserve();
+  int64_t expected_output() const noexcept;
+  static Error refusal(const Denial& denial);
   void later(Duration delay, void (State::*step)());  // one pending step at a time
   void fail(Error error);                // now, or later while still inside start()
   void fail_pending();

@@ -21,18 +21,26 @@ std::vector<std::string> known_names(const Snapshot& snapshot) {
   return names;
 }
 
-Error not_found(const Snapshot& snapshot, std::string_view name) {
-  constexpr size_t kShown = 200;  // of a stranger's text
-  std::string words = "model \"" + std::string(name.substr(0, kShown)) + "\" not found";
-  std::vector<std::string> near = nearest_names(name, known_names(snapshot));
-  for (size_t i = 0; i < near.size(); ++i) words += (i == 0 ? "; the nearest names are: " : ", ") + near[i];
-  if (near.empty()) words += "; GET /v1/models lists what there is";
-  return Error(ErrorCode::kModelNotFound, std::move(words), "model");
-}
-
 bool offers(const ProviderRuntime& provider, std::string_view name) {
   auto list = provider.shared->models.load();
   return list && std::find(list->begin(), list->end(), name) != list->end();
+}
+
+Error not_found(const Snapshot& snapshot, std::string_view name) {
+  constexpr size_t kShown = 200;  // of a stranger's text
+  std::string words = "model \"" + std::string(name.substr(0, kShown)) + "\" not found";
+  std::vector<std::string> near;
+  for (const auto& provider : snapshot.providers) {
+    if (offers(*provider, name)) near.push_back(provider->config.name + '/' + std::string(name));
+  }
+  if (near.size() > 1) {
+    words = "model \"" + std::string(name.substr(0, kShown)) + "\" is offered by several providers; say which";
+  } else {
+    near = nearest_names(name, known_names(snapshot));
+  }
+  for (size_t i = 0; i < near.size(); ++i) words += (i == 0 ? "; the nearest names are: " : ", ") + near[i];
+  if (near.empty()) words += "; GET /v1/models lists what there is";
+  return Error(ErrorCode::kModelNotFound, std::move(words), "model");
 }
 
 // The one provider that offers `name`; null when none or several do.
@@ -44,6 +52,11 @@ const ProviderRuntime* sole_offerer(const Snapshot& snapshot, std::string_view n
     found = provider.get();
   }
   return found;
+}
+
+// Has the route a target at the provider that was asked for, if one was?
+bool reaches(const Route& route, std::string_view forced) {
+  return forced.empty() || std::any_of(route.targets.begin(), route.targets.end(), [&](const RouteTarget& t) { return t.provider->config.name == forced; });
 }
 
 bool direct(const Snapshot& snapshot, std::string_view name, Resolved& out) {
@@ -77,7 +90,7 @@ bool key_allows_name(const KeyRecord* key, std::string_view name) {
 
 Result<Resolved> resolve(const Snapshot& snapshot, std::string_view name, std::string_view forced) {
   Resolved out;
-  if (auto it = snapshot.route_by_name.find(name); it != snapshot.route_by_name.end()) {
+  if (auto it = snapshot.route_by_name.find(name); it != snapshot.route_by_name.end() && reaches(*it->second, forced)) {
     out.route = it->second;
     out.how = "model";
     return out;

@@ -96,9 +96,13 @@ Result<std::shared_ptr<Router>> Router::create(const Config& config, RouterParts
   return router;
 }
 
-Result<void> Router::reload(const Config& config) {
+Result<void> Router::reload(const Config& config, std::shared_ptr<const Catalog> catalog) {
   Impl& impl = *impl_;
-  auto snapshot = core::build_snapshot(config, impl.parts, *impl.parts.limiter, impl.registry);
+  if (!catalog) {
+    auto before = impl.snapshot.load();
+    catalog = before ? before->catalog : impl.parts.catalog;
+  }
+  auto snapshot = core::build_snapshot(config, impl.parts, std::move(catalog), *impl.parts.limiter, impl.registry);
   if (!snapshot) return std::move(snapshot).error();
   if (!impl.parts.keys && !config.keys.empty()) {
     return Error(ErrorCode::kConfig, "keys: this router was made without a key store and cannot take keys later", "keys");

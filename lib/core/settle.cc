@@ -45,9 +45,9 @@ void Call::State::estimate_usage() {
 }
 
 int64_t Call::State::price_usage() {
-  if (!usage_.known || attempts_ == 0 || !router_.parts.catalog) return 0;
+  if (!usage_.known || attempts_ == 0 || !snap_->catalog) return 0;
   const core::Candidate& c = candidates_[current_];
-  price_ = router_.parts.catalog->price(c.provider->config.name, c.provider->config.type, c.model, usage_.input, record_.time);
+  price_ = snap_->catalog->price(c.provider->config.name, c.provider->config.type, c.model, usage_.input, record_.time);
   if (!price_) return 0;
   return cost_nano_usd(usage_, *price_);
 }

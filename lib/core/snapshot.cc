@@ -21,10 +21,11 @@ Timeouts merged(const Timeouts& narrow, const Timeouts& wide) {
 // Members of one build, so that its steps need no long argument lists.
 class Builder {
  public:
-  Builder(const Config& config, const RouterParts& parts, RateLimiter& limiter, Registry& registry)
+  Builder(const Config& config, const RouterParts& parts, std::shared_ptr<const Catalog> catalog, RateLimiter& limiter, Registry& registry)
       : parts_(parts), limiter_(limiter), registry_(registry), snapshot_(std::make_shared<Snapshot>()) {
     snapshot_->config = config;
     snapshot_->dialects = parts.dialects;
+    snapshot_->catalog = std::move(catalog);
   }
 
   Result<std::shared_ptr<const Snapshot>> build() {
@@ -173,9 +174,9 @@ const Dialect* Snapshot::dialect(std::string_view name) const noexcept {
   return nullptr;
 }
 
-Result<std::shared_ptr<const Snapshot>> build_snapshot(const Config& config, const RouterParts& parts, RateLimiter& limiter,
-                                                       Registry& registry) {
-  return Builder(config, parts, limiter, registry).build();
+Result<std::shared_ptr<const Snapshot>> build_snapshot(const Config& config, const RouterParts& parts, std::shared_ptr<const Catalog> catalog,
+                                                       RateLimiter& limiter, Registry& registry) {
+  return Builder(config, parts, std::move(catalog), limiter, registry).build();
 }
 
 std::vector<std::string> apply_list_policy(const ModelListPolicy& policy, const std::vector<std::string>& listed) {

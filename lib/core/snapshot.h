@@ -79,6 +79,7 @@ using NameMap = std::unordered_map<std::string, T, NameHash, std::equal_to<>>;
 
 struct Snapshot {
   Config config;
+  std::shared_ptr<const Catalog> catalog;  // null: no prices
   std::vector<std::shared_ptr<const Dialect>> dialects;
   std::vector<std::unique_ptr<ProviderRuntime>> providers;
   std::vector<std::unique_ptr<Route>> routes;
@@ -92,8 +93,8 @@ struct Snapshot {
 };
 
 // kConfig when a name leads nowhere or a dialect or strategy is not known: the configuration came from structs, not through the loader.
-Result<std::shared_ptr<const Snapshot>> build_snapshot(const Config& config, const RouterParts& parts, RateLimiter& limiter,
-                                                       Registry& registry);
+Result<std::shared_ptr<const Snapshot>> build_snapshot(const Config& config, const RouterParts& parts, std::shared_ptr<const Catalog> catalog,
+                                                       RateLimiter& limiter, Registry& registry);
 
 // The ids of `listed` that a provider's list policy lets through.
 std::vector<std::string> apply_list_policy(const ModelListPolicy& policy, const std::vector<std::string>& listed);

@@ -138,7 +138,6 @@ class Dump {
     }
     line("log.level", static_cast<int>(c.observe.level));
     line("log.json", c.observe.json);
-    line("log.bodies", c.observe.bodies);
     line("metrics", c.observe.metrics);
   }
 };

@@ -509,3 +509,114 @@ TEST_CASE("a reload changes calls that start later, and a bad one changes nothin
   w.run();
   CHECK(w.heard.head.status == 200);
 }
+
+namespace {
+
+// One price for everything: 1 USD for a million input tokens, 2 for output.
+struct FlatPrice final : Catalog {
+  int64_t input = 1000000;
+  std::optional<PriceRow> price(std::string_view, std::string_view, std::string_view, int64_t, WallTime) const override {
+    PriceRow row;
+    row.input = input;
+    row.output = 2 * input;
+    return row;
+  }
+  ModelFacts facts(std::string_view, std::string_view) const override { return {}; }
+};
+
+}  // namespace
+
+TEST_CASE("a budget is passed by at most the call that was alone in flight when it ran out, also without max_tokens") {
+  World w;
+  w.config.providers = {provider("a")};
+  FileKey key;
+  key.spec.name = "k";
+  key.key = Secret(std::string("sk-k-0123456789abcdef"));
+  key.spec.limits.budget = Budget{30000, BudgetPeriod::kTotal, 0, {}};  // two calls of 14,000 nano-USD, and a bit
+  w.config.keys = {key};
+  w.parts.catalog = std::make_shared<FlatPrice>();
+  w.transport.fallback = [](const SeenRequest&) { return ScriptedReply::json(kWhole); };  // 10 in, 2 out
+  w.build();
+  auto options = [] {
+    CallOptions o;
+    o.key = Secret(std::string("sk-k-0123456789abcdef"));
+    return o;
+  };
+  // All at once: the first reserves what is left, the others are refused.
+  std::vector<Heard> sinks(10);
+  std::vector<Call> calls;
+  for (Heard& sink : sinks) calls.push_back(w.router->relay(w.transport, {"openai", World::body("a/m")}, options(), sink));
+  for (int i = 0; i < 100; ++i) w.reactor->drive();
+  int granted = 0;
+  for (const Heard& sink : sinks) {
+    REQUIRE(sink.ends == 1);
+    granted += sink.head.status == 200;
+    if (sink.head.status != 200) CHECK(sink.head.status == 402);
+  }
+  CHECK(granted == 1);
+  // One after the other: until it is spent.
+  int more = 0;
+  for (int i = 0; i < 10; ++i) {
+    w.relay(World::body("a/m"), options());
+    w.run();
+    more += w.heard.head.status == 200;
+  }
+  CHECK(more == 2);
+}
+
+TEST_CASE("a reload brings its own prices") {
+  World w;
+  w.config.providers = {provider("a")};
+  w.parts.catalog = std::make_shared<FlatPrice>();
+  w.transport.fallback = [](const SeenRequest&) { return ScriptedReply::json(kWhole); };
+  w.relay(World::body("a/m"));
+  w.run();
+  CHECK(w.heard.header("x-llmrouter-cost-usd") == "0.000014");
+  auto dear = std::make_shared<FlatPrice>();
+  dear->input = 10000000;
+  REQUIRE(w.router->reload(w.config, dear).ok());
+  w.relay(World::body("a/m"));
+  w.run();
+  CHECK(w.heard.header("x-llmrouter-cost-usd") == "0.00014");
+  REQUIRE(w.router->reload(w.config).ok());
+  w.relay(World::body("a/m"));
+  w.run();
+  CHECK(w.heard.header("x-llmrouter-cost-usd") == "0.00014");
+}
+
+TEST_CASE("routing members of the body are refused by name, not ignored and not sent upstream") {
+  World w;
+  w.config.providers = {provider("a"), provider("o")};
+  w.config.providers[1].type = "openrouter";
+  w.transport.fallback = [](const SeenRequest&) { return ScriptedReply::json(kWhole); };
+  for (const char* member : {"route", "models", "provider"}) {
+    w.relay(World::body("a/m", false, std::string(",\"") + member + "\":{}"));
+    w.run();
+    CHECK(w.heard.head.status == 400);
+    CHECK(w.heard.bytes.find(member) != std::string::npos);
+  }
+  CHECK(w.transport.seen().empty());
+  w.relay(World::body("o/m", false, R"(,"provider":{"only":["x"]})"));
+  w.run();
+  CHECK(w.heard.head.status == 200);
+  CHECK(w.transport.seen().at(0).body.find(R"("provider":{"only":["x"]})") != std::string::npos);
+}
+
+TEST_CASE("a name that several providers offer says which they are; a forced provider takes names it has no route for") {
+  World w;
+  w.config.providers = {provider("a"), provider("b")};
+  for (ProviderConfig& p : w.config.providers) p.models.override_ = {"m1"};
+  w.config.models = {model("g", {{"a", "x", 1, 1}})};
+  w.transport.fallback = [](const SeenRequest&) { return ScriptedReply::json(kWhole); };
+  w.relay(World::body("m1"));
+  w.run();
+  CHECK(w.heard.head.status == 404);
+  CHECK(w.heard.bytes.find("a/m1, b/m1") != std::string::npos);
+  CallOptions forced;
+  forced.forced_provider = "b";
+  w.relay(World::body("g"), std::move(forced));
+  w.run();
+  CHECK(w.heard.head.status == 200);
+  CHECK(w.heard.header("x-llmrouter-provider") == "b");
+  CHECK(w.heard.header("x-llmrouter-model") == "g");
+}
