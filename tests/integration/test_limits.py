@@ -118,7 +118,7 @@ def test_budget(t):
     statuses = [s.chat(key=KEY, max_tokens=7).status for _ in range(8)]
     good = statuses.count(200)
     assert good in (3, 4) and statuses[good:] == [402] * (8 - good), statuses
-    r = s.chat(key=KEY)
+    r = s.chat(key=KEY, max_tokens=7)
     assert r.status == 402 and r.code == "budget_exceeded" and "0.0001" in r.message, r.body
     me = s.get("/v1/me", key=KEY).json()
     assert me["key"]["name"] == "ci" and me["state"]["budget"]["spent_usd"] == "%s" % {3: "0.0000705", 4: "0.000094"}[good], me
