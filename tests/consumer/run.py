@@ -83,11 +83,11 @@ class Runner:
         env["TSAN_OPTIONS"] = "halt_on_error=1:second_deadlock_stack=1"
         return env
 
-    def cmake(self, source, name, *options):
+    def cmake(self, source, name, *options, target="all"):
         """Configures and builds a project below the work folder; the folder."""
         folder = self.work / name
         self.command(["cmake", "-G", "Ninja", "-S", source, "-B", folder, "-DCMAKE_BUILD_TYPE=Debug", *options])
-        self.command(["cmake", "--build", folder, "-j", os.environ.get("JOBS", "2")])
+        self.command(["cmake", "--build", folder, "-j", os.environ.get("JOBS", "2"), "--target", target])
         return folder
 
     def sanitize_flags(self):
@@ -172,7 +172,7 @@ class Runner:
 
     def package_shared_alone(self):
         self.cmake(HERE / "app", "app-shared-alone", f"-DCMAKE_PREFIX_PATH={self.prefix}", "-DKIND=shared",
-                   *[f"-DCMAKE_DISABLE_FIND_PACKAGE_{name}=ON" for name in ["CURL", "SQLite3", "yaml-cpp", "OpenSSL", "Threads"]])
+                   *[f"-DCMAKE_DISABLE_FIND_PACKAGE_{name}=ON" for name in ["CURL", "SQLite3", "yaml-cpp", "OpenSSL", "Threads"]], target="app_17")
 
     def pkg_config(self, package, *flags):
         env = {"PKG_CONFIG_PATH": str(self.lib / "pkgconfig")}
