@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "dialects/openai.h"
+#include "dialects/text_match.h"
 #include "wire/bytes.h"
 
 namespace llmrouter::dialects::openai {
@@ -56,11 +57,11 @@ bool is_plain_payload(std::string_view json) noexcept {
     }
     const std::string_view name(begin, static_cast<size_t>(p - begin));
     ++p;
-    while (p != end && *p == ' ') ++p;
+    while (p != end && is_blank(*p)) ++p;
     if (p == end || *p != ':') continue;  // a value
     if (escapes) return false;
     ++p;
-    while (p != end && *p == ' ') ++p;
+    while (p != end && is_blank(*p)) ++p;
     if (depth < delta_depth) delta_depth = 0;
     switch (name.size()) {
       case 5:

@@ -127,6 +127,23 @@ TEST_CASE("quirk: comment lines before, between and inside events") {
   CHECK(seen.answer.choices.at(0).text == "a");
 }
 
+TEST_CASE("one event of several data lines, cut between the tokens of its JSON") {
+  const std::string stream = "data: {\"choices\"\ndata: :[{\"index\":0,\ndata: \"delta\":\ndata: {\"content\"\ndata: :\ndata: \"a\"},\"finish_reason\"\ndata: :\ndata: \"stop\"}]}\n\n";
+  const Both seen = read(stream);
+  check_good(seen, stream);
+  CHECK(seen.answer.choices.at(0).text == "a");
+  CHECK(seen.relay.finishes.size() == 1);
+}
+
+TEST_CASE("JSON with blanks everywhere") {
+  const std::string stream = sse({R"({ "choices" : [ { "index" : 0 , "delta" : { "content" : "a" } , "finish_reason" : null } ] , "usage" : null })",
+                                  R"({ "choices" : [ { "index" : 0 , "delta" : { } , "finish_reason" : "stop" } ] , "usage" : { "prompt_tokens" : 5 , "completion_tokens" : 2 } })"});
+  const Both seen = read(stream);
+  check_good(seen, stream);
+  CHECK(seen.relay.kinds()[0] == FrameKind::kPayload);
+  CHECK(usage_of(seen.relay) == kFiveTwo);
+}
+
 TEST_CASE("quirk: id, retry and event fields beside data") {
   const std::string stream = "id:1\nevent:result\n:HTTP_STATUS/200\nretry:10\ndata:" + text("a") + "\n\nid:2\ndata:" + finish("stop") + "\n\n";
   const Both seen = read(stream);

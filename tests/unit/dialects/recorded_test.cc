@@ -67,6 +67,20 @@ TEST_CASE("recorded streams are relayed byte for byte") {
   else CHECK(count > 150);
 }
 
+TEST_CASE("recorded streams say the same byte by byte") {
+  for (const Recording& r : recordings()) {
+    if (r.endpoint != "chat/completions" || !r.is_stream() || r.body.size() > 64 * 1024) continue;
+    INFO(r.provider << "/" << r.name);
+    const std::string_view body = r.body;
+    std::vector<std::string_view> bytes;
+    for (size_t i = 0; i < body.size(); ++i) bytes.push_back(body.substr(i, 1));
+    for (bool relay : {true, false}) {
+      const std::string whole = feed("openai", relay, {body}, choices_of(r)).summary(), cut = feed("openai", relay, bytes, choices_of(r)).summary();
+      CHECK((whole == cut));
+    }
+  }
+}
+
 TEST_CASE("recorded streams, translated and written again, say the same in OpenAI's own grammar") {
   for (const Recording& r : recordings()) {
     if (r.endpoint != "chat/completions" || !r.is_stream()) continue;
