@@ -32,6 +32,7 @@ struct Value {
 
 TEST_CASE("A published value is whole for every reader, and every old one is freed") {
   {
+    constexpr int kValues = 100000;  // many: what this could catch happens within a few instructions
     Published<Value> published(std::make_unique<Value>(0));
     std::atomic<bool> stop{false};
     std::atomic<int64_t> reads{0};
@@ -48,12 +49,12 @@ TEST_CASE("A published value is whole for every reader, and every old one is fre
         }
       });
     }
-    for (int n = 1; n <= 3000; ++n) published.publish(std::make_unique<Value>(n));
+    for (int n = 1; n <= kValues; ++n) published.publish(std::make_unique<Value>(n));
     while (reads < 1000) std::this_thread::yield();
     stop = true;
     for (std::thread& t : threads) t.join();
     CHECK(wrong == 0);
-    published.publish(std::make_unique<Value>(3001));
+    published.publish(std::make_unique<Value>(kValues + 1));
     CHECK(published.retired() == 0);
     CHECK(alive == 1);
   }
