@@ -219,7 +219,7 @@ class Runner:
         return self.command([sys.executable, HERE / "python/test_llmrouter.py"], cwd=self.run_dir, env=self.python_environment(), timeout=300, want="0 failed")
 
     def cpp_build(self, kind):
-        self.cpp = self.cmake(HERE / "cpp", f"cpp-{kind}", f"-DCMAKE_PREFIX_PATH={self.prefix}", f"-DKIND={kind}",
+        self.cpp = self.cmake(HERE / "cpp", f"cpp-{kind}", f"-DCMAKE_PREFIX_PATH={self.prefix}", f"-DKIND={kind}", f"-DLLMROUTER_SOURCE={ROOT}",
                               f"-DCMAKE_CXX_FLAGS={' '.join(self.sanitize_flags())}")
 
     def cpp_program(self, name):
@@ -397,7 +397,7 @@ class Runner:
 
     def group_cpp(self):
         if self.check("C++ tests build", self.cpp_build, "shared" if not self.sanitizer else "static"):
-            programs = ["coroutines", "stderr_logger", "client_alloc", "fail_alloc"] + (["asio"] if (self.cpp / "asio").exists() else [])
+            programs = ["shim", "coroutines", "stderr_logger", "client_alloc", "fail_alloc"] + (["asio"] if (self.cpp / "asio").exists() else [])
             for name in programs:
                 # Replacing operator new is also what this sanitizer does.
                 if name.endswith("_alloc") and "thread" in self.sanitizer:
