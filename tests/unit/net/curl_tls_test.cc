@@ -53,6 +53,7 @@ class Nginx {
         << "client_max_body_size 0; server { listen 127.0.0.1:" << port_ << " ssl http2; ssl_certificate " << identity.certificate_file()
         << "; ssl_certificate_key " << identity.key_file() << ";\n"
         << "location / { return 200 \"$server_protocol $connection\"; }\n"
+        << "location /small { client_max_body_size 1k; return 200; }\n"
         << "location /up { proxy_buffering off; proxy_http_version 1.1; proxy_pass http://127.0.0.1:" << upstream_port << "; } } }\n";
     pid_ = ::fork();
     if (pid_ == 0) {
@@ -286,13 +287,15 @@ TEST_CASE("HTTP/2 over TLS: one connection for many, pauses and cancels of one l
     for (int i = 0; i < 30; ++i) {
       listeners.push_back(std::make_unique<Listener>());
       listeners.back()->at_end = [&] { ++ended; };
-      HttpRequest request = post_to(https(nginx.port()), "{}");
+      HttpRequest request = post_to(https(nginx.port()), "");
+      request.method = "GET";
       request.endpoint = endpoint;
       cold.start(*listeners.back(), std::move(request));
     }
     REQUIRE(wait_until(*cold.reactor, [&] { return ended == 30; }));
     std::set<std::string> answers;
     for (const auto& listener : listeners) {
+      INFO(listener->error.message);
       CHECK(listener->good());
       CHECK(listener->head.status == 200);
       answers.insert(listener->body);
@@ -307,8 +310,21 @@ TEST_CASE("HTTP/2 over TLS: one connection for many, pauses and cancels of one l
       Listener listener;
       ask(listener, "/up/echo", body);
       REQUIRE(wait_until(*client.reactor, [&] { return listener.ended(); }));
+      INFO(size << ": " << listener.error.message);
       CHECK(listener.good());
       CHECK((listener.body == body));
+    }
+  }
+
+  SECTION("an error before the body has been read is that error") {
+    const std::string body(3000000, 'h');
+    for (int i = 0; i < 5; ++i) {
+      Listener listener;
+      ask(listener, "/small", body);
+      REQUIRE(wait_until(*client.reactor, [&] { return listener.ended(); }));
+      INFO(listener.error.message);
+      CHECK(listener.good());
+      CHECK(listener.head.status == 413);
     }
   }
 
