@@ -36,7 +36,11 @@ void ChatRelay::start(Request& request) {
   auto options = options_of(session_, request);
   if (!options) return session_.fail(options.error());
   RawRequest raw;
-  raw.dialect.assign(session_.route().dialect);
+  const Route& route = session_.route();
+  raw.dialect.assign(route.dialect);
+  raw.path.operation.assign(route.operation);
+  raw.path.model = percent_decode(route.model, false).value_or(std::string(route.model));
+  raw.path.query.assign(request.query());
   raw.body = std::move(request.body);
   Context& context = session_.loop().context();
   call_ = context.router->relay(session_.loop().transport(), std::move(raw), std::move(*options), *this);

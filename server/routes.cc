@@ -16,6 +16,7 @@ struct Row {
   unsigned methods;
   std::string_view dialect = "openai";
   bool takes_id = false;  // the path may be followed by `/` and an id, which may hold slashes
+  std::string_view operation = {};
 };
 
 // OpenAI's paths: each also under /api and without /v1.
@@ -73,6 +74,7 @@ bool match(const Row& row, std::string_view path, Route& route) noexcept {
   route.dialect = row.dialect;
   route.methods = row.methods;
   route.takes_id = row.takes_id;
+  route.operation = row.operation;
   route.id = rest.empty() ? rest : rest.substr(1);
   return true;
 }

@@ -32,6 +32,8 @@ struct Route {
   unsigned methods = 0;                 // a bit for each Method; HEAD goes with GET, OPTIONS with all
   bool takes_id = false;
   std::string_view id;                  // what follows the path, still encoded; a view into the path
+  std::string_view operation;           // RequestPath's; for chats
+  std::string_view model;               // RequestPath's, still encoded
   bool later = false;                   // kNone: a path of the contract that is not served yet
 
   bool allows(Method method) const noexcept { return (methods >> static_cast<unsigned>(method) & 1u) != 0; }

@@ -42,8 +42,10 @@ struct Part {
   std::string file_id;
   std::string name;       // a file's name
   std::string detail;     // low | high | auto
-  std::string signature;  // opaque
+  std::string signature;  // opaque: what its maker wants back with it, byte for byte
+  std::string maker;      // whose `signature` it is: a dialect's name ("anthropic", "gemini", "responses", ...); empty: none, or not known
   bool redacted = false;  // kReasoning whose text is hidden in `signature`
+  std::string cache;      // a prompt-cache mark behind this part: Anthropic's cache_control object as JSON; empty: none
   std::string raw;        // kOther: the whole JSON object
   RawMembers extras;
 
@@ -59,6 +61,7 @@ struct ToolCall {
   std::string name;
   std::string arguments;  // JSON text; "{}" when there are none
   std::string signature;  // opaque, wanted back by its maker
+  std::string maker;      // as in Part
   RawMembers extras;
 };
 
@@ -82,6 +85,7 @@ struct Tool {
   std::string parameters;  // JSON Schema text; empty: none
   std::optional<bool> strict;
   std::string raw;  // a tool that is no function: the whole JSON object; the fields above are then empty
+  std::string cache;  // as in Part
   RawMembers extras;
 };
 
@@ -124,6 +128,10 @@ struct ChatRequest {
   std::string user;
   std::string reasoning_effort;              // none | minimal | low | medium | high | xhigh; empty: unset
   std::optional<int64_t> reasoning_budget;   // tokens
+  std::optional<bool> reasoning;             // thinking asked for as such, however much (true), or not wanted (false)
+  std::string reasoning_summary;             // auto | concise | detailed: the thoughts are to be told in short; empty: unset
+  std::string verbosity;                     // low | medium | high; empty: unset
+  std::string prompt_cache_key;
   std::string service_tier;
   std::string metadata;  // JSON object text; empty: unset
   bool stream = false;         // set by Router::start for a stream; what a caller puts here is not read

@@ -33,9 +33,17 @@ struct MemberSpan {
   size_t value_end = 0;    // one past
 };
 
+// What a request says outside its body, for dialects that put it there.
+struct RequestPath {
+  std::string operation;  // the dialect's word for what is wanted ("streamGenerateContent"); empty: its chat
+  std::string model;      // named by the path, decoded; empty: the body names it
+  std::string query;      // as it came, without '?': "alt=sse"
+};
+
 // What routing, limits and metering need to know of a request; found in one pass.
 struct RequestFacts {
   std::string model;
+  bool relayable = true;  // false: it has to be translated even for an upstream of its own dialect
   bool stream = false;
   bool include_usage = false;
   bool has_tools = false;
@@ -62,6 +70,8 @@ struct BodyEdit {
 class LLMROUTER_EXPORT ClientCodec {
  public:
   virtual ~ClientCodec() = default;
+  // Before scan(). Dialects whose requests are all in the body need not listen.
+  virtual void set_path(const RequestPath& path) { (void)path; }
   // Reads the body once. Errors: kInvalidRequest with the field in `param`. `body` must outlive the codec and not move.
   virtual Result<RequestFacts> scan(std::string_view body) = 0;
   // The whole request, neutral. Only after scan(); only for translation.

@@ -24,6 +24,7 @@ struct ProviderPreset {
   std::string base_url_variable;           // "OPENAI_BASE_URL"; empty: none
   std::vector<std::string> quirks;         // names; each is documented and tested in lib/dialects/README.md
   bool key_required = true;
+  std::vector<std::string> also;           // as in ProviderConfig
   std::string title;      // for people
   // Where the vendor has several places: name and base URL of each. Empty: `region` means nothing here.
   std::vector<std::pair<std::string, std::string>> regions;
@@ -60,6 +61,7 @@ struct ProviderConfig {
   std::string type;      // preset; empty: none
   std::string base_url;  // normalised: no trailing slash, with the dialect's version ending
   std::string dialect = "openai";
+  std::vector<std::string> also;  // other dialects spoken under the same base URL: their clients' bytes pass as they are
   std::string auth = "bearer";  // as in ProviderPreset
   std::vector<std::string> quirks;
   std::vector<Credential> credentials;  // may be empty: no key is sent

@@ -88,6 +88,7 @@ class LLMROUTER_EXPORT ReplySink {
 struct RawRequest {
   std::string dialect = "openai";
   std::string body;
+  RequestPath path{};
 };
 
 // One request in flight. Destroying it cancels: the upstream is let go at once, the reservation settled, the call recorded as

@@ -18,11 +18,12 @@ struct StreamEvent {
   enum class Kind {
     kStart,          // id, model, created: once, first
     kText,           // text
-    kReasoning,      // text, and/or signature
+    kReasoning,      // text, and/or signature with its maker; redacted: the text is hidden in the signature
     kRefusal,        // text
-    kToolCallBegin,  // tool_index, id, name; arguments may already hold some text
+    kToolCallBegin,  // tool_index, id, name; arguments may already hold some text; signature with its maker
     kToolCallDelta,  // tool_index, arguments
     kLogprobs,       // raw: JSON
+    kAnnotation,     // raw: one annotation as OpenAI's chat dialect has it: {"type":"url_citation","url_citation":{...}}
     kFinish,         // finish, raw: the provider's own word; once for each choice
     kUsage,          // usage; the last one counts
     kOther,          // raw: a JSON object of a delta's members that no kind here stands for
@@ -32,6 +33,8 @@ struct StreamEvent {
   int64_t tool_index = 0;
   std::string_view text;
   std::string_view signature;
+  std::string_view maker;  // whose signature, as in Part
+  bool redacted = false;
   std::string_view id;
   std::string_view name;
   std::string_view arguments;

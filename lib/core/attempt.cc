@@ -139,11 +139,12 @@ bool Call::State::pick_credential(Candidate& c) {
 
 Result<void> Call::State::encode_attempt(const Candidate& c) {
   encoded_ = EncodedRequest();
-  upstream_ = provider_->dialect->new_upstream_codec();
-  if (!upstream_) return Error(ErrorCode::kNotSupported, "dialect " + provider_->config.dialect + " has no upstream side");
   edits_ = param_edits_;
   if (c.route != nullptr) edits_.insert(edits_.end(), c.route->edits.begin(), c.route->edits.end());
-  relay_ = client_dialect_ == provider_->dialect && (edits_.empty() || client_dialect_->openai_members());
+  relay_ = provider_->speaks(client_dialect_) && facts_.relayable && (edits_.empty() || client_dialect_->openai_members());
+  const Dialect& spoken = relay_ ? *client_dialect_ : *provider_->dialect;
+  upstream_ = spoken.new_upstream_codec();
+  if (!upstream_) return Error(ErrorCode::kNotSupported, "dialect " + std::string(spoken.name()) + " has no upstream side");
 
   EncodeInput input;
   std::unique_ptr<ChatRequest> edited;
@@ -173,6 +174,7 @@ Result<void> Call::State::encode_attempt(const Candidate& c) {
   }
   input.upstream_model = c.model;
   input.stream = facts_.stream;
+  input.foreign = !relay_ && client_dialect_ != nullptr && client_dialect_ != provider_->dialect;
   if (auto encoded = upstream_->encode(input, encoded_); !encoded) return encoded;
   record_.dropped = encoded_.dropped;
   add_forwarded_headers();

@@ -28,6 +28,7 @@ Call::State::~State() {
 void Call::State::begin_raw(RawRequest request, ReplySink& sink) {
   raw_sink_ = &sink;
   body_ = std::move(request.body);
+  path_ = std::move(request.path);
   record_.dialect = request.dialect;
   client_dialect_ = snap_->dialect(request.dialect);
   if (client_dialect_ != nullptr) client_ = client_dialect_->new_client_codec();
@@ -94,6 +95,7 @@ Result<void> Call::State::admit() {
   key_ = *caller;
   admitted_ = true;
   if (client_) {
+    client_->set_path(path_);
     auto facts = client_->scan(body_);
     if (!facts) return std::move(facts).error();
     facts_ = std::move(*facts);

@@ -20,7 +20,7 @@ namespace llmrouter {
 // A stream event that owns its text: kept while the answer is not committed.
 struct HeldEvent {
   StreamEvent event;
-  std::string text, signature, id, name, arguments, model, raw;
+  std::string text, signature, maker, id, name, arguments, model, raw;
   explicit HeldEvent(const StreamEvent& e);
   StreamEvent view() const noexcept;
 };
@@ -138,6 +138,7 @@ struct Call::State final : public TransferSink, public UpstreamSink {
   ReplySink* raw_sink_ = nullptr;        // one of the two
   StreamSink* neutral_sink_ = nullptr;
   std::string body_;
+  RequestPath path_;
   const Dialect* client_dialect_ = nullptr;
   std::unique_ptr<ClientCodec> client_;
   RequestFacts facts_;

@@ -35,12 +35,13 @@ bool passes_as_it_is(const Error& error) {
 }  // namespace
 
 HeldEvent::HeldEvent(const StreamEvent& e)
-    : event(e), text(e.text), signature(e.signature), id(e.id), name(e.name), arguments(e.arguments), model(e.model), raw(e.raw) {}
+    : event(e), text(e.text), signature(e.signature), maker(e.maker), id(e.id), name(e.name), arguments(e.arguments), model(e.model), raw(e.raw) {}
 
 StreamEvent HeldEvent::view() const noexcept {
   StreamEvent e = event;
   e.text = text;
   e.signature = signature;
+  e.maker = maker;
   e.id = id;
   e.name = name;
   e.arguments = arguments;

@@ -52,6 +52,11 @@ class Builder {
     p->config = config;
     p->dialect = snapshot_->dialect(config.dialect);
     if (p->dialect == nullptr) return config_error(path + ".dialect", "no codec for \"" + config.dialect + "\"");
+    for (const std::string& name : config.also) {
+      const Dialect* dialect = snapshot_->dialect(name);
+      if (dialect == nullptr) return config_error(path + ".also", "no codec for \"" + name + "\"");
+      p->also.push_back(dialect);
+    }
     auto endpoint = std::make_shared<Endpoint>();
     endpoint->proxy = config.proxy;
     endpoint->ca_file = config.ca_file;

@@ -2,6 +2,7 @@
 #ifndef LLMROUTER_CORE_SNAPSHOT_H_
 #define LLMROUTER_CORE_SNAPSHOT_H_
 
+#include <algorithm>
 #include <functional>
 #include <map>
 #include <memory>
@@ -31,12 +32,15 @@ struct CredentialRuntime {
 struct ProviderRuntime {
   ProviderConfig config;
   const Dialect* dialect = nullptr;
+  std::vector<const Dialect*> also;  // spoken beside it
   std::shared_ptr<const Endpoint> endpoint;
   LimitBucket* bucket = nullptr;
   std::vector<CredentialRuntime> credentials;
   int64_t total_weight = 0;  // of the credentials
   Timeouts timeouts;         // routing's where the provider has none
   std::shared_ptr<ProviderShared> shared;
+
+  bool speaks(const Dialect* asked) const noexcept { return asked == dialect || std::find(also.begin(), also.end(), asked) != also.end(); }
 };
 
 struct RouteTarget {
