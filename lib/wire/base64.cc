@@ -35,9 +35,8 @@ void append_base64(std::string& out, std::string_view bytes) {
 }
 
 std::optional<std::string> decode_base64(std::string_view text) {
-  for (int i = 0; i < 2 && text.size() % 4 == 0 && !text.empty() && text.back() == '='; ++i) {
-    text.remove_suffix(1);
-    if (text.empty() || text.back() != '=') break;
+  if (text.size() % 4 == 0) {
+    for (int i = 0; i < 2 && !text.empty() && text.back() == '='; ++i) text.remove_suffix(1);
   }
   if (text.size() % 4 == 1) return std::nullopt;
   std::string out;

@@ -29,7 +29,7 @@ Flow Recorder::on_frame(std::string_view bytes, FrameKind kind) {
 
 Flow Recorder::on_event(const StreamEvent& e) {
   events.push_back({e.kind, e.choice, e.tool_index, e.created, std::string(e.text), std::string(e.signature), std::string(e.id),
-                    std::string(e.name), std::string(e.arguments), std::string(e.model), std::string(e.raw), e.finish, e.usage});
+                    std::string(e.name), std::string(e.arguments), std::string(e.model), std::string(e.raw), e.finish, e.usage, std::string(e.maker), e.redacted});
   return Flow::kContinue;
 }
 
@@ -62,7 +62,7 @@ std::string print(const TokenUsage& u) {
 }
 
 std::string print(const SeenEvent& e) {
-  static const char* const kNames[] = {"start", "text", "reasoning", "refusal", "begin", "delta", "logprobs", "finish", "usage", "other"};
+  static const char* const kNames[] = {"start", "text", "reasoning", "refusal", "begin", "delta", "logprobs", "annotation", "finish", "usage", "other"};
   std::string out = kNames[static_cast<int>(e.kind)];
   out += " " + std::to_string(e.choice) + "/" + std::to_string(e.tool_index);
   for (const std::string& s : {e.text, e.signature, e.name, e.arguments, e.model, e.raw}) out += "|" + s;

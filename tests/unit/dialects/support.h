@@ -23,6 +23,8 @@ struct SeenEvent {
   std::string text, signature, id, name, arguments, model, raw;
   FinishReason finish;
   TokenUsage usage;
+  std::string maker;
+  bool redacted = false;
 };
 
 struct Frame {
