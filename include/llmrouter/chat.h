@@ -61,8 +61,8 @@ struct ToolCall {
   std::string name;
   std::string arguments;  // JSON text; "{}" when there are none
   std::string signature;  // opaque, wanted back by its maker
-  std::string maker;      // as in Part
   RawMembers extras;
+  std::string maker{};    // as in Part
 };
 
 struct Message {
