@@ -82,6 +82,7 @@ class OllamaClient final : public ClientCodec {
         tell_calls(out);
         break;
       case Kind::kUsage: usage_ = event.usage; break;
+      case Kind::kAnnotation:
       case Kind::kOther: break;
     }
   }

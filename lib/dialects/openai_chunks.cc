@@ -167,12 +167,16 @@ void ChunkWriter::event(const StreamEvent& event, std::string& out) {
       append_one_line(choice(event.choice).logprobs, event.raw);
       return;
     case Kind::kFinish: return finish(choice(event.choice), event.finish, out);
+    case Kind::kAnnotation:
     case Kind::kOther: break;
   }
+  const bool annotation = event.kind == Kind::kAnnotation;
   ChoiceState& c = choice(event.choice);
   open(c, false, out);
   begin_chunk(c, out);
+  if (annotation) out += "{\"annotations\":[";
   append_one_line(out, event.raw);
+  if (annotation) out += "]}";
   end_chunk(c, {}, out);
 }
 
