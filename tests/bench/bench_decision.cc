@@ -64,7 +64,7 @@ int main(int argc, char** argv) {
   RateLimiter limiter(system_clock());
   core::Registry registry;
   parts.dialects = builtin_dialects();
-  auto snapshot = core::build_snapshot(config, parts, limiter, registry);
+  auto snapshot = core::build_snapshot(config, parts, nullptr, limiter, registry);
   auto router = Router::create(config);
   if (!snapshot || !router) {
     std::fprintf(stderr, "bench_decision: %s\n", (!snapshot ? snapshot.error() : router.error()).message.c_str());
