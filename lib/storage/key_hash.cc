@@ -59,6 +59,63 @@ bool random_bytes(unsigned char* out, size_t size) noexcept {
 
 bool same_bytes(const Digest& a, const Digest& b) noexcept { return CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0; }
 
+namespace {
+
+class Sip {
+ public:
+  explicit Sip(const Tag& k)
+      : a_(0x736f6d6570736575u ^ k[0]), b_(0x646f72616e646f6du ^ k[1] ^ 0xee), c_(0x6c7967656e657261u ^ k[0]), d_(0x7465646279746573u ^ k[1]) {}
+  void word(uint64_t m) noexcept {
+    d_ ^= m;
+    rounds(2);
+    a_ ^= m;
+  }
+  Tag finish() noexcept {
+    Tag tag;
+    c_ ^= 0xee;
+    rounds(4);
+    tag[0] = a_ ^ b_ ^ c_ ^ d_;
+    b_ ^= 0xdd;
+    rounds(4);
+    tag[1] = a_ ^ b_ ^ c_ ^ d_;
+    return tag;
+  }
+
+ private:
+  static uint64_t turn(uint64_t x, int bits) noexcept { return x << bits | x >> (64 - bits); }
+  void rounds(int count) noexcept {
+    for (; count > 0; --count) {
+      a_ += b_;
+      c_ += d_;
+      b_ = turn(b_, 13) ^ a_;
+      d_ = turn(d_, 16) ^ c_;
+      a_ = turn(a_, 32);
+      c_ += b_;
+      a_ += d_;
+      b_ = turn(b_, 17) ^ c_;
+      d_ = turn(d_, 21) ^ a_;
+      c_ = turn(c_, 32);
+    }
+  }
+  uint64_t a_, b_, c_, d_;
+};
+
+uint64_t little_endian(const char* p, size_t size) noexcept {
+  uint64_t word = 0;
+  for (size_t i = 0; i < size; ++i) word |= uint64_t{static_cast<unsigned char>(p[i])} << (8 * i);
+  return word;
+}
+
+}  // namespace
+
+Tag siphash(const Tag& key, std::string_view text) noexcept {
+  Sip sip(key);
+  const uint64_t length = uint64_t{text.size()} << 56;
+  for (; text.size() >= 8; text.remove_prefix(8)) sip.word(little_endian(text.data(), 8));
+  sip.word(length | little_endian(text.data(), text.size()));
+  return sip.finish();
+}
+
 void KeyHasher::FreeMac::operator()(evp_mac_ctx_st* mac) const noexcept { EVP_MAC_CTX_free(mac); }
 void KeyHasher::FreeMd::operator()(evp_md_st* md) const noexcept { EVP_MD_free(md); }
 
@@ -74,6 +131,7 @@ Result<KeyHasher> KeyHasher::make(std::string_view secret) {
   OPENSSL_cleanse(subkey.data(), subkey.size());
   hasher.sha256_.reset(EVP_MD_fetch(nullptr, "SHA256", nullptr));
   if (!hasher.lookup_mac_ || !hasher.sha256_) return no_crypto();
+  if (!random_bytes(reinterpret_cast<unsigned char*>(hasher.tag_key_.data()), sizeof(hasher.tag_key_))) return no_random();
   return hasher;
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <new>
 #include <unordered_set>
 
 #include "storage/key_rules.h"
@@ -14,18 +15,66 @@ size_t KeyTable::DigestHash::operator()(const Digest& digest) const noexcept {
   return hash;
 }
 
+namespace {
+
+constexpr size_t kMostPlaces = 1 << 16;
+
+size_t places_for(size_t keys) noexcept {
+  size_t places = 16;
+  while (places < 2 * keys && places < kMostPlaces) places *= 2;
+  return places;
+}
+
+}  // namespace
+
+KeyTable::Known::Known(size_t keys) : mask_(places_for(keys) - 1), places_(mask_ + kWays) {}
+
+KeyTable::Known::~Known() {
+  for (const auto& place : places_) delete place.load(std::memory_order_relaxed);
+}
+
+const std::shared_ptr<const KeyRecord>* KeyTable::Known::find(const Tag& tag) const noexcept {
+  const size_t first = tag[0] & mask_;
+  for (size_t i = first; i < first + kWays; ++i) {
+    const Seen* seen = places_[i].load(std::memory_order_acquire);
+    if (seen == nullptr) return nullptr;
+    if (same_tag(seen->tag, tag)) return &seen->record;
+  }
+  return nullptr;
+}
+
+void KeyTable::Known::add(const Tag& tag, const std::shared_ptr<const KeyRecord>& record) noexcept {
+  std::unique_ptr<const Seen> seen(new (std::nothrow) Seen{tag, record});
+  if (!seen) return;
+  const size_t first = tag[0] & mask_;
+  for (size_t i = first; i < first + kWays; ++i) {
+    const Seen* there = nullptr;
+    if (places_[i].compare_exchange_strong(there, seen.get(), std::memory_order_acq_rel)) {
+      seen.release();
+      return;
+    }
+    if (same_tag(there->tag, tag)) return;  // another thread was faster
+  }
+}
+
 KeyTable::KeyTable(KeyHasher hasher)
     : hasher_(std::move(hasher)),
-      snapshot_(std::make_unique<Snapshot>(Snapshot{std::make_shared<Entries>(), std::make_shared<Entries>(), {}})) {}
+      snapshot_(std::make_unique<Snapshot>(
+          Snapshot{std::make_shared<Entries>(), std::make_shared<Entries>(), {}, std::make_unique<Known>(0)})) {}
 
 std::shared_ptr<const KeyRecord> KeyTable::find(std::string_view presented) const {
   if (presented.empty() || presented.size() > kMaxKeyText) return nullptr;
-  Digest digest;
-  if (!hasher_.lookup(presented, &digest)) return nullptr;
+  const Tag tag = hasher_.tag(presented);
   return snapshot_.read([&](const Snapshot& snapshot) -> std::shared_ptr<const KeyRecord> {
+    if (const auto* known = snapshot.known->find(tag)) return *known;
+    Digest digest;
+    if (!hasher_.lookup(presented, &digest)) return nullptr;
     for (const Entries* entries : {snapshot.file.get(), snapshot.stored.get()}) {
       const auto found = entries->find(digest);
-      if (found != entries->end()) return hasher_.matches(found->second.hashed, presented) ? found->second.record : nullptr;
+      if (found == entries->end()) continue;
+      if (!hasher_.matches(found->second.hashed, presented)) return nullptr;
+      snapshot.known->add(tag, found->second.record);
+      return found->second.record;
     }
     return nullptr;
   });
@@ -65,7 +114,14 @@ Result<std::shared_ptr<const KeyRecord>> KeyTable::get(std::string_view id_or_na
 }
 
 std::unique_ptr<KeyTable::Snapshot> KeyTable::copy() const {
-  return snapshot_.read([](const Snapshot& snapshot) { return std::make_unique<Snapshot>(snapshot); });
+  return snapshot_.read([](const Snapshot& snapshot) {
+    return std::make_unique<Snapshot>(Snapshot{snapshot.file, snapshot.stored, snapshot.file_order, nullptr});
+  });
+}
+
+void KeyTable::publish(std::unique_ptr<Snapshot> next) {
+  next->known = std::make_unique<Known>(next->file->size() + next->stored->size());
+  snapshot_.publish(std::move(next));
 }
 
 Result<void> KeyTable::set_file_keys(const std::vector<FileKey>& keys, WallTime now) {
@@ -102,7 +158,7 @@ Result<void> KeyTable::set_file_keys(const std::vector<FileKey>& keys, WallTime 
   auto next = copy();
   next->file = std::move(entries);
   next->file_order = std::move(order);
-  snapshot_.publish(std::move(next));
+  publish(std::move(next));
   return {};
 }
 
@@ -116,7 +172,7 @@ void KeyTable::set_stored(std::vector<KeyEntry> fresh) {
     entries->emplace(entry.hashed.lookup, std::move(entry));
   }
   next->stored = std::move(entries);
-  snapshot_.publish(std::move(next));
+  publish(std::move(next));
 }
 
 void KeyTable::put_stored(KeyEntry entry) {
@@ -125,7 +181,7 @@ void KeyTable::put_stored(KeyEntry entry) {
   auto entries = std::make_shared<Entries>(*next->stored);
   (*entries)[entry.hashed.lookup] = std::move(entry);
   next->stored = std::move(entries);
-  snapshot_.publish(std::move(next));
+  publish(std::move(next));
 }
 
 }  // namespace llmrouter::storage

@@ -2,6 +2,7 @@
 #ifndef LLMROUTER_STORAGE_KEY_TABLE_H_
 #define LLMROUTER_STORAGE_KEY_TABLE_H_
 
+#include <atomic>
 #include <memory>
 #include <mutex>
 #include <string_view>
@@ -44,12 +45,35 @@ class KeyTable {
     bool operator()(const Digest& a, const Digest& b) const noexcept { return same_bytes(a, b); }
   };
   using Entries = std::unordered_map<Digest, KeyEntry, DigestHash, DigestSame>;
+  // Keys that were presented and verified, by their tag: what comes again with each request costs no hashing of the kind a database needs.
+  // Grows only, and goes with its snapshot; a key that finds no place is verified each time.
+  class Known {
+   public:
+    explicit Known(size_t keys);
+    ~Known();
+    Known(const Known&) = delete;
+    Known& operator=(const Known&) = delete;
+    const std::shared_ptr<const KeyRecord>* find(const Tag& tag) const noexcept;
+    void add(const Tag& tag, const std::shared_ptr<const KeyRecord>& record) noexcept;
+
+   private:
+    struct Seen {
+      Tag tag;
+      std::shared_ptr<const KeyRecord> record;
+    };
+    static constexpr size_t kWays = 4;  // places a tag may stand in
+    size_t mask_;
+    std::vector<std::atomic<const Seen*>> places_;
+  };
+
   struct Snapshot {
     std::shared_ptr<const Entries> file, stored;
     std::vector<std::shared_ptr<const KeyRecord>> file_order;
+    std::unique_ptr<Known> known;
   };
 
-  std::unique_ptr<Snapshot> copy() const;
+  std::unique_ptr<Snapshot> copy() const;  // of what `known` knows nothing
+  void publish(std::unique_ptr<Snapshot> next);
 
   const KeyHasher hasher_;
   std::mutex writers_;

@@ -281,6 +281,7 @@ TEST_CASE("Keys may be looked up from many threads while they change") {
       }
     });
   }
+  while (looked == 0) std::this_thread::yield();  // on a busy machine all below may be over before a thread begins
   for (int i = 0; i < 30; ++i) {
     const CreatedKey made = f.create("k" + std::to_string(i));
     if (!f.keys->find(made.key.reveal())) ++missed;
@@ -307,16 +308,71 @@ TEST_CASE("Digests are compared in constant time") {
     b[i] ^= 0x80;
   }
   // What cannot be measured reliably can be read: no plain comparison of digests in the sources that handle them.
-  for (const char* name : {"key_hash.cc", "key_table.cc", "sqlite_keys.cc"}) {
+  for (const char* name : {"key_hash.cc", "key_hash.h", "key_table.cc", "key_table.h", "sqlite_keys.cc"}) {
     const std::string source = read_file(std::string(LLMROUTER_SOURCE_DIR) + "/lib/storage/" + name);
     REQUIRE_FALSE(source.empty());
     CHECK(source.find("std::memcmp") == std::string::npos);
     CHECK(source.find("bcmp(") == std::string::npos);
     CHECK(source.find(".hash ==") == std::string::npos);
     CHECK(source.find(".lookup ==") == std::string::npos);
+    CHECK(source.find("tag ==") == std::string::npos);
   }
   CHECK(read_file(std::string(LLMROUTER_SOURCE_DIR) + "/lib/storage/key_hash.cc").find("CRYPTO_memcmp(a.data(), b.data(), a.size())") !=
         std::string::npos);
+}
+
+TEST_CASE("The tag of a key is SipHash-2-4 of 128 bits, under a key of the process's own") {
+  const storage::Tag key{0x0706050403020100u, 0x0f0e0d0c0b0a0908u};
+  std::string text;
+  const auto tag_of = [&](size_t size) {
+    text.clear();
+    for (size_t i = 0; i < size; ++i) text += static_cast<char>(i);
+    return storage::siphash(key, text);
+  };
+  // Of the paper's reference implementation, read as two little-endian words.
+  CHECK(tag_of(0) == storage::Tag{0xe6a825ba047f81a3u, 0x930255c71472f66du});
+  CHECK(tag_of(1) == storage::Tag{0x44af996bd8c187dau, 0x45fc229b11597634u});
+  CHECK(tag_of(8) == storage::Tag{0x61f55862baa9623bu, 0xb49714f364e2830fu});
+  CHECK(tag_of(15) == storage::Tag{0x11a8b03399e99354u, 0xd9c3cf970fec087eu});
+  CHECK(tag_of(43) == storage::Tag{0xaa21b7ef3734d927u, 0x89df5aecdc211840u});
+  const storage::KeyHasher one = storage::KeyHasher::make("a secret of thirty-two characters").value();
+  const storage::KeyHasher same = storage::KeyHasher::make("a secret of thirty-two characters").value();
+  CHECK(one.tag("sk-key") == one.tag("sk-key"));
+  CHECK(one.tag("sk-key") != one.tag("sk-kez"));
+  CHECK(one.tag("sk-key") != same.tag("sk-key"));
+  for (size_t word : {0u, 1u}) {
+    storage::Tag other = key;
+    other[word] ^= 1;
+    CHECK_FALSE(storage::same_tag(key, other));
+  }
+}
+
+TEST_CASE("Each of many keys is found as itself, the first time and later, until it is replaced") {
+  Fixture f(false);
+  constexpr int kKeys = 500;
+  std::vector<FileKey> keys;
+  for (int i = 0; i < kKeys; ++i) keys.push_back(file_key("k" + std::to_string(i), "file-key-" + std::to_string(i)));
+  REQUIRE(f.keys->set_file_keys(keys).ok());
+  const CreatedKey stored = f.create("stored");
+  for (int round = 0; round < 3; ++round) {
+    for (int i = 0; i < kKeys; ++i) {
+      const auto found = f.keys->find("file-key-" + std::to_string(i));
+      REQUIRE(found);
+      CHECK(found->spec.name == "k" + std::to_string(i));
+      CHECK(f.keys->find("file-kez-" + std::to_string(i)) == nullptr);
+    }
+    CHECK(f.keys->find(stored.key.reveal())->spec.name == "stored");
+  }
+  keys.resize(kKeys / 2);
+  for (FileKey& key : keys) key.spec.user = "changed";
+  REQUIRE(f.keys->set_file_keys(keys).ok());
+  REQUIRE(f.keys->revoke("stored").ok());
+  for (int i = 0; i < kKeys; ++i) {
+    const auto found = f.keys->find("file-key-" + std::to_string(i));
+    REQUIRE((found != nullptr) == (i < kKeys / 2));
+    if (found) CHECK(found->spec.user == "changed");
+  }
+  CHECK(f.keys->find(stored.key.reveal())->revoked);
 }
 
 TEST_CASE("The same key has another digest under another secret, and another hash each time") {
