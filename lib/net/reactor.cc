@@ -62,7 +62,10 @@ class EpollReactor final : public Reactor {
     return add_own(timer_.get());
   }
 
-  int fd() const noexcept override { return epoll_.get(); }
+  int fd() const noexcept override {
+    if (!std::exchange(hosted_, true)) arm();  // for what was added before
+    return epoll_.get();
+  }
   std::optional<TimePoint> deadline() const noexcept override { return timers_.next(); }
   const Clock& clock() const noexcept override { return clock_; }
 
@@ -117,7 +120,7 @@ class EpollReactor final : public Reactor {
     return {};
   }
 
-  void signal() {  // with the lock held
+  void signal() const {  // with the lock held
     if (signalled_) return;
     signalled_ = true;
     const uint64_t one = 1;
@@ -128,8 +131,8 @@ class EpollReactor final : public Reactor {
   void run_tasks();
   void run_watcher(const epoll_event& event);
   void run_timers();
-  void arm();
-  void arm_timer(TimePoint when);
+  void arm() const;
+  void arm_timer(TimePoint when) const;
   int wait_for(std::optional<TimePoint> limit);
 
   const Clock& clock_;
@@ -139,13 +142,14 @@ class EpollReactor final : public Reactor {
   std::array<epoll_event, kMaxEvents> events_;
   bool driving_ = false;
   TimePoint now_{};                       // of this drive
-  TimePoint armed_ = TimePoint::max();    // what the timerfd is set to; never later than the earliest timer
+  mutable TimePoint armed_ = TimePoint::max();  // what the timerfd is set to; never later than the earliest timer
+  mutable bool hosted_ = false;           // somebody has the descriptor, and may be waiting on it
   std::vector<std::function<void()>> tasks_;  // taken from posted_, to be run from next_task_ on
   size_t next_task_ = 0;
 
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::vector<std::function<void()>> posted_;  // guarded by mutex_, as is signalled_
-  bool signalled_ = false;
+  mutable bool signalled_ = false;
 };
 
 Result<void> EpollReactor::watch(int fd, unsigned interest, std::function<void(unsigned)> fn) {
@@ -264,10 +268,10 @@ void EpollReactor::run_timers() {
   }
 }
 
-// Makes the descriptor readable in time for the earliest timer. One that is due already goes by the eventfd: setting a timerfd
-// to fire at once costs ten times as much.
-void EpollReactor::arm() {
-  if (timers_.empty()) return;
+// Makes the descriptor readable in time for the earliest timer, where anybody may be watching it: run_until() looks at the timers itself.
+// One that is due already goes by the eventfd: setting a timerfd to fire at once costs ten times as much.
+void EpollReactor::arm() const {
+  if (!hosted_ || timers_.empty()) return;
   const TimePoint next = *timers_.next();
   if (next >= armed_) return;
   if (next > clock_.now()) return arm_timer(next);
@@ -276,7 +280,7 @@ void EpollReactor::arm() {
 }
 
 // One that fires for a timer that was cancelled meanwhile costs an idle drive; setting it anew for each would cost more.
-void EpollReactor::arm_timer(TimePoint when) {
+void EpollReactor::arm_timer(TimePoint when) const {
   if (timer_.get() < 0 || when >= armed_) return;
   armed_ = when;
   const long long since = std::max<long long>(when.time_since_epoch().count(), 1);  // 0 would disarm it

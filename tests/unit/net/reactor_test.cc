@@ -380,6 +380,18 @@ TEST_CASE("a host that only watches the descriptor is woken for timers") {
   CHECK_FALSE(readable(reactor->fd(), 0));
 }
 
+TEST_CASE("who asks for the descriptor late is woken for what was added before") {
+  auto reactor = reactor_on(system_clock());
+  int ran = 0;
+  reactor->add_timer(std::chrono::steady_clock::now(), [&] { ++ran; });
+  CHECK(reactor->run_until([&] { return ran == 1; }));
+  reactor->add_timer(std::chrono::steady_clock::now(), [&] { ++ran; });
+  REQUIRE(readable(reactor->fd(), 0));
+  reactor->drive();
+  CHECK(ran == 2);
+  CHECK_FALSE(readable(reactor->fd(), 0));
+}
+
 TEST_CASE("a cancelled timer costs an idle wake at most") {
   auto reactor = reactor_on(system_clock());
   const auto id = reactor->add_timer(std::chrono::steady_clock::now() + 5ms, [] { FAIL("cancelled"); });
