@@ -21,6 +21,7 @@
 #include "llmrouter/provider.h"
 #include "llmrouter/result.h"
 #include "llmrouter/stream.h"
+#include "llmrouter/task.h"
 #include "llmrouter/transport.h"
 
 namespace llmrouter {
@@ -38,6 +39,7 @@ struct RequestPath {
   std::string operation;  // the dialect's word for what is wanted ("streamGenerateContent"); empty: its chat
   std::string model;      // named by the path, decoded; empty: the body names it
   std::string query;      // as it came, without '?': "alt=sse"
+  std::string content_type;  // of the body, as it came; only where it may be something else than JSON
 };
 
 // What routing, limits and metering need to know of a request; found in one pass.
@@ -56,6 +58,10 @@ struct RequestFacts {
   std::string user;
   int64_t input_tokens = 0;          // estimated
   std::vector<MemberSpan> members;   // of the body; empty when there is none
+  int64_t inputs = 0;                // texts to embed
+  // The answer may be anything (audio, pictures, text): it passes piece by piece as it comes, under the upstream's content type.
+  bool opaque = false;
+  std::string content_type;          // of the body when it is not JSON (a form with its boundary)
 };
 
 // Top-level request members to change, by the dialect's own names.
@@ -86,6 +92,10 @@ class LLMROUTER_EXPORT ClientCodec {
   // Errors, for both ways through.
   virtual void encode_error(const Error& error, std::string& out) const = 0;          // a body
   virtual void encode_stream_error(const Error& error, std::string& out) = 0;         // one frame, inside a stream; no terminator after it
+
+  // Operations other than chat (Dialect::new_task_client): in place of decode() and encode_response(). By default kNotSupported: bytes only.
+  virtual Result<TaskRequest> decode_task();
+  virtual void encode_task(const TaskResponse& response, std::string& out);
 };
 
 // What a frame of a relayed stream is.
@@ -115,6 +125,7 @@ struct EncodeInput {
   const std::vector<BodyEdit>* edits = nullptr;  // relay; besides the model name
   // Translate: the request, policies already applied.
   const ChatRequest* chat = nullptr;
+  const TaskRequest* task = nullptr;  // in its place when the operation is no chat
   bool foreign = false;             // translate: it came in another dialect, so its extras mean nothing here: named in `dropped`
 
   const ProviderConfig* provider = nullptr;
@@ -154,6 +165,14 @@ class LLMROUTER_EXPORT UpstreamCodec {
   virtual Result<ReplyFacts> inspect(std::string_view body) = 0;   // relay
   virtual Result<ChatResponse> decode(std::string_view body) = 0;  // translate
 
+  // Operations other than chat (Dialect::new_task_upstream). relays(): may a client's own bytes of this dialect go to this provider? Not when
+  // it has other names for their members, or takes fewer inputs at once than there are. max_inputs(): texts that it embeds in one request, 0: no
+  // limit; more are sent in several. set_head(): the head of a 2xx answer, before feed(). decode_task(): in place of decode().
+  virtual bool relays(const ProviderConfig& provider, const RequestFacts& facts) const;
+  virtual int64_t max_inputs(const ProviderConfig& provider) const;
+  virtual void set_head(const HttpHead& head);
+  virtual Result<TaskResponse> decode_task(std::string_view body);
+
   // Any other status. Says which code it is (kUpstreamRateLimited, kContextLengthExceeded, kUpstreamCredentialsRejected, ...) and how long to
   // rest, from headers or body.
   virtual Error parse_error(const HttpHead& head, std::string_view body) const = 0;
@@ -172,11 +191,15 @@ class LLMROUTER_EXPORT Dialect {
   virtual std::unique_ptr<UpstreamCodec> new_upstream_codec() const = 0;  // null: no upstream face
   // May edits by OpenAI's names (defaults, override, drop) be spliced into a relayed body? Else such a request is translated.
   virtual bool openai_members() const noexcept { return false; }
+  // The same for an operation other than chat; null: this dialect has none for it.
+  virtual std::unique_ptr<ClientCodec> new_task_client(Operation operation) const;
+  virtual std::unique_ptr<UpstreamCodec> new_task_upstream(Operation operation) const;
 };
 
 // Applies edits by OpenAI's member names to a neutral request: what a relayed body gets by splicing. A member that has no field of its
 // own goes to `extras`. kInvalidRequest when a value has the wrong type for its member.
 LLMROUTER_EXPORT Result<void> apply_edits(const std::vector<BodyEdit>& edits, ChatRequest& request);
+LLMROUTER_EXPORT Result<void> apply_edits(const std::vector<BodyEdit>& edits, TaskRequest& request);
 
 // openai, ollama.
 LLMROUTER_EXPORT std::vector<std::shared_ptr<const Dialect>> builtin_dialects();

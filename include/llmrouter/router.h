@@ -39,7 +39,7 @@ struct CallOptions {
   Secret key;                 // the caller's; empty: none presented
   bool trusted = true;        // no key is asked for (the application itself calls). The server sets false.
   std::string request_id;     // empty: one is made
-  std::string endpoint = "chat";
+  std::string endpoint;       // what the key must be allowed, and the record says; empty: the operation's name
   Duration timeout{0};        // shorter than the configured total; 0: that one
   std::string forced_provider;  // as `?proxy=` does; empty: none
   std::vector<HttpHeader> headers;  // the client's own, names in lower case; only allow-listed ones go upstream
@@ -61,6 +61,7 @@ class LLMROUTER_EXPORT StreamSink {
   virtual ~StreamSink() = default;
   virtual Flow on_event(const StreamEvent& event) = 0;    // streamed calls
   virtual void on_response(ChatResponse&& response) { (void)response; }  // calls that are not streamed: the answer, just before on_end
+  virtual void on_task(TaskResponse&& response) { (void)response; }      // calls that are no chat: the same
   virtual void on_end(const CallResult& result) = 0;
 };
 
@@ -89,6 +90,7 @@ struct RawRequest {
   std::string dialect = "openai";
   std::string body;
   RequestPath path{};
+  Operation operation = Operation::kChat;
 };
 
 // One request in flight. Destroying it cancels: the upstream is let go at once, the reservation settled, the call recorded as
@@ -148,6 +150,8 @@ class LLMROUTER_EXPORT Router {
   // `sink`, `transport` and the router must outlive the Call.
   Call start(Transport& transport, ChatRequest request, bool stream, CallOptions options, StreamSink& sink);
   Call relay(Transport& transport, RawRequest request, CallOptions options, ReplySink& sink);
+  // kEmbed, kRerank, kCountTokens.
+  Call start(Transport& transport, TaskRequest request, CallOptions options, StreamSink& sink);
 
   // The plan for a request, nothing sent, no state changed. `body` may be empty (then only the name counts); `key` as in CallOptions.
   Result<Plan> explain(std::string_view model, const CallOptions& options = {}, std::string_view body = {}) const;

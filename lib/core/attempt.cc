@@ -54,24 +54,32 @@ bool Call::State::start_attempt(size_t index) {
   ++attempts_;
   ++c.tried;
   in_attempt_ = true;
-  collecting_ = payload_seen_ = done_seen_ = false;
-  status_ = 0;
-  collected_.clear();
+  payload_seen_ = done_seen_ = false;
   held_bytes_.clear();
   held_events_.clear();
   stream_error_.reset();
   usage_ = TokenUsage();
   payload_frames_ = payload_bytes_ = 0;
-  attempt_began_ = last_bytes_ = now();
+  exchanges_ = 1;
+  attempt_began_ = now();
   if (attempts_ == 1) sent_ = attempt_began_;
   if (attempts_ > 1) router_.counters.retries.fetch_add(1, std::memory_order_relaxed);
   provider_->shared->in_flight.fetch_add(1, std::memory_order_relaxed);
   provider_->shared->attempts.fetch_add(1, std::memory_order_relaxed);
+  send_exchange();
+  return true;
+}
+
+void Call::State::send_exchange() {
+  collecting_ = false;
+  status_ = 0;
+  collected_.clear();
+  reply_type_.clear();
+  exchange_began_ = last_bytes_ = now();
   encoded_.http.connect_timeout = provider_->timeouts.connect;
   encoded_.http.endpoint = provider_->endpoint;
   transfer_ = transport_.start(std::move(encoded_.http), *this);
   arm_watch();
-  return true;
 }
 
 // Not asked: said in the record, and the answer when nobody could be asked.
@@ -91,7 +99,7 @@ bool Call::State::reserve_attempt(const CredentialRuntime* credential, Denial* d
   LimitBucket* buckets[2] = {provider_->bucket, credential != nullptr ? credential->bucket : nullptr};
   if (buckets[0] == nullptr && buckets[1] == nullptr) return true;
   Demand demand;
-  demand.tokens = facts_.input_tokens + facts_.max_tokens.value_or(0) * std::max<int64_t>(1, facts_.n);
+  demand.tokens = charged_input() + facts_.max_tokens.value_or(0) * std::max<int64_t>(1, facts_.n);
   attempt_reservation_ = router_.parts.limiter->reserve(buckets, 2, demand, denial);
   return attempt_reservation_.active();
 }
@@ -142,9 +150,12 @@ Result<void> Call::State::encode_attempt(const Candidate& c) {
   edits_ = param_edits_;
   if (c.route != nullptr) edits_.insert(edits_.end(), c.route->edits.begin(), c.route->edits.end());
   relay_ = provider_->speaks(client_dialect_) && facts_.relayable && (edits_.empty() || client_dialect_->openai_members());
-  const Dialect& spoken = relay_ ? *client_dialect_ : *provider_->dialect;
-  upstream_ = spoken.new_upstream_codec();
-  if (!upstream_) return Error(ErrorCode::kNotSupported, "dialect " + std::string(spoken.name()) + " has no upstream side");
+  const Dialect* spoken = relay_ ? client_dialect_ : provider_->dialect;
+  upstream_ = operation_ == Operation::kChat ? spoken->new_upstream_codec() : task_upstream(&spoken);
+  if (!upstream_) {
+    return Error(ErrorCode::kNotSupported, "provider " + provider_->config.name + ": its dialect " + std::string(spoken->name()) + " has no " +
+                                               std::string(operation_name(operation_)));
+  }
 
   EncodeInput input;
   std::unique_ptr<ChatRequest> edited;
@@ -152,6 +163,8 @@ Result<void> Call::State::encode_attempt(const Candidate& c) {
     input.body = body_;
     input.facts = &facts_;
     input.edits = &edits_;
+  } else if (operation_ != Operation::kChat) {
+    if (auto prepared = prepare_task(input); !prepared) return prepared;
   } else {
     if (!chat_) {
       auto chat = client_->decode();
@@ -174,7 +187,7 @@ Result<void> Call::State::encode_attempt(const Candidate& c) {
   }
   input.upstream_model = c.model;
   input.stream = facts_.stream;
-  input.foreign = !relay_ && client_dialect_ != nullptr && client_dialect_ != provider_->dialect;
+  input.foreign = !relay_ && client_dialect_ != nullptr && client_dialect_ != spoken;
   if (auto encoded = upstream_->encode(input, encoded_); !encoded) return encoded;
   record_.dropped = encoded_.dropped;
   add_forwarded_headers();
@@ -193,7 +206,7 @@ void Call::State::add_forwarded_headers() {
 }
 
 bool Call::State::awaits_first() const noexcept {
-  return facts_.stream && status_ < 300 && !collecting_ ? !payload_seen_ : status_ == 0;
+  return in_pieces() && status_ < 300 && !collecting_ ? !payload_seen_ : status_ == 0;
 }
 
 // One timer watches first for the first token, then for silence between bytes. It is not moved for each chunk: when it fires it looks when
@@ -207,7 +220,7 @@ void Call::State::arm_watch() {
   if (watching_first_) {
     const Duration first = t.first_token > Duration(0) ? t.first_token : facts_.stream ? kFirstTokenOfStreams : Duration(0);
     if (first <= Duration(0)) return;
-    due = attempt_began_ + first;
+    due = exchange_began_ + first;
   } else {
     if (t.idle <= Duration(0)) return;
     due = (paused_ ? now() : last_bytes_) + t.idle;
@@ -243,8 +256,12 @@ void Call::State::on_head(const HttpHead& head) {
   status_ = head.status;
   last_bytes_ = now();
   const bool success = head.status >= 200 && head.status < 300;
-  collecting_ = !success || !facts_.stream || starts_with(head.header("content-type"), "application/json");
+  collecting_ = !success || !in_pieces() || starts_with(head.header("content-type"), "application/json");
   if (!success) head_ = head;
+  if (success && operation_ != Operation::kChat) {
+    if (relay_) reply_type_ = head.header("content-type");
+    upstream_->set_head(head);
+  }
   if (!awaits_first()) arm_watch();
 }
 
@@ -252,7 +269,7 @@ Flow Call::State::on_body(std::string_view bytes) {
   if (ended_ || !in_attempt_) return Flow::kCancel;
   Guard guard(this);
   last_bytes_ = now();
-  if (collecting_ && facts_.stream && status_ < 300 && collected_.empty()) {
+  if (collecting_ && in_pieces() && status_ < 300 && collected_.empty()) {
     // Asked for a stream, named JSON: a whole answer or an error, unless the first byte tells that only the name is wrong.
     const size_t at = bytes.find_first_not_of(" \t\r\n");
     if (at != std::string_view::npos && bytes[at] != '{' && bytes[at] != '[') collecting_ = false;
@@ -329,6 +346,7 @@ void Call::State::rest_credential(const Error& error) {
 }
 
 void Call::State::finish_whole() {
+  if (operation_ != Operation::kChat) return finish_task();
   if (relay_ && !facts_.stream) {
     auto facts = upstream_->inspect(collected_);
     if (!facts) return attempt_failed(std::move(facts).error(), "error");
@@ -381,7 +399,7 @@ void Call::State::end_attempt(std::string_view outcome, std::string_view reason)
     shared.set_last_error(std::string(reason));
   }
   if (attempt_reservation_.active()) {
-    attempt_reservation_.settle({1, usage_.known ? usage_.input + usage_.output : payload_frames_, 0});
+    attempt_reservation_.settle({exchanges_, usage_.known ? usage_.input + usage_.output : payload_frames_, 0});
     attempt_reservation_ = Reservation();
   }
   AttemptRecord a;

@@ -14,7 +14,6 @@ Call::State::State(Router::Impl& router, Transport& transport, CallOptions optio
   record_.time = router_.clock().wall();
   record_.id = router_.new_id("call_");
   record_.request_id = options_.request_id.empty() ? router_.new_id("req_") : options_.request_id;
-  record_.endpoint = options_.endpoint;
   router_.counters.in_flight.fetch_add(1, std::memory_order_relaxed);
 }
 
@@ -29,9 +28,12 @@ void Call::State::begin_raw(RawRequest request, ReplySink& sink) {
   raw_sink_ = &sink;
   body_ = std::move(request.body);
   path_ = std::move(request.path);
+  operation_ = request.operation;
   record_.dialect = request.dialect;
   client_dialect_ = snap_->dialect(request.dialect);
-  if (client_dialect_ != nullptr) client_ = client_dialect_->new_client_codec();
+  if (client_dialect_ != nullptr) {
+    client_ = operation_ == Operation::kChat ? client_dialect_->new_client_codec() : client_dialect_->new_task_client(operation_);
+  }
   begin();
 }
 
@@ -45,8 +47,11 @@ void Call::State::begin_neutral(ChatRequest request, bool stream, StreamSink& si
 
 void Call::State::begin() {
   arm_total();
+  if (options_.endpoint.empty()) options_.endpoint = operation_name(operation_);
+  record_.endpoint = options_.endpoint;
   if (raw_sink_ != nullptr && !client_) {
-    fail(Error(ErrorCode::kInvalidRequest, "there is no client codec for dialect \"" + record_.dialect + "\"", "dialect"));
+    fail(Error(ErrorCode::kInvalidRequest,
+               "there is no client codec for dialect \"" + record_.dialect + "\" (" + std::string(operation_name(operation_)) + ")", "dialect"));
   } else if (auto admitted = admit(); !admitted) {
     fail(std::move(admitted).error());
   } else {
@@ -99,6 +104,10 @@ Result<void> Call::State::admit() {
     auto facts = client_->scan(body_);
     if (!facts) return std::move(facts).error();
     facts_ = std::move(*facts);
+  } else if (task_) {
+    auto facts = task_facts();
+    if (!facts) return std::move(facts).error();
+    facts_ = std::move(*facts);
   } else {
     if (chat_->messages.empty()) return Error(ErrorCode::kInvalidRequest, "messages: at least one message is needed", "messages");
     facts_ = facts_of(*chat_);
@@ -141,7 +150,7 @@ Result<void> Call::State::check_params() {
   auto refuse = [](std::string words, std::string param) {
     return Error(ErrorCode::kParameterNotAllowed, std::move(words), std::move(param));
   };
-  if (most.max_tokens) {
+  if (most.max_tokens && operation_ == Operation::kChat) {
     if (facts_.max_tokens && *facts_.max_tokens > *most.max_tokens) {
       return refuse("max_tokens: this key may ask for at most " + std::to_string(*most.max_tokens), "max_tokens");
     }
@@ -171,14 +180,14 @@ Result<void> Call::State::reserve() {
                              resolved_.route != nullptr ? resolved_.route->bucket : nullptr};
   if (buckets[0] == nullptr && buckets[1] == nullptr) return {};
   reserved_.requests = 1;
-  reserved_.tokens = facts_.input_tokens + expected_output();
+  reserved_.tokens = charged_input() + expected_output();
   if (key_ && key_->spec.limits.budget && snap_->catalog) {
     const Candidate& first = candidates_.front();
     auto price = snap_->catalog->price(first.provider->config.name, first.provider->config.type, first.model, facts_.input_tokens,
                                               record_.time);
     if (price) {
       TokenUsage expected;
-      expected.input = facts_.input_tokens;
+      expected.input = charged_input();
       expected.output = expected_output();
       reserved_.nano_usd = cost_nano_usd(expected, *price);
     }
@@ -202,6 +211,13 @@ Result<void> Call::State::reserve() {
 }
 
 int64_t Call::State::expected_output() const noexcept {
+  switch (operation_) {
+    case Operation::kEmbed:
+    case Operation::kRerank:
+    case Operation::kModerate:
+    case Operation::kCountTokens: return 0;
+    default: break;
+  }
   return facts_.max_tokens.value_or(kUnknownOutput) * std::max<int64_t>(1, facts_.n);
 }
 

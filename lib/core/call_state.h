@@ -4,7 +4,8 @@
 //                                                  ^            |
 //                                                  +-- failure -+   (until the commit point, the last attempt or the deadline)
 //
-// Files: call.cc (from start to end), attempt.cc (one upstream exchange), reply.cc (what the caller hears), settle.cc (money and records).
+// Files: call.cc (from start to end), attempt.cc (one upstream exchange), task.cc (operations other than chat), reply.cc (what the caller hears),
+// settle.cc (money and records).
 #ifndef LLMROUTER_CORE_CALL_STATE_H_
 #define LLMROUTER_CORE_CALL_STATE_H_
 
@@ -33,6 +34,7 @@ struct Call::State final : public TransferSink, public UpstreamSink {
 
   void begin_raw(RawRequest request, ReplySink& sink);
   void begin_neutral(ChatRequest request, bool stream, StreamSink& sink);
+  void begin_task(TaskRequest request, StreamSink& sink);
   void resume();
   void cancel();
   void abandon() noexcept;  // the handle is gone: as cancel, and nobody is told
@@ -86,6 +88,7 @@ struct Call::State final : public TransferSink, public UpstreamSink {
 
   // attempt.cc
   bool start_attempt(size_t index);      // false: not possible, the candidate is out or limited
+  void send_exchange();
   bool pick_credential(core::Candidate& candidate);  // and reserves; false: none may be used now
   bool reserve_attempt(const core::CredentialRuntime* credential, Denial* denial);
   Result<void> encode_attempt(const core::Candidate& candidate);
@@ -102,7 +105,17 @@ struct Call::State final : public TransferSink, public UpstreamSink {
   void finish_whole();
   void finish_error_reply();
   void finish_stream();
-  bool translating() const noexcept { return !relay_; }
+  bool in_pieces() const noexcept { return facts_.stream || facts_.opaque; }  // a good answer passes as it comes
+
+  // task.cc
+  Result<RequestFacts> task_facts() const;
+  int64_t charged_input() const noexcept;
+  std::unique_ptr<UpstreamCodec> task_upstream(const Dialect** spoken);
+  Result<void> prepare_task(EncodeInput& input);
+  void finish_task();
+  Result<void> join(TaskResponse&& response);
+  void send_next_part();
+  void deliver_task();
 
   // reply.cc
   void commit();
@@ -143,6 +156,8 @@ struct Call::State final : public TransferSink, public UpstreamSink {
   std::unique_ptr<ClientCodec> client_;
   RequestFacts facts_;
   std::unique_ptr<ChatRequest> chat_;    // decoded once, when first needed
+  Operation operation_ = Operation::kChat;
+  std::unique_ptr<TaskRequest> task_;    // as chat_, of other operations
   std::vector<BodyEdit> param_edits_;    // what the key's limits set
 
   // Routing.
@@ -170,6 +185,9 @@ struct Call::State final : public TransferSink, public UpstreamSink {
   HttpHead head_;                        // of an error reply
   std::string collected_;
   TimePoint attempt_began_{};
+  TimePoint exchange_began_{};
+  int64_t exchanges_ = 0;                // requests of this attempt: inputs may go in several
+  std::unique_ptr<TaskRequest> part_;    // what the exchange in flight asks for, when that is not all
   TimePoint last_bytes_{};
   bool in_attempt_ = false;
   bool payload_seen_ = false;
@@ -179,6 +197,9 @@ struct Call::State final : public TransferSink, public UpstreamSink {
   std::unique_ptr<Error> stream_error_;  // found while feeding; handled after
 
   // The answer.
+  std::string reply_type_;               // the upstream's content type, where it is kept
+  TaskResponse joined_;                  // of the exchanges so far
+  size_t joined_for_ = kNone;            // the candidate that gave them
   std::string held_bytes_;               // relay: the prelude
   std::vector<HeldEvent> held_events_;   // translate: the prelude
   std::string out_;                      // translate: encoded bytes on their way

@@ -226,6 +226,7 @@ void Call::State::deliver_error(const Error& error) {
   }
   std::string body;
   if (committed_) {
+    if (facts_.opaque && reply_type_.compare(0, 17, "text/event-stream") != 0) return;  // bytes have no place for words
     codec->encode_stream_error(error, body);
     return deliver_bytes(body);
   }
@@ -246,7 +247,8 @@ ReplyHead Call::State::make_head(int status, bool stream, int64_t length) {
   head.status = status;
   head.stream = stream;
   head.content_length = length;
-  head.content_type = client_ ? client_->content_type(stream) : "application/json";
+  if (status < 300 && !reply_type_.empty()) head.content_type = reply_type_;
+  else head.content_type = client_ ? client_->content_type(stream) : "application/json";
   auto& h = head.headers;
   h.reserve(12);
   h.push_back({"x-request-id", record_.request_id});

@@ -126,6 +126,12 @@ Call Router::relay(Transport& transport, RawRequest request, CallOptions options
   return Call(std::move(state));
 }
 
+Call Router::start(Transport& transport, TaskRequest request, CallOptions options, StreamSink& sink) {
+  auto state = std::make_unique<Call::State>(*impl_, transport, std::move(options));
+  state->begin_task(std::move(request), sink);
+  return Call(std::move(state));
+}
+
 namespace {
 
 PlanStep step_of(const Candidate& c) {
@@ -144,7 +150,7 @@ PlanStep step_of(const Candidate& c) {
 
 Result<Plan> Router::explain(std::string_view model, const CallOptions& options, std::string_view body) const {
   auto snap = impl_->snapshot.load();
-  auto key = impl_->authenticate(*snap, options.key, options.endpoint, options.trusted);
+  auto key = impl_->authenticate(*snap, options.key, options.endpoint.empty() ? "chat" : options.endpoint, options.trusted);
   if (!key) return std::move(key).error();
   std::string asked(model);
   if (!body.empty()) {

@@ -39,13 +39,15 @@ void Call::State::warn_of_budget(int64_t spent_now) {
 // About four bytes for a token; a relayed stream's text is not looked at, but its frames are counted, and providers put about one token in each.
 void Call::State::estimate_usage() {
   usage_ = TokenUsage();
-  usage_.known = usage_.estimated = true;
-  usage_.input = facts_.input_tokens;
+  usage_.known = true;
+  usage_.estimated = operation_ != Operation::kCountTokens;
+  usage_.input = charged_input();
+  if (operation_ != Operation::kChat) return;
   usage_.output = payload_frames_ > 0 ? std::max(payload_frames_, relay_ ? 0 : payload_bytes_ / 4) : payload_bytes_ / 4;
 }
 
 int64_t Call::State::price_usage() {
-  if (!usage_.known || attempts_ == 0 || !snap_->catalog) return 0;
+  if (!usage_.known || attempts_ == 0 || !snap_->catalog || operation_ == Operation::kCountTokens) return 0;
   const core::Candidate& c = candidates_[current_];
   price_ = snap_->catalog->price(c.provider->config.name, c.provider->config.type, c.model, usage_.input, record_.time);
   if (!price_) return 0;

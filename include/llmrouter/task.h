@@ -1,0 +1,93 @@
+// What is asked of a model beside a chat: embeddings, rankings, pictures, speech. One call path serves them all; see Router::relay and
+// Router::start.
+//
+// Embeddings, rankings and token counts have a neutral form and are translated between dialects. The other operations pass as bytes, to
+// providers of the client's own dialect.
+#ifndef LLMROUTER_TASK_H_
+#define LLMROUTER_TASK_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "llmrouter/chat.h"
+#include "llmrouter/export.h"
+
+namespace llmrouter {
+
+enum class Operation {
+  kChat,
+  kEmbed,
+  kRerank,
+  kModerate,
+  kImage,
+  kImageEdit,
+  kSpeech,
+  kTranscribe,
+  kTranslateAudio,
+  kCountTokens,
+};
+
+// What a key's allow.endpoints, usage records and metrics call it: chat embeddings rerank moderations images image_edits speech
+// transcriptions translations count_tokens.
+LLMROUTER_EXPORT std::string_view operation_name(Operation operation) noexcept;
+
+// One text to embed, or the same as tokens of the model's own tokenizer.
+struct EmbedInput {
+  std::string text;
+  std::vector<int64_t> tokens;  // not empty: in place of `text`
+};
+
+// What the vectors are for; models that know of it embed questions and answers differently.
+enum class EmbedUse { kUnset, kQuery, kDocument, kClassification, kClustering, kSimilarity, kOther };
+
+struct EmbedRequest {
+  std::vector<EmbedInput> inputs;     // at least one
+  std::optional<int64_t> dimensions;  // unset: the model's own
+  EmbedUse use = EmbedUse::kUnset;
+  std::string use_raw;                // kOther: the caller's own word
+  std::string truncate;               // start | end | none: what happens to inputs that are too long; empty: unset
+  std::string user;
+};
+
+struct RerankDocument {
+  std::string text;
+  std::string raw;  // a document that is no text: its JSON object as it came
+};
+
+struct RerankRequest {
+  std::string query;
+  std::vector<RerankDocument> documents;
+  std::optional<int64_t> top_n;  // unset: all of them
+  std::optional<int64_t> max_tokens_per_doc;
+};
+
+struct TaskRequest {
+  Operation operation = Operation::kEmbed;
+  std::string model;
+  EmbedRequest embed;    // kEmbed
+  RerankRequest rerank;  // kRerank
+  ChatRequest chat;      // kCountTokens: the request whose tokens are counted
+  RawMembers extras;     // members of the client's dialect that no field stands for
+};
+
+struct Ranked {
+  int64_t index = 0;     // into RerankRequest::documents
+  double score = 0;
+};
+
+struct TaskResponse {
+  std::string id;
+  std::string model;                         // as the provider names it
+  std::vector<std::vector<float>> vectors;   // kEmbed: one for each input, in the inputs' order
+  std::vector<Ranked> ranked;                // kRerank: best first
+  int64_t count = 0;                         // kCountTokens
+  TokenUsage usage;
+  int64_t search_units = 0;                  // kRerank, where a provider bills by them
+};
+
+}  // namespace llmrouter
+
+#endif  // LLMROUTER_TASK_H_

@@ -1,0 +1,21 @@
+// What a codec answers that knows only chats, or only bytes.
+#include "llmrouter/codec.h"
+
+namespace llmrouter {
+
+Result<TaskRequest> ClientCodec::decode_task() {
+  return Error(ErrorCode::kNotSupported, "this request passes only to providers that speak its own dialect");
+}
+void ClientCodec::encode_task(const TaskResponse&, std::string&) {}
+
+bool UpstreamCodec::relays(const ProviderConfig&, const RequestFacts&) const { return true; }
+int64_t UpstreamCodec::max_inputs(const ProviderConfig&) const { return 0; }
+void UpstreamCodec::set_head(const HttpHead&) {}
+Result<TaskResponse> UpstreamCodec::decode_task(std::string_view) {
+  return Error(ErrorCode::kNotSupported, "answers of this operation pass only as bytes");
+}
+
+std::unique_ptr<ClientCodec> Dialect::new_task_client(Operation) const { return nullptr; }
+std::unique_ptr<UpstreamCodec> Dialect::new_task_upstream(Operation) const { return nullptr; }
+
+}  // namespace llmrouter
