@@ -4,7 +4,7 @@
     tools/catalog.py MODEL_PRICES.tsv [--as-of 2026-08] [--output lib/catalog/prices.inc]
 
 The input is a tab-separated table with a header: provider, model, match, context, valid_from, note, tier_from, input, output, cache_read,
-cache_write, input_audio, output_audio, per_1k_requests, source. Prices are integers, micro-USD per million tokens. One row for each tier of a
+cache_write, input_audio, output_audio, cache_audio_read, per_1k_requests, source. Prices are integers, micro-USD per million tokens. One row for each tier of a
 model; the rows of one model stand together.
 
 `match` is an expression over the model's name: =TEXT equals, ^TEXT begins with, $TEXT ends with, *TEXT contains, ~REGEX, | or, & and,
@@ -16,7 +16,7 @@ The output is a C++ raw string. `@NAME` begins a provider; each further line is 
     NAME <tab> MATCH <tab> CONTEXT <tab> PRICE [<tab> PRICE ...]
 
 MATCH: alternatives joined by ` | `, conjunctions by ` & `, all in lower case; `.` stands for `=NAME`. CONTEXT: tokens, or empty.
-PRICE: [since=YYYY-MM-DD;][utc=HH:MM-HH:MM;][from=TOKENS;]INPUT,OUTPUT,CACHED,CACHE_WRITE,AUDIO_INPUT,AUDIO_OUTPUT,NANO_USD_PER_REQUEST with empty
+PRICE: [since=YYYY-MM-DD;][utc=HH:MM-HH:MM;][from=TOKENS;]INPUT,OUTPUT,CACHED,CACHE_WRITE,AUDIO_INPUT,AUDIO_OUTPUT,NANO_USD_PER_REQUEST,CACHED_AUDIO with empty
 fields for what is not priced apart, and no empty fields at the end; a model that is free has `0`.
 """
 
@@ -26,7 +26,7 @@ import json
 import re
 import sys
 
-PRICES = ["input", "output", "cache_read", "cache_write", "input_audio", "output_audio", "per_1k_requests"]
+PRICES = ["input", "output", "cache_read", "cache_write", "input_audio", "output_audio", "per_1k_requests", "cache_audio_read"]
 
 
 def fail(row, what):

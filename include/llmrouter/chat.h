@@ -142,7 +142,8 @@ struct ChatRequest {
   LLMROUTER_EXPORT static ChatRequest of(std::string model, std::string text);
 };
 
-// Tokens, all classes. `input` includes cached, cache_write, audio_input and image; `output` includes reasoning and audio_output.
+// Tokens, all classes. `input` includes cached, cache_write, audio_input and image; `output` includes reasoning and audio_output; `cached` and
+// `audio_input` both include cached_audio, which is for the price alone: records do not hold it.
 struct TokenUsage {
   int64_t input = 0;
   int64_t cached = 0;
@@ -154,6 +155,7 @@ struct TokenUsage {
   int64_t image = 0;
   bool known = false;      // an upstream said so, or an estimate was made
   bool estimated = false;  // nobody said: counted here
+  int64_t cached_audio = 0;
 };
 
 enum class FinishReason { kNone, kStop, kLength, kToolCalls, kContentFilter, kError, kOther };

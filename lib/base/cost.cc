@@ -25,9 +25,12 @@ int64_t cost_nano_usd(const TokenUsage& usage, const PriceRow& price) noexcept {
   // 2^63, so the sum of both sides fits.
   int64_t input = std::max<int64_t>(usage.input, 0);
   int64_t output = std::max<int64_t>(usage.output, 0);
-  Wide sum = charge(usage.cached, price.cached, input);
+  // Audio from the cache is in both classes: once here, then in neither, or in `cached` alone when it has no price of its own.
+  const int64_t cached_audio = std::clamp<int64_t>(usage.cached_audio, 0, std::max<int64_t>(0, std::min(usage.cached, usage.audio_input)));
+  Wide sum = charge(cached_audio, price.cached_audio, input);
+  sum += charge(price.cached_audio < 0 ? usage.cached : usage.cached - cached_audio, price.cached, input);
   sum += charge(usage.cache_write, price.cache_write, input);
-  sum += charge(usage.audio_input, price.audio_input, input);
+  sum += charge(usage.audio_input - cached_audio, price.audio_input, input);
   sum += charge(input, std::max<int64_t>(price.input, 0), input);
   sum += charge(usage.reasoning, price.reasoning, output);
   sum += charge(usage.audio_output, price.audio_output, output);

@@ -71,6 +71,7 @@ PriceRow row_of(std::string_view provider, const catalog::Model& model, const ca
   row.audio_input = tier.figures[4];
   row.audio_output = tier.figures[5];
   row.nano_per_request = tier.figures[6];
+  row.cached_audio = tier.figures[7];
   return row;
 }
 

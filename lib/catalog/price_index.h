@@ -16,7 +16,7 @@ struct Tier {
   int16_t from_minute = -1;    // of the day in UTC, [from, to); -1: all day
   int16_t to_minute = -1;
   int64_t from_tokens = 0;     // size of the prompt
-  int64_t figures[7] = {0, 0, -1, -1, -1, -1, 0};  // in the order of prices.inc
+  int64_t figures[8] = {0, 0, -1, -1, -1, -1, 0, -1};  // in the order of prices.inc
 };
 
 struct Model {

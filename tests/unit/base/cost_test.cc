@@ -112,3 +112,20 @@ TEST_CASE("saturates instead of wrapping around") {
   CHECK(cost_nano_usd(tokens(kMost - 1, 0), row) == kMost);
   CHECK(cost_nano_usd(tokens(kMost, 0), row) == kMost);
 }
+
+TEST_CASE("audio from the cache is paid once, at its own price, or at that of the cache") {
+  TokenUsage usage = tokens(1000, 0);
+  usage.cached = 300;
+  usage.audio_input = 500;
+  usage.cached_audio = 200;  // 200 audio cached, 300 audio not, 100 text cached, 400 text not
+  PriceRow row = usd_per_million(1000, 0);
+  row.cached = 100;
+  row.audio_input = 10000;
+  row.cached_audio = 2000;
+  CHECK(cost_nano_usd(usage, row) == (200 * 2000 + 300 * 10000 + 100 * 100 + 400 * 1000) / 1000);
+  row.cached_audio = -1;
+  CHECK(cost_nano_usd(usage, row) == (300 * 100 + 300 * 10000 + 400 * 1000) / 1000);
+  usage.cached_audio = 100000;  // more than there is of either
+  row.cached_audio = 2000;
+  CHECK(cost_nano_usd(usage, row) == (300 * 2000 + 200 * 10000 + 500 * 1000) / 1000);
+}

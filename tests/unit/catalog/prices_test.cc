@@ -96,7 +96,7 @@ TEST_CASE("a line that is not in the format is left out and counted") {
                        "m\t=\t\t1",
                        "m\t?m\t\t1",
                        "m\t=a & \t\t1,2,x",
-                       "m\t.\t\t1,2,3,4,5,6,7,8",
+                       "m\t.\t\t1,2,3,4,5,6,7,8,9",
                        "m\t.\t\tsince=never;1",
                        "m\t.\t\tutc=25:00-26:00;1",
                        "m\t.\t\tfrom=;1",
@@ -179,6 +179,7 @@ TEST_CASE("every row of the facts is in the catalogue") {
       CHECK(price->cache_write == number(row.at("cache_write"), -1));
       CHECK(price->audio_input == number(row.at("input_audio"), -1));
       CHECK(price->audio_output == number(row.at("output_audio"), -1));
+      CHECK(price->cached_audio == number(row.at("cache_audio_read"), -1));
       CHECK(price->reasoning == -1);
       CHECK(price->nano_per_request == number(row.at("per_1k_requests"), 0));
       CHECK(price->match.find(row.at("provider") + " " + row.at("model")) == 0);
