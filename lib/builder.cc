@@ -46,6 +46,7 @@ Result<void> build_usage(const StorageConfig& storage, const Clock& clock, Logge
   if (!path) return bad_location("storage.usage", storage.usage, "sqlite:PATH, memory: or off");
   SqliteUsageOptions options;
   options.path = std::move(*path);
+  options.read_only = storage.usage_read_only;
   options.retention = std::chrono::duration_cast<std::chrono::seconds>(storage.retention);
   auto opened = open_sqlite_usage_store(options, clock, logger);
   if (!opened) return std::move(opened).error();

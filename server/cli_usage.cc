@@ -1,4 +1,8 @@
 // usage: reads the usage database; a server may be writing it meanwhile.
+#include <unistd.h>
+
+#include <cstdio>
+
 #include "llmrouter/llmrouter.h"
 #include "llmrouter/values.h"
 #include "server/admin_query.h"
@@ -35,9 +39,16 @@ std::string sums_json(const std::string& by, const std::vector<UsageSum>& sums) 
   for (const UsageSum& sum : sums) {
     if (out.back() == '}') out += ',';
     out += '{';
-    append_member(out, "group", sum.group);
+    if (sum.group.empty()) {
+      append_name(out, "group");
+      out += "null";
+    } else {
+      append_member(out, "group", sum.group);
+    }
     append_member(out, "calls", sum.calls);
     append_member(out, "errors", sum.errors);
+    append_member(out, "limited", sum.limited);
+    append_member(out, "cancelled", sum.cancelled);
     append_member(out, "input_tokens", sum.usage.input);
     append_member(out, "cached_tokens", sum.usage.cached);
     append_member(out, "output_tokens", sum.usage.output);
@@ -56,10 +67,10 @@ int print_sums(const Args& args, UsageStore& store, const UsageFilter& filter) {
     print(sums_json(by, *sums));
     return kDone;
   }
-  std::vector<std::vector<std::string>> rows{{by, "calls", "errors", "input_tokens", "output_tokens", "cost_usd"}};
+  std::vector<std::vector<std::string>> rows{{by, "calls", "errors", "limited", "cancelled", "input_tokens", "output_tokens", "cost_usd"}};
   for (const UsageSum& s : *sums)
-    rows.push_back({s.group, std::to_string(s.calls), std::to_string(s.errors), std::to_string(s.usage.input), std::to_string(s.usage.output),
-                    format_usd(s.cost_nano_usd)});
+    rows.push_back({s.group.empty() && !args.has("--csv") ? "(none)" : s.group, std::to_string(s.calls), std::to_string(s.errors), std::to_string(s.limited),
+                    std::to_string(s.cancelled), std::to_string(s.usage.input), std::to_string(s.usage.output), format_usd(s.cost_nano_usd)});
   print(args.has("--csv") ? csv(rows) : table(rows));
   return kDone;
 }
@@ -93,6 +104,39 @@ int print_records(const Args& args, UsageStore& store, const UsageFilter& filter
   return kDone;
 }
 
+// An id for a name. Key stores are opened only when there is something to look up, and never made.
+Result<void> find_key(const Config& given, std::string& key) {
+  if (key.empty() || is_key_id(key)) return {};
+  Config config = given;
+  config.storage.usage = "off";
+  constexpr std::string_view kSqlite = "sqlite:";
+  if (config.storage.keys.compare(0, kSqlite.size(), kSqlite) == 0 && ::access(config.storage.keys.c_str() + kSqlite.size(), F_OK) != 0)
+    config.storage.keys = "memory:";
+  auto parts = build_parts(config, make_stderr_logger(LogLevel::kWarn, config.observe.json));
+  if (!parts) return std::move(parts).error();
+  if (auto set = parts->keys->set_file_keys(config.keys); !set) return set;
+  auto found = key_of_filter(*parts->keys, key);
+  if (!found) return Error(found.error().code, "--" + found.error().message);
+  key = std::move(*found);
+  return {};
+}
+
+// To look at, no more. One that was never begun is as good as an empty one.
+Result<std::shared_ptr<UsageStore>> open_usage(const Config& given) {
+  Config config = given;
+  config.storage.keys = "memory:";
+  config.storage.usage_read_only = true;
+  auto parts = build_parts(config, make_stderr_logger(LogLevel::kWarn, config.observe.json));
+  if (!parts && parts.error().code == ErrorCode::kNotFound) {
+    std::fprintf(stderr, "%s\n", parts.error().message.c_str());
+    return make_memory_usage_store();
+  }
+  if (!parts) return std::move(parts).error();
+  auto store = std::dynamic_pointer_cast<UsageStore>(parts->usage);
+  if (!store) return Error(ErrorCode::kNotFound, "no usage is kept (storage.usage: off)");
+  return store;
+}
+
 }  // namespace
 
 int run_usage(const Args& args) {
@@ -112,15 +156,15 @@ int run_usage(const Args& args) {
     for (const char* name : {"model", "provider", "key", "user", "day"}) known |= *by == name;
     if (!known) return complain(Error(ErrorCode::kInvalidRequest, "--by: expected model, provider, key, user or day"), kUsage);
   }
-  auto loaded = load(config_input(args));
+  if (args.has("--json") && args.has("--csv")) return complain(Error(ErrorCode::kInvalidRequest, "--json, --csv: expected one of them"), kUsage);
+  const auto loaded = load(config_input(args));
   if (!loaded) return kUsage;
-  Config& config = loaded->config;
-  config.storage.keys = "memory:";
-  auto parts = build_parts(config, make_stderr_logger(LogLevel::kWarn, config.observe.json));
-  if (!parts) return complain(parts.error());
-  const auto store = std::dynamic_pointer_cast<UsageStore>(parts->usage);
-  if (!store) return complain(Error(ErrorCode::kNotFound, "no usage is kept (storage.usage: off)"));
-  return args.has("--by") ? print_sums(args, *store, filter) : print_records(args, *store, filter);
+  if (auto named = find_key(loaded->config, filter.key); !named) {
+    return complain(named.error(), named.error().code == ErrorCode::kInvalidRequest ? kUsage : kFailed);
+  }
+  const auto store = open_usage(loaded->config);
+  if (!store) return complain(store.error());
+  return args.has("--by") ? print_sums(args, **store, filter) : print_records(args, **store, filter);
 }
 
 }  // namespace llmrouter::server

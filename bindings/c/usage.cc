@@ -75,6 +75,8 @@ std::string to_json(const llmrouter::UsageSum& sum) {
   append_member(out, "group", sum.group);
   append_number(out, "calls", sum.calls);
   append_number(out, "errors", sum.errors);
+  append_number(out, "limited", sum.limited);
+  append_number(out, "cancelled", sum.cancelled);
   append_number(out, "input_tokens", sum.usage.input);
   append_number(out, "cached_tokens", sum.usage.cached);
   append_number(out, "cache_write_tokens", sum.usage.cache_write);

@@ -42,6 +42,7 @@ struct StorageConfig {
   std::string usage = "sqlite:data/usage.db";     // sqlite:PATH | memory: | off
   Duration retention{std::chrono::hours(24 * 90)};
   Secret secret_key;
+  bool usage_read_only = false;  // no key of the file: for tools that only look (SqliteUsageOptions::read_only)
 };
 
 struct TargetConfig {

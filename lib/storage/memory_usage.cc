@@ -34,7 +34,7 @@ std::string day_of(WallTime time) {
 std::string group_of(UsageGroup group, const UsageRecord& r) {
   switch (group) {
     case UsageGroup::kAll: return {};
-    case UsageGroup::kModel: return r.model.empty() ? r.requested_model : r.model;
+    case UsageGroup::kModel: return r.requested_model;
     case UsageGroup::kProvider: return r.provider;
     case UsageGroup::kKey: return r.key;
     case UsageGroup::kUser: return r.user;
@@ -46,6 +46,8 @@ std::string group_of(UsageGroup group, const UsageRecord& r) {
 void add(UsageSum& sum, const UsageRecord& r) noexcept {
   ++sum.calls;
   if (counts_as_error(r.status)) ++sum.errors;
+  if (r.status == CallStatus::kLimited) ++sum.limited;
+  if (r.status == CallStatus::kCancelled) ++sum.cancelled;
   TokenUsage& u = sum.usage;
   const auto plus = [](int64_t& into, int64_t n) { into = saturating_sum(into, std::max<int64_t>(n, 0)); };
   plus(u.input, r.usage.input);

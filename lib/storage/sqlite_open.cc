@@ -74,6 +74,30 @@ OpenFailure migrate(Db& db, const Schema& schema) {
   return {};
 }
 
+// What a database says of itself.
+struct Found {
+  bool fresh = false;  // nothing in it
+  int64_t version = 0;
+};
+
+OpenFailure look(Db& db, const std::string& path, const Schema& schema, Found* found) {
+  const int64_t application_id = db.number("PRAGMA application_id");
+  if (db.fault() != DbFault::kNone) return failure_of(db, schema, "opening");
+  found->version = db.number("PRAGMA user_version");
+  const int64_t tables = db.number("SELECT count(*) FROM sqlite_schema");
+  if (db.fault() != DbFault::kNone) return failure_of(db, schema, "opening");
+  found->fresh = application_id == 0 && found->version == 0 && tables == 0;
+  if (!found->fresh && application_id != schema.application_id) {
+    return failure(OpenFault::kUnusable, path, "is a database of something else, not a " + std::string(schema.what));
+  }
+  if (found->version > schema.version) {
+    return failure(OpenFault::kUnusable, path,
+                   "was made by a newer llmrouter (its " + std::string(schema.what) + " has version " + std::to_string(found->version) +
+                       ", this one knows up to " + std::to_string(schema.version) + ")");
+  }
+  return {};
+}
+
 }  // namespace
 
 std::string directory_of(const std::string& path) {
@@ -106,28 +130,28 @@ OpenFailure prepare_path(const std::string& path, const Schema& schema) {
 OpenFailure open_database(Db& db, const std::string& path, const Schema& schema, std::chrono::milliseconds busy_timeout, bool check) {
   const OpeningLock lock(path);
   if (!db.open(path, false, busy_timeout)) return failure_of(db, schema, "opening");
-  const int64_t application_id = db.number("PRAGMA application_id");
-  if (db.fault() != DbFault::kNone) return failure_of(db, schema, "opening");
-  const int64_t version = db.number("PRAGMA user_version");
-  const int64_t tables = db.number("SELECT count(*) FROM sqlite_schema");
-  if (db.fault() != DbFault::kNone) return failure_of(db, schema, "opening");
-  const bool fresh = application_id == 0 && version == 0 && tables == 0;
-  if (!fresh && application_id != schema.application_id) {
-    return failure(OpenFault::kUnusable, path, "is a database of something else, not a " + std::string(schema.what));
-  }
-  if (version > schema.version) {
-    return failure(OpenFault::kUnusable, path,
-                   "was made by a newer llmrouter (its " + std::string(schema.what) + " has version " + std::to_string(version) +
-                       ", this one knows up to " + std::to_string(schema.version) + ")");
-  }
+  Found found;
+  if (OpenFailure failed = look(db, path, schema, &found); failed.fault != OpenFault::kNone) return failed;
+  const bool fresh = found.fresh;
+  const int64_t version = found.version;
   if (check && !fresh) {
-    const std::string found = db.text("PRAGMA quick_check(1)");
+    const std::string verdict = db.text("PRAGMA quick_check(1)");
     if (db.fault() != DbFault::kNone) return failure_of(db, schema, "checking");
-    if (found != "ok") return failure(OpenFault::kCorrupt, path, "the " + std::string(schema.what) + " is damaged: " + found);
+    if (verdict != "ok") return failure(OpenFault::kCorrupt, path, "the " + std::string(schema.what) + " is damaged: " + verdict);
   }
   // Readers and the writer do not wait for each other. A file system that cannot do it stays with the rollback journal.
   if (!db.exec("PRAGMA journal_mode=WAL; PRAGMA journal_size_limit=67108864; PRAGMA synchronous=NORMAL")) return failure_of(db, schema, "opening");
   return version < schema.version ? migrate(db, schema) : OpenFailure();
+}
+
+OpenFailure open_to_read(Db& db, const std::string& path, const Schema& schema, std::chrono::milliseconds busy_timeout) {
+  if (!db.open(path, true, busy_timeout)) return failure_of(db, schema, "opening");
+  Found found;
+  if (OpenFailure failed = look(db, path, schema, &found); failed.fault != OpenFault::kNone) return failed;
+  if (found.version < schema.version) {
+    return failure(OpenFault::kUnusable, path, "is a " + std::string(schema.what) + " of an older llmrouter: start the server once, which brings it up to date");
+  }
+  return {};
 }
 
 void warn_if_open_to_others(const std::string& path, Logger& logger) {

@@ -39,6 +39,8 @@ struct OpenFailure {
 OpenFailure prepare_path(const std::string& path, const Schema& schema);
 // Opens, sets the database up (WAL) and brings its schema up to date. `check` also reads the whole of it for damage.
 OpenFailure open_database(Db& db, const std::string& path, const Schema& schema, std::chrono::milliseconds busy_timeout, bool check);
+// Opens a database that is there without changing anything of it; one of an older version is kUnusable.
+OpenFailure open_to_read(Db& db, const std::string& path, const Schema& schema, std::chrono::milliseconds busy_timeout);
 // Warns when others may read the file.
 void warn_if_open_to_others(const std::string& path, Logger& logger);
 

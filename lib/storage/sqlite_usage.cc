@@ -8,6 +8,8 @@
 #include <cstring>
 #include <utility>
 
+#include "storage/sqlite_usage_reader.h"
+
 namespace llmrouter {
 namespace storage {
 namespace {
@@ -368,6 +370,11 @@ StoreHealth SqliteUsageStore::health() const {
 }  // namespace storage
 
 Result<std::shared_ptr<UsageStore>> open_sqlite_usage_store(const SqliteUsageOptions& options, const Clock& clock, Logger& logger) {
+  if (options.read_only) {
+    auto reader = storage::SqliteUsageReader::open(options.path);
+    if (!reader) return std::move(reader).error();
+    return std::shared_ptr<UsageStore>(std::move(*reader));
+  }
   auto store = storage::SqliteUsageStore::open(options, clock, logger);
   if (!store) return std::move(store).error();
   return std::shared_ptr<UsageStore>(std::move(*store));

@@ -156,7 +156,7 @@ struct Where {
 const char* group_sql(UsageGroup group) noexcept {
   switch (group) {
     case UsageGroup::kAll: return "''";
-    case UsageGroup::kModel: return "CASE model WHEN '' THEN requested_model ELSE model END";
+    case UsageGroup::kModel: return "requested_model";
     case UsageGroup::kProvider: return "provider";
     case UsageGroup::kKey: return "key";
     case UsageGroup::kUser: return "user";
@@ -224,7 +224,7 @@ Result<UsagePage> query_usage(Db& db, const UsageFilter& filter, const CheckedFi
 
 Result<std::vector<UsageSum>> sum_usage(Db& db, UsageGroup group, const UsageFilter& filter) {
   const Where where(filter);
-  std::string sql = std::string("SELECT ").append(group_sql(group)).append(" AS g, count(*), sum(status IN ('error', 'cut')), max(known), max(estimated)");
+  std::string sql = std::string("SELECT ").append(group_sql(group)).append(" AS g, count(*), sum(status IN ('error', 'cut')), sum(status = 'limited'), sum(status = 'cancelled'), max(known), max(estimated)");
   for (std::string_view counter : kCounters) {
     sql.append(", sum(").append(counter).append(" >> 32), sum(").append(counter).append(" & 4294967295)");
   }
@@ -237,11 +237,13 @@ Result<std::vector<UsageSum>> sum_usage(Db& db, UsageGroup group, const UsageFil
     sum.group = s.text(0);
     sum.calls = s.integer(1);
     sum.errors = s.integer(2);
-    sum.usage.known = s.integer(3) != 0;
-    sum.usage.estimated = s.integer(4) != 0;
+    sum.limited = s.integer(3);
+    sum.cancelled = s.integer(4);
+    sum.usage.known = s.integer(5) != 0;
+    sum.usage.estimated = s.integer(6) != 0;
     int64_t* const counters[] = {&sum.usage.input,       &sum.usage.cached,       &sum.usage.cache_write, &sum.usage.output,  &sum.usage.reasoning,
                                  &sum.usage.audio_input, &sum.usage.audio_output, &sum.usage.image,       &sum.cost_nano_usd};
-    int column = 5;
+    int column = 7;
     for (int64_t* counter : counters) {
       *counter = from_halves(s.integer(column), s.integer(column + 1));
       column += 2;

@@ -243,6 +243,61 @@ TEST_CASE("A damaged file is moved aside at the start, and a new one begun") {
   CHECK(read_file(f.dir / kept) == spoiled);
 }
 
+TEST_CASE("Who only looks changes nothing") {
+  Fixture f;
+  SqliteUsageOptions options = f.options;
+  options.read_only = true;
+  const auto look = [&] { return open_sqlite_usage_store(options, f.clock, f.logger); };
+  SECTION("nothing there: nothing is made") {
+    CHECK(look().error().code == ErrorCode::kNotFound);
+    CHECK(f.dir.files().empty());
+  }
+  SECTION("a damaged file stays where it is") {
+    mkdir((f.dir / "data").c_str(), 0700);
+    const std::string garbage(10000, 'g');
+    write_file(f.options.path, garbage);
+    const auto refused = look();
+    REQUIRE_FALSE(refused.ok());
+    CHECK(refused.error().code == ErrorCode::kStorage);
+    CHECK(refused.error().message.find("Nothing was changed") != std::string::npos);
+    CHECK(read_file(f.options.path) == garbage);
+    CHECK(f.dir.files().size() == 1);
+  }
+  SECTION("damaged inside: the question fails, the file stays") {
+    {
+      auto store = f.open();
+      for (int i = 0; i < 2000; ++i) store->record(plain_record(i));
+    }
+    std::string bytes = read_file(f.options.path);
+    for (size_t at = 8192; at < bytes.size(); at += 50) bytes[at] = '\x5a';
+    write_file(f.options.path, bytes);
+    auto store = look();
+    const bool failed = !store.ok() || !(*store)->query({}).ok();
+    CHECK(failed);
+    CHECK(read_file(f.options.path) == bytes);
+  }
+  SECTION("one that is being written is read; a record given to the reader is dropped and counted") {
+    auto writer = f.open();
+    writer->record(plain_record(1));
+    REQUIRE(writer->flush(std::chrono::seconds(10)).ok());
+    auto reader = look().value();
+    CHECK(reader->sum("", {}).value()[0].calls == 1);
+    writer->record(plain_record(2));
+    REQUIRE(writer->flush(std::chrono::seconds(10)).ok());
+    CHECK(reader->query({}).value().data.size() == 2);
+    CHECK(reader->query({}).value().data[0].id == plain_record(2).id);
+    reader->record(plain_record(3));
+    CHECK(reader->health().dropped == 1);
+    CHECK(writer->sum("", {}).value()[0].calls == 2);
+  }
+  SECTION("somebody else's") {
+    SqliteKeyOptions keys;
+    keys.path = f.options.path;
+    CHECK(open_sqlite_key_store(keys, f.clock, f.logger).ok());
+    CHECK(look().error().message.find("is a database of something else") != std::string::npos);
+  }
+}
+
 TEST_CASE("A file that is damaged while in use is moved aside, and what is queued goes into the new one") {
   Fixture f;
   f.options.flush_every = milliseconds(20);

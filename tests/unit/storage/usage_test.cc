@@ -190,11 +190,11 @@ TEST_CASE("Sums") {
   for (int i = 0; i < 6; ++i) {
     UsageRecord r = full_record(i);
     r.model = i < 4 ? "big" : "";
-    r.requested_model = "asked";
+    r.requested_model = i < 5 ? "asked" : "";
     r.key = i % 2 ? "key_odd" : "key_even";
     r.user = "";
     r.provider = "p" + std::to_string(i / 3);
-    r.status = i == 0 ? CallStatus::kError : i == 1 ? CallStatus::kCut : i == 2 ? CallStatus::kCancelled : CallStatus::kOk;
+    r.status = i == 0 ? CallStatus::kError : i == 1 ? CallStatus::kCut : i == 2 ? CallStatus::kCancelled : i == 3 ? CallStatus::kLimited : CallStatus::kOk;
     r.cost_nano_usd = i < 4 ? 10 : 1000;
     r.time = at(i < 5 ? 86399 - i : 86400);
     f.record(r);
@@ -203,6 +203,8 @@ TEST_CASE("Sums") {
   const UsageSum all = f.store->sum("", {}).value()[0];
   CHECK(all.calls == 6);
   CHECK(all.errors == 2);
+  CHECK(all.limited == 1);
+  CHECK(all.cancelled == 1);
   CHECK(all.usage.input == 1 + 2 + 3 + 4 + 5 + 6);
   CHECK(all.usage.cached == 2 + 3 + 4 + 5 + 6 + 7);
   CHECK(all.usage.cache_write == 33);
@@ -222,13 +224,13 @@ TEST_CASE("Sums") {
     return out;
   };
   using Rows = std::vector<std::pair<std::string, int64_t>>;
-  CHECK(by("model") == Rows{{"asked", 2000}, {"big", 40}});
+  CHECK(by("model") == Rows{{"asked", 1040}, {"", 1000}});  // as it was asked for, whatever answered
   CHECK(by("provider") == Rows{{"p1", 2010}, {"p0", 30}});
   CHECK(by("key") == Rows{{"key_even", 1020}, {"key_odd", 1020}});
   CHECK(by("user") == Rows{{"", 2040}});
   CHECK(by("day") == Rows{{"2026-11-21", 1040}, {"2026-11-22", 1000}});
   UsageFilter filter;
-  filter.status = "ok";
+  filter.status = "limited";
   filter.model = "big";
   CHECK(by("day", filter) == Rows{{"2026-11-21", 10}});
 }
