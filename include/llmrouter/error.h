@@ -22,6 +22,7 @@ enum class ErrorCode {
   kExpiredKey,                   // 401
   kBudgetExceeded,               // 402: the message says which budget and when it renews
   kModelNotAllowed,              // 403
+  kEndpointNotAllowed,           // 403
   kParameterNotAllowed,          // 403
   kAdminOnly,                    // 403
   kModelNotFound,                // 404: the message holds the nearest names
@@ -64,6 +65,7 @@ struct Error {
   std::string param;                         // the field at fault, as a path ("messages[2].content"); may be empty
   int status = 0;                            // HTTP status; 0: default_status(code)
   std::chrono::milliseconds retry_after{0};  // 0: not known
+  bool never = false;                        // the same request will be refused for ever: waiting does not help
   // Filled when an upstream said it.
   std::string provider;
   int upstream_status = 0;

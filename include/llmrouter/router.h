@@ -121,7 +121,7 @@ struct ModelEntry {
 
 struct ProviderState {
   std::string name, type, dialect;
-  bool available = true;         // not every target rests
+  bool available = true;         // it answers, be it with errors, and not every credential rests
   int64_t in_flight = 0;
   uint64_t attempts = 0, failures = 0;
   std::string last_error;
@@ -156,7 +156,7 @@ class LLMROUTER_EXPORT Router {
   // The plan for a request, nothing sent, no state changed. `body` may be empty (then only the name counts); `key` as in CallOptions.
   Result<Plan> explain(std::string_view model, const CallOptions& options = {}, std::string_view body = {}) const;
 
-  // Who is calling. Null record: nobody, and that is allowed. `endpoint` is checked against the key's allow-list.
+  // Who is calling. Null record: nobody, and that is allowed. `endpoint` is checked against the key's allow-list, unless it is empty.
   Result<std::shared_ptr<const KeyRecord>> authenticate(const Secret& presented, std::string_view endpoint) const;
   // kMissingKey, kInvalidKey or kAdminOnly unless `presented` is the admin key or a key of role admin.
   Result<void> authorize_admin(const Secret& presented) const;

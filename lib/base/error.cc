@@ -26,6 +26,7 @@ constexpr CodeRow kRows[] = {
     {ErrorCode::kExpiredKey, "expired_key", 401, kAuthentication},
     {ErrorCode::kBudgetExceeded, "budget_exceeded", 402, "insufficient_quota"},
     {ErrorCode::kModelNotAllowed, "model_not_allowed", 403, kPermission},
+    {ErrorCode::kEndpointNotAllowed, "endpoint_not_allowed", 403, kPermission},
     {ErrorCode::kParameterNotAllowed, "parameter_not_allowed", 403, kPermission},
     {ErrorCode::kAdminOnly, "admin_only", 403, kPermission},
     {ErrorCode::kModelNotFound, "model_not_found", 404, kInvalid},

@@ -254,6 +254,7 @@ void Call::State::stall(std::string_view which, Duration limit) {
 void Call::State::on_head(const HttpHead& head) {
   if (ended_ || !in_attempt_) return;
   status_ = head.status;
+  provider_->shared->reach.succeeded();
   last_bytes_ = now();
   const bool success = head.status >= 200 && head.status < 300;
   collecting_ = !success || !in_pieces() || starts_with(head.header("content-type"), "application/json");
@@ -312,6 +313,7 @@ void Call::State::on_end(const TransferError& error) {
   Guard guard(this);
   if (!error.ok() && !(done_seen_ && !collecting_)) {
     const bool cut = status_ != 0;
+    if (!cut) provider_->shared->reach.failed(now(), snap_->config.routing.cooldown);
     return attempt_failed(transfer_error(error, provider_->config.name), cut ? "cut" : error.kind == TransferError::Kind::kConnectTimeout ? "timeout" : "error");
   }
   if (status_ >= 300 || status_ < 200) return finish_error_reply();
@@ -372,15 +374,6 @@ void Call::State::finish_stream() {
   end_attempt("ok", "answered");
   if (!committed_) commit();
   if (ended_) return;
-  if (!relay_ && !usage_.known) {
-    // Dialects whose answers end with counts must not end without them: the estimate that is recorded is told, too.
-    estimate_usage();
-    StreamEvent event;
-    event.kind = StreamEvent::Kind::kUsage;
-    event.usage = usage_;
-    deliver_event(event);
-    if (ended_) return;
-  }
   if (!relay_ && raw_sink_ != nullptr) {
     client_->encode_end(out_);
     deliver_bytes(out_);

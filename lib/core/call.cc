@@ -316,7 +316,8 @@ bool Call::State::expand_fallbacks() {
         if (std::find(visited_.begin(), visited_.end(), resolved->route) != visited_.end()) continue;
         visited_.push_back(resolved->route);
       }
-      core::append_candidates(*snap_, *resolved, name, key_.get(), {}, true, router_.draw(), now(), false, candidates_);
+      core::append_candidates(*snap_, *resolved, name, key_.get(), {}, true, router_.draw(), now(), false, candidates_,
+                              candidates_[i].granted);
     }
   }
   fallbacks_from_ = begin;

@@ -65,7 +65,13 @@ Reservation RateLimiter::reserve(LimitBucket* const* buckets, int count, const D
     if (bucket == nullptr) continue;
     if (held.count_ == Reservation::kMaxBuckets) {
       // A limit that cannot be held must not be passed over.
-      if (denial != nullptr) *denial = {bucket->id(), LimitKind::kConcurrent, Reservation::kMaxBuckets, 0, Duration(0), "too many limits for one call"};
+      if (denial != nullptr) {
+        *denial = Denial();
+        denial->bucket = bucket->id();
+        denial->kind = LimitKind::kConcurrent;
+        denial->limit = Reservation::kMaxBuckets;
+        denial->words = "too many limits for one call";
+      }
       return {};
     }
     const LimitRules& rules = bucket->rules();

@@ -8,6 +8,8 @@ Error Denial::to_error() const {
   const bool money = kind == LimitKind::kBudget;
   Error error(money ? ErrorCode::kBudgetExceeded : ErrorCode::kRateLimited, (money ? "budget exceeded: " : "rate limit reached: ") + words);
   error.retry_after = std::chrono::ceil<std::chrono::milliseconds>(retry_after);
+  error.never = never;
+  if (never && kind == LimitKind::kTokens) error.param = "max_tokens";
   return error;
 }
 
@@ -34,13 +36,15 @@ std::string wait_words(Duration wait) {
 
 void explain_rate(const Rate& rate, std::string_view what, std::string_view one, const LimitRules& rules, int64_t units, bool never, Denial* denial) {
   denial->limit = rate.count;
+  denial->never = never;
   denial->words = rate_words(rate, what) + " of " + rules.label;
   if (!never) {
     denial->words += "; try again in " + wait_words(denial->retry_after);
   } else if (rate.count <= 0) {
     denial->words += ": none is allowed";
   } else {
-    denial->words += ": this request alone needs " + std::to_string(units) + ' ' + std::string(units == 1 ? one : what) + ", more than ever fit at once";
+    denial->words += ": this request alone needs " + std::to_string(units) + ' ' + std::string(units == 1 ? one : what) + ", and no more than " + std::to_string(rate.burst > 0 ? rate.burst : rate.count) +
+                     " ever fit at once: it can never be let through, ask for less";
   }
 }
 

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <set>
 
+#include "core/resolve.h"
 #include "core/router_impl.h"
 #include "llmrouter/pattern.h"
 
@@ -122,12 +123,6 @@ class ListRefresh final : public Transfer {
   bool finishing_ = false;
 };
 
-bool allowed(const KeyRecord* key, const std::string& name, const std::string& provider) {
-  if (key == nullptr) return true;
-  if (!provider.empty() && !pattern_list_match(key->spec.allow.providers, provider)) return false;
-  return pattern_list_match(key->spec.allow.models, name);
-}
-
 }  // namespace
 
 std::unique_ptr<Transfer> Router::refresh_models(Transport& transport, std::function<void()> done) {
@@ -142,17 +137,23 @@ std::vector<ModelEntry> Router::models(const KeyRecord* key) const {
   std::set<std::string> seen;
   const auto created = std::chrono::duration_cast<std::chrono::seconds>(impl_->clock().wall().time_since_epoch()).count();
   auto add = [&](std::string id, const std::string& provider, const std::string& owner) {
-    if (allowed(key, id, provider) && seen.insert(id).second) out.push_back({std::move(id), provider, owner, created});
+    if (seen.insert(id).second) out.push_back({std::move(id), provider, owner, created});
   };
   for (const auto& route : snap->routes) {
     if (route->name.find('*') != std::string::npos) continue;
-    const std::string& only = route->targets.size() == 1 ? route->targets.front().provider->config.name : std::string();
+    const core::Grant grant = core::grant_of(key, route->name, route.get(), false);
+    const auto& targets = route->targets;
+    if (std::none_of(targets.begin(), targets.end(), [&](const core::RouteTarget& t) { return grant.allows(*t.provider, t.model); })) continue;
+    const std::string& only = targets.size() == 1 ? targets.front().provider->config.name : std::string();
     add(route->name, only, only.empty() ? "llmrouter" : only);
   }
   for (const auto& provider : snap->providers) {
     auto list = provider->shared->models.load();
     if (!list) continue;
-    for (const std::string& id : *list) add(provider->config.name + '/' + id, provider->config.name, provider->config.name);
+    const std::string& name = provider->config.name;
+    for (const std::string& id : *list) {
+      if (core::grant_of(key, name + '/' + id, nullptr, false).allows(*provider, id)) add(name + '/' + id, name, name);
+    }
   }
   return out;
 }
@@ -186,7 +187,7 @@ std::vector<ProviderState> Router::providers() const {
       }
       s.credentials.push_back(std::move(cs));
     }
-    s.available = !shared.health.resting(now) && (provider->credentials.empty() || resting < provider->credentials.size());
+    s.available = !shared.reach.resting(now) && (provider->credentials.empty() || resting < provider->credentials.size());
     out.push_back(std::move(s));
   }
   return out;

@@ -26,18 +26,62 @@ bool offers(const ProviderRuntime& provider, std::string_view name) {
   return list && std::find(list->begin(), list->end(), name) != list->end();
 }
 
-Error not_found(const Snapshot& snapshot, std::string_view name) {
-  constexpr size_t kShown = 200;  // of a stranger's text
-  std::string words = "model \"" + std::string(name.substr(0, kShown)) + "\" not found";
-  std::vector<std::string> near;
+constexpr size_t kShown = 200;  // of a stranger's text
+constexpr size_t kNear = 3;
+
+// "provider/model" and "[provider]model" in two halves, blanks around them taken off; false when it is neither.
+bool halves(std::string_view name, std::string_view* provider, std::string_view* model) {
+  const bool bracketed = !name.empty() && name[0] == '[';
+  const size_t end = name.find(bracketed ? ']' : '/');
+  if (end == std::string_view::npos) return false;
+  auto trimmed = [](std::string_view text) {
+    while (!text.empty() && text.front() == ' ') text.remove_prefix(1);
+    while (!text.empty() && text.back() == ' ') text.remove_suffix(1);
+    return text;
+  };
+  *provider = trimmed(name.substr(bracketed, end - bracketed));
+  *model = trimmed(name.substr(end + 1));
+  return true;
+}
+
+// Names a caller may have meant; what is wrong with the one that was asked for goes to `why`.
+std::vector<std::string> suggestions(const Snapshot& snapshot, std::string_view name, std::string* why) {
+  std::vector<std::string> providers, near;
   for (const auto& provider : snapshot.providers) {
+    providers.push_back(provider->config.name);
     if (offers(*provider, name)) near.push_back(provider->config.name + '/' + std::string(name));
   }
   if (near.size() > 1) {
-    words = "model \"" + std::string(name.substr(0, kShown)) + "\" is offered by several providers; say which";
-  } else {
-    near = nearest_names(name, known_names(snapshot));
+    *why = " is offered by several providers; say which";
+    return near;
   }
+  std::string_view provider, model;
+  if (!halves(name, &provider, &model)) return nearest_names(name, known_names(snapshot), kNear);
+  if (const ProviderRuntime* p = snapshot.provider(provider)) {
+    *why = " not found: it names no model of provider \"" + p->config.name + "\"";
+    auto list = p->shared->models.load();
+    for (size_t i = 0; list && i < list->size() && near.size() < kNear; ++i) near.push_back(p->config.name + '/' + (*list)[i]);
+    return near;
+  }
+  *why = " not found: there is no provider \"" + std::string(provider.substr(0, kShown)) + "\"";
+  near = nearest_names(name, known_names(snapshot), kNear);
+  auto meant = nearest_names(provider, providers, kNear);
+  if (near.empty() && meant.empty()) meant.assign(providers.begin(), providers.begin() + static_cast<ptrdiff_t>(std::min(kNear, providers.size())));
+  for (const std::string& other : meant) {
+    if (near.size() == kNear) break;
+    auto list = snapshot.provider(other)->shared->models.load();
+    auto models = list ? nearest_names(model, *list, 1) : std::vector<std::string>();
+    if (models.empty() && list && !list->empty()) models.push_back(list->front());
+    const std::string whole = other + '/' + (models.empty() ? std::string(model.substr(0, kShown)) : models.front());
+    if (std::find(near.begin(), near.end(), whole) == near.end()) near.push_back(whole);
+  }
+  return near;
+}
+
+Error not_found(const Snapshot& snapshot, std::string_view name) {
+  std::string why = " not found";
+  const auto near = suggestions(snapshot, name, &why);
+  std::string words = "model \"" + std::string(name.substr(0, kShown)) + "\"" + why;
   for (size_t i = 0; i < near.size(); ++i) words += (i == 0 ? "; the nearest names are: " : ", ") + near[i];
   if (near.empty()) words += "; GET /v1/models lists what there is";
   return Error(ErrorCode::kModelNotFound, std::move(words), "model");
@@ -60,32 +104,65 @@ bool reaches(const Route& route, std::string_view forced) {
 }
 
 bool direct(const Snapshot& snapshot, std::string_view name, Resolved& out) {
-  if (name.size() > 2 && name[0] == '[') {
-    size_t close = name.find(']');
-    if (close == std::string_view::npos || close + 1 == name.size()) return false;
-    out.provider = snapshot.provider(name.substr(1, close - 1));
-    out.model = name.substr(close + 1);
-    out.how = "[provider]model";
-    return out.provider != nullptr;
-  }
-  size_t slash = name.find('/');
-  if (slash == std::string_view::npos || slash + 1 == name.size()) return false;
-  out.provider = snapshot.provider(name.substr(0, slash));
-  out.model = name.substr(slash + 1);
-  out.how = "provider/model";
+  std::string_view provider, model;
+  if (!halves(name, &provider, &model) || model.empty()) return false;
+  out.provider = snapshot.provider(provider);
+  out.model = model;
+  out.how = name[0] == '[' ? "[provider]model" : "provider/model";
   return out.provider != nullptr;
 }
 
-bool key_allows_target(const KeyRecord& key, const ProviderRuntime& provider, std::string_view model, bool name_allowed) {
-  const AllowList& allow = key.spec.allow;
-  if (!pattern_list_match(allow.providers, provider.config.name)) return false;
-  return name_allowed || pattern_list_match(allow.models, (provider.config.name + '/').append(model));
+// A star that matched nothing must not make an upstream's name empty.
+bool leaves_a_name(const Route& route, std::string_view capture) {
+  return !capture.empty() || std::none_of(route.targets.begin(), route.targets.end(), [](const RouteTarget& t) { return t.model == "*"; });
+}
+
+// What `allow.models` says of a name: an entry with `!`, another one, or a list without any other.
+struct Verdict {
+  bool excluded = false, listed = false;
+};
+
+Verdict judge(const std::vector<std::string>& list, std::string_view name) {
+  Verdict verdict;
+  bool positive = false;
+  for (const std::string& entry : list) {
+    if (!entry.empty() && entry[0] == '!') {
+      verdict.excluded |= pattern_match(std::string_view(entry).substr(1), name);
+    } else {
+      positive = true;
+      verdict.listed |= pattern_match(entry, name);
+    }
+  }
+  verdict.listed |= !positive;
+  return verdict;
 }
 
 }  // namespace
 
-bool key_allows_name(const KeyRecord* key, std::string_view name) {
-  return key == nullptr || pattern_list_match(key->spec.allow.models, name);
+Grant grant_of(const KeyRecord* key, std::string_view asked, const Route* route, bool granted) {
+  Grant grant;
+  grant.key = key;
+  if (key == nullptr) return grant;
+  const auto& models = key->spec.allow.models;
+  Verdict verdict = judge(models, asked);
+  // A configured name stands for itself whatever led to it; a pattern is nobody's name.
+  if (route != nullptr && route->name.find('*') == std::string::npos && route->name != asked) {
+    const Verdict configured = judge(models, route->name);
+    verdict.excluded |= configured.excluded;
+    verdict.listed |= configured.listed;
+  }
+  grant.by_name = granted || verdict.listed;
+  grant.excluded = verdict.excluded;
+  return grant;
+}
+
+bool Grant::allows(const ProviderRuntime& provider, std::string_view model) const {
+  if (key == nullptr) return true;
+  const AllowList& allow = key->spec.allow;
+  if (excluded || !pattern_list_match(allow.providers, provider.config.name)) return false;
+  if (allow.models.empty()) return true;
+  const Verdict whole = judge(allow.models, (provider.config.name + '/').append(model));
+  return !whole.excluded && !judge(allow.models, model).excluded && (by_name || whole.listed);
 }
 
 Result<Resolved> resolve(const Snapshot& snapshot, std::string_view name, std::string_view forced) {
@@ -113,8 +190,10 @@ Result<Resolved> resolve(const Snapshot& snapshot, std::string_view name, std::s
   }
   for (const Route* route : snapshot.wildcards) {
     if (!pattern_match(route->name, name)) continue;
+    const std::string_view capture = pattern_capture(route->name, name);
+    if (!leaves_a_name(*route, capture)) continue;
     out.route = route;
-    out.model = pattern_capture(route->name, name);
+    out.model = capture;
     out.how = "wildcard";
     return out;
   }
@@ -127,9 +206,10 @@ Result<Resolved> resolve(const Snapshot& snapshot, std::string_view name, std::s
 }
 
 bool append_candidates(const Snapshot& snapshot, const Resolved& resolved, std::string_view requested, const KeyRecord* key,
-                       std::string_view forced, bool fallback, uint64_t seed, TimePoint now, bool peek, std::vector<Candidate>& out) {
+                       std::string_view forced, bool fallback, uint64_t seed, TimePoint now, bool peek, std::vector<Candidate>& out,
+                       bool granted) {
   (void)snapshot;
-  const bool name_allowed = key_allows_name(key, requested) || (resolved.route != nullptr && key_allows_name(key, resolved.route->name));
+  const Grant grant = grant_of(key, requested, resolved.route, granted);
   const size_t begin = out.size();
   auto add = [&](const Route* route, const ProviderRuntime* provider, std::string_view model, TargetHealth* health, int weight, int priority) {
     Candidate c;
@@ -145,7 +225,8 @@ bool append_candidates(const Snapshot& snapshot, const Resolved& resolved, std::
       c.owned = std::make_unique<const std::string>(std::string(model).replace(star, 1, resolved.model));
     }
     c.model = c.owned ? std::string_view(*c.owned) : model;
-    c.out = (key != nullptr && !key_allows_target(*key, *c.provider, c.model, name_allowed)) ||
+    c.granted = grant.by_name;
+    c.out = !grant.allows(*c.provider, c.model) ||
             (resolved.route != nullptr && !forced.empty() && c.provider->config.name != forced);
     if (c.out) {
       c.reason = StepReason::kNotAllowed;

@@ -33,6 +33,7 @@ struct Candidate {
   // Of one call:
   int tried = 0;
   bool out = false;                    // not to be asked (again)
+  bool granted = false;                // the key may use its route by name, and what that falls back to
   TimePoint not_before{};              // what the upstream asked for
 };
 
@@ -40,12 +41,20 @@ struct Candidate {
 Result<Resolved> resolve(const Snapshot& snapshot, std::string_view name, std::string_view forced);
 
 // Appends the candidates of a resolved name in the order they are to be tried, those that rest last, and those the key may not use
-// marked `out`. `peek`: change no strategy's state. True when at least one may be used.
+// marked `out`. `peek`: change no strategy's state. `granted`: the key may use what this is a fallback of, by name. True when at least one may be
+// used.
 bool append_candidates(const Snapshot& snapshot, const Resolved& resolved, std::string_view requested, const KeyRecord* key,
-                       std::string_view forced, bool fallback, uint64_t seed, TimePoint now, bool peek, std::vector<Candidate>& out);
+                       std::string_view forced, bool fallback, uint64_t seed, TimePoint now, bool peek, std::vector<Candidate>& out,
+                       bool granted = false);
 
-// May this key ask for a model by this name? (Its targets are checked one by one besides.)
-bool key_allows_name(const KeyRecord* key, std::string_view name);
+// What AllowList says: of a name first, then of each target it stands for.
+struct Grant {
+  const KeyRecord* key = nullptr;  // null: everything is allowed
+  bool by_name = true;
+  bool excluded = false;
+  bool allows(const ProviderRuntime& provider, std::string_view model) const;
+};
+Grant grant_of(const KeyRecord* key, std::string_view asked, const Route* route, bool granted);
 
 }  // namespace llmrouter::core
 

@@ -53,8 +53,8 @@ Result<std::shared_ptr<const KeyRecord>> Router::Impl::authenticate(const core::
   }
   if (key->revoked) return Error(ErrorCode::kInvalidKey, "this key was revoked (" + key->id + ")");
   if (key->spec.expires && *key->spec.expires <= clock().wall()) return Error(ErrorCode::kExpiredKey, "this key has expired (" + key->id + ")");
-  if (!pattern_list_match(key->spec.allow.endpoints, endpoint)) {
-    return Error(ErrorCode::kModelNotAllowed, "this key may not use the endpoint \"" + std::string(endpoint) + "\"");
+  if (!endpoint.empty() && !pattern_list_match(key->spec.allow.endpoints, endpoint)) {
+    return Error(ErrorCode::kEndpointNotAllowed, "this key may not use the endpoint \"" + std::string(endpoint) + "\" (allow.endpoints)");
   }
   return key;
 }
@@ -183,7 +183,7 @@ Result<Plan> Router::explain(std::string_view model, const CallOptions& options,
       auto next = core::resolve(*snap, name, {});
       if (!next || (next->route != nullptr && std::find(visited.begin(), visited.end(), next->route) != visited.end())) continue;
       visited.push_back(next->route);
-      core::append_candidates(*snap, *next, name, key->get(), {}, true, seed, now, true, candidates);
+      core::append_candidates(*snap, *next, name, key->get(), {}, true, seed, now, true, candidates, candidates[i].granted);
     }
   }
   for (bool eligible : {true, false}) {

@@ -45,6 +45,7 @@ struct ProviderShared {
   std::atomic<uint64_t> cost_nano_usd{0};
   std::atomic<uint64_t> rotation{0};  // whose turn it is in the credential pool
   TargetHealth health;                // of targets that no configured model names
+  TargetHealth reach;                 // of the provider itself: whether it answers at all, be it with an error
   Published<std::vector<std::string>> models;  // null: never fetched
 
   void set_last_error(std::string text) {

@@ -4,13 +4,14 @@
 // `stall` falls silent after a few words (not streamed: inside the body, and before the head); `error-NNN` answers with that
 // status.
 #include <charconv>
+#include <iterator>
 #include <memory>
 #include <random>
 #include <utility>
 
+#include "llmrouter/pattern.h"
 #include "llmrouter/transport.h"
 #include "net/demo_answer.h"
-#include "net/demo_tasks.h"
 #include "net/playback.h"
 #include "wire/json_writer.h"
 
@@ -119,7 +120,6 @@ class DemoTransport final : public Transport {
  private:
   std::unique_ptr<DemoScript> answer(const HttpRequest& request);
   std::unique_ptr<DemoScript> chat(const HttpRequest& request);
-  std::unique_ptr<DemoScript> task(const HttpRequest& request, std::string_view path);
   std::unique_ptr<DemoScript> list_models();
   std::unique_ptr<DemoScript> show_model(std::string_view name);
   std::unique_ptr<DemoScript> converse(const DemoRequest& request);
@@ -161,6 +161,13 @@ bool is_known(std::string_view model) {
   return false;
 }
 
+std::string nearest(std::string_view model) {
+  const auto near = nearest_names(model, {std::begin(kModels), std::end(kModels)});
+  std::string words;
+  for (const std::string& name : near) words.append(words.empty() ? " Did you mean `" : ", `").append(name).append("`");
+  return words.empty() ? words : words + "?";
+}
+
 // The NNN of "error-NNN"; 0: it is no such model.
 int status_of(std::string_view model) {
   constexpr std::string_view kPrefix = "error-";
@@ -174,32 +181,10 @@ int status_of(std::string_view model) {
 std::unique_ptr<DemoScript> DemoTransport::answer(const HttpRequest& request) {
   const std::string_view path = path_of(request.url);
   if (path == "/chat/completions") return chat(request);
-  if (path == "/embeddings" || path == "/moderations" || path == "/rerank") return task(request, path);
   if (path == "/models") return list_models();
   constexpr std::string_view kOne = "/models/";
   if (path.substr(0, kOne.size()) == kOne) return show_model(path.substr(kOne.size()));
   return refuse(404, "Unknown request URL: " + request.method + " " + std::string(path), "invalid_request_error", "", "unknown_url");
-}
-
-std::unique_ptr<DemoScript> DemoTransport::task(const HttpRequest& request, std::string_view path) {
-  if (request.method != "POST") return refuse(405, "Only POST requests are accepted.", "invalid_request_error", "method", "method_not_supported");
-  std::string body, answer;
-  for (const std::string_view piece : request.body) body += piece;
-  std::vector<MemberSpan> members;
-  if (const wire::ScanResult scanned = wire::scan_object(body, {}, members); !scanned) {
-    return refuse(400, "the body is not a JSON object: " + scanned.message(body), "invalid_request_error", "", "invalid_value");
-  }
-  const wire::JsonValue asked(body);
-  const std::string model = wire::find_member(asked, "model").string_or();
-  if (const int status = status_of(model)) return trouble(status);
-  if (!is_known(model)) {
-    return refuse(404, "The model `" + model + "` does not exist or you do not have access to it.", "invalid_request_error", "model", "model_not_found");
-  }
-  const auto fault = path == "/embeddings"    ? embed(asked, model, answer)
-                     : path == "/moderations" ? moderate(asked, model, make_id("modr-"), answer)
-                                              : rerank(asked, model, make_id("rerank-"), answer);
-  if (fault) return refuse(400, fault->message, "invalid_request_error", fault->param, "invalid_value");
-  return json(200, std::move(answer));
 }
 
 std::unique_ptr<DemoScript> DemoTransport::chat(const HttpRequest& request) {
@@ -210,8 +195,8 @@ std::unique_ptr<DemoScript> DemoTransport::chat(const HttpRequest& request) {
   if (const auto fault = asked.read(std::move(body))) return refuse(400, fault->message, "invalid_request_error", fault->param, "invalid_value");
   if (const int status = status_of(asked.model)) return trouble(status);
   if (!is_known(asked.model)) {
-    return refuse(404, "The model `" + asked.model + "` does not exist or you do not have access to it.", "invalid_request_error", "model",
-                  "model_not_found");
+    return refuse(404, "The model `" + asked.model + "` does not exist or you do not have access to it." + nearest(asked.model), "invalid_request_error",
+                  "model", "model_not_found");
   }
   return converse(asked);
 }
@@ -261,7 +246,9 @@ std::unique_ptr<DemoScript> DemoTransport::list_models() {
 }
 
 std::unique_ptr<DemoScript> DemoTransport::show_model(std::string_view name) {
-  if (!is_known(name)) return refuse(404, "The model `" + std::string(name) + "` does not exist", "invalid_request_error", "model", "model_not_found");
+  if (!is_known(name)) {
+    return refuse(404, "The model `" + std::string(name) + "` does not exist." + nearest(name), "invalid_request_error", "model", "model_not_found");
+  }
   std::string body;
   wire::JsonWriter w(body);
   append_model(w, name);

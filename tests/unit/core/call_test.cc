@@ -312,6 +312,175 @@ TEST_CASE("keys: who may call, and what") {
   CHECK(w.heard.bytes.find(good) == std::string::npos);
 }
 
+TEST_CASE("allow.models holds for the name that is asked for and for the target that serves") {
+  World w;
+  w.config.providers = {provider("openai"), provider("claude")};
+  w.config.models = {model("best", {{"claude", "opus", 1, 1}}), model("mixed", {{"openai", "gpt-4o", 1, 1}, {"claude", "opus", 1, 2}}),
+                     model("safe", {{"openai", "gpt-4o", 1, 1}}, {"best"}), model("gpt-*", {{"openai", "*", 1, 1}})};
+  w.config.routing.default_model = "best";
+  w.config.routing.attempts = 1;
+  struct Case {
+    std::vector<std::string> allow;
+    std::string asked, served;  // empty: refused
+  };
+  const Case cases[] = {
+      {{"gpt-*"}, "gpt-4o", "openai/4o"},
+      {{"gpt-*"}, "best", ""},                      // an alias is not a way round the list
+      {{"gpt-*"}, "claude/opus", ""},
+      {{"gpt-*"}, "auto", ""},
+      {{"best"}, "best", "claude/opus"},            // an alias that is allowed may use its targets
+      {{"best"}, "auto", "claude/opus"},            // whatever led to it
+      {{"best"}, "claude/opus", ""},                // but their own names stay closed
+      {{"claude/*"}, "best", "claude/opus"},        // a target that is allowed itself
+      {{"claude/*"}, "mixed", "claude/opus"},       // and only that one
+      {{"openai/*"}, "mixed", "openai/gpt-4o"},
+      {{"*", "!claude/*"}, "best", ""},             // what is excluded is reached by no other name
+      {{"*", "!claude/*"}, "mixed", "openai/gpt-4o"},
+      {{"!opus*"}, "best", ""},
+      {{"best", "!claude/*"}, "best", ""},
+      {{"*", "!best"}, "auto", ""},
+      {{"gpt-*", "!gpt-5*"}, "gpt-5-mini", ""},     // a pattern's own name is nobody's
+      {{"gpt-*", "!gpt-5*"}, "gpt-4o", "openai/4o"},
+  };
+  for (const Case& c : cases) {
+    INFO(c.asked << " with " << c.allow.front() << " " << c.allow.back());
+    FileKey key;
+    key.spec.name = "ci";
+    key.key = Secret(std::string("sk-ci-0123456789abcdef"));
+    key.spec.allow.models = c.allow;
+    w.config.keys = {key};
+    if (w.router) REQUIRE(w.router->reload(w.config).ok());
+    w.transport.fallback = [](const SeenRequest&) { return ScriptedReply::json(kWhole); };
+    CallOptions o;
+    o.trusted = false;
+    o.key = key.key;
+    const size_t before = w.transport.seen().size();
+    w.relay(World::body(c.asked), std::move(o));
+    w.run();
+    if (c.served.empty()) {
+      CHECK(w.heard.result.error.code == ErrorCode::kModelNotAllowed);
+      CHECK(w.transport.seen().size() == before);
+    } else {
+      CHECK(w.heard.result.error.code == ErrorCode::kNone);
+      CHECK(w.heard.result.record.provider + "/" + w.heard.result.record.model == c.served);
+    }
+  }
+}
+
+TEST_CASE("fallbacks of an alias are allowed with it, except what is excluded") {
+  World w;
+  w.config.providers = {provider("a"), provider("b")};
+  w.config.models = {model("fast", {{"a", "x", 1, 1}}, {"big"}), model("big", {{"b", "y", 1, 1}}, {"b/z"})};
+  FileKey key;
+  key.spec.name = "ci";
+  key.key = Secret(std::string("sk-ci-0123456789abcdef"));
+  auto served = [&](std::vector<std::string> allow) {
+    key.spec.allow.models = std::move(allow);
+    w.config.keys = {key};
+    if (w.router) REQUIRE(w.router->reload(w.config).ok());
+    w.transport.fallback = [](const SeenRequest& r) {
+      return r.url.find("a.test") != std::string::npos ? ScriptedReply::json("{}", 500) : ScriptedReply::json(kWhole);
+    };
+    CallOptions o;
+    o.trusted = false;
+    o.key = key.key;
+    w.relay(World::body("fast"), std::move(o));
+    w.run();
+    return w.heard.result.error.code == ErrorCode::kNone ? w.heard.result.record.provider + "/" + w.heard.result.record.model : std::string(code_name(w.heard.result.error.code));
+  };
+  CHECK(served({"fast"}) == "b/y");
+  CHECK(served({"fast", "!big"}) == "b/z");
+  CHECK(served({"fast", "!b/*"}) == "upstream_error");
+  CHECK(served({"a/*"}) == "upstream_error");  // the target alone was allowed: that says nothing of fallbacks
+}
+
+TEST_CASE("a key that may not use an endpoint is told which, and may still see itself") {
+  World w;
+  w.config.providers = {provider("a")};
+  FileKey key;
+  key.spec.name = "ci";
+  key.key = Secret(std::string("sk-ci-0123456789abcdef"));
+  key.spec.allow.endpoints = {"embeddings"};
+  w.config.keys = {key};
+  CallOptions o;
+  o.trusted = false;
+  o.key = key.key;
+  w.relay(World::body("a/x"), std::move(o));
+  w.run();
+  CHECK(w.heard.head.status == 403);
+  CHECK(w.heard.result.error.code == ErrorCode::kEndpointNotAllowed);
+  CHECK(w.heard.result.error.message.find("\"chat\"") != std::string::npos);
+  CHECK(w.router->authenticate(key.key, "embeddings").ok());
+  CHECK(w.router->authenticate(key.key, "").ok());
+}
+
+TEST_CASE("names that lead nowhere: what is wrong with them, and what may have been meant") {
+  World w;
+  w.config.providers = {provider("up"), provider("down")};
+  w.config.providers[0].models.override_ = {"m1", "m2"};
+  w.config.models = {model("s-*", {{"up", "*", 1, 1}}), model("t-*", {{"up", "m1", 1, 1}})};
+  w.build();
+  auto words = [&](const char* name) {
+    const auto plan = w.router->explain(name);
+    return plan.ok() ? plan->steps.at(0).provider + "/" + plan->steps.at(0).model : plan.error().message;
+  };
+  CHECK(words("s-m9") == "up/m9");
+  CHECK(words("t-") == "up/m1");  // nothing is made of what the star left open
+  CHECK(words("s-").find("model \"s-\" not found") == 0);
+  CHECK(words("[up] m1") == "up/m1");
+  CHECK(words("up/ m1") == "up/m1");
+  CHECK(words("[up]") == "model \"[up]\" not found: it names no model of provider \"up\"; the nearest names are: up/m1, up/m2");
+  CHECK(words("up/") == "model \"up/\" not found: it names no model of provider \"up\"; the nearest names are: up/m1, up/m2");
+  CHECK(words("[up] ").find("it names no model") != std::string::npos);
+  CHECK(words("upp/m1") == "model \"upp/m1\" not found: there is no provider \"upp\"; the nearest names are: up/m1, up/m2");
+  CHECK(words("nope/x") == "model \"nope/x\" not found: there is no provider \"nope\"; the nearest names are: up/m1, down/x");
+}
+
+TEST_CASE("a provider is available while it answers at all") {
+  const auto refused = [] {
+    ScriptedReply reply;
+    reply.no_head = true;
+    reply.end.kind = TransferError::Kind::kConnect;
+    return reply;
+  };
+  World w;
+  w.config.providers = {provider("a")};
+  w.config.routing.attempts = 1;
+  w.build();
+  auto available = [&] { return w.router->providers().at(0).available; };
+  for (int i = 0; i < 10; ++i) {
+    w.transport.fallback = [](const SeenRequest&) { return ScriptedReply::json("{}", 500); };
+    w.relay(World::body("a/bad"));
+    w.run();
+  }
+  CHECK(available());
+  for (int i = 0; i < 10; ++i) {
+    w.transport.fallback = [&](const SeenRequest&) { return refused(); };
+    w.relay(World::body("a/good"));
+    w.run();
+  }
+  CHECK_FALSE(available());
+  w.transport.fallback = [](const SeenRequest&) { return ScriptedReply::json("{}", 404); };
+  w.relay(World::body("a/good"));
+  w.run();
+  CHECK(available());
+}
+
+TEST_CASE("a request that no bucket can ever hold is told so, and not to come back") {
+  World w;
+  w.config.providers = {provider("a")};
+  w.config.models = {model("m", {{"a", "x", 1, 1}})};
+  w.config.models[0].limits.tokens = Rate{100, std::chrono::minutes(1), 0};
+  w.relay(World::body("m", false, R"(,"max_tokens":500)"));
+  w.run();
+  const Error& error = w.heard.result.error;
+  CHECK(error.code == ErrorCode::kRateLimited);
+  CHECK(error.never);
+  CHECK(error.param == "max_tokens");
+  CHECK(error.retry_after.count() == 0);
+  CHECK(error.message.find("no more than 100 ever fit at once: it can never be let through") != std::string::npos);
+}
+
 TEST_CASE("limits: the request that is one too many is told when to come back, and is recorded as limited") {
   World w;
   w.config.providers = {provider("a")};

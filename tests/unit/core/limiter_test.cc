@@ -279,7 +279,8 @@ TEST_CASE("Tokens are reserved as estimated and settled with the truth") {
     CHECK(f.denial.kind == LimitKind::kTokens);
     CHECK(f.denial.retry_after == Duration(0));
     CHECK(f.denial.remaining == 6000);
-    CHECK(f.denial.words == "6000 tokens/min of key b: this request alone needs 6001 tokens, more than ever fit at once");
+    CHECK(f.denial.words == "6000 tokens/min of key b: this request alone needs 6001 tokens, and no more than 6000 ever fit at once: it can never be let "
+                                "through, ask for less");
     CHECK(f.limiter.state(bucket).remaining_tokens == 6000);
   }
   SECTION("what is still missing decides how long to wait") {
