@@ -1,4 +1,7 @@
 // Administration: keys and usage. It asks for the admin key, and its work is done on the worker's thread because it may wait on a disk.
+#include <algorithm>
+#include <iterator>
+
 #include "llmrouter/values.h"
 #include "server/admin_query.h"
 #include "server/handlers.h"
@@ -45,13 +48,23 @@ void on_worker(Session& session, std::function<Reply(Context&)> work) {
 
 Reply failed(const Context& context, const Error& error) { return error_reply(context, "openai", error); }
 
-Reply list_keys(Context& context) {
-  std::string body = "{\"data\":[";
-  for (const auto& key : context.router->keys()->list()) {
-    if (body.back() == '}') body += ',';
-    body += to_json(*key);
+Reply list_keys(Context& context, const Page& page) {
+  const auto keys = context.router->keys()->list();
+  auto at = keys.begin();
+  if (!page.cursor.empty()) {
+    at = std::find_if(keys.begin(), keys.end(), [&](const auto& key) { return key->id == page.cursor; });
+    if (at == keys.end()) return failed(context, Error(ErrorCode::kInvalidRequest, "cursor: expected what was returned as `next`", "cursor"));
+    ++at;
   }
-  return json_reply(body + "]}");
+  std::string body = "{\"data\":[";
+  size_t left = page.limit;
+  for (; at != keys.end() && left > 0; ++at, --left) {
+    if (body.back() == '}') body += ',';
+    body += to_json(**at);
+  }
+  body += "],\"next\":";
+  body += at == keys.end() ? "null" : json_string((*std::prev(at))->id);
+  return json_reply(body + "}");
 }
 
 Reply create_key(Context& context, const std::string& json, const std::string& prefix) {
@@ -86,7 +99,12 @@ Reply revoke_key(Context& context, const std::string& id) {
   return show_key(context, id);
 }
 
-Reply list_usage(Context& context, const UsageFilter& filter) {
+Reply list_usage(Context& context, UsageFilter filter) {
+  if (const KeyStore* keys = context.router->keys(); keys != nullptr && !filter.key.empty()) {
+    auto key = key_of_filter(*keys, filter.key);
+    if (!key) return failed(context, key.error());
+    filter.key = std::move(*key);
+  }
   auto page = context.usage->query(filter);
   if (!page) return failed(context, page.error());
   std::string body = "{\"data\":[";
@@ -109,6 +127,12 @@ void handle_keys(Session& session) {
   const auto decoded = percent_decode(session.route().id, false);
   if (!decoded) return session.fail(Error(ErrorCode::kInvalidRequest, "the key's id is not well escaped"));
   const std::string& id = *decoded;
+  const bool listing = id.empty() && request.method != Method::kPost;
+  auto page = listing ? page_of(request.query()) : Result<Page>(Page());
+  if (!page) return session.fail(page.error());
+  if (!listing) {
+    if (auto known = refuse_parameters(request.query(), request.method == Method::kPost ? "prefix" : ""); !known) return session.fail(known.error());
+  }
   switch (request.method) {
     case Method::kPost:
       return on_worker(session, [body = request.body, prefix = query_value(request.query(), "prefix").value_or("")](Context& c) {
@@ -117,7 +141,7 @@ void handle_keys(Session& session) {
     case Method::kPatch: return on_worker(session, [id, body = request.body](Context& c) { return modify_key(c, id, body); });
     case Method::kDelete: return on_worker(session, [id](Context& c) { return revoke_key(c, id); });
     default:
-      if (id.empty()) return on_worker(session, [](Context& c) { return list_keys(c); });
+      if (listing) return on_worker(session, [page = *page](Context& c) { return list_keys(c, page); });
       return on_worker(session, [id](Context& c) { return show_key(c, id); });
   }
 }

@@ -1,5 +1,6 @@
 #include "server/admin_query.h"
 
+#include <set>
 #include <string>
 
 #include "llmrouter/values.h"
@@ -11,6 +12,30 @@ namespace {
 
 Error fault(std::string_view name, std::string_view expected) {
   return Error(ErrorCode::kInvalidRequest, std::string(name) + ": expected " + std::string(expected), std::string(name));
+}
+
+Error unknown(std::string_view name, std::string_view expected) {
+  const std::string shown(name.substr(0, 100));  // of a stranger's text
+  return Error(ErrorCode::kInvalidRequest, "unknown parameter \"" + shown + "\": expected " + std::string(expected), shown);
+}
+
+// Calls `take(name, value)` for each parameter, unescaped. Repeated names are errors, and what `take` answers.
+template <typename Take>
+Result<void> each_parameter(std::string_view query, Take take) {
+  std::set<std::string> seen;
+  while (!query.empty()) {
+    const size_t end = query.find('&');
+    const std::string_view pair = query.substr(0, end);
+    query = end == std::string_view::npos ? std::string_view() : query.substr(end + 1);
+    if (pair.empty()) continue;
+    const size_t equals = pair.find('=');
+    const auto name = percent_decode(pair.substr(0, equals), true);
+    const auto value = percent_decode(equals == std::string_view::npos ? std::string_view() : pair.substr(equals + 1), true);
+    if (!name || !value) return Error(ErrorCode::kInvalidRequest, "the query is not well escaped");
+    if (auto taken = take(*name, *value); !taken) return taken;
+    if (!seen.insert(*name).second) return fault(*name, "it once");
+  }
+  return {};
 }
 
 // Digits alone, up to 18 of them.
@@ -54,29 +79,59 @@ Result<void> set_filter(UsageFilter& filter, std::string_view name, std::string_
     filter.status = value;
     return {};
   }
+  constexpr std::string_view kNames = "since, until, key, user, model, provider, status, limit or cursor";
+  const bool text = name == "key" || name == "user" || name == "model" || name == "provider";
+  if (text && value.empty()) return fault(name, "a value");
   if (name == "key") filter.key = value;
   else if (name == "user") filter.user = value;
   else if (name == "model") filter.model = value;
   else if (name == "provider") filter.provider = value;
   else if (name == "cursor") filter.cursor = value;
-  else return fault(name, "since, until, key, user, model, provider, status, limit or cursor");
+  else return unknown(name, kNames);
   return {};
 }
 
 Result<UsageFilter> usage_filter(std::string_view query, WallTime now) {
   UsageFilter filter;
-  while (!query.empty()) {
-    const size_t end = query.find('&');
-    const std::string_view pair = query.substr(0, end);
-    query = end == std::string_view::npos ? std::string_view() : query.substr(end + 1);
-    if (pair.empty()) continue;
-    const size_t equals = pair.find('=');
-    const auto name = percent_decode(pair.substr(0, equals), true);
-    const auto value = percent_decode(equals == std::string_view::npos ? std::string_view() : pair.substr(equals + 1), true);
-    if (!name || !value) return Error(ErrorCode::kInvalidRequest, "the query is not well escaped");
-    if (auto set = set_filter(filter, *name, *value, now); !set) return std::move(set).error();
-  }
+  auto read = each_parameter(query, [&](const std::string& name, const std::string& value) { return set_filter(filter, name, value, now); });
+  if (!read) return std::move(read).error();
   return filter;
+}
+
+bool is_key_id(std::string_view text) noexcept { return text.substr(0, 4) == "key_" || text.substr(0, 5) == "file:"; }
+
+Result<std::string> key_of_filter(const KeyStore& keys, const std::string& id_or_name) {
+  auto found = keys.get(id_or_name);
+  if (found) return (*found)->id;
+  if (is_key_id(id_or_name)) return id_or_name;
+  Error error = std::move(found).error();
+  return Error(ErrorCode::kInvalidRequest, "key: " + error.message, "key");
+}
+
+Result<Page> page_of(std::string_view query) {
+  Page page;
+  auto read = each_parameter(query, [&](const std::string& name, const std::string& value) -> Result<void> {
+    int64_t limit = 0;
+    if (name == "cursor") {
+      page.cursor = value;
+    } else if (name != "limit") {
+      return unknown(name, "limit or cursor");
+    } else if (!whole_number(value, limit) || limit < 1 || limit > 1000) {
+      return fault(name, "a number from 1 to 1000");
+    } else {
+      page.limit = static_cast<size_t>(limit);
+    }
+    return {};
+  });
+  if (!read) return std::move(read).error();
+  return page;
+}
+
+Result<void> refuse_parameters(std::string_view query, std::string_view known) {
+  return each_parameter(query, [known](const std::string& name, const std::string&) -> Result<void> {
+    if (!known.empty() && name == known) return {};
+    return unknown(name, known.empty() ? std::string_view("no parameters here") : known);
+  });
 }
 
 }  // namespace llmrouter::server

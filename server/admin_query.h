@@ -2,8 +2,11 @@
 #ifndef LLMROUTER_SERVER_ADMIN_QUERY_H_
 #define LLMROUTER_SERVER_ADMIN_QUERY_H_
 
+#include <cstdint>
+#include <string>
 #include <string_view>
 
+#include "llmrouter/keys.h"
 #include "llmrouter/result.h"
 #include "llmrouter/usage.h"
 
@@ -13,8 +16,22 @@ namespace llmrouter::server {
 Result<WallTime> parse_moment(std::string_view text, WallTime now);
 // One filter by its name; kInvalidRequest when there is no such filter or the value is wrong.
 Result<void> set_filter(UsageFilter& filter, std::string_view name, std::string_view value, WallTime now);
-// A query string; unknown parameters are errors.
+// A query string; unknown and repeated parameters are errors.
 Result<UsageFilter> usage_filter(std::string_view query, WallTime now);
+
+// The id of the key that a filter names by id or name. An id of a key that is gone stands for itself: its records are still there.
+// kInvalidRequest when there is no such key.
+Result<std::string> key_of_filter(const KeyStore& keys, const std::string& id_or_name);
+bool is_key_id(std::string_view text) noexcept;
+
+// Which part of a list is asked for.
+struct Page {
+  size_t limit = SIZE_MAX;
+  std::string cursor;
+};
+Result<Page> page_of(std::string_view query);
+// For paths that take no parameters, or only `name`.
+Result<void> refuse_parameters(std::string_view query, std::string_view name = {});
 
 }  // namespace llmrouter::server
 

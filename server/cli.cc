@@ -117,15 +117,23 @@ std::vector<std::string> Args::all(std::string_view option) const {
   return out;
 }
 
-std::string usage_text(const Command* command) {
+std::string usage_text(const Command& command) {
   std::string text = "usage: llmrouter-server ";
-  if (command != nullptr) {
-    text.append(command->name).append(" ").append(command->arguments).append(command->arguments.empty() ? "" : " ").append("[options]\n");
-    text.append("\n").append(command->help).append("\n\noptions:\n").append(option_lines(command->options)).append(option_lines(kCommon));
-    return text;
-  }
-  text += "[COMMAND] [options]\n\ncommands (default: serve):\n";
-  for (const Command& c : commands()) {
+  text.append(command.name).append(" ").append(command.arguments).append(command.arguments.empty() ? "" : " ").append("[options]\n");
+  return text.append("\n").append(command.help).append("\n\noptions:\n").append(option_lines(command.options)).append(option_lines(kCommon));
+}
+
+std::string usage_text(std::string_view group) {
+  const auto of_group = [group](const Command& c) { return group.empty() || c.name.substr(0, c.name.find(' ')) == group; };
+  const auto& all = commands();
+  const auto first = std::find_if(all.begin(), all.end(), of_group);
+  if (first == all.end()) return {};
+  if (first->name == group) return usage_text(*first);
+  std::string text = "usage: llmrouter-server ";
+  text.append(group.empty() ? "[COMMAND]" : std::string(group) + " COMMAND").append(" [options]\n\ncommands");
+  text += group.empty() ? " (default: serve):\n" : ":\n";
+  for (const Command& c : all) {
+    if (!of_group(c)) continue;
     std::string left = "  " + std::string(c.name) + (c.arguments.empty() ? "" : " ") + std::string(c.arguments);
     left.resize(std::max<size_t>(left.size() + 2, 26), ' ');
     text.append(left).append(c.help).append("\n");

@@ -52,7 +52,9 @@ class Args {
 };
 
 const std::vector<Command>& commands();
-std::string usage_text(const Command* command);  // null: of everything
+std::string usage_text(const Command& command);
+// Of a group of commands ("keys"), or of one; everything when `group` is empty, nothing when there is none of that name.
+std::string usage_text(std::string_view group);
 
 // The configuration that the options ask for: -c, LLMROUTER_CONFIG or ./llmrouter.yaml; --listen and --set on top.
 ConfigInput config_input(const Args& args);

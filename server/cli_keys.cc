@@ -90,7 +90,10 @@ Result<void> apply_expiry(const Args& args, std::optional<WallTime>& expires) {
 
 // What the options say, onto `spec`.
 Result<void> apply(const Args& args, KeySpec& spec) {
-  if (const auto v = args.maybe("--name")) spec.name = *v;
+  if (const auto v = args.maybe("--name")) {
+    if (v->empty()) return Error(ErrorCode::kInvalidRequest, "--name: expected a name that is not empty; leave it out for none");
+    spec.name = *v;
+  }
   if (const auto v = args.maybe("--username")) spec.user = *v;
   if (const auto v = args.maybe("--purpose")) spec.purpose = *v;
   if (const auto v = args.maybe("--role")) {
@@ -154,6 +157,9 @@ std::string details(const KeyRecord& key) {
   return table(rows);
 }
 
+// What was typed was wrong, or it could not be done.
+int refused(const Error& error) { return complain(error, error.code == ErrorCode::kInvalidRequest ? kUsage : kFailed); }
+
 }  // namespace
 
 int run_keys_create(const Args& args) {
@@ -163,7 +169,7 @@ int run_keys_create(const Args& args) {
   const auto keys = store_of(args, &code);
   if (!keys) return code;
   auto created = keys->create(spec, args.value("--prefix"));
-  if (!created) return complain(created.error());
+  if (!created) return refused(created.error());
   if (args.has("--json")) {
     std::string out = to_json(created->record);
     out.replace(0, 1, "{\"key\":" + json_string(created->key.reveal()) + ",");
@@ -225,7 +231,7 @@ int run_keys_modify(const Args& args) {
   change.limits = spec.limits;
   change.expires = spec.expires;
   auto changed = keys->modify(id, change);
-  if (!changed) return complain(changed.error());
+  if (!changed) return refused(changed.error());
   print(args.has("--json") ? to_json(*changed) + "\n" : details(*changed));
   return kDone;
 }

@@ -32,7 +32,8 @@ void handle(Session& session) {
     case Endpoint::kMe: return session.respond(me_reply(session));
     case Endpoint::kKeys: return handle_keys(session);
     case Endpoint::kUsage: return handle_usage(session);
-    default: break;
+    case Endpoint::kChat:
+    case Endpoint::kNone: break;
   }
   session.fail(Error(ErrorCode::kInternal, "this path has no handler"));
 }

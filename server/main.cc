@@ -1,4 +1,5 @@
 // The commands, and which of them was typed.
+#include <algorithm>
 #include <cstdio>
 #include <exception>
 
@@ -17,8 +18,16 @@ int run_version(const Args&) {
   return kDone;
 }
 
-int run_help(const Args&) {
-  print(usage_text(nullptr));
+// `help`, `help keys`, `help keys create`.
+int run_help(const Args& args) {
+  const std::vector<std::string>& about = args.arguments();
+  std::string text = usage_text(about.empty() ? std::string_view() : about.front());
+  if (about.size() == 2) {
+    for (const Command& c : commands())
+      if (c.name == about[0] + " " + about[1]) text = usage_text(c);
+  }
+  if (text.empty()) return complain(Error(ErrorCode::kInvalidRequest, "there is no command " + about.front()), kUsage);
+  print(text);
   return kDone;
 }
 
@@ -58,10 +67,10 @@ const std::vector<Command>& commands() {
       {"keys modify", "ID", "change what is named, leave the rest", 1, 1, key_options(false), run_keys_modify},
       {"keys revoke", "ID", "for good", 1, 1, {}, run_keys_revoke},
       {"usage", "", "what was used: records, or sums with --by", 0, 0,
-       {{"--by", "WHAT", "model, provider, key, user or day"},
+       {{"--by", "WHAT", "sums by model (as it was asked for), provider, key, user or day"},
         {"--since", "WHEN", "a date, a time, or a duration ago (7d)"},
         {"--until", "WHEN", "the same"},
-        {"--key", "ID", "of one key"},
+        {"--key", "KEY", "of one key, by id or name"},
         {"--user", "NAME", "of one user"},
         {"--model", "NAME", "as asked for or as the provider calls it"},
         {"--provider", "NAME", "of one provider"},
@@ -69,12 +78,12 @@ const std::vector<Command>& commands() {
         {"--limit", "N", "records, at most 1000"},
         {"--cursor", "CURSOR", "the page after"},
         kJson,
-        {"--csv", "", "comma-separated"}},
+        {"--csv", "", "comma-separated; not with --json"}},
        run_usage},
       {"schema", "", "the JSON Schema of the configuration", 0, 0, {}, run_schema},
       {"reference", "", "every key of the configuration, as Markdown", 0, 0, {}, run_reference},
       {"version", "", "which version this is", 0, 0, {}, run_version},
-      {"help", "", "this text", 0, 0, {}, run_help},
+      {"help", "[COMMAND]", "this text, or that of one command", 0, 2, {}, run_help},
       {"users", "", "not supported yet", 0, 99, {}, run_not_yet},
       {"import", "", "not supported yet", 0, 99, {}, run_not_yet},
       {"simulate", "", "not supported yet", 0, 99, {}, run_not_yet},
@@ -116,18 +125,27 @@ Error unknown_command(const std::vector<std::string>& words) {
   return Error(ErrorCode::kInvalidRequest, std::move(message));
 }
 
+bool asks_for_help(const std::vector<std::string>& words) {
+  return std::find_if(words.begin(), words.end(), [](const std::string& w) { return w == "--help" || w == "-h"; }) != words.end();
+}
+
 int run(std::vector<std::string> words) {
   const Command* command = find_command(words);
-  if (command == nullptr) return complain(unknown_command(words), kUsage);
-  if (command->run == run_not_yet) return run_not_yet(Args());
+  if (command == nullptr) {
+    const std::string text = asks_for_help(words) ? usage_text(words.front()) : std::string();
+    if (text.empty()) return complain(unknown_command(words), kUsage);
+    print(text);
+    return kDone;
+  }
+  if (command->run == run_not_yet && !asks_for_help(words)) return run_not_yet(Args());
   auto args = Args::parse(*command, words);
   if (!args) {
     complain(args.error());
-    std::fprintf(stderr, "\n%s", usage_text(command).c_str());
+    std::fprintf(stderr, "\n%s", usage_text(*command).c_str());
     return kUsage;
   }
   if (args->has("--help")) {
-    print(usage_text(command));
+    print(usage_text(*command));
     return kDone;
   }
   const int code = command->run(*args);

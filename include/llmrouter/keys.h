@@ -22,18 +22,27 @@ struct ParamLimits {
   std::optional<bool> tools;          // false: a request with tools is refused
 };
 
-// Empty lists allow everything. Entries are patterns (see pattern.h); a model entry may be a configured name or provider/model.
+// Empty lists allow everything. Entries are patterns (see pattern.h).
+//
+// A model is allowed by the name that was asked for, by the configured name that stands for it, or as provider/model. A configured name that is
+// allowed may use all its targets and fallbacks; one that is not may still use those of its targets that are allowed themselves. An entry with
+// `!` holds for all of these names, and for the upstream's own, whatever else allows them: what it excludes is reached by no other name.
 struct AllowList {
   std::vector<std::string> models;
   std::vector<std::string> providers;
-  std::vector<std::string> endpoints;  // chat, models, embeddings, ...
+  std::vector<std::string> endpoints;  // of endpoint_names()
 };
+
+// What `allow.endpoints` may name, and CallOptions::endpoint and usage records say. The one list of them.
+LLMROUTER_EXPORT const std::vector<std::string>& endpoint_names();
+// Does this entry of `allow.endpoints` match one of them? `!` in front is ignored.
+LLMROUTER_EXPORT bool is_endpoint_pattern(std::string_view entry);
 
 enum class KeyRole { kUser, kAdmin };
 
 // What a key is made of, besides the secret itself.
 struct KeySpec {
-  std::string name;     // for people; need not be unique in the store
+  std::string name;     // for people; of the keys of a store that are not revoked no two have the same. Empty: none
   std::string user;     // groups keys
   std::string purpose = "default";
   KeyRole role = KeyRole::kUser;
@@ -103,7 +112,8 @@ class LLMROUTER_EXPORT KeyStore {
   virtual std::shared_ptr<const KeyRecord> find(std::string_view presented) const = 0;
   virtual bool empty() const noexcept = 0;  // no key at all, revoked ones counted as keys
 
-  // `prefix` stands before the random part ("sk-" when empty; letters, digits, - and _, at most 16).
+  // `prefix` stands before the random part ("sk-" when empty; letters, digits, - and _, at most 16). kConflict when the name is another key's
+  // (a revoked one's is free again); kInvalidRequest when the key would have expired already.
   virtual Result<CreatedKey> create(const KeySpec& spec, std::string_view prefix = {}) = 0;
   // The keys of a configuration: replaces those set before, kept in memory alone, found before the store's own. Their ids are "file:NAME".
   // kInvalidRequest when two have the same name or the same key. They cannot be modified or revoked here (kConflict).

@@ -77,8 +77,11 @@ struct UsagePage {
 
 // A sum over records.
 struct UsageSum {
-  std::string group;
-  int64_t calls = 0, errors = 0;
+  std::string group;  // empty: of calls that had none (no key asked for, no provider asked, no model named)
+  int64_t calls = 0;  // all: those that ended well are what the others leave
+  int64_t errors = 0;     // status error or cut
+  int64_t limited = 0;    // refused by a limit or a budget of ours
+  int64_t cancelled = 0;  // the caller went away
   TokenUsage usage;
   int64_t cost_nano_usd = 0;
 };
@@ -103,7 +106,7 @@ struct StoreHealth {
 class LLMROUTER_EXPORT UsageStore : public UsageSink {
  public:
   virtual Result<UsagePage> query(const UsageFilter& filter) = 0;
-  // Sums by model | provider | key | user | day (UTC); empty: one sum over all.
+  // Sums by model (as it was asked for) | provider (which answered, or failed last) | key | user | day (UTC); empty: one sum over all.
   virtual Result<std::vector<UsageSum>> sum(std::string_view by, const UsageFilter& filter) = 0;
   virtual Result<void> flush(Duration timeout) = 0;  // waits until all that was recorded before is on disk
   virtual StoreHealth health() const = 0;
@@ -117,13 +120,14 @@ struct SqliteUsageOptions {
   size_t queue = 65536;                                       // records waiting for the writer; more are dropped and counted
   std::chrono::milliseconds flush_every{500};                 // kill -9 loses at most what is younger than this
   std::chrono::seconds retention{std::chrono::hours(24 * 90)};  // 0: for ever
+  bool read_only = false;  // only looks: makes, repairs and deletes nothing, takes no records, fails where there is no database or a damaged one
 };
 // One writer thread, its own database file (WAL). The destructor writes what is queued.
 LLMROUTER_EXPORT Result<std::shared_ptr<UsageStore>> open_sqlite_usage_store(const SqliteUsageOptions& options, const Clock& clock,
                                                                             class Logger& logger);
 
 // Prices. Integers: micro-USD for one million tokens; -1: not priced apart (the class it belongs to pays: cached, cache_write,
-// audio_input as input; reasoning, audio_output as output).
+// audio_input as input; cached_audio as cached; reasoning, audio_output as output).
 struct PriceRow {
   std::string match;  // which row it is, for a person: "openai gpt-4o-2024-08-06"
   std::string as_of;  // "2026-08": of which day the figures are
@@ -135,6 +139,7 @@ struct PriceRow {
   int64_t audio_input = -1;
   int64_t audio_output = -1;
   int64_t nano_per_request = 0;
+  int64_t cached_audio = -1;
 };
 
 // Cost of a usage at a price, rounded half up once, at the end. Never negative; saturates.

@@ -200,10 +200,10 @@ std::string check_key_text(const std::string& secret) {
 }
 
 std::string check_label(const std::string& name) {
-  const bool good = !name.empty() && name.size() <= 128 && std::none_of(name.begin(), name.end(), [](char c) {
+  const bool good = !name.empty() && name.size() <= 128 && name.front() != ' ' && name.back() != ' ' && std::none_of(name.begin(), name.end(), [](char c) {
     return static_cast<unsigned char>(c) < 0x20 || c == 0x7F;
   });
-  return good ? "" : "expected a name of 1 to 128 bytes, without line breaks";
+  return good ? "" : "expected a name of 1 to 128 bytes, without line breaks, and without blanks around it";
 }
 
 bool is_loopback(std::string_view listen_address) {

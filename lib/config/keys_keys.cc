@@ -1,6 +1,7 @@
 // The sections about callers: keys, users, and the filters that belong to them.
 #include "config/address.h"
 #include "config/table.h"
+#include "llmrouter/pattern.h"
 #include "llmrouter/values.h"
 
 namespace llmrouter::config {
@@ -14,13 +15,27 @@ Budget& budget(S s) {
   return *s.key->spec.limits.budget;
 }
 
+std::string endpoints_doc() {
+  std::string doc = "Endpoints, of";
+  for (const std::string& name : endpoint_names()) doc += (name == endpoint_names().front() ? " `" : ", `") + name + "`";
+  return doc + ".";
+}
+
+std::string check_endpoint(const std::string& entry) {
+  if (is_endpoint_pattern(entry)) return {};
+  std::string words = "expected an endpoint:";
+  for (const std::string& name : endpoint_names()) words += (name == endpoint_names().front() ? " `" : ", `") + name + "`";
+  const auto near = nearest_names(entry, endpoint_names(), 1);
+  return near.empty() ? words : words + "; did you mean `" + near.front() + "`?";
+}
+
 void may_do(std::vector<Key>& keys) {
   keys.emplace_back("keys[].allow", Type::kMap, "", "What it may be used for. Lists are of patterns; an empty one allows everything.");
-  keys.emplace_back("keys[].allow.models", Type::kTexts, "", "Names of models, as they are asked for or as `provider/model`.").to([](S s, V v) {
+  keys.emplace_back("keys[].allow.models", Type::kTexts, "", "Names of models, as they are asked for or as `provider/model`; `!` excludes, by whatever name. See server.md.").to([](S s, V v) {
     s.key->spec.allow.models = v.texts;
   });
   keys.emplace_back("keys[].allow.providers", Type::kTexts, "", "Providers.").to([](S s, V v) { s.key->spec.allow.providers = v.texts; });
-  keys.emplace_back("keys[].allow.endpoints", Type::kTexts, "", "Endpoints: `chat`, `models`, ...").to([](S s, V v) {
+  keys.emplace_back("keys[].allow.endpoints", Type::kTexts, "", endpoints_doc()).checked(check_endpoint).to([](S s, V v) {
     s.key->spec.allow.endpoints = v.texts;
   });
   keys.emplace_back("keys[].params", Type::kMap, "", "The most a request may ask for.");

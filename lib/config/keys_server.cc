@@ -219,6 +219,8 @@ void add_price_figures(std::vector<Key>& keys, const std::string& path) {
   keys.emplace_back(path + ".audio_output", Type::kPrice, "", "Audio in the output. Unset: as `output`.").to([](S s, V v) {
     s.price->row.audio_output = v.number;
   });
+  keys.emplace_back(path + ".cached_audio", Type::kPrice, "", "Audio in the input that was read from the provider's cache. Unset: as `cached_input`.")
+      .to([](S s, V v) { s.price->row.cached_audio = v.number; });
   keys.emplace_back(path + ".per_request", Type::kUsd, "0", "USD for each request, beside the tokens.").to([](S s, V v) {
     s.price->row.nano_per_request = v.number;
   });

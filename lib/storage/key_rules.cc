@@ -60,6 +60,17 @@ Result<void> check_params(const ParamLimits& params) {
   return {};
 }
 
+Result<void> check_endpoints(const std::vector<std::string>& list) {
+  if (auto ok = check_list(list, "allow.endpoints"); !ok) return ok;
+  for (size_t i = 0; i < list.size(); ++i) {
+    if (is_endpoint_pattern(list[i])) continue;
+    std::string words = "is no endpoint; there are";
+    for (const std::string& name : endpoint_names()) words += (name == endpoint_names().front() ? " " : ", ") + name;
+    return invalid("allow.endpoints[" + std::to_string(i) + ']', "\"" + list[i] + "\" " + words);
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<void> check_prefix(std::string_view prefix) {
@@ -72,14 +83,20 @@ Result<void> check_prefix(std::string_view prefix) {
 
 Result<void> check_spec(const KeySpec& spec) {
   if (auto ok = check_text(spec.name, "name"); !ok) return ok;
+  if (!spec.name.empty() && (spec.name.front() == ' ' || spec.name.back() == ' ')) return invalid("name", "begins or ends with a blank");
   if (auto ok = check_text(spec.user, "user"); !ok) return ok;
   if (auto ok = check_text(spec.purpose, "purpose"); !ok) return ok;
   if (spec.purpose == "cursor") return Error(ErrorCode::kNotSupported, "purpose: `cursor` is not supported yet", "purpose");
   if (auto ok = check_list(spec.allow.models, "allow.models"); !ok) return ok;
   if (auto ok = check_list(spec.allow.providers, "allow.providers"); !ok) return ok;
-  if (auto ok = check_list(spec.allow.endpoints, "allow.endpoints"); !ok) return ok;
+  if (auto ok = check_endpoints(spec.allow.endpoints); !ok) return ok;
   if (auto ok = check_params(spec.params); !ok) return ok;
   return check_limits(spec.limits);
+}
+
+Result<void> check_expiry(const std::optional<WallTime>& expires, WallTime now) {
+  if (expires && *expires <= now) return invalid("expires", "is in the past: expected a time to come");
+  return {};
 }
 
 void anchor_budget(KeySpec& spec, WallTime created) noexcept {
@@ -87,7 +104,7 @@ void anchor_budget(KeySpec& spec, WallTime created) noexcept {
   if (budget && budget->per == BudgetPeriod::k30d && budget->anchor == WallTime{}) budget->anchor = created;
 }
 
-Result<KeyRecord> changed(const KeyRecord& record, const KeyChange& change) {
+Result<KeyRecord> changed(const KeyRecord& record, const KeyChange& change, WallTime now) {
   if (record.revoked) return Error(ErrorCode::kConflict, "key \"" + record.id + "\" is revoked");
   KeyRecord next = record;
   KeySpec& spec = next.spec;
@@ -99,6 +116,9 @@ Result<KeyRecord> changed(const KeyRecord& record, const KeyChange& change) {
   if (change.params) spec.params = *change.params;
   if (change.limits) spec.limits = *change.limits;
   if (change.expires) spec.expires = *change.expires;
+  if (spec.expires != record.spec.expires) {
+    if (auto ok = check_expiry(spec.expires, now); !ok) return std::move(ok).error();
+  }
   if (auto ok = check_spec(spec); !ok) return std::move(ok).error();
   anchor_budget(spec, next.created);
   return next;

@@ -12,12 +12,13 @@ namespace llmrouter::storage {
 // kInvalidRequest with the field in `param`.
 Result<void> check_prefix(std::string_view prefix);  // an empty one is "sk-"
 Result<void> check_spec(const KeySpec& spec);
+Result<void> check_expiry(const std::optional<WallTime>& expires, WallTime now);  // of a key that is made or given a new one
 
 // A budget of 30 days that names no beginning begins when its key was made.
 void anchor_budget(KeySpec& spec, WallTime created) noexcept;
 
 // `record` with the change made; checked.
-Result<KeyRecord> changed(const KeyRecord& record, const KeyChange& change);
+Result<KeyRecord> changed(const KeyRecord& record, const KeyChange& change, WallTime now);
 
 Error no_such_key(std::string_view id_or_name);
 Error key_of_the_file(std::string_view name);

@@ -113,6 +113,16 @@ Result<std::shared_ptr<const KeyRecord>> KeyTable::get(std::string_view id_or_na
   return named.front();
 }
 
+Result<void> KeyTable::check_free(const std::string& name, std::string_view id) const {
+  if (name.empty()) return {};
+  for (const auto& record : list()) {
+    if (record->id == id || (record->id != name && (record->revoked || record->spec.name != name))) continue;
+    return Error(ErrorCode::kConflict, "name: there is a key named \"" + name + "\" already" + (record->from_file ? ", in the configuration" : " (" + record->id + ')'),
+                 "name");
+  }
+  return {};
+}
+
 std::unique_ptr<KeyTable::Snapshot> KeyTable::copy() const {
   return snapshot_.read([](const Snapshot& snapshot) {
     return std::make_unique<Snapshot>(Snapshot{snapshot.file, snapshot.stored, snapshot.file_order, nullptr});

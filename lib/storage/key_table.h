@@ -33,6 +33,12 @@ class KeyTable {
   // By id, or by name when exactly one key has it; of several the one that is not revoked. kNotFound, kConflict.
   Result<std::shared_ptr<const KeyRecord>> get(std::string_view id_or_name) const;
 
+  // kConflict when `name` is that of a key which is not revoked, or the id of one; `id` itself does not count. An empty name is always free.
+  Result<void> check_free(const std::string& name, std::string_view id) const;
+  Result<void> check_renamed(const KeyRecord& before, const KeyRecord& after) const {
+    return before.spec.name == after.spec.name ? Result<void>() : check_free(after.spec.name, after.id);
+  }
+
   Result<void> set_file_keys(const std::vector<FileKey>& keys, WallTime now);
   void set_stored(std::vector<KeyEntry> entries);  // all of them
   void put_stored(KeyEntry entry);                 // a new one, or the next version of one

@@ -20,6 +20,7 @@ class MemoryKeyStore final : public KeyStore {
   Result<CreatedKey> create(const KeySpec& spec, std::string_view prefix) override {
     if (auto ok = check_prefix(prefix); !ok) return std::move(ok).error();
     if (auto ok = check_spec(spec); !ok) return std::move(ok).error();
+    if (auto ok = check_expiry(spec.expires, clock_.wall()); !ok) return std::move(ok).error();
     auto key = make_key_text(prefix.empty() ? "sk-" : prefix);
     if (!key) return std::move(key).error();
     auto id = make_id("key_", clock_.wall());
@@ -34,6 +35,7 @@ class MemoryKeyStore final : public KeyStore {
     if (!table_.hasher().hash(key->reveal(), &entry.hashed)) return Error(ErrorCode::kStorage, "the key could not be hashed");
     entry.record = std::make_shared<KeyRecord>(record);
     std::lock_guard<std::mutex> lock(mutex_);
+    if (auto free = table_.check_free(spec.name, record.id); !free) return std::move(free).error();
     hashes_[record.id] = entry.hashed;
     table_.put_stored(std::move(entry));
     return CreatedKey{std::move(record), std::move(*key)};
@@ -43,8 +45,10 @@ class MemoryKeyStore final : public KeyStore {
     std::lock_guard<std::mutex> lock(mutex_);
     auto current = stored(id_or_name);
     if (!current) return std::move(current).error();
-    auto next = changed(**current, change);
-    if (next) put(*next);
+    auto next = changed(**current, change, clock_.wall());
+    if (!next) return next;
+    if (auto free = table_.check_renamed(**current, *next); !free) return std::move(free).error();
+    put(*next);
     return next;
   }
 

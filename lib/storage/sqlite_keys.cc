@@ -13,7 +13,7 @@ using std::chrono::milliseconds;
 
 constexpr milliseconds kBusyTimeout{2000};
 constexpr milliseconds kLookEvery{500};
-constexpr milliseconds kGather{150};  // what is spent meanwhile is written together
+constexpr milliseconds kGather{20};  // what is spent meanwhile is written together; a kill -9 forgets no more than that
 constexpr int kLastTries = 3;
 constexpr size_t kShortSecret = 16;
 constexpr int64_t kBookSeconds = 40 * 86400;  // longer than the longest period that ends
@@ -115,6 +115,7 @@ Result<CreatedKey> SqliteKeyStore::create(const KeySpec& spec, std::string_view 
   auto key = make_key_text(prefix.empty() ? "sk-" : prefix);
   if (!key) return std::move(key).error();
   const WallTime now = clock_.wall();
+  if (auto ok = check_expiry(spec.expires, now); !ok) return std::move(ok).error();
   auto id = make_id("key_", now);
   if (!id) return std::move(id).error();
   auto record = std::make_shared<KeyRecord>();
@@ -128,7 +129,7 @@ Result<CreatedKey> SqliteKeyStore::create(const KeySpec& spec, std::string_view 
   entry.record = record;
   entry.version = 1;
   const Result<void> inserted = insert(entry);
-  note(&write_problem_, inserted);
+  if (inserted || inserted.error().code == ErrorCode::kStorage) note(&write_problem_, inserted);
   if (!inserted) return inserted.error();
   return CreatedKey{*record, std::move(*key)};
 }
@@ -137,7 +138,10 @@ Result<void> SqliteKeyStore::insert(const KeyEntry& entry) {
   std::lock_guard<std::mutex> lock(db_mutex_);
   const FullSync sync(*db_);
   Transaction transaction(*db_);
+  // Names are looked at inside the transaction: another process may be making the same.
   if (!transaction.begun()) return db_->error("writing a key");
+  if (auto fresh = reload_if_changed(); !fresh) return fresh;
+  if (auto free = table_.check_free(entry.record->spec.name, entry.record->id); !free) return free;
   if (auto saved = save_key(*db_, entry); !saved) return saved;
   if (!transaction.commit()) return db_->error("writing a key");
   table_.put_stored(entry);
@@ -147,7 +151,12 @@ Result<void> SqliteKeyStore::insert(const KeyEntry& entry) {
 Result<void> SqliteKeyStore::set_file_keys(const std::vector<FileKey>& keys) { return table_.set_file_keys(keys, clock_.wall()); }
 
 Result<KeyRecord> SqliteKeyStore::modify(std::string_view id_or_name, const KeyChange& change) {
-  return update(id_or_name, [&change](const KeyRecord& record) { return changed(record, change); });
+  return update(id_or_name, [&](const KeyRecord& record) -> Result<KeyRecord> {
+    auto next = changed(record, change, clock_.wall());
+    if (!next) return next;
+    if (auto free = table_.check_renamed(record, *next); !free) return std::move(free).error();
+    return next;
+  });
 }
 
 Result<void> SqliteKeyStore::revoke(std::string_view id_or_name) {

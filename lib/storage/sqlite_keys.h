@@ -19,7 +19,7 @@
 namespace llmrouter::storage {
 
 // Requests read the table in memory. Whoever changes a key writes the row, in a transaction of its own that is on disk before the table
-// changes. The worker writes what was spent every 150 ms while there is any, and looks twice a second whether another process wrote.
+// changes. The worker writes what was spent every 20 ms while there is any, and looks twice a second whether another process wrote.
 //
 // Locks, in this order: db_mutex_ (held over disk I/O; changes of keys and the worker), then the table's and the book's own (memory alone).
 class SqliteKeyStore final : public KeyStore, public BudgetLedger {

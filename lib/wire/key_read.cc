@@ -63,7 +63,11 @@ class KeyPatch {
 
   bool top(const JsonMember& m, const std::string& path) {
     const JsonValue v = m.value;
-    if (m.key == "name") return text(v, path, spec_.name);
+    if (m.key == "name") {
+      text(v, path, spec_.name);
+      if (v.is_string() && spec_.name.empty()) wanted(path, "a name that is not empty; leave it out for none");
+      return true;
+    }
     if (m.key == "user") return text(v, path, spec_.user);
     if (m.key == "purpose") {
       text(v, path, spec_.purpose);

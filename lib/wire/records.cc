@@ -168,6 +168,7 @@ std::string to_json(const PriceRow& row) {
   price(w, "reasoning", row.reasoning);
   price(w, "audio_input", row.audio_input);
   price(w, "audio_output", row.audio_output);
+  price(w, "cached_audio", row.cached_audio);
   if (row.nano_per_request != 0) w.raw_member("usd_per_request", format_usd(row.nano_per_request));
   w.end_object();
   return out;

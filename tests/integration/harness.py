@@ -348,6 +348,11 @@ class Test:
         self.servers.append(s)
         return s.start()
 
+    def write_config(self, config):
+        """For commands: the configuration of the working directory, with no server."""
+        with open(os.path.join(self.folder, "llmrouter.yaml"), "w") as f:
+            json.dump(config, f)
+
     def cli(self, *args, env=None, cwd=None):
         environment = {"PATH": os.environ.get("PATH", ""), "HOME": self.folder}
         environment.update(env or {})

@@ -218,3 +218,31 @@ def test_admin_is_for_admins(t):
         r = s.get(path, key="sk-ci-000000000000000000")
         assert r.status == 403 and r.code == "admin_only", r.body
         assert s.get(path, key=ADMIN).status == 200
+
+
+def test_names_that_lead_nowhere(t):
+    u = t.upstream()
+    s = t.server(u, models={"s-*": "up/*"})
+    assert wait(lambda: any(m["id"] == "up/m1" for m in s.get("/v1/models").json()["data"]))
+    n = len(u.chats())
+    for model, near in (("s-", ""), ("[up]", "up/m1"), ("nope/x", "up/m1"), ("upp/m1", "up/m1"), ("demo/echoo", "echo")):
+        r = s.chat(model)
+        assert r.status == 404 and r.code == "model_not_found" and near in r.message, (model, r.status, r.body)
+    assert len(u.chats()) == n, "none of them went upstream"
+    assert s.chat("[up] m1").status == 200 and u.chats()[-1].json()["model"] == "m1"
+
+
+def test_a_failing_model_does_not_take_its_provider_down(t):
+    async def handler(x):
+        if x.request.method == "GET":
+            return await up.good(x)
+        await x.send(up.error(500) if x.request.json()["model"] == "bad" else up.reply(up.chat_body()))
+    u = t.upstream(handler)
+    config = t.config(u, routing={"attempts": 1})
+    config["providers"]["demo"] = {"type": "demo"}
+    s = t.start(config)
+    for _ in range(6):
+        assert s.chat("up/bad").status == 502
+    ready = s.get("/health/ready").json()
+    assert ready["providers"] == {"configured": 2, "available": 2}, ready
+    assert s.chat("up/good").status == 200

@@ -379,6 +379,75 @@ def test_keys_on_the_command_line_reach_a_running_server(t):
     assert t.cli("keys", "create", "--budget", "lots").returncode == 2
 
 
+def test_help_of_every_command(t):
+    for words in ([], ["keys"], ["keys", "create"], ["keys", "list"], ["usage"], ["serve"], ["check"], ["explain"], ["chat"], ["models"], ["schema"],
+                  ["users"], ["import"], ["simulate"], ["version"], ["help"]):
+        for flag in ("--help", "-h"):
+            r = t.cli(*words, flag)
+            assert r.returncode == 0 and r.stdout.startswith("usage: llmrouter-server") and not r.stderr, (words, r)
+    assert "create" in t.cli("keys", "--help").stdout and "revoke" in t.cli("help", "keys").stdout
+    assert "--prefix" in t.cli("help", "keys", "create").stdout
+    assert t.cli("keys").returncode == 2 and t.cli("nonsense", "--help").returncode == 2 and t.cli("help", "nonsense").returncode == 2
+
+
+def test_names_of_keys_on_the_command_line(t):
+    t.write_config(t.config(keys=[{"name": "ci", "key": "sk-ci-00000000000000000"}]))
+    assert t.cli("keys", "create", "--name", "ann").returncode == 0
+    for name in ("ann", "ci"):
+        r = t.cli("keys", "create", "--name", name)
+        assert r.returncode == 1 and not r.stdout and "there is a key named \"%s\" already" % name in r.stderr, r
+    for args in (("--name", ""), ("--name", " "), ("--expires", "2020-01-01"), ("--endpoints", "chatt"), ("--name", "x", "--endpoints", "chat,!imagine")):
+        r = t.cli("keys", "create", *args)
+        assert r.returncode == 2 and not r.stdout and args[-2].lstrip("-").split("_")[0] in r.stderr, (args, r)
+    assert len(json.loads(t.cli("keys", "list", "--json").stdout)["data"]) == 2
+    assert t.cli("keys", "create").returncode == 0 and t.cli("keys", "create").returncode == 0, "a name is not asked for"
+
+
+def test_usage_reads_and_changes_nothing(t):
+    t.write_config(t.config())
+    r = t.cli("usage", "--json")
+    assert r.returncode == 0 and json.loads(r.stdout) == {"data": [], "next": None} and "no usage store yet" in r.stderr, r
+    assert not os.path.exists(t.folder + "/usage.db"), "a reader makes no database"
+    with open(t.folder + "/usage.db", "w") as f:
+        f.write("nonsense" * 1000)
+    r = t.cli("usage")
+    assert r.returncode == 1 and "damaged" in r.stderr and "Nothing was changed" in r.stderr and not r.stdout, r
+    assert sorted(os.listdir(t.folder)) == ["llmrouter.yaml", "usage.db"], os.listdir(t.folder)
+
+
+def test_usage_by_name_and_sums(t):
+    async def handler(x):
+        if x.request.method == "GET":
+            return await up.good(x)
+        await x.send(up.error(500) if x.request.json()["model"] == "bad" else up.reply(up.chat_body()))
+    u = t.upstream(handler)
+    s = t.server(u, server={"auth": "keys"}, models={"alias": "up/served", "b": "up/bad"}, routing={"attempts": 1},
+                 keys=[{"name": "ann", "key": "sk-ann-0000000000000000", "limits": {"requests": "3/day"}}, {"name": "bob", "key": "sk-bob-0000000000000000"}])
+    assert [s.chat(m, key="sk-ann-0000000000000000").status for m in ("alias", "b", "up/served", "alias")] == [200, 502, 200, 429]
+    assert s.chat("nobody-has-this", key="sk-bob-0000000000000000").status == 404
+    made = s.request("POST", "/admin/v1/keys", {"name": "carl"}, key=ADMIN).json()
+    assert s.chat("alias", key=made["key"]).status == 200
+    assert len(s.usage()) == 6
+    for name, count in (("ann", 4), ("file:ann", 4), ("carl", 1), (made["id"], 1)):
+        assert len(s.usage("?key=" + name)) == count, name
+        assert len(json.loads(t.cli("usage", "--key", name, "--json").stdout)["data"]) == count, name
+    r = s.get("/admin/v1/usage?key=nobody", key=ADMIN)
+    assert r.status == 400 and r.json()["error"]["param"] == "key", r.body
+    r = t.cli("usage", "--key", "nobody")
+    assert r.returncode == 2 and "nobody" in r.stderr, r
+    assert len(s.usage("?key=key_of_long_ago")) == 0 and t.cli("usage", "--key", "file:gone").returncode == 0
+
+    def sums(by):
+        return {g["group"]: (g["calls"], g["errors"], g["limited"]) for g in json.loads(t.cli("usage", "--by", by, "--json").stdout)["data"]}
+    assert sums("model") == {"alias": (3, 0, 1), "b": (1, 1, 0), "up/served": (1, 0, 0), "nobody-has-this": (1, 1, 0)}, sums("model")
+    assert sums("provider") == {"up": (4, 1, 0), None: (2, 1, 1)}, sums("provider")
+    assert sums("key") == {"file:ann": (4, 1, 1), "file:bob": (1, 1, 0), made["id"]: (1, 0, 0)}
+    table = t.cli("usage", "--by", "provider").stdout.split("\n")
+    assert "limited" in table[0] and any(line.startswith("(none)") for line in table), table
+    r = t.cli("usage", "--json", "--csv")
+    assert r.returncode == 2 and "--json" in r.stderr and not r.stdout, r
+
+
 def test_usage_on_the_command_line(t):
     u = t.upstream()
     s = t.server(u, prices={"entries": [{"model": "up/*", "input": "1.00", "output": "2.00", "cached_input": "0.50"}]})
@@ -392,7 +461,7 @@ def test_usage_on_the_command_line(t):
     by = {g["group"]: g for g in sums}
     assert sum(g["calls"] for g in sums) == 4 and sum(g["cost_nano_usd"] for g in sums) == 4 * 23500, by
     csv = t.cli("usage", "--by", "provider", "--csv").stdout.split("\n")
-    assert csv[0].startswith("provider,calls") and csv[1].startswith("up,4,0,44,28,0.000094"), csv
+    assert csv[0].startswith("provider,calls") and csv[1].startswith("up,4,0,0,0,44,28,0.000094"), csv
     assert "up/other" in t.cli("usage").stdout
 
 

@@ -149,7 +149,9 @@ def test_allow_lists(t):
     assert "fast" in ids and "other" not in ids and "demo/echo" not in ids, ids
     assert s.get("/v1/models/other", key=KEY).status == 404
     u2, s2 = keyed(t, {"allow": {"endpoints": ["embeddings"]}})
-    assert s2.chat(key=KEY).status == 403
+    r = s2.chat(key=KEY)
+    assert r.status == 403 and r.code == "endpoint_not_allowed" and "chat" in r.message, r.body
+    assert s2.get("/v1/models", key=KEY).code == "endpoint_not_allowed"
     assert s2.get("/v1/me", key=KEY).status == 200
 
 
@@ -204,6 +206,58 @@ def test_keys_over_http(t):
     admin = s.request("POST", "/admin/v1/keys", {"name": "boss", "role": "admin"}, key=ADMIN).json()["key"]
     assert s.get("/admin/v1/keys", key=admin).status == 200
     assert s.get("/admin/v1/keys", key=key).status == 403
+
+
+def test_keys_over_http_are_checked(t):
+    u = t.upstream()
+    s = t.server(u, server={"auth": "keys"}, keys=[{"name": "ci", "key": KEY}])
+    made = s.request("POST", "/admin/v1/keys", {"name": "ann"}, key=ADMIN).json()
+    for name in ("ann", "ci", made["id"]):
+        r = s.request("POST", "/admin/v1/keys", {"name": name}, key=ADMIN)
+        assert r.status == 409 and r.code == "conflict" and r.json()["error"]["param"] == "name", r.body
+    for body, param in (({"name": ""}, "name"), ({"name": "  "}, "name"), ({"expires": "2020-01-01T00:00:00Z"}, "expires"),
+                        ({"allow": {"endpoints": ["chatt"]}}, "allow.endpoints[0]"), ({"allow": {"endpoints": "everything"}}, "allow.endpoints[0]")):
+        r = s.request("POST", "/admin/v1/keys", body, key=ADMIN)
+        assert r.status == 400 and r.code == "invalid_request" and r.json()["error"]["param"] == param and param in r.message, (body, r.body)
+    assert "moderations" in s.request("POST", "/admin/v1/keys", {"allow": {"endpoints": ["x"]}}, key=ADMIN).message
+    other = s.request("POST", "/admin/v1/keys", {"allow": {"endpoints": ["chat", "!models", "count_*"]}}, key=ADMIN).json()
+    assert s.request("PATCH", "/admin/v1/keys/" + other["id"], {"name": "ann"}, key=ADMIN).status == 409
+    assert s.request("PATCH", "/admin/v1/keys/" + other["id"], {"expires": "2020-01-01T00:00:00Z"}, key=ADMIN).json()["error"]["param"] == "expires"
+    assert s.request("PATCH", "/admin/v1/keys/" + other["id"], {"name": "bob"}, key=ADMIN).status == 200
+
+
+def test_parameters_of_administration(t):
+    u = t.upstream()
+    s = t.server(u, server={"auth": "keys"}, keys=[{"name": "ci", "key": KEY}])
+    ids = ["file:ci"] + [s.request("POST", "/admin/v1/keys", {"name": "k%d" % i}, key=ADMIN).json()["id"] for i in range(4)]
+    whole = s.get("/admin/v1/keys", key=ADMIN).json()
+    assert [k["id"] for k in whole["data"]] == ids and whole["next"] is None
+    seen, cursor = [], ""
+    for _ in range(3):
+        page = s.get("/admin/v1/keys?limit=2" + ("&cursor=" + cursor if cursor else ""), key=ADMIN).json()
+        seen.append([k["id"] for k in page["data"]])
+        cursor = page["next"]
+    assert seen == [ids[0:2], ids[2:4], ids[4:]] and cursor is None, seen
+    key = "/admin/v1/keys/" + ids[1]
+    for method, target, param in (("GET", "/admin/v1/keys?limit=0", "limit"), ("GET", "/admin/v1/keys?limit=1001", "limit"),
+                                  ("GET", "/admin/v1/keys?limit=ten", "limit"), ("GET", "/admin/v1/keys?limit=", "limit"),
+                                  ("GET", "/admin/v1/keys?cursor=key_nobody", "cursor"), ("GET", "/admin/v1/keys?user=ann", "user"),
+                                  ("GET", "/admin/v1/keys?limit=1&limit=2", "limit"), ("GET", key + "?full=1", "full"),
+                                  ("POST", "/admin/v1/keys?prefx=a-", "prefx"), ("PATCH", key + "?limit=1", "limit"), ("DELETE", key + "?force=1", "force"),
+                                  ("GET", "/admin/v1/usage?page=2", "page"), ("GET", "/admin/v1/usage?user=", "user"),
+                                  ("GET", "/admin/v1/usage?user=a&user=b", "user"), ("GET", "/admin/v1/usage?cursor=nonsense", "cursor")):
+        r = s.request(method, target, {} if method in ("POST", "PATCH") else None, key=ADMIN)
+        assert r.status == 400 and r.code == "invalid_request" and r.json()["error"]["param"] == param, (method, target, r.status, r.body)
+    assert s.get("/admin/v1/keys?limit=%zz", key=ADMIN).status == 400
+    assert len(s.get("/admin/v1/keys", key=ADMIN).json()["data"]) == 5, "nothing was made or revoked"
+
+
+def test_a_request_that_never_fits(t):
+    u, s = keyed(t, {"limits": {"tokens": "100/min"}})
+    r = s.chat(key=KEY, max_tokens=5000)
+    assert r.status == 429 and r.code == "rate_limited" and r.json()["error"]["param"] == "max_tokens", r.body
+    assert "never be let through" in r.message and r.header("retry-after") is None and r.header("x-should-retry") == "false", (r.headers, r.message)
+    assert s.chat(key=KEY, max_tokens=5).status == 200, "it left nothing behind"
 
 
 def test_keys_become_required_with_the_first(t):

@@ -230,7 +230,9 @@ TEST_CASE("Keys: a bad disk is an error for who writes, nothing for who reads, a
   store.ledger->add("key:a", 0, 1);
   REQUIRE(eventually([&] { return store.keys->health().written == 1; }));
   vfs.fail(1, disk.code, true, disk.reads_too);
-  const auto refused = store.keys->create(full_spec());
+  KeySpec another = full_spec();
+  another.name = "another";
+  const auto refused = store.keys->create(another);
   REQUIRE_FALSE(refused.ok());
   CHECK(refused.error().code == ErrorCode::kStorage);
   CHECK(refused.error().message.find(options.path) == 0);
@@ -248,7 +250,7 @@ TEST_CASE("Keys: a bad disk is an error for who writes, nothing for who reads, a
   vfs.heal();
   CHECK(eventually([&] { return store.keys->health().ok && store.keys->health().queued == 0; }));
   CHECK(eventually([&] { return logger.has("info the key store works again"); }));
-  CHECK(store.keys->create(full_spec()).ok());
+  CHECK(store.keys->create(another).ok());
   store = {};
   CHECK(open_sqlite_key_store(options, clock, logger).value().ledger->spent("key:a", 0) == 51);
 }

@@ -81,14 +81,14 @@ TEST_CASE("Keys differ, and their prefixes are checked") {
   Fixture f(GENERATE(false, true));
   std::set<std::string> texts, ids;
   for (int i = 0; i < 50; ++i) {
-    const CreatedKey made = f.create("k");
+    const CreatedKey made = f.create("k" + std::to_string(i));
     texts.insert(made.key.reveal());
     ids.insert(made.record.id);
   }
   CHECK(texts.size() == 50);
   CHECK(ids.size() == 50);
   CHECK(f.keys->create(named("p"), "team_A-1").value().key.reveal().compare(0, 8, "team_A-1") == 0);
-  CHECK(f.keys->create(named("p"), "0123456789abcdef").value().key.reveal().size() == 16 + 32);
+  CHECK(f.keys->create(named("q"), "0123456789abcdef").value().key.reveal().size() == 16 + 32);
   for (const char* prefix : {"0123456789abcdefg", "with space", "ü", "a.b", "a\n"}) {
     const auto refused = f.keys->create(named("p"), prefix);
     REQUIRE_FALSE(refused.ok());
@@ -102,6 +102,11 @@ TEST_CASE("What a key may not be made of") {
   const std::pair<const char*, std::function<void(KeySpec&)>> faults[] = {
       {"name", [](KeySpec& s) { s.name = "a\nb"; }},
       {"name", [](KeySpec& s) { s.name = std::string(300, 'x'); }},
+      {"name", [](KeySpec& s) { s.name = " ann"; }},
+      {"name", [](KeySpec& s) { s.name = " "; }},
+      {"expires", [](KeySpec& s) { s.expires = WallTime{}; }},
+      {"allow.endpoints[1]", [](KeySpec& s) { s.allow.endpoints = {"chat", "chatt"}; }},
+      {"allow.endpoints[0]", [](KeySpec& s) { s.allow.endpoints = {"!imagine*"}; }},
       {"user", [](KeySpec& s) { s.user = "\x1b[31m"; }},
       {"purpose", [](KeySpec& s) { s.purpose = "\x7f"; }},
       {"allow.models[1]", [](KeySpec& s) { s.allow.models = {"a", ""}; }},
@@ -202,23 +207,53 @@ TEST_CASE("A revoked key is found and says so") {
   CHECK(f.keys->get(made.record.id).value()->revoked);
 }
 
-TEST_CASE("Names may be shared, and then an id is needed") {
+TEST_CASE("Two keys never have the same name") {
   Fixture f(GENERATE(false, true));
   const CreatedKey a = f.create("same");
   f.clock.advance(std::chrono::seconds(1));
-  const CreatedKey b = f.create("same");
-  f.clock.advance(std::chrono::seconds(1));
-  const CreatedKey c = f.create("other");
-  CHECK(f.keys->get("same").error().code == ErrorCode::kConflict);
-  CHECK(f.keys->get("same").error().message == "2 keys are named \"same\": say which by its id");
-  CHECK(f.keys->get("other").value()->id == c.record.id);
-  CHECK(f.keys->get("").error().code == ErrorCode::kNotFound);
-  const auto list = f.keys->list();
-  REQUIRE(list.size() == 3);
-  CHECK(list[0]->id == a.record.id);
-  CHECK(list[1]->id == b.record.id);
-  CHECK(list[2]->id == c.record.id);
+  const CreatedKey b = f.create("other");
+  REQUIRE(f.keys->set_file_keys({file_key("ci", "my-own-key")}).ok());
+  for (const std::string& name : {std::string("same"), std::string("ci"), a.record.id}) {
+    INFO(name);
+    const auto refused = f.keys->create(named(name));
+    REQUIRE_FALSE(refused.ok());
+    CHECK(refused.error().code == ErrorCode::kConflict);
+    CHECK(refused.error().param == "name");
+    CHECK(refused.error().message.find("name: there is a key named \"" + name + "\" already") == 0);
+    KeyChange change;
+    change.name = name;
+    CHECK(f.keys->modify(b.record.id, change).error().code == ErrorCode::kConflict);
+  }
+  KeyChange same;
+  same.name = "same";
+  CHECK(f.keys->modify(a.record.id, same).ok());
+  CHECK(f.keys->health().ok);  // a refusal is no trouble of the store's
+  CHECK(f.keys->list().size() == 3);
+  // Without a name, as many as one likes.
+  CHECK(f.keys->create(named("")).ok());
+  CHECK(f.keys->create(named("")).ok());
+  CHECK(f.keys->get("").error().code == ErrorCode::kConflict);
+  // A revoked key gives its name back.
+  CHECK(f.keys->revoke("same").ok());
+  CHECK(f.keys->create(named("same")).ok());
+  CHECK(f.keys->list()[1]->id == a.record.id);
   CHECK(a.record.id < b.record.id);  // ids sort by time
+}
+
+TEST_CASE("A key that has expired may be changed, but not be given an end that is past") {
+  Fixture f(GENERATE(false, true));
+  KeySpec spec = named("short");
+  spec.expires = f.clock.wall() + std::chrono::seconds(5);
+  REQUIRE(f.keys->create(spec).ok());
+  f.clock.advance(std::chrono::seconds(10));
+  KeyChange change;
+  change.user = "ann";
+  change.expires = spec.expires;  // as it is
+  CHECK(f.keys->modify("short", change).ok());
+  change.expires = f.clock.wall();
+  CHECK(f.keys->modify("short", change).error().param == "expires");
+  change.expires = f.clock.wall() + std::chrono::seconds(1);
+  CHECK(f.keys->modify("short", change).ok());
 }
 
 TEST_CASE("The configuration's keys are found first, replaced as a whole and changed nowhere else") {
