@@ -38,6 +38,7 @@ void ChatRelay::start(Request& request) {
   RawRequest raw;
   const Route& route = session_.route();
   raw.dialect.assign(route.dialect);
+  raw.operation = operation_of(route.endpoint);
   raw.path.operation.assign(route.operation);
   raw.path.model = percent_decode(route.model, false).value_or(std::string(route.model));
   raw.path.query.assign(request.query());
@@ -48,7 +49,8 @@ void ChatRelay::start(Request& request) {
 
 void ChatRelay::on_head(const ReplyHead& head) {
   begun_ = true;
-  stream_ = head.stream;
+  // Only a stream of events has a place for an error.
+  stream_ = head.stream && (session_.route().endpoint == Endpoint::kChat || head.content_type.substr(0, 17) == "text/event-stream");
   session_.begin(head.status, head.content_type, head.content_length, head.headers);
 }
 

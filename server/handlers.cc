@@ -32,8 +32,7 @@ void handle(Session& session) {
     case Endpoint::kMe: return session.respond(me_reply(session));
     case Endpoint::kKeys: return handle_keys(session);
     case Endpoint::kUsage: return handle_usage(session);
-    case Endpoint::kChat:
-    case Endpoint::kNone: break;
+    default: break;
   }
   session.fail(Error(ErrorCode::kInternal, "this path has no handler"));
 }

@@ -22,6 +22,12 @@ struct Row {
 // OpenAI's paths: each also under /api and without /v1.
 constexpr Row kPrefixed[] = {
     {"/chat/completions", Endpoint::kChat, kPost},
+    {"/embeddings", Endpoint::kEmbeddings, kPost},
+    {"/moderations", Endpoint::kModerations, kPost},
+    {"/rerank", Endpoint::kRerank, kPost},
+    {"/images/generations", Endpoint::kImages, kPost},
+    {"/images/edits", Endpoint::kImageEdits, kPost},
+    {"/audio/speech", Endpoint::kSpeech, kPost},
     {"/models", Endpoint::kModels, kGet, "openai", true},
 };
 
@@ -44,13 +50,11 @@ constexpr Row kPlain[] = {
 
 // Paths of the contract that are not served yet: beginnings.
 constexpr std::string_view kLater[] = {
-    "/v1/completions",   "/v1/responses",       "/v1/embeddings",     "/v1/images/",         "/v1/audio/",         "/v1/moderations",
-    "/v1/rerank",        "/v1/realtime",        "/v1/files",          "/v1/batches",         "/v1/fine_tuning/",   "/v1/messages",
-    "/v1beta/",          "/api/generate",       "/api/embed",         "/api/show",           "/v2/",               "/route/invoke",
-    "/v1/health/",       "/api/v1/providers/",  "/openapi.json",      "/docs",               "/console",           "/admin/v1/",
-    "/monitor/",         "/api/v1/router/",     "/api/v1/routing/",   "/api/v1/cost/",       "/v1/db/",            "/v1/stats",
-    "/v1/providers/",    "/v1/load-balancing/", "/internal/",         "/v1/me/",             "/auth/session",      "/completions",
-    "/embeddings",       "/responses",          "/api/v1/",           "/v1/models/clear-cache",
+    "/v1/completions", "/v1/responses", "/v1/audio/", "/v1/realtime", "/v1/files", "/v1/batches", "/v1/fine_tuning/", "/v1/messages",
+    "/v1beta/", "/api/generate", "/api/embed", "/api/show", "/v2/", "/route/invoke", "/v1/health/", "/api/v1/providers/", "/openapi.json",
+    "/docs", "/console", "/admin/v1/", "/monitor/", "/api/v1/router/", "/api/v1/routing/", "/api/v1/cost/", "/v1/db/", "/v1/stats",
+    "/v1/providers/", "/v1/load-balancing/", "/internal/", "/v1/me/", "/auth/session", "/completions", "/responses", "/api/v1/",
+    "/v1/models/clear-cache",
 };
 
 bool starts_with(std::string_view text, std::string_view prefix) noexcept { return text.substr(0, prefix.size()) == prefix; }
@@ -98,10 +102,10 @@ Route find_route(std::string_view path) noexcept {
 }
 
 std::string_view endpoint_name(Endpoint endpoint) noexcept {
+  if (is_call(endpoint)) return operation_name(operation_of(endpoint));
   switch (endpoint) {
     case Endpoint::kNone: return "none";
     case Endpoint::kRoot: return "root";
-    case Endpoint::kChat: return "chat";
     case Endpoint::kModels: return "models";
     case Endpoint::kTags: return "tags";
     case Endpoint::kVersion: return "version";
@@ -112,6 +116,7 @@ std::string_view endpoint_name(Endpoint endpoint) noexcept {
     case Endpoint::kMe: return "me";
     case Endpoint::kKeys: return "keys";
     case Endpoint::kUsage: return "usage";
+    default: break;
   }
   return "none";
 }

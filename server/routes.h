@@ -4,6 +4,7 @@
 
 #include <string_view>
 
+#include "llmrouter/task.h"
 #include "server/http.h"
 
 namespace llmrouter::server {
@@ -11,7 +12,16 @@ namespace llmrouter::server {
 enum class Endpoint {
   kNone,  // no such path
   kRoot,
-  kChat,  // in any dialect
+  kChat,  // calls, in any dialect: the operations of task.h, in its order
+  kEmbeddings,
+  kRerank,
+  kModerations,
+  kImages,
+  kImageEdits,
+  kSpeech,
+  kTranscriptions,
+  kTranslations,
+  kCountTokens,
   kModels,
   kTags,
   kVersion,
@@ -24,6 +34,10 @@ enum class Endpoint {
   kUsage,
 };
 constexpr int kEndpointCount = static_cast<int>(Endpoint::kUsage) + 1;
+constexpr bool is_call(Endpoint e) noexcept { return e >= Endpoint::kChat && e <= Endpoint::kCountTokens; }
+// Of a call.
+constexpr Operation operation_of(Endpoint e) noexcept { return static_cast<Operation>(static_cast<int>(e) - static_cast<int>(Endpoint::kChat)); }
+static_assert(operation_of(Endpoint::kCountTokens) == Operation::kCountTokens, "the calls stand in the order of Operation");
 std::string_view endpoint_name(Endpoint endpoint) noexcept;  // bounded: what metrics and logs call it
 
 struct Route {
@@ -32,7 +46,7 @@ struct Route {
   unsigned methods = 0;                 // a bit for each Method; HEAD goes with GET, OPTIONS with all
   bool takes_id = false;
   std::string_view id;                  // what follows the path, still encoded; a view into the path
-  std::string_view operation;           // RequestPath's; for chats
+  std::string_view operation;           // RequestPath's; for calls
   std::string_view model;               // RequestPath's, still encoded
   bool later = false;                   // kNone: a path of the contract that is not served yet
 

@@ -153,7 +153,7 @@ Error Session::check_caller() const {
     return admin ? Error() : admin.error();
   }
   if (trusted()) return {};
-  auto caller = router.authenticate(key, "chat");
+  auto caller = router.authenticate(key, is_call(route_.endpoint) ? endpoint_name(route_.endpoint) : "chat");
   return caller ? Error() : caller.error();
 }
 
@@ -191,7 +191,7 @@ void Session::on_request() {
   arm(Wait::kNone, Duration(0));
   if (refusal_.code != ErrorCode::kNone) return fail(refusal_);
   if (request.method == Method::kOptions) return respond(options_reply(*this));
-  if (route_.endpoint == Endpoint::kChat) {
+  if (is_call(route_.endpoint)) {
     relay_.emplace(*this);
     return relay_->start(request);
   }

@@ -89,7 +89,12 @@ class LLMROUTER_EXPORT ClientCodec {
   virtual void encode_event(const StreamEvent& event, std::string& out) = 0;  // may append nothing
   virtual void encode_end(std::string& out) = 0;  // closes what is open, the usage frame when asked for, the terminator
 
-  // Errors, for both ways through.
+  // Errors, for both ways through. Is this an error body of the dialect's own shape? Then an upstream's refusal of a relayed request passes as
+  // it came; else it is written anew in the provider's words.
+  virtual bool is_error_body(std::string_view body) const {
+    (void)body;
+    return false;
+  }
   virtual void encode_error(const Error& error, std::string& out) const = 0;          // a body
   virtual void encode_stream_error(const Error& error, std::string& out) = 0;         // one frame, inside a stream; no terminator after it
 

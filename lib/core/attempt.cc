@@ -374,6 +374,15 @@ void Call::State::finish_stream() {
   end_attempt("ok", "answered");
   if (!committed_) commit();
   if (ended_) return;
+  if (!relay_ && !usage_.known) {
+    // Dialects whose answers end with counts must not end without them: the estimate that is recorded is told, too.
+    estimate_usage();
+    StreamEvent event;
+    event.kind = StreamEvent::Kind::kUsage;
+    event.usage = usage_;
+    deliver_event(event);
+    if (ended_) return;
+  }
   if (!relay_ && raw_sink_ != nullptr) {
     client_->encode_end(out_);
     deliver_bytes(out_);

@@ -159,6 +159,10 @@ void Call::State::deliver_whole(std::string&& body) {
 }
 
 void Call::State::deliver_response(ChatResponse&& response) {
+  if (!usage_.known) {
+    estimate_usage();
+    response.usage = usage_;
+  }
   if (raw_sink_ != nullptr) {
     std::string body;
     client_->encode_response(response, body);
@@ -185,6 +189,8 @@ void Call::State::response_as_stream(const ChatResponse& response) {
       e.choice = choice.index;
       e.text = part.text;
       e.signature = part.signature;
+      e.maker = part.maker;
+      e.redacted = part.redacted;
       if (part.kind == Part::Kind::kReasoning) e.kind = StreamEvent::Kind::kReasoning;
       else if (part.kind == Part::Kind::kRefusal) e.kind = StreamEvent::Kind::kRefusal;
       else if (part.kind != Part::Kind::kText) continue;
@@ -200,6 +206,14 @@ void Call::State::response_as_stream(const ChatResponse& response) {
       e.name = call.name;
       e.arguments = call.arguments;
       e.signature = call.signature;
+      e.maker = call.maker;
+      tell();
+    }
+    if (!choice.logprobs.empty()) {
+      e = StreamEvent();
+      e.kind = StreamEvent::Kind::kLogprobs;
+      e.choice = choice.index;
+      e.raw = choice.logprobs;
       tell();
     }
     e = StreamEvent();
@@ -209,6 +223,7 @@ void Call::State::response_as_stream(const ChatResponse& response) {
     e.raw = choice.finish_raw;
     tell();
   }
+  if (!response.usage.known) return;
   e = StreamEvent();
   e.kind = StreamEvent::Kind::kUsage;
   e.usage = response.usage;
@@ -230,7 +245,7 @@ void Call::State::deliver_error(const Error& error) {
     codec->encode_stream_error(error, body);
     return deliver_bytes(body);
   }
-  if (relay_ && passes_as_it_is(error)) {
+  if (relay_ && passes_as_it_is(error) && codec != nullptr && codec->is_error_body(error.upstream_body)) {
     body = error.upstream_body;
   } else if (codec != nullptr) {
     codec->encode_error(error, body);

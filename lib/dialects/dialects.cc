@@ -1,6 +1,7 @@
 // The dialects that come with the library.
 #include "dialects/ollama.h"
 #include "dialects/openai.h"
+#include "dialects/openai_tasks.h"
 #include "llmrouter/codec.h"
 
 namespace llmrouter {
@@ -12,6 +13,8 @@ class OpenAi final : public Dialect {
   std::unique_ptr<ClientCodec> new_client_codec() const override { return dialects::openai::new_client_codec(); }
   std::unique_ptr<UpstreamCodec> new_upstream_codec() const override { return dialects::openai::new_upstream_codec(); }
   bool openai_members() const noexcept override { return true; }
+  std::unique_ptr<ClientCodec> new_task_client(Operation operation) const override { return dialects::openai::new_task_client(operation); }
+  std::unique_ptr<UpstreamCodec> new_task_upstream(Operation operation) const override { return dialects::openai::new_task_upstream(operation); }
 };
 
 class Ollama final : public Dialect {

@@ -93,6 +93,9 @@ class OllamaClient final : public ClientCodec {
     out += '\n';
   }
 
+  bool is_error_body(std::string_view body) const override {
+    return wire::validate(body) && wire::find_member(wire::JsonValue(body), "error").is_string();
+  }
   void encode_error(const Error& error, std::string& out) const override {
     JsonWriter w(out);
     w.begin_object();

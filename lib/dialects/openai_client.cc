@@ -22,6 +22,9 @@ class OpenAiClient final : public ClientCodec {
   void encode_event(const StreamEvent& event, std::string& out) override { chunks_.event(event, out); }
   void encode_end(std::string& out) override { chunks_.end(out); }
 
+  bool is_error_body(std::string_view body) const override {
+    return wire::validate(body) && wire::find(wire::JsonValue(body), "error", "message").is_string();
+  }
   void encode_error(const Error& error, std::string& out) const override { write_error(error, out); }
   void encode_stream_error(const Error& error, std::string& out) override {
     out += "data: ";

@@ -46,9 +46,6 @@ class TaskUpstream : public UpstreamCodec {
 // The top level of a request: members, and the model's name.
 Result<RequestFacts> scan_task(std::string_view body);
 
-// Relay: the model's name and the edits spliced into the client's body.
-void splice_task(const EncodeInput& input, EncodedRequest& out);
-
 // --- embeddings ---
 
 // `input` of most dialects: a string, tokens, or an array of either. Counts inputs and (as estimate) tokens. Faults name `name`.

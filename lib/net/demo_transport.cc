@@ -12,6 +12,7 @@
 #include "llmrouter/pattern.h"
 #include "llmrouter/transport.h"
 #include "net/demo_answer.h"
+#include "net/demo_tasks.h"
 #include "net/playback.h"
 #include "wire/json_writer.h"
 
@@ -120,6 +121,7 @@ class DemoTransport final : public Transport {
  private:
   std::unique_ptr<DemoScript> answer(const HttpRequest& request);
   std::unique_ptr<DemoScript> chat(const HttpRequest& request);
+  std::unique_ptr<DemoScript> task(const HttpRequest& request, std::string_view path);
   std::unique_ptr<DemoScript> list_models();
   std::unique_ptr<DemoScript> show_model(std::string_view name);
   std::unique_ptr<DemoScript> converse(const DemoRequest& request);
@@ -181,10 +183,32 @@ int status_of(std::string_view model) {
 std::unique_ptr<DemoScript> DemoTransport::answer(const HttpRequest& request) {
   const std::string_view path = path_of(request.url);
   if (path == "/chat/completions") return chat(request);
+  if (path == "/embeddings" || path == "/moderations" || path == "/rerank") return task(request, path);
   if (path == "/models") return list_models();
   constexpr std::string_view kOne = "/models/";
   if (path.substr(0, kOne.size()) == kOne) return show_model(path.substr(kOne.size()));
   return refuse(404, "Unknown request URL: " + request.method + " " + std::string(path), "invalid_request_error", "", "unknown_url");
+}
+
+std::unique_ptr<DemoScript> DemoTransport::task(const HttpRequest& request, std::string_view path) {
+  if (request.method != "POST") return refuse(405, "Only POST requests are accepted.", "invalid_request_error", "method", "method_not_supported");
+  std::string body, answer;
+  for (const std::string_view piece : request.body) body += piece;
+  std::vector<MemberSpan> members;
+  if (const wire::ScanResult scanned = wire::scan_object(body, {}, members); !scanned) {
+    return refuse(400, "the body is not a JSON object: " + scanned.message(body), "invalid_request_error", "", "invalid_value");
+  }
+  const wire::JsonValue asked(body);
+  const std::string model = wire::find_member(asked, "model").string_or();
+  if (const int status = status_of(model)) return trouble(status);
+  if (!is_known(model)) {
+    return refuse(404, "The model `" + model + "` does not exist or you do not have access to it.", "invalid_request_error", "model", "model_not_found");
+  }
+  const auto fault = path == "/embeddings"    ? embed(asked, model, answer)
+                     : path == "/moderations" ? moderate(asked, model, make_id("modr-"), answer)
+                                              : rerank(asked, model, make_id("rerank-"), answer);
+  if (fault) return refuse(400, fault->message, "invalid_request_error", fault->param, "invalid_value");
+  return json(200, std::move(answer));
 }
 
 std::unique_ptr<DemoScript> DemoTransport::chat(const HttpRequest& request) {

@@ -18,7 +18,7 @@ import urllib.parse
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
-sys.path.insert(0, os.path.join(HERE, "..", "integration"))
+sys.path.append(os.path.join(HERE, "..", "integration"))
 
 import harness
 import upstream as scripted

@@ -1,0 +1,145 @@
+// The client side of OpenAI's endpoints beside chat.
+#include "dialects/openai.h"
+#include "dialects/openai_tasks.h"
+
+namespace llmrouter::dialects::openai {
+namespace {
+
+using wire::JsonElements;
+using wire::JsonValue;
+
+// What OpenAI takes when a request names no model; its SDK lets one leave it out.
+std::string_view default_model(Operation operation) noexcept {
+  switch (operation) {
+    case Operation::kModerate: return "omni-moderation-latest";
+    case Operation::kImage:
+    case Operation::kImageEdit: return "dall-e-2";
+    default: return {};
+  }
+}
+
+int64_t text_tokens(JsonValue value) noexcept { return static_cast<int64_t>((value.raw().size() + 3) / 4); }
+
+class Scanner {
+ public:
+  Scanner(Operation operation, std::string_view body) : operation_(operation), body_(body) {}
+
+  Result<RequestFacts> run() {
+    auto scanned = scan_task(body_);
+    if (!scanned) return scanned;
+    facts_ = std::move(*scanned);
+    if (facts_.model.empty()) facts_.model = default_model(operation_);
+    if (facts_.model.empty()) return missing("model", "a string that is not empty");
+    facts_.opaque = operation_ == Operation::kSpeech;
+    if (operation_ == Operation::kRerank) {
+      scan_rerank(body_, facts_, fields_);
+    } else {
+      for (const MemberSpan& m : facts_.members) take(m.name, JsonValue(body_.substr(m.value_begin, m.value_end - m.value_begin)));
+      check_required();
+    }
+    if (!fields_.ok()) return fields_.take_error();
+    return std::move(facts_);
+  }
+
+ private:
+  void take(std::string_view name, JsonValue value) {
+    if (name == "user") fields_.read(name, value, facts_.user);
+    else if (name == "stream") take_stream(name, value);
+    else if (name == "n") take_n(value);
+    else if (operation_ == Operation::kEmbed && name == "input") scan_inputs(name, value, fields_, facts_);
+    else if (name == "input" || name == "prompt" || name == "instructions") facts_.input_tokens += text_tokens(value);
+    else if (operation_ == Operation::kEmbed && name == "encoding_format") take_format(value);
+    else if (operation_ == Operation::kSpeech && name == "stream_format") facts_.stream = value.equals("sse");
+    if (name == "input" && !value.is_unset()) input_seen_ = true;
+    if (name == "prompt" && !value.is_unset()) prompt_seen_ = true;
+  }
+
+  void take_stream(std::string_view name, JsonValue value) {
+    std::optional<bool> flag;
+    fields_.read(name, value, flag);
+    if (operation_ == Operation::kImage || operation_ == Operation::kImageEdit) facts_.stream = flag.value_or(false);
+  }
+
+  void take_n(JsonValue value) {
+    std::optional<int64_t> n;
+    fields_.read("n", value, n);
+    if (n && (*n < 1 || *n > 128)) return fields_.fail(wrong_value("n", "from 1 to 128"));
+    facts_.n = n.value_or(1);
+  }
+
+  void take_format(JsonValue value) {
+    if (!value.is_unset() && !value.is_string()) fields_.fail(wrong_type("encoding_format", "\"float\" or \"base64\"", value));
+  }
+
+  void check_required() {
+    switch (operation_) {
+      case Operation::kEmbed:
+      case Operation::kModerate:
+      case Operation::kSpeech:
+        if (!input_seen_) fields_.fail(missing("input", "what to work on"));
+        return;
+      case Operation::kImage:
+      case Operation::kImageEdit:
+        if (!prompt_seen_) fields_.fail(missing("prompt", "a string"));
+        return;
+      default: return;
+    }
+  }
+
+  const Operation operation_;
+  std::string_view body_;
+  RequestFacts facts_;
+  Fields fields_;
+  bool input_seen_ = false, prompt_seen_ = false;
+};
+
+class OpenAiTaskClient final : public TaskClient {
+ public:
+  explicit OpenAiTaskClient(Operation operation) : operation_(operation) {}
+
+  Result<RequestFacts> scan(std::string_view body) override {
+    body_ = body;
+    auto facts = Scanner(operation_, body).run();
+    if (facts) model_ = facts->model;
+    return facts;
+  }
+
+  Result<TaskRequest> decode_task() override {
+    if (operation_ == Operation::kEmbed) return read_embed(body_);
+    if (operation_ == Operation::kRerank) return read_rerank(body_);
+    return TaskClient::decode_task();
+  }
+
+  void encode_task(const TaskResponse& response, std::string& out) override {
+    if (operation_ == Operation::kEmbed) write_embed_answer(response, model_, wants_base64(body_), out);
+    else write_rerank_answer(response, model_, body_, out);
+  }
+
+  void encode_error(const Error& error, std::string& out) const override { write_error(error, out); }
+  void encode_stream_error(const Error& error, std::string& out) override {
+    out += "event: error\ndata: ";
+    write_error(error, out);
+    out += "\n\n";
+  }
+
+ private:
+  const Operation operation_;
+  std::string_view body_;
+  std::string model_;
+};
+
+}  // namespace
+
+std::unique_ptr<ClientCodec> new_task_client(Operation operation) {
+  switch (operation) {
+    case Operation::kEmbed:
+    case Operation::kRerank:
+    case Operation::kModerate:
+    case Operation::kImage:
+    case Operation::kImageEdit:
+    case Operation::kSpeech: return std::make_unique<OpenAiTaskClient>(operation);
+    default: return nullptr;
+  }
+}
+
+}  // namespace llmrouter::dialects::openai
