@@ -549,7 +549,7 @@ class Ollama(Upstream):
 
     def see(self, path, headers, body):
         need(path.endswith("/api/chat"), path)
-        only(body, "model", "messages", "tools", "format", "options", "stream", "think", "keep_alive", "logprobs")
+        only(body, "model", "messages", "tools", "format", "options", "stream", "think", "keep_alive", "logprobs", "top_logprobs")
         ask = Ask(model=body["model"], stream=body.get("stream", True))
         open_calls = []
         for message in body["messages"]:
