@@ -209,6 +209,10 @@ Error error_of_object(wire::JsonValue root, std::string_view key) {
   return make_error(fault, root.raw(), key);
 }
 
+Error not_json(std::string_view body, std::string_view key) {
+  return unreadable("the upstream's answer is not JSON: " + scrub(plain_words(body), key), body, key);
+}
+
 Error unreadable(std::string_view what, std::string_view body, std::string_view key) {
   Error error(ErrorCode::kUpstreamError, std::string(what));
   error.upstream_body = cut(scrub(cut(body, kMaxErrorBody), key), kMaxErrorBody);

@@ -22,10 +22,12 @@ std::string shown(std::string_view name) {
   return std::string(name.substr(0, cut)) + "...";
 }
 
+// kNotes: does anybody want to hear of values on the way?
+template <bool kNotes>
 class Scanner {
  public:
-  Scanner(std::string_view text, const ScanLimits& limits)
-      : begin_(text.data()), p_(begin_), end_(begin_ + text.size()), max_depth_(std::clamp(limits.max_depth, 1, ScanLimits::kMaxDepth)) {}
+  Scanner(std::string_view text, const ScanLimits& limits, const Notes& notes)
+      : begin_(text.data()), p_(begin_), end_(begin_ + text.size()), max_depth_(std::clamp(limits.max_depth, 1, ScanLimits::kMaxDepth)), notes_(notes) {}
 
   bool object(size_t max_members, std::vector<MemberSpan>& members);
   bool any();
@@ -35,7 +37,7 @@ class Scanner {
   bool members_of_body(size_t max_members, std::vector<MemberSpan>& members);
   bool distinct(const std::vector<MemberSpan>& members);
   bool member_name(std::string& name);
-  bool value();
+  bool value(int row);
   bool string();
   bool escape();
   bool number();
@@ -68,16 +70,53 @@ class Scanner {
   }
   bool in_object() const { return (objects_[(depth_ - 1) / 64] >> ((depth_ - 1) % 64) & 1) != 0; }
 
+  // The row under `under` by that name.
+  int row_of(int under, std::string_view name) const {
+    for (size_t i = 0; i < notes_.count; ++i) {
+      if (notes_.rows[i].under == under && notes_.rows[i].name == name) return static_cast<int>(i);
+    }
+    return kNobody;
+  }
+  // The row of the container that the scan is in.
+  int row_here() const { return depth_ <= NoteRow::kDepth ? open_[depth_ - 1].row : kNobody; }
+  int row_of_member(std::string_view inside) {
+    const int here = row_here();
+    if (here == kNobody) return kNobody;
+    if (inside.find('\\') == std::string_view::npos) return inside.empty() ? kNobody : row_of(here, inside);
+    name_.clear();
+    append_unescaped(name_, inside);
+    return row_of(here, name_);
+  }
+  int row_of_element() const {
+    const int here = row_here();
+    return here == kNobody ? kNobody : row_of(here, NoteRow::kEach);
+  }
+  void note_open(int row) {
+    if (depth_ < NoteRow::kDepth) open_[depth_] = {row, p_};
+  }
+  void note_end(int row, const char* from) const {
+    if (row >= 0) notes_.sink->on_note(static_cast<size_t>(row), JsonValue(std::string_view(from, static_cast<size_t>(p_ - from))));
+  }
+
   const char* const begin_;
   const char* p_;
   const char* const end_;
   const int max_depth_;
   int depth_ = 0;
   uint64_t objects_[ScanLimits::kMaxDepth / 64] = {};
+  static constexpr int kNobody = -2;
+  struct Open {
+    int row;
+    const char* begin;
+  };
+  const Notes notes_;
+  Open open_[kNotes ? NoteRow::kDepth : 1];
+  std::string name_;  // one that had escapes
   ScanResult result_;
 };
 
-bool Scanner::object(size_t max_members, std::vector<MemberSpan>& members) {
+template <bool kNotes>
+bool Scanner<kNotes>::object(size_t max_members, std::vector<MemberSpan>& members) {
   members.clear();
   blanks();
   if (p_ == end_) return fail(ScanFault::kEmpty, p_);
@@ -85,19 +124,23 @@ bool Scanner::object(size_t max_members, std::vector<MemberSpan>& members) {
   return members_of_body(max_members, members) && only_blanks_left() && distinct(members);
 }
 
-bool Scanner::any() {
+template <bool kNotes>
+bool Scanner<kNotes>::any() {
   blanks();
   if (p_ == end_) return fail(ScanFault::kEmpty, p_);
-  return value() && only_blanks_left();
+  return value(NoteRow::kRoot) && only_blanks_left();
 }
 
-bool Scanner::only_blanks_left() {
+template <bool kNotes>
+bool Scanner<kNotes>::only_blanks_left() {
   blanks();
   return p_ == end_ || fail(ScanFault::kSyntax, p_, "nothing more after the value");
 }
 
 // From the opening brace to the closing one.
-bool Scanner::members_of_body(size_t max_members, std::vector<MemberSpan>& members) {
+template <bool kNotes>
+bool Scanner<kNotes>::members_of_body(size_t max_members, std::vector<MemberSpan>& members) {
+  if constexpr (kNotes) note_open(NoteRow::kRoot);
   push(true);
   ++p_;
   blanks();
@@ -120,7 +163,9 @@ bool Scanner::members_of_body(size_t max_members, std::vector<MemberSpan>& membe
     ++p_;
     blanks();
     member.value_begin = static_cast<size_t>(p_ - begin_);
-    if (!value()) {
+    int row = kNobody;
+    if constexpr (kNotes) row = member.name.empty() ? kNobody : row_of(NoteRow::kRoot, member.name);
+    if (!value(row)) {
       result_.member = shown(member.name);
       return false;
     }
@@ -133,7 +178,8 @@ bool Scanner::members_of_body(size_t max_members, std::vector<MemberSpan>& membe
   }
 }
 
-bool Scanner::member_name(std::string& name) {
+template <bool kNotes>
+bool Scanner<kNotes>::member_name(std::string& name) {
   if (p_ == end_ || *p_ != '"') return fail(ScanFault::kSyntax, p_, "a member name in quotes");
   const char* const inside = p_ + 1;
   if (!string()) return false;
@@ -147,7 +193,8 @@ bool Scanner::member_name(std::string& name) {
 }
 
 // What members_of_body() did not compare: with many members, all pairs would take too long.
-bool Scanner::distinct(const std::vector<MemberSpan>& members) {
+template <bool kNotes>
+bool Scanner<kNotes>::distinct(const std::vector<MemberSpan>& members) {
   if (members.size() <= kCompareAtOnce) return true;
   std::vector<uint32_t> order(members.size());
   for (size_t i = 0; i < order.size(); ++i) order[i] = static_cast<uint32_t>(i);
@@ -161,11 +208,13 @@ bool Scanner::distinct(const std::vector<MemberSpan>& members) {
   return true;
 }
 
-// One value, whatever is inside it; not recursive. p_ is at its first byte, blanks are behind.
-bool Scanner::value() {
+// One value, whatever is inside it; not recursive. p_ is at its first byte, blanks are behind. `row`: whose value it is.
+template <bool kNotes>
+bool Scanner<kNotes>::value([[maybe_unused]] int row) {
   const int base = depth_;
   for (;;) {
     if (p_ == end_) return fail(ScanFault::kEnd, p_);
+    [[maybe_unused]] const char* const begin = p_;
     bool opened = false;
     switch (*p_) {
       case '"':
@@ -174,6 +223,7 @@ bool Scanner::value() {
       case '{':
       case '[':
         if (depth_ >= max_depth_) return fail_limit(ScanFault::kTooDeep, max_depth_);
+        if constexpr (kNotes) note_open(row);
         push(*p_++ == '{');
         opened = true;
         break;
@@ -190,6 +240,9 @@ bool Scanner::value() {
         if (!number()) return false;
         break;
     }
+    if constexpr (kNotes) {
+      if (!opened) note_end(row, begin);
+    }
     // After a value: close what ends here, then go to where the next value begins.
     for (;;) {
       if (depth_ == base) return true;
@@ -200,6 +253,9 @@ bool Scanner::value() {
         ++p_;
         --depth_;
         opened = false;
+        if constexpr (kNotes) {
+          if (depth_ < NoteRow::kDepth) note_end(open_[depth_].row, open_[depth_].begin);
+        }
         continue;
       }
       if (!opened) {
@@ -207,9 +263,14 @@ bool Scanner::value() {
         ++p_;
         blanks();
       }
-      if (!object) break;
+      if (!object) {
+        if constexpr (kNotes) row = row_of_element();
+        break;
+      }
       if (p_ == end_ || *p_ != '"') return fail(ScanFault::kSyntax, p_, opened ? "a member name in quotes, or '}'" : "a member name in quotes");
+      [[maybe_unused]] const char* const name = p_ + 1;
       if (!string()) return false;
+      if constexpr (kNotes) row = row_of_member({name, static_cast<size_t>(p_ - 1 - name)});
       blanks();
       if (p_ == end_ || *p_ != ':') return fail(ScanFault::kSyntax, p_, "':'");
       ++p_;
@@ -220,7 +281,8 @@ bool Scanner::value() {
 }
 
 // p_ is at the opening quote.
-bool Scanner::string() {
+template <bool kNotes>
+bool Scanner<kNotes>::string() {
   const char* const quote = p_++;
   for (;;) {
     p_ = find_byte<PlainAsciiStop>(p_, end_);
@@ -240,7 +302,8 @@ bool Scanner::string() {
   }
 }
 
-bool Scanner::escape() {
+template <bool kNotes>
+bool Scanner<kNotes>::escape() {
   const char* const backslash = p_++;
   if (p_ == end_) return fail(ScanFault::kEnd, p_);
   switch (*p_++) {
@@ -264,7 +327,8 @@ bool Scanner::escape() {
   }
 }
 
-bool Scanner::number() {
+template <bool kNotes>
+bool Scanner<kNotes>::number() {
   const char* const first = p_;
   const auto digits = [this] {
     const char* const from = p_;
@@ -290,7 +354,8 @@ bool Scanner::number() {
   return true;
 }
 
-bool Scanner::literal(std::string_view word) {
+template <bool kNotes>
+bool Scanner<kNotes>::literal(std::string_view word) {
   if (std::string_view(p_, static_cast<size_t>(end_ - p_)).substr(0, word.size()) != word) return fail(ScanFault::kSyntax, p_, "a value");
   p_ += word.size();
   return true;
@@ -331,13 +396,25 @@ Error ScanResult::to_error(std::string_view text) const {
 }
 
 ScanResult scan_object(std::string_view body, const ScanLimits& limits, std::vector<MemberSpan>& members) {
-  Scanner scanner(body, limits);
+  Scanner<false> scanner(body, limits, {});
+  scanner.object(limits.max_members, members);
+  return scanner.take_result();
+}
+
+ScanResult scan_object(std::string_view body, const ScanLimits& limits, std::vector<MemberSpan>& members, const Notes& notes) {
+  Scanner<true> scanner(body, limits, notes);
   scanner.object(limits.max_members, members);
   return scanner.take_result();
 }
 
 ScanResult validate(std::string_view text, const ScanLimits& limits) {
-  Scanner scanner(text, limits);
+  Scanner<false> scanner(text, limits, {});
+  scanner.any();
+  return scanner.take_result();
+}
+
+ScanResult validate(std::string_view text, const Notes& notes, const ScanLimits& limits) {
+  Scanner<true> scanner(text, limits, notes);
   scanner.any();
   return scanner.take_result();
 }
