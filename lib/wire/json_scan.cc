@@ -12,6 +12,9 @@ constexpr size_t kCompareAtOnce = 32;
 constexpr size_t kNameInErrors = 100;
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
+bool is_short_escape(char c) {
+  return c == 'n' || c == '"' || c == '\\' || c == 't' || c == '/' || c == 'r' || c == 'b' || c == 'f';
+}
 bool is_hex(char c) { return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'); }
 
 // A name as errors show it: not longer than a person wants to read.
@@ -292,7 +295,8 @@ bool Scanner<kNotes>::string() {
       return true;
     }
     if (*p_ == '\\') {
-      if (!escape()) return false;
+      if (end_ - p_ > 1 && is_short_escape(p_[1])) p_ += 2;
+      else if (!escape()) return false;
     } else if (static_cast<unsigned char>(*p_) < 0x20) {
       return fail(ScanFault::kControl, p_);
     } else {
@@ -306,25 +310,14 @@ template <bool kNotes>
 bool Scanner<kNotes>::escape() {
   const char* const backslash = p_++;
   if (p_ == end_) return fail(ScanFault::kEnd, p_);
-  switch (*p_++) {
-    case '"':
-    case '\\':
-    case '/':
-    case 'b':
-    case 'f':
-    case 'n':
-    case 'r':
-    case 't':
-      return true;
-    case 'u':
-      for (int i = 0; i < 4; ++i, ++p_) {
-        if (p_ == end_) return fail(ScanFault::kEnd, p_);
-        if (!is_hex(*p_)) return fail(ScanFault::kEscape, backslash);
-      }
-      return true;
-    default:
-      return fail(ScanFault::kEscape, backslash);
+  const char kind = *p_++;
+  if (is_short_escape(kind)) return true;
+  if (kind != 'u') return fail(ScanFault::kEscape, backslash);
+  for (int i = 0; i < 4; ++i, ++p_) {
+    if (p_ == end_) return fail(ScanFault::kEnd, p_);
+    if (!is_hex(*p_)) return fail(ScanFault::kEscape, backslash);
   }
+  return true;
 }
 
 template <bool kNotes>
