@@ -34,6 +34,7 @@ constexpr Row kPrefixed[] = {
 constexpr Row kPlain[] = {
     {"/", Endpoint::kRoot, kGet},
     {"/api/chat", Endpoint::kChat, kPost, "ollama"},
+    {"/v2/chat", Endpoint::kChat, kPost, "cohere"},
     {"/api/tags", Endpoint::kTags, kGet, "ollama"},
     {"/api/version", Endpoint::kVersion, kGet, "ollama"},
     {"/health", Endpoint::kHealth, kGet},

@@ -61,6 +61,7 @@ constexpr Vendor kVendors[] = {
     {"huggingface", "Hugging Face router", "https://router.huggingface.co/v1", "openai", kBearer, true, {"HF_TOKEN"}, "", {}, {},
      "huggingface_*"},
     {"novita", "Novita", "https://api.novita.ai/openai/v1", "openai", kBearer, true, {"NOVITA_API_KEY"}, "", {}, {}, "novita"},
+    {"cohere", "Cohere", "https://api.cohere.com/v2", "cohere", kBearer, true, {"COHERE_API_KEY", "CO_API_KEY"}, "", {}, {}, "cohere"},
 
     {"vllm", "vLLM", "http://127.0.0.1:8000/v1", "openai", kBearer, false, {}, "", {}, {}, nullptr},
     {"sglang", "SGLang", "http://127.0.0.1:30000/v1", "openai", kBearer, false, {}, "", {}, {}, nullptr},
@@ -78,7 +79,6 @@ constexpr Vendor kVendors[] = {
     {"gemini", "Google Gemini", "https://generativelanguage.googleapis.com/v1beta", "gemini", "x-goog-api-key", true,
      {"GEMINI_API_KEY", "GOOGLE_API_KEY"}, "", {}, {}, "google", false},
     {"vertex", "Google Vertex AI", "", "gemini", kBearer, true, {}, "", {}, {}, "google", false},
-    {"cohere", "Cohere", "https://api.cohere.com/v2", "cohere", kBearer, true, {"COHERE_API_KEY", "CO_API_KEY"}, "", {}, {}, "cohere", false},
     {"bedrock", "Amazon Bedrock", "", "bedrock", "", true, {"AWS_BEARER_TOKEN_BEDROCK"}, "", {}, {}, "aws", false},
     {"azure", "Azure OpenAI", "", "openai", "api-key", true, {"AZURE_OPENAI_API_KEY"}, "", {}, {}, "azure", false},
 };

@@ -112,6 +112,13 @@ bool ends_with(std::string_view text, std::string_view end) {
   return text.size() >= end.size() && text.substr(text.size() - end.size()) == end;
 }
 
+// Dialects whose paths bring their own version part: what people put at the end of the base URL all the same.
+struct BareDialect {
+  std::string_view name;
+  std::string_view endings[2];
+};
+constexpr BareDialect kBareDialects[] = {{"ollama", {"/v1", "/api"}}};
+
 std::string check_storage(const std::string& place, const char* expected) {
   if (place == "memory:" || (place.rfind("sqlite:", 0) == 0 && place.size() > 7)) return {};
   for (const char* later : {"postgres:", "postgresql:", "redis:", "rediss:"}) {
@@ -217,18 +224,19 @@ std::string normalise_base_url(std::string url, std::string_view dialect) {
   while (url.back() == '/') url.pop_back();
   Url parts;
   if (!split_url(url, &parts)) return url;
-  const std::string_view path = parts.path.empty() ? parts.path : parts.path.substr(1);
-  if (dialect == "ollama") {
-    for (std::string_view end : {"/v1", "/api"}) {
-      if (ends_with(parts.path, end)) {
-        url.resize(url.size() - end.size());
-        break;
-      }
+  for (const BareDialect& bare : kBareDialects) {
+    if (dialect != bare.name) continue;
+    for (std::string_view end : bare.endings) {
+      if (end.empty() || !ends_with(parts.path, end)) continue;
+      url.resize(url.size() - end.size());
+      break;
     }
     while (url.back() == '/') url.pop_back();
     return url;
   }
-  return has_version(path) ? url : url + "/v1";
+  const std::string_view path = parts.path.empty() ? parts.path : parts.path.substr(1);
+  if (has_version(path)) return url;
+  return url + (dialect == "cohere" ? "/v2" : "/v1");
 }
 
 std::string ollama_url(std::string host) {

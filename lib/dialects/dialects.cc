@@ -1,4 +1,5 @@
 // The dialects that come with the library.
+#include "dialects/cohere.h"
 #include "dialects/ollama.h"
 #include "dialects/openai.h"
 #include "dialects/openai_tasks.h"
@@ -17,6 +18,13 @@ class OpenAi final : public Dialect {
   std::unique_ptr<UpstreamCodec> new_task_upstream(Operation operation) const override { return dialects::openai::new_task_upstream(operation); }
 };
 
+class Cohere final : public Dialect {
+ public:
+  std::string_view name() const noexcept override { return "cohere"; }
+  std::unique_ptr<ClientCodec> new_client_codec() const override { return dialects::cohere::new_client_codec(); }
+  std::unique_ptr<UpstreamCodec> new_upstream_codec() const override { return dialects::cohere::new_upstream_codec(); }
+};
+
 class Ollama final : public Dialect {
  public:
   std::string_view name() const noexcept override { return "ollama"; }
@@ -26,6 +34,6 @@ class Ollama final : public Dialect {
 
 }  // namespace
 
-std::vector<std::shared_ptr<const Dialect>> builtin_dialects() { return {std::make_shared<OpenAi>(), std::make_shared<Ollama>()}; }
+std::vector<std::shared_ptr<const Dialect>> builtin_dialects() { return {std::make_shared<OpenAi>(), std::make_shared<Ollama>(), std::make_shared<Cohere>()}; }
 
 }  // namespace llmrouter

@@ -39,7 +39,7 @@ constexpr std::string_view kQuotaCodes[] = {"insufficient_quota", "exceeded_curr
                                             "1113", "1308", "1310"};
 constexpr std::string_view kQuotaPhrases[] = {"insufficient balance", "insufficient credit", "balance is insufficient", "credit balance is too low",
                                               "account is in arrears", "overdue balance", "out of credits", "spending limit"};
-constexpr std::string_view kContextCodes[] = {"context_length_exceeded", "exceed_context_size_error", "too_many_prompt_tokens",
+constexpr std::string_view kContextCodes[] = {"context_length_exceeded", "exceed_context_size_error", "too_many_prompt_tokens", "too_many_tokens",
                                               "model_max_prompt_tokens_exceeded", "request_too_large_for_context", "1261"};
 constexpr std::string_view kContextPhrases[] = {"maximum context length",
                                                 "max context length",
@@ -207,10 +207,6 @@ Error error_of_object(wire::JsonValue root, std::string_view key) {
   read_fault(root, fault);
   if (fault.retry_after.count() == 0) fault.retry_after = wait_in_words(fault.message);
   return make_error(fault, root.raw(), key);
-}
-
-Error not_json(std::string_view body, std::string_view key) {
-  return unreadable("the upstream's answer is not JSON: " + scrub(plain_words(body), key), body, key);
 }
 
 Error unreadable(std::string_view what, std::string_view body, std::string_view key) {

@@ -29,10 +29,6 @@ bool read_fault(wire::JsonValue root, Fault& fault);
 
 // Is there a member `error` that is more than null or empty?
 bool has_error_member(wire::JsonValue root);
-// Is it that: the value of an `error` that means one?
-bool is_error_value(wire::JsonValue error) noexcept;
-// What is to be said of a 2xx whose body is no JSON.
-Error not_json(std::string_view body, std::string_view key);
 
 // Decides which code it is. `body` is kept, capped and scrubbed; `key` is the credential in use and is removed wherever it shows.
 Error make_error(const Fault& fault, std::string_view body, std::string_view key);

@@ -108,9 +108,8 @@ bool read_flat(JsonValue root, Fault& fault) {
 
 }  // namespace
 
-bool has_error_member(JsonValue root) { return is_error_value(find_member(root, "error")); }
-
-bool is_error_value(JsonValue error) noexcept {
+bool has_error_member(JsonValue root) {
+  const JsonValue error = find_member(root, "error");
   switch (error.kind()) {
     case JsonKind::kObject: return !error.empty_container();
     case JsonKind::kString: return error.nonempty_string();

@@ -134,7 +134,7 @@ class OllamaUpstream final : public UpstreamCodec {
   Result<Line> read_whole(std::string_view body) const {
     const std::string_view text = bare(body);
     if (!wire::validate(text)) {
-      return not_json(text, key_.reveal());
+      return unreadable("the upstream's answer is not JSON: " + scrub(plain_words(text), key_.reveal()), text, key_.reveal());
     }
     const JsonValue root(text);
     if (has_error_member(root)) return error_of_object(root, key_.reveal());

@@ -89,13 +89,12 @@ struct AnswerTop {
   wire::JsonValue error, choices, usage, x_groq, model;
   FinishReason finish = FinishReason::kNone;  // of the first choice
 };
-// One pass over the text fills `top`; the error, if there is one: it is no JSON, or no answer, or it says `error`, `choices[].error`, a finish
-// reason that means one, no choices at all.
-std::optional<Error> look_at_answer(std::string_view body, std::string_view key, AnswerTop& top);
+// Fills `top`; the error in the answer, if there is one: `error`, `choices[].error`, a finish reason that says so, no choices at all.
+std::optional<Error> read_top(wire::JsonValue root, std::string_view key, AnswerTop& top);
 Error error_of_choice(wire::JsonValue choice, std::string_view key);
 
-// A whole answer. Fails with what look_at_answer() finds.
-Result<ChatResponse> read_answer(std::string_view body, IdSource& ids, std::string_view key);
+// A whole answer. `root` is a valid JSON object. Fails with what read_top() finds.
+Result<ChatResponse> read_answer(wire::JsonValue root, IdSource& ids, std::string_view key);
 
 // Appends the answer as a `chat.completion` object.
 void write_answer(const ChatResponse& response, IdSource& ids, std::string& out);

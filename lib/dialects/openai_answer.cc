@@ -1,14 +1,11 @@
 // Whole answers, both ways, and errors as this dialect writes them.
 #include <algorithm>
-#include <iterator>
 #include <set>
-#include <utility>
 
 #include "dialects/dates.h"
 #include "dialects/fault.h"
 #include "dialects/fields.h"
 #include "dialects/openai.h"
-#include "dialects/text_match.h"
 #include "dialects/usage.h"
 #include "wire/json_writer.h"
 
@@ -137,99 +134,35 @@ Error finish_error(std::string_view word) {
   return Error(ErrorCode::kUpstreamError, "the upstream broke the answer off: finish_reason \"" + std::string(word) + "\"");
 }
 
-namespace {
-
-// Hears of an answer's parts while it is checked. What comes twice: the last of the answer's own members counts, the first inside a choice.
-class AnswerLook final : public wire::NoteSink {
- public:
-  enum Row { kChoices, kUsage, kModel, kError, kGroq, kChoice, kFinish, kChoiceError, kMessage, kCalls };
-  static constexpr wire::NoteRow kRows[] = {
-      {wire::NoteRow::kRoot, "choices"}, {wire::NoteRow::kRoot, "usage"},        {wire::NoteRow::kRoot, "model"}, {wire::NoteRow::kRoot, "error"},
-      {wire::NoteRow::kRoot, "x_groq"},  {kChoices, wire::NoteRow::kEach}, {kChoice, "finish_reason"},      {kChoice, "error"},
-      {kChoice, "message"},              {kMessage, "tool_calls"}};
-
-  explicit AnswerLook(AnswerTop& top) : top_(top) {}
-  wire::Notes notes() { return {kRows, std::size(kRows), this}; }
-
-  void on_note(size_t row, JsonValue value) override {
-    const auto first = [value](JsonValue& into) {
-      if (!into.exists()) into = value;
-    };
-    switch (static_cast<Row>(row)) {
-      case kChoices: return end_choices(value);
-      case kUsage: top_.usage = value; return;
-      case kModel: top_.model = value; return;
-      case kError:
-        top_.error = value;
-        return first(first_error_);
-      case kGroq: top_.x_groq = value; return;
-      case kChoice: return end_choice(value);
-      case kFinish: return first(choice_.finish);
-      case kChoiceError: return first(choice_.error);
-      case kMessage:
-        if (!choice_.message.exists()) message_calls_ = calls_;
-        first(choice_.message);
-        calls_ = {};
-        return;
-      case kCalls: return first(calls_);
-    }
+std::optional<Error> read_top(JsonValue root, std::string_view key, AnswerTop& top) {
+  for (const JsonMember& m : JsonMembers(root)) {
+    if (m.key == "choices") top.choices = m.value;
+    else if (m.key == "usage") top.usage = m.value;
+    else if (m.key == "model") top.model = m.value;
+    else if (m.key == "error") top.error = m.value;
+    else if (m.key == "x_groq") top.x_groq = m.value;
   }
-
-  // The fault of an answer that is good JSON.
-  std::optional<Error> fault(JsonValue root, std::string_view key) const {
-    if (root.is_array() || is_error_value(first_error_)) return error_of_object(root, key);
-    if (!top_.choices.is_array() || top_.choices.empty_container()) {
-      if (Fault fault; !top_.choices.exists() && read_fault(root, fault)) return make_error(fault, root.raw(), key);
-      return unreadable("the upstream answered without any choice", root.raw(), key);
-    }
-    if (!bad_.exists()) return std::nullopt;
-    const JsonValue error = find_member(bad_, "error");
-    if (is_error_value(error)) return error_of_choice(bad_, key);
-    return finish_error(find_member(bad_, "finish_reason").string_or());
+  if (root.is_array() || (top.error.exists() && has_error_member(root))) return error_of_object(root, key);
+  if (!top.choices.is_array() || top.choices.empty_container()) {
+    if (Fault fault; !top.choices.exists() && read_fault(root, fault)) return make_error(fault, root.raw(), key);
+    return unreadable("the upstream answered without any choice", root.raw(), key);
   }
-
- private:
-  struct Parts {
-    JsonValue finish, error, message;
-  };
-
-  void end_choice(JsonValue choice) {
-    const std::string_view word = choice_.finish.string_view(scratch_).value_or(std::string_view{});
-    if (!bad_now_.exists() && (is_error_value(choice_.error) || finish_reason_of(word) == FinishReason::kError)) bad_now_ = choice;
-    if (!any_choice_) finish_ = settle_finish(word, message_calls_.is_array() && !message_calls_.empty_container());
-    any_choice_ = true;
-    choice_ = {};
-    message_calls_ = {};
+  std::string scratch;
+  bool first = true;
+  for (JsonValue choice : JsonElements(top.choices)) {
+    JsonValue error, finish, message;
+    wire::pick(choice, {{"error", &error}, {"finish_reason", &finish}, {"message", &message}});
+    if (error.exists() && has_error_member(choice)) return error_of_choice(choice, key);
+    const std::string_view word = finish.string_view(scratch).value_or(std::string_view{});
+    if (finish_reason_of(word) == FinishReason::kError) return finish_error(word);
+    if (!first) continue;
+    first = false;
+    top.finish = finish_reason_of(word);
+    if (top.finish == FinishReason::kToolCalls || top.finish == FinishReason::kLength) continue;
+    const JsonValue calls = find_member(message, "tool_calls");
+    top.finish = settle_finish(word, calls.is_array() && !calls.empty_container());
   }
-
-  void end_choices(JsonValue choices) {
-    top_.choices = choices;
-    top_.finish = finish_;
-    bad_ = std::exchange(bad_now_, {});
-    finish_ = FinishReason::kNone;
-    any_choice_ = false;
-  }
-
-  AnswerTop& top_;
-  JsonValue first_error_;
-  JsonValue bad_;                  // the first choice that says of an error
-  Parts choice_;                   // of the choice being read
-  JsonValue calls_, message_calls_;
-  JsonValue bad_now_;              // as bad_, of the choices being read
-  FinishReason finish_ = FinishReason::kNone;
-  bool any_choice_ = false;
-  std::string scratch_;
-};
-
-}  // namespace
-
-std::optional<Error> look_at_answer(std::string_view body, std::string_view key, AnswerTop& top) {
-  const std::string_view text = bare(body);  // DeepSeek sends blank lines while it is busy
-  AnswerLook look(top);
-  if (!wire::validate(text, look.notes())) return not_json(text, key);
-  const JsonValue root(text);
-  if (!root.is_object() && !root.is_array()) return unreadable("the upstream's answer is no JSON object", body, key);
-  return look.fault(root, key);
+  return std::nullopt;
 }
 
 Error error_of_choice(JsonValue choice, std::string_view key) {
@@ -238,11 +171,11 @@ Error error_of_choice(JsonValue choice, std::string_view key) {
   return error_of_object(JsonValue(alone), key);
 }
 
-Result<ChatResponse> read_answer(std::string_view body, IdSource& ids, std::string_view key) {
+Result<ChatResponse> read_answer(JsonValue root, IdSource& ids, std::string_view key) {
   AnswerTop top;
-  if (auto error = look_at_answer(body, key, top)) return std::move(*error);
+  if (auto error = read_top(root, key, top)) return std::move(*error);
   ChatResponse response;
-  for (const JsonMember& m : JsonMembers(JsonValue(bare(body)))) {
+  for (const JsonMember& m : JsonMembers(root)) {
     if (m.key == "id") response.id = m.value.string_or();
     else if (m.key == "model") response.model = m.value.string_or();
     else if (m.key == "created") response.created = m.value.integer().value_or(0);

@@ -1,6 +1,4 @@
 // The one pass over a client's request.
-#include <iterator>
-
 #include "dialects/estimate.h"
 #include "dialects/fields.h"
 #include "dialects/openai.h"
@@ -18,15 +16,12 @@ using wire::JsonValue;
 
 size_t text_bytes(JsonValue string) noexcept { return string.is_string() ? string.raw().size() - 2 : 0; }
 
-// Hears of messages and tools while the body is checked, and takes what stands outside of them afterwards, member by member: faults come in the
-// body's order.
-class Scanner final : private wire::NoteSink {
+class Scanner {
  public:
   explicit Scanner(std::string_view body) : body_(body) {}
 
   Result<RequestFacts> run() {
-    const wire::Notes notes{kRows, std::size(kRows), this};
-    if (wire::ScanResult scanned = wire::scan_object(body_, {}, facts_.members, notes); !scanned) return scanned.to_error(body_);
+    if (wire::ScanResult scanned = wire::scan_object(body_, {}, facts_.members); !scanned) return scanned.to_error(body_);
     for (const MemberSpan& m : facts_.members) {
       take(m.name, JsonValue(body_.substr(m.value_begin, m.value_end - m.value_begin)));
       if (!fields_.ok()) return fields_.take_error();
@@ -40,61 +35,6 @@ class Scanner final : private wire::NoteSink {
   }
 
  private:
-  enum Row {
-    kMessages, kTools, kFunctions, kMessage, kTool, kFunction,
-    kRole, kContent, kToolCalls, kToolCallId, kReasoningContent, kReasoning, kRefusal,
-    kPart, kCall, kType, kText, kImageUrl,
-  };
-  static constexpr wire::NoteRow kRows[] = {
-      {wire::NoteRow::kRoot, "messages"},  {wire::NoteRow::kRoot, "tools"},  {wire::NoteRow::kRoot, "functions"},
-      {kMessages, wire::NoteRow::kEach},   {kTools, wire::NoteRow::kEach},   {kFunctions, wire::NoteRow::kEach},
-      {kMessage, "role"},                  {kMessage, "content"},            {kMessage, "tool_calls"},
-      {kMessage, "tool_call_id"},          {kMessage, "reasoning_content"},  {kMessage, "reasoning"},
-      {kMessage, "refusal"},               {kContent, wire::NoteRow::kEach}, {kToolCalls, wire::NoteRow::kEach},
-      {kPart, "type"},                     {kPart, "text"},                  {kPart, "image_url"},
-  };
-
-  void on_note(size_t row, JsonValue value) override {
-    switch (static_cast<Row>(row)) {
-      case kMessages: case kTools: case kFunctions: return;  // taken with the other members
-      case kMessage: return end_message(value);
-      case kTool: return tools_.add(value);
-      case kFunction: return functions_.add(value);
-      case kRole: message_.role = value; return;
-      case kContent: message_.content = value; return;
-      case kToolCalls: message_.tool_calls = value; return;
-      case kToolCallId: message_.tool_call_id = value; return;
-      case kReasoningContent: case kReasoning: case kRefusal: return estimate_.text(text_bytes(value));
-      case kPart:
-        if (in_parts_.ok()) take_part(value);
-        part_ = {};
-        ++parts_;
-        return;
-      case kCall: return calls_.add(value);
-      case kType: return first(part_.type, value);
-      case kText: return first(part_.text, value);
-      case kImageUrl: return first(part_.image_url, value);
-    }
-  }
-
-  static void first(JsonValue& into, JsonValue value) noexcept {
-    if (!into.exists()) into = value;
-  }
-
-  // Elements that must be objects.
-  struct Objects {
-    size_t count = 0;
-    size_t wrong_at = 0;
-    JsonValue wrong;  // the first that is none
-    void add(JsonValue value) noexcept {
-      if (!value.is_object() && !wrong.exists()) {
-        wrong = value;
-        wrong_at = count;
-      }
-      ++count;
-    }
-  };
-
   void take(std::string_view name, JsonValue value) {
     if (name == "model") take_model(value);
     else if (name == "messages") take_messages(value);
@@ -104,8 +44,7 @@ class Scanner final : private wire::NoteSink {
     else if (name == "max_tokens") take_positive(name, value, max_tokens_);
     else if (name == "max_completion_tokens") take_positive(name, value, max_completion_tokens_);
     else if (name == "temperature") fields_.read(name, value, facts_.temperature);
-    else if (name == "tools") take_tools(name, value, tools_);
-    else if (name == "functions") take_tools(name, value, functions_);
+    else if (name == "tools" || name == "functions") take_tools(name, value);
     else if (name == "response_format") take_response_format(value);
     else if (name == "tool_choice") take_tool_choice(value);
     else if (name == "modalities") take_modalities(value);
@@ -144,11 +83,15 @@ class Scanner final : private wire::NoteSink {
     if (into && *into < 1) fields_.fail(wrong_value(std::string(name), "a positive integer"));
   }
 
-  void take_tools(std::string_view name, JsonValue value, const Objects& found) {
+  void take_tools(std::string_view name, JsonValue value) {
     if (value.is_unset()) return;
     if (!value.is_array()) return fields_.fail(wrong_type(std::string(name), "an array", value));
-    if (found.wrong.exists()) return fields_.fail(wrong_type(path(name, found.wrong_at), "an object", found.wrong));
-    if (found.count == 0) return;
+    size_t i = 0;
+    for (JsonValue tool : JsonElements(value)) {
+      if (!tool.is_object()) return fields_.fail(wrong_type(path(name, i), "an object", tool));
+      ++i;
+    }
+    if (i == 0) return;
     facts_.has_tools = true;
     estimate_.text(value.raw().size());
   }
@@ -176,34 +119,34 @@ class Scanner final : private wire::NoteSink {
     messages_seen_ = !value.is_null();
     if (value.is_null()) return;
     if (!value.is_array()) return fields_.fail(wrong_type("messages", "an array of messages", value));
-    if (!in_messages_.ok()) return fields_.fail(in_messages_.take_error());
-    if (messages_ == 0) fields_.fail(wrong_value("messages", "an array with at least one message"));
-  }
-
-  void end_message(JsonValue message) {
-    if (in_messages_.ok()) {
-      if (message.is_object()) take_message(messages_);
-      else in_messages_.fail(wrong_type(path("messages", messages_), "an object", message));
+    size_t i = 0;
+    for (JsonValue message : JsonElements(value)) {
+      if (!message.is_object()) return fields_.fail(wrong_type(path("messages", i), "an object", message));
+      take_message(message, i++);
+      if (!fields_.ok()) return;
     }
-    message_ = {};
-    if (!in_parts_.ok()) in_parts_ = {};
-    calls_ = {};
-    parts_ = 0;
-    ++messages_;
+    if (i == 0) fields_.fail(wrong_value("messages", "an array with at least one message"));
   }
 
-  void take_message(size_t index) {
-    const JsonValue role = message_.role;
+  void take_message(JsonValue message, size_t index) {
+    JsonValue role, content, tool_calls, tool_call_id;
+    for (const JsonMember& m : JsonMembers(message)) {
+      if (m.key == "role") role = m.value;
+      else if (m.key == "content") content = m.value;
+      else if (m.key == "tool_calls") tool_calls = m.value;
+      else if (m.key == "tool_call_id") tool_call_id = m.value;
+      else if (m.key == "reasoning_content" || m.key == "reasoning" || m.key == "refusal") estimate_.text(text_bytes(m.value));
+    }
     estimate_.message();
-    if (!role.exists()) return in_messages_.fail(missing(path("messages", index, "role"), "a string"));
-    if (!role.is_string()) return in_messages_.fail(wrong_type(path("messages", index, "role"), "a string", role));
+    if (!role.exists()) return fields_.fail(missing(path("messages", index, "role"), "a string"));
+    if (!role.is_string()) return fields_.fail(wrong_type(path("messages", index, "role"), "a string", role));
     if (!is_known_role(role)) {
-      return in_messages_.fail(wrong_value(path("messages", index, "role"), "one of system, developer, user, assistant, tool, function"));
+      return fields_.fail(wrong_value(path("messages", index, "role"), "one of system, developer, user, assistant, tool, function"));
     }
-    take_content(message_.content, role, index);
-    take_tool_calls(message_.tool_calls, index);
-    if (!message_.tool_call_id.is_unset() && !message_.tool_call_id.is_string()) {
-      in_messages_.fail(wrong_type(path("messages", index, "tool_call_id"), "a string", message_.tool_call_id));
+    take_content(content, role, index);
+    take_tool_calls(tool_calls, index);
+    if (!tool_call_id.is_unset() && !tool_call_id.is_string()) {
+      fields_.fail(wrong_type(path("messages", index, "tool_call_id"), "a string", tool_call_id));
     }
   }
 
@@ -217,29 +160,35 @@ class Scanner final : private wire::NoteSink {
   void take_content(JsonValue content, JsonValue role, size_t index) {
     switch (content.kind()) {
       case JsonKind::kString: return estimate_.text(text_bytes(content));
-      case JsonKind::kArray:
-        if (!in_parts_.ok()) in_messages_.fail(in_parts_.take_error());
-        return;
+      case JsonKind::kArray: break;
       case JsonKind::kNone:
       case JsonKind::kNull:
         // An assistant may have said nothing but tool calls, a tool may have nothing to say.
         if (role.equals("assistant") || role.equals("tool") || role.equals("function")) return;
-        return in_messages_.fail(missing(path("messages", index, "content"), "a string or an array of parts"));
-      default: return in_messages_.fail(wrong_type(path("messages", index, "content"), "a string or an array of parts", content));
+        return fields_.fail(missing(path("messages", index, "content"), "a string or an array of parts"));
+      default: return fields_.fail(wrong_type(path("messages", index, "content"), "a string or an array of parts", content));
+    }
+    size_t i = 0;
+    for (JsonValue part : JsonElements(content)) {
+      take_part(part, index, i++);
+      if (!fields_.ok()) return;
     }
   }
 
-  std::string part_path(std::string_view member = {}) const { return path(path("messages", messages_, "content"), parts_, member); }
+  std::string part_path(size_t message, size_t part, std::string_view member = {}) const {
+    return path(path("messages", message, "content"), part, member);
+  }
 
-  void take_part(JsonValue part) {
-    if (!part.is_object()) return in_parts_.fail(wrong_type(part_path(), "an object", part));
-    const JsonValue type = part_.type;
-    if (!type.is_string()) return in_parts_.fail(wrong_type(part_path("type"), "a string", type));
+  void take_part(JsonValue part, size_t message, size_t index) {
+    if (!part.is_object()) return fields_.fail(wrong_type(part_path(message, index), "an object", part));
+    const JsonValue type = find_member(part, "type");
+    if (!type.is_string()) return fields_.fail(wrong_type(part_path(message, index, "type"), "a string", type));
     if (type.equals("text")) {
-      if (!part_.text.is_string()) return in_parts_.fail(wrong_type(part_path("text"), "a string", part_.text));
-      return estimate_.text(text_bytes(part_.text));
+      const JsonValue text = find_member(part, "text");
+      if (!text.is_string()) return fields_.fail(wrong_type(part_path(message, index, "text"), "a string", text));
+      return estimate_.text(text_bytes(text));
     }
-    if (type.equals("image_url")) return take_image();
+    if (type.equals("image_url")) return take_image(part, message, index);
     if (type.equals("input_audio") || type.equals("audio_url")) {
       facts_.has_audio = true;
       return estimate_.audio(part.raw().size());
@@ -259,22 +208,24 @@ class Scanner final : private wire::NoteSink {
     estimate_.text(part.raw().size());  // a kind not known here
   }
 
-  void take_image() {
-    const JsonValue image = part_.image_url;
+  void take_image(JsonValue part, size_t message, size_t index) {
+    const JsonValue image = find_member(part, "image_url");
     facts_.has_image = true;
     if (image.is_string()) return estimate_.image(false);  // Mistral's short form
-    if (!image.is_object()) return in_parts_.fail(wrong_type(part_path("image_url"), "an object", image));
+    if (!image.is_object()) return fields_.fail(wrong_type(part_path(message, index, "image_url"), "an object", image));
     const JsonValue url = find_member(image, "url");
-    if (!url.is_string()) return in_parts_.fail(wrong_type(part_path("image_url.url"), "a string", url));
+    if (!url.is_string()) return fields_.fail(wrong_type(part_path(message, index, "image_url.url"), "a string", url));
     estimate_.image(find_member(image, "detail").equals("low"));
   }
 
   void take_tool_calls(JsonValue calls, size_t index) {
     if (calls.is_unset()) return;
     const std::string_view member = "tool_calls";
-    if (!calls.is_array()) return in_messages_.fail(wrong_type(path("messages", index, member), "an array", calls));
-    if (calls_.wrong.exists()) {
-      return in_messages_.fail(wrong_type(path(path("messages", index, member), calls_.wrong_at), "an object", calls_.wrong));
+    if (!calls.is_array()) return fields_.fail(wrong_type(path("messages", index, member), "an array", calls));
+    size_t i = 0;
+    for (JsonValue call : JsonElements(calls)) {
+      if (!call.is_object()) return fields_.fail(wrong_type(path(path("messages", index, member), i), "an object", call));
+      ++i;
     }
     estimate_.text(calls.raw().size());
   }
@@ -286,22 +237,6 @@ class Scanner final : private wire::NoteSink {
   std::optional<int64_t> max_tokens_, max_completion_tokens_;
   std::string safety_identifier_;
   bool model_seen_ = false, messages_seen_ = false;
-
-  // What the notes told.
-  struct Message {
-    JsonValue role, content, tool_calls, tool_call_id;
-  };
-  struct Part {
-    JsonValue type, text, image_url;
-  };
-  Objects tools_, functions_;
-  Fields in_messages_;   // the first fault of a message; said when its turn comes
-  size_t messages_ = 0;
-  Message message_;      // the one being read
-  Fields in_parts_;      // the first fault of its content's parts
-  size_t parts_ = 0;
-  Part part_;            // the one being read
-  Objects calls_;        // its tool calls
 };
 
 }  // namespace

@@ -415,7 +415,7 @@ void StreamReader::whole(UpstreamSink& sink) {
   if (!wire::validate(body)) {
     return fail(unreadable("the upstream answered with no event stream: " + scrub(plain_words(body), key_), body, key_), sink);
   }
-  Result<ChatResponse> response = read_answer(body, ids_, key_);
+  Result<ChatResponse> response = read_answer(JsonValue(body), ids_, key_);
   if (!response) return fail(std::move(response).error(), sink);
   done_ = true;
   if (!relay_) {

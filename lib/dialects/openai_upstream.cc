@@ -32,8 +32,10 @@ class OpenAiUpstream final : public UpstreamCodec {
   void finish(UpstreamSink& sink) override { stream_.finish(sink); }
 
   Result<ReplyFacts> inspect(std::string_view body) override {
+    auto root = read_root(body);
+    if (!root) return std::move(root).error();
     AnswerTop top;
-    if (auto error = look_at_answer(body, key_.reveal(), top)) return std::move(*error);
+    if (auto error = read_top(*root, key_.reveal(), top)) return std::move(*error);
     ReplyFacts facts;
     read_usage(find_usage(top.usage, top.x_groq, top.choices), facts.usage);
     facts.finish = top.finish;
@@ -41,7 +43,11 @@ class OpenAiUpstream final : public UpstreamCodec {
     return facts;
   }
 
-  Result<ChatResponse> decode(std::string_view body) override { return read_answer(body, ids_, key_.reveal()); }
+  Result<ChatResponse> decode(std::string_view body) override {
+    auto root = read_root(body);
+    if (!root) return std::move(root).error();
+    return read_answer(*root, ids_, key_.reveal());
+  }
 
   Error parse_error(const HttpHead& head, std::string_view body) const override { return error_of_reply(head, body, key_.reveal()); }
 
@@ -53,12 +59,11 @@ class OpenAiUpstream final : public UpstreamCodec {
 
   // {"data":[{"id":..}]}; a bare array (Together); {"models":[{"name":..}]}.
   Result<std::vector<std::string>> parse_models(std::string_view body) override {
-    const std::string_view text = bare(body);
-    if (!wire::validate(text)) return not_json(text, key_.reveal());
-    const JsonValue root(text);
-    if (has_error_member(root)) return error_of_object(root, key_.reveal());
-    JsonValue list = root;
-    if (list.is_object()) list = find_member(root, "data").is_array() ? find_member(root, "data") : find_member(root, "models");
+    auto root = read_json(body);
+    if (!root) return std::move(root).error();
+    if (has_error_member(*root)) return error_of_object(*root, key_.reveal());
+    JsonValue list = *root;
+    if (list.is_object()) list = find_member(*root, "data").is_array() ? find_member(*root, "data") : find_member(*root, "models");
     if (!list.is_array()) return unreadable("the upstream's list of models has no `data`", body, key_.reveal());
     std::vector<std::string> ids;
     for (JsonValue entry : JsonElements(list)) {
@@ -77,6 +82,20 @@ class OpenAiUpstream final : public UpstreamCodec {
     if (!written) return written;
     out.http.body.push_back(out.owned.emplace_back(std::move(body)));
     return {};
+  }
+
+  Result<JsonValue> read_json(std::string_view body) const {
+    const std::string_view text = bare(body);  // DeepSeek sends blank lines while it is busy
+    if (!wire::validate(text)) {
+      return unreadable("the upstream's answer is not JSON: " + scrub(plain_words(text), key_.reveal()), text, key_.reveal());
+    }
+    return JsonValue(text);
+  }
+
+  Result<JsonValue> read_root(std::string_view body) const {
+    auto root = read_json(body);
+    if (root && !root->is_object() && !root->is_array()) return unreadable("the upstream's answer is no JSON object", body, key_.reveal());
+    return root;
   }
 
   Secret key_;

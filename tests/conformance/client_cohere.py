@@ -110,8 +110,11 @@ class Cohere(Client):
             elif kind in ("citation-start", "citation-end"):
                 continue
             elif kind == "message-end":
+                if event["delta"].get("error"):
+                    need(event["delta"]["finish_reason"] == "ERROR", "an error that ends well")
+                    heard.error = event["delta"]["error"]
+                    continue
                 need(open_part is None and open_call is None, "message-end while something is open")
-                need(not event["delta"].get("error"), "an error in message-end")
                 heard.finish = FINISH[event["delta"]["finish_reason"]]
                 self.usage(event["delta"]["usage"], heard)
                 heard.ended = True

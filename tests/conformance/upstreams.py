@@ -633,7 +633,7 @@ class Cohere(Upstream):
             if role == "tool":
                 need(message["tool_call_id"] in open_calls, "the result of no call")
                 open_calls.remove(message["tool_call_id"])
-                text = content if isinstance(content, str) else "".join(p["text"] if p["type"] == "text" else json.dumps(p["document"]["data"]) for p in content)
+                text = content if isinstance(content, str) else "".join(p["text"] if p["type"] == "text" else plain(p["document"]["data"]) for p in content)
                 ask.turns.append(Turn("tool", results=[Result(message["tool_call_id"], None, text)]))
                 continue
             need(not open_calls, "results are missing")
@@ -706,6 +706,10 @@ class Cohere(Upstream):
 
     def error(self, status, words):
         return json.dumps({"id": "e1", "message": words}).encode()
+
+
+def plain(data):
+    return data if isinstance(data, str) else json.dumps(data, ensure_ascii=False)
 
 
 def frame(kind, name, value):

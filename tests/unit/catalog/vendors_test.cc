@@ -26,6 +26,7 @@ bool well_formed(const std::string& url) {
 TEST_CASE("every preset is whole") {
   const std::set<std::string> quirks = {"no_stream_options", "max_tokens_only", "max_completion_tokens_only", "strip_unknown",
                                         "required_is_any",   "random_seed",     "short_tool_ids"};
+  const std::set<std::string> dialects = {"openai", "ollama", "cohere"};
   std::set<std::string> types, variables;
   for (const ProviderPreset& preset : provider_presets()) {
     CAPTURE(preset.type);
@@ -34,7 +35,7 @@ TEST_CASE("every preset is whole") {
     for (const std::string& variable : preset.key_variables) CHECK(variables.insert(variable).second);
     for (const std::string& quirk : preset.quirks) CHECK(quirks.count(quirk) == 1);
     if (!preset.served) continue;
-    CHECK((preset.dialect == "openai" || preset.dialect == "ollama"));
+    CHECK(dialects.count(preset.dialect) == 1);
     if (preset.type == "demo") {
       CHECK(preset.base_url == "demo:");
       CHECK(preset.auth.empty());
@@ -52,13 +53,13 @@ TEST_CASE("every preset is whole") {
 TEST_CASE("the vendors of the contract are there") {
   for (const char* type : {"openai", "deepseek", "moonshot", "zai", "zai-coding", "qwen", "xai", "groq", "mistral", "openrouter", "together",
                            "fireworks", "siliconflow", "volcengine", "perplexity", "cerebras", "nvidia", "huggingface", "novita", "vllm",
-                           "sglang", "llamacpp", "lmstudio", "tgi", "transformers", "ollama", "demo"}) {
+                           "sglang", "llamacpp", "lmstudio", "tgi", "transformers", "ollama", "demo", "cohere"}) {
     CAPTURE(type);
     const ProviderPreset* preset = find(type);
     REQUIRE(preset);
     CHECK(preset->served);
   }
-  for (const char* type : {"anthropic", "gemini", "vertex", "cohere", "bedrock", "azure"}) {
+  for (const char* type : {"anthropic", "gemini", "vertex", "bedrock", "azure"}) {
     CAPTURE(type);
     const ProviderPreset* preset = find(type);
     REQUIRE(preset);

@@ -265,7 +265,7 @@ TEST_CASE("faults of providers") {
        "http://a, api_key: x}\n",
        {{2, 14, "providers.anthropic", "`anthropic` is not supported yet"},
         {3, 13, "providers.b.type", "`gemini` is not supported yet"},
-        {4, 16, "providers.c.dialect", "`anthropic` is not supported yet; expected openai or ollama"},
+        {4, 16, "providers.c.dialect", "`anthropic` is not supported yet"},
         {5, 10, "providers.azure", "`azure` is not supported yet (an OpenAI-compatible server of that name needs base_url and dialect)"}}},
       {"base URLs",
        "providers:\n  a: {base_url: ftp://a}\n  b: {base_url: \"http://u:p@a/v1\"}\n  c: {base_url: \"http://a/v1?x=1\"}\n  d: {base_url: "

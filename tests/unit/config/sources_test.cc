@@ -244,6 +244,8 @@ TEST_CASE("base URLs mean the same with and without their version part") {
                       {"ollama", "http://a:11434/", "http://a:11434"},
                       {"ollama", "http://a:11434/v1", "http://a:11434"},
                       {"ollama", "http://a:11434/api/", "http://a:11434"},
+                      {"cohere", "https://a", "https://a/v2"},
+                      {"cohere", "https://a/v2/", "https://a/v2"},
                       {"openai", "demo:", "demo:"}};
   for (const Row& row : rows) {
     INFO(row.dialect << " " << row.given);

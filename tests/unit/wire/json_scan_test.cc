@@ -2,7 +2,6 @@
 #include "wire/json_scan.h"
 
 #include <cstring>
-#include <iterator>
 #include <memory>
 #include <string>
 #include <vector>
@@ -296,70 +295,6 @@ TEST_CASE("errors name the member they are in and cut what is too long") {
   for (int i = 0; i < 200; ++i) wide += "\xe4\xbd\xa0";
   const ScanResult r = scan("{\"" + wide + "\":}", members);
   CHECK(r.member.size() == 102);  // 33 whole characters
-}
-
-namespace {
-
-// Everything that was noted, a line each: "ROW TEXT".
-struct Heard final : NoteSink {
-  std::string text;
-  void on_note(size_t row, JsonValue value) override { (text += std::to_string(row)).append(" ").append(value.raw()).append("\n"); }
-};
-
-constexpr NoteRow kRows[] = {{NoteRow::kRoot, "list"}, {0, NoteRow::kEach}, {1, "name"}, {1, "inner"}, {3, NoteRow::kEach}, {NoteRow::kRoot, "flag"}};
-
-std::string heard(std::string_view text, bool* valid = nullptr) {
-  Heard sink;
-  const ScanResult result = validate(text, Notes{kRows, std::size(kRows), &sink});
-  if (valid != nullptr) *valid = static_cast<bool>(result);
-  return sink.text;
-}
-
-}  // namespace
-
-TEST_CASE("a scan tells of what was asked for, parts before their whole") {
-  CHECK(heard(R"({"list":[{"name":"a","x":{"name":"no"},"inner":[1, [2] ]},7], "flag" : true, "name":"no"})") ==
-        "2 \"a\"\n4 1\n4 [2]\n3 [1, [2] ]\n1 {\"name\":\"a\",\"x\":{\"name\":\"no\"},\"inner\":[1, [2] ]}\n1 7\n"
-        "0 [{\"name\":\"a\",\"x\":{\"name\":\"no\"},\"inner\":[1, [2] ]},7]\n5 true\n");
-  CHECK(heard(R"({"flag":1,"fl\u0061g":-2e3,"flags":3,"":4,"list":{"name":"no"}})") == "5 1\n5 -2e3\n0 {\"name\":\"no\"}\n");
-  CHECK(heard(R"({"list":[],"flag":{}})") == "0 []\n5 {}\n");
-  CHECK(heard(R"([{"flag":1}])") == "");
-  CHECK(heard("7") == "");
-  CHECK(heard(R"({"list":[{"":1,"name":"x"}]})") == "2 \"x\"\n1 {\"\":1,\"name\":\"x\"}\n0 [{\"\":1,\"name\":\"x\"}]\n");
-  // An element is no member of the empty name, and the other way round.
-  CHECK(heard(R"({"list":[{"inner":{"":1}}]})") == "3 {\"\":1}\n1 {\"inner\":{\"\":1}}\n0 [{\"inner\":{\"\":1}}]\n");
-}
-
-TEST_CASE("a body's scan tells the same as a text's, and finds its members as ever") {
-  const std::string text = R"( {"a":1,"list":[{"name":"x"}],"fl\u0061g":null} )";
-  Heard sink;
-  std::vector<MemberSpan> members, plain;
-  REQUIRE(scan_object(text, {}, members, Notes{kRows, std::size(kRows), &sink}));
-  REQUIRE(scan_object(text, {}, plain));
-  CHECK(sink.text == heard(text));
-  CHECK(sink.text == "2 \"x\"\n1 {\"name\":\"x\"}\n0 [{\"name\":\"x\"}]\n5 null\n");
-  REQUIRE(members.size() == plain.size());
-  for (size_t i = 0; i < members.size(); ++i) {
-    CHECK(members[i].name == plain[i].name);
-    CHECK(members[i].key_begin == plain[i].key_begin);
-    CHECK(members[i].value_begin == plain[i].value_begin);
-    CHECK(members[i].value_end == plain[i].value_end);
-  }
-}
-
-TEST_CASE("notes change nothing of what is valid, wherever a text breaks off") {
-  const std::string text = R"({"list":[{"name":"a\nb","inner":[[],{},5]},{"deep":[[[[[[[[{"name":1}]]]]]]]]}],"flag":[false,null]})";
-  bool valid = false;
-  const std::string all = heard(text, &valid);
-  CHECK(valid);
-  CHECK(all.find("{\"name\":1}\n") == std::string::npos);
-  for (size_t cut = 0; cut < text.size(); ++cut) {
-    const std::string said = heard(std::string_view(text).substr(0, cut), &valid);
-    CHECK_FALSE(valid);
-    CHECK(all.compare(0, said.size(), said) == 0);
-  }
-  std::string nested = R"({"list":)" + std::string(120, '[') + std::string(120, ']') + "}";
-  CHECK(heard(nested) == "1 " + nested.substr(9, 238) + "\n0 " + nested.substr(8, 240) + "\n");
 }
 
 TEST_CASE("large bodies with little of everything") {

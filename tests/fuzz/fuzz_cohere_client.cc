@@ -1,0 +1,31 @@
+// A body for /v2/chat: scanned, decoded, and encoded for both dialects.
+#include "fuzz/fuzz_openai_support.h"
+
+using namespace codec_fuzz;
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  fuzz::Input in(data, size);
+  const ProviderConfig config = provider(in.byte());
+  const std::string body(in.rest());
+  auto client = dialect("cohere")->new_client_codec();
+  auto facts = client->scan(body);
+  if (!facts) {
+    fuzz::must(facts.error().code == ErrorCode::kInvalidRequest && !facts.error().message.empty(), "a bad body is the client's fault");
+    return 0;
+  }
+  auto chat = client->decode();
+  if (!chat) {
+    fuzz::must(chat.error().code == ErrorCode::kInvalidRequest && !chat.error().param.empty(), "what cannot be decoded is named");
+    return 0;
+  }
+  fuzz::must(chat->model == facts->model && chat->stream == facts->stream, "scan and decode agree");
+  encode("openai", *chat, config, facts->stream, true);
+  const std::string once = encode("cohere", *chat, config, facts->stream, false);
+  if (once.empty()) return 0;
+  auto again = dialect("cohere")->new_client_codec();
+  fuzz::must(again->scan(once).ok(), "what was encoded is accepted");
+  auto chat_again = again->decode();
+  fuzz::must(chat_again.ok(), "what was encoded can be decoded");
+  fuzz::must(encode("cohere", *chat_again, config, facts->stream, false) == once, "encoding twice is encoding once");
+  return 0;
+}
