@@ -185,6 +185,11 @@ class LLMROUTER_EXPORT UpstreamCodec {
   // The list of models: the request, and the ids in its answer.
   virtual Result<void> encode_models(const ProviderConfig& provider, std::string_view key, EncodedRequest& out) = 0;
   virtual Result<std::vector<std::string>> parse_models(std::string_view body) = 0;
+  // After parse_models(), for lists that come in pages: asks for the next one. False: that was all.
+  virtual bool encode_more_models(const ProviderConfig& provider, std::string_view key, EncodedRequest& out) {
+    (void)provider, (void)key, (void)out;
+    return false;
+  }
 };
 
 // A wire format. Stateless, thread-safe.
@@ -206,7 +211,7 @@ class LLMROUTER_EXPORT Dialect {
 LLMROUTER_EXPORT Result<void> apply_edits(const std::vector<BodyEdit>& edits, ChatRequest& request);
 LLMROUTER_EXPORT Result<void> apply_edits(const std::vector<BodyEdit>& edits, TaskRequest& request);
 
-// openai, ollama, cohere.
+// cohere, gemini, ollama, openai.
 LLMROUTER_EXPORT std::vector<std::shared_ptr<const Dialect>> builtin_dialects();
 
 }  // namespace llmrouter

@@ -1,5 +1,6 @@
 // The dialects that come with the library.
 #include "dialects/cohere.h"
+#include "dialects/gemini.h"
 #include "dialects/ollama.h"
 #include "dialects/openai.h"
 #include "dialects/openai_tasks.h"
@@ -32,8 +33,17 @@ class Ollama final : public Dialect {
   std::unique_ptr<UpstreamCodec> new_upstream_codec() const override { return dialects::ollama::new_upstream_codec(); }
 };
 
+class Gemini final : public Dialect {
+ public:
+  std::string_view name() const noexcept override { return dialects::gemini::kName; }
+  std::unique_ptr<ClientCodec> new_client_codec() const override { return dialects::gemini::new_client_codec(); }
+  std::unique_ptr<UpstreamCodec> new_upstream_codec() const override { return dialects::gemini::new_upstream_codec(); }
+};
+
 }  // namespace
 
-std::vector<std::shared_ptr<const Dialect>> builtin_dialects() { return {std::make_shared<OpenAi>(), std::make_shared<Ollama>(), std::make_shared<Cohere>()}; }
+std::vector<std::shared_ptr<const Dialect>> builtin_dialects() {
+  return {std::make_shared<OpenAi>(), std::make_shared<Ollama>(), std::make_shared<Cohere>(), std::make_shared<Gemini>()};
+}
 
 }  // namespace llmrouter

@@ -1,5 +1,7 @@
 #include "dialects/fields.h"
 
+#include "wire/json_writer.h"
+
 namespace llmrouter::dialects {
 
 using wire::JsonElements;
@@ -109,6 +111,20 @@ void add_member(RawMembers& members, std::string_view member_text) {
 void append_one_line(std::string& out, std::string_view json) {
   for (size_t at; (at = json.find_first_of("\r\n")) != std::string_view::npos; json.remove_prefix(at + 1)) out.append(json.substr(0, at)) += ' ';
   out.append(json);
+}
+
+std::string arguments_object(std::string_view arguments) {
+  const JsonValue value(arguments);
+  if (!value.exists()) return "{}";
+  std::string out;
+  if (value.is_object() && wire::validate(arguments)) {
+    append_one_line(out, value.raw());
+    return out;
+  }
+  out = "{\"input\":";
+  wire::append_json_string(out, arguments);
+  out += '}';
+  return out;
 }
 
 std::string text_of_value(JsonValue value) {

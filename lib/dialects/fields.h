@@ -64,6 +64,9 @@ void for_each_member(const RawMembers& members, Each&& each) {
 // A value as text for a field that is JSON inside a string: strings as they are, objects as their JSON, null as nothing.
 std::string text_of_value(wire::JsonValue value);
 
+// `{"location":"Paris"}` for JSON text that is an object; else the text as a member, for dialects that want an object. On one line.
+std::string arguments_object(std::string_view arguments);
+
 // Appends JSON text without the line ends it may have between its tokens: streams are framed by lines.
 void append_one_line(std::string& out, std::string_view json);
 

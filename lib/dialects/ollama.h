@@ -50,9 +50,6 @@ void read_message(wire::JsonValue message, IdSource& ids, Message& out);
 // Ollama's logprobs are the `content` of OpenAI's.
 std::string openai_logprobs(wire::JsonValue logprobs);
 
-// `{"location":"Paris"}` for JSON text that is an object; else the text as a member, since Ollama wants an object. On one line.
-std::string arguments_object(std::string_view arguments);
-
 }  // namespace llmrouter::dialects::ollama
 
 #endif  // LLMROUTER_DIALECTS_OLLAMA_H_

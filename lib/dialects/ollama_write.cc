@@ -245,20 +245,6 @@ class RequestWriter {
 
 }  // namespace
 
-std::string arguments_object(std::string_view arguments) {
-  const JsonValue value(arguments);
-  if (!value.exists()) return "{}";
-  std::string out;
-  if (value.is_object() && wire::validate(arguments)) {
-    append_one_line(out, value.raw());
-    return out;
-  }
-  out = "{\"input\":";
-  wire::append_json_string(out, arguments);
-  out += '}';
-  return out;
-}
-
 Result<void> write_request(const ChatRequest& request, std::string_view model, bool stream, bool foreign, std::string& out,
                            std::vector<std::string>& dropped) {
   return RequestWriter(request, foreign, out, dropped).run(model, stream);

@@ -1,0 +1,360 @@
+// JSON Schema and Google's Schema, both ways.
+#include <algorithm>
+#include <set>
+
+#include "dialects/gemini.h"
+#include "dialects/text_match.h"
+
+namespace llmrouter::dialects::gemini {
+
+using wire::find_member;
+using wire::JsonElements;
+using wire::JsonMember;
+using wire::JsonMembers;
+using wire::JsonValue;
+using wire::JsonWriter;
+
+namespace {
+
+// In the order of their numbers (enum-encoding=int), from 1.
+constexpr std::string_view kTypes[] = {"string", "number", "integer", "boolean", "array", "object", "null"};
+
+std::string type_word(JsonValue type) {
+  if (auto number = type.integer(); number && *number >= 1 && *number <= 7) return std::string(kTypes[*number - 1]);
+  std::string word = type.string_or();
+  for (char& c : word) c = lower(c);
+  return word == "type_unspecified" ? std::string() : word;
+}
+
+std::string capitals(std::string_view word) {
+  std::string out(word);
+  for (char& c : out) {
+    if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 32);
+  }
+  return out;
+}
+
+// --- Google's to JSON Schema ---
+
+constexpr std::string_view kCounts[] = {"minItems", "maxItems", "minLength", "maxLength", "minProperties", "maxProperties"};
+
+class ToJsonSchema {
+ public:
+  explicit ToJsonSchema(std::string& out) : w_(out) {}
+
+  void write(JsonValue schema) {
+    if (!schema.is_object()) return w_.raw(schema.raw());
+    const bool nullable = find_field(schema, "nullable").boolean().value_or(false);
+    bool typed = false;
+    w_.begin_object();
+    for (const JsonMember& m : JsonMembers(schema)) {
+      if (m.key == "nullable" || m.value.is_null()) continue;
+      if (m.key == "type") typed = write_type(m.value, nullable) || typed;
+      else if (m.key == "properties" && m.value.is_object()) write_map(m.value);
+      else if (m.key == "items") write_named("items", m.value);
+      else if (is_field(m.key, "anyOf")) write_list(m.value, nullable && !typed && !find_member(schema, "type").exists());
+      else if (m.key == "enum" && nullable) write_enum(m.value);
+      else write_plain(m);
+    }
+    w_.end_object();
+  }
+
+ private:
+  bool write_type(JsonValue type, bool nullable) {
+    const std::string word = type_word(type);
+    if (word.empty()) {
+      if (type.is_array()) w_.raw_member("type", type.raw());
+      return type.is_array();
+    }
+    if (!nullable || word == "null") {
+      w_.member("type", word);
+      return true;
+    }
+    w_.key("type");
+    w_.begin_array();
+    w_.string(word);
+    w_.string("null");
+    w_.end_array();
+    return true;
+  }
+
+  void write_named(std::string_view name, JsonValue schema) {
+    w_.key(name);
+    write(schema);
+  }
+
+  void write_map(JsonValue properties) {
+    w_.key("properties");
+    w_.begin_object();
+    for (const JsonMember& m : JsonMembers(properties)) {
+      w_.key(m.key);
+      write(m.value);
+    }
+    w_.end_object();
+  }
+
+  void write_list(JsonValue list, bool or_null) {
+    w_.key("anyOf");
+    w_.begin_array();
+    for (JsonValue entry : JsonElements(list)) write(entry);
+    if (or_null) w_.raw(R"({"type":"null"})");
+    w_.end_array();
+  }
+
+  void write_enum(JsonValue list) {
+    bool has_null = false;
+    w_.key("enum");
+    w_.begin_array();
+    for (JsonValue entry : JsonElements(list)) {
+      has_null = has_null || entry.is_null();
+      w_.raw(entry.raw());
+    }
+    if (!has_null) w_.null();
+    w_.end_array();
+  }
+
+  // Counts are 64-bit in Google's definition, and so may be strings.
+  void write_plain(const JsonMember& m) {
+    for (std::string_view name : kCounts) {
+      if (!is_field(m.key, name)) continue;
+      const std::string digits = m.value.string_or();
+      const bool number = !digits.empty() && digits.size() <= 18 && std::all_of(digits.begin(), digits.end(), is_digit);
+      return w_.raw_member(name, number ? std::string_view(digits) : m.value.raw());
+    }
+    if (is_field(m.key, "propertyOrdering")) return w_.raw_member("propertyOrdering", m.value.raw());
+    w_.raw_member(m.key, m.value.raw());
+  }
+
+  JsonWriter w_;
+};
+
+// --- JSON Schema to Google's ---
+
+// Inlining can double a schema at every level: beyond this a reference becomes any object.
+constexpr size_t kMaxInlined = 256 * 1024;
+constexpr size_t kMaxReferences = 32;  // inside one another
+
+class ToGoogleSchema {
+ public:
+  ToGoogleSchema(JsonValue root, std::string& out) : root_(root), out_(out), w_(out) {}
+
+  void write(JsonValue schema, bool nullable = false) {
+    Layers layers;
+    const size_t depth = open_.size();
+    if (!gather(schema, layers)) {
+      w_.raw(nullable ? R"({"type":"OBJECT","nullable":true})" : R"({"type":"OBJECT"})");
+    } else {
+      write_layers(layers, nullable, {});
+    }
+    open_.resize(depth);
+  }
+
+ private:
+  using Layers = std::vector<JsonValue>;
+
+  // The schema with what it refers to and what allOf adds. False: it leads into itself, or there is too much of it.
+  bool gather(JsonValue schema, Layers& layers) {
+    if (layers.size() > kMaxReferences || out_.size() > kMaxInlined) return false;
+    if (!schema.is_object()) return true;
+    layers.push_back(schema);
+    if (JsonValue ref = find_member(schema, "$ref"); ref.is_string()) {
+      std::string name = ref.string_or();
+      if (std::find(open_.begin(), open_.end(), name) != open_.end() || open_.size() >= kMaxReferences) return false;
+      const JsonValue target = resolve(name);
+      open_.push_back(std::move(name));
+      if (!gather(target, layers)) return false;
+    }
+    for (JsonValue entry : JsonElements(find_member(schema, "allOf"))) {
+      if (!gather(entry, layers)) return false;
+    }
+    return true;
+  }
+
+  // "#/$defs/Name", "#/definitions/Name", "#".
+  JsonValue resolve(std::string_view ref) const {
+    if (ref.empty() || ref.front() != '#') return {};
+    ref.remove_prefix(1);
+    JsonValue at = root_;
+    while (!ref.empty() && ref.front() == '/') {
+      ref.remove_prefix(1);
+      const std::string_view step = ref.substr(0, ref.find('/'));
+      ref.remove_prefix(step.size());
+      at = find_member(at, step);
+    }
+    return at;
+  }
+
+  static JsonValue look(const Layers& layers, std::string_view name) {
+    for (JsonValue layer : layers) {
+      if (JsonValue value = find_member(layer, name); value.exists()) return value;
+    }
+    return {};
+  }
+
+  // `type` is what a list of types was split into.
+  void write_layers(const Layers& layers, bool nullable, std::string type) {
+    if (type.empty()) {
+      std::vector<std::string> types;
+      const JsonValue said = look(layers, "type");
+      if (said.is_array()) for (JsonValue entry : JsonElements(said)) types.push_back(type_word(entry));
+      else if (said.exists()) types.push_back(type_word(said));
+      const auto nothing = std::remove(types.begin(), types.end(), std::string("null"));
+      const bool only_null = nothing == types.begin() && !types.empty();
+      nullable = nullable || nothing != types.end() || look(layers, "nullable").boolean().value_or(false);
+      types.erase(nothing, types.end());
+      if (only_null) return w_.raw(R"({"type":"STRING","nullable":true})");
+      if (types.size() > 1) return write_any_of_types(layers, types, nullable);
+      if (types.size() == 1) type = types.front();
+      JsonValue any = look(layers, "anyOf");
+      if (!any.is_array()) any = look(layers, "oneOf");
+      if (any.is_array() && !any.empty_container()) return write_any_of(any, nullable);
+    }
+    write_one(layers, nullable, std::move(type));
+  }
+
+  void write_any_of_types(const Layers& layers, const std::vector<std::string>& types, bool nullable) {
+    w_.begin_object();
+    w_.key("anyOf");
+    w_.begin_array();
+    for (const std::string& type : types) write_layers(layers, nullable, type);
+    w_.end_array();
+    w_.end_object();
+  }
+
+  // Google wants nothing else beside anyOf; what may be null says so in each.
+  void write_any_of(JsonValue list, bool nullable) {
+    std::vector<JsonValue> entries;
+    for (JsonValue entry : JsonElements(list)) {
+      if (find_member(entry, "type").equals("null")) nullable = true;
+      else entries.push_back(entry);
+    }
+    if (entries.empty()) return w_.raw(R"({"type":"STRING","nullable":true})");
+    if (entries.size() == 1) return write(entries.front(), nullable);
+    w_.begin_object();
+    w_.key("anyOf");
+    w_.begin_array();
+    for (JsonValue entry : entries) write(entry, nullable);
+    w_.end_array();
+    w_.end_object();
+  }
+
+  // The strings among an enum's or const's values; whether null is one of them.
+  static std::vector<JsonValue> words(const Layers& layers, bool& nullable) {
+    std::vector<JsonValue> out;
+    const auto take = [&](JsonValue value) {
+      if (value.is_string()) out.push_back(value);
+      if (value.is_null()) nullable = true;
+    };
+    if (JsonValue only = look(layers, "const"); only.exists()) take(only);
+    else for (JsonValue value : JsonElements(look(layers, "enum"))) take(value);
+    return out;
+  }
+
+  static std::string guess_type(const Layers& layers, bool has_words) {
+    if (has_words) return "string";
+    if (look(layers, "properties").is_object()) return "object";
+    if (look(layers, "items").exists() || look(layers, "prefixItems").exists()) return "array";
+    switch (look(layers, "const").kind()) {
+      case wire::JsonKind::kNumber: return "number";
+      case wire::JsonKind::kBool: return "boolean";
+      default: return "object";
+    }
+  }
+
+  void write_one(const Layers& layers, bool nullable, std::string type) {
+    const std::vector<JsonValue> enums = words(layers, nullable);
+    if (type.empty()) type = guess_type(layers, !enums.empty());
+    w_.begin_object();
+    w_.member("type", capitals(type));
+    if (nullable) w_.member("nullable", true);
+    for (std::string_view name : {"title", "description"}) {
+      if (JsonValue text = look(layers, name); text.is_string()) w_.raw_member(name, text.raw());
+    }
+    if (type == "string" && !enums.empty()) {
+      w_.key("enum");
+      w_.begin_array();
+      for (JsonValue word : enums) w_.raw(word.raw());
+      w_.end_array();
+    }
+    write_format(layers);
+    for (std::string_view name : {"minimum", "maximum", "minItems", "maxItems", "minLength", "maxLength"}) {
+      if (JsonValue bound = look(layers, name); bound.is_number()) w_.raw_member(name, bound.raw());
+    }
+    if (JsonValue pattern = look(layers, "pattern"); pattern.is_string()) w_.raw_member("pattern", pattern.raw());
+    if (type == "object") write_properties(layers);
+    if (type == "array") write_items(layers);
+    w_.end_object();
+  }
+
+  // Older models refuse any other.
+  void write_format(const Layers& layers) {
+    const JsonValue format = look(layers, "format");
+    for (std::string_view known : {"date-time", "enum", "float", "double", "int32", "int64"}) {
+      if (format.equals(known)) return w_.member("format", known);
+    }
+  }
+
+  void write_properties(const Layers& layers) {
+    std::set<std::string> seen;
+    for (JsonValue layer : layers) {
+      for (const JsonMember& m : JsonMembers(find_member(layer, "properties"))) {
+        if (!seen.insert(std::string(m.key)).second) continue;
+        if (seen.size() == 1) {
+          w_.key("properties");
+          w_.begin_object();
+        }
+        w_.key(m.key);
+        write(m.value);
+      }
+    }
+    if (seen.empty()) return;
+    w_.end_object();
+    std::set<std::string> required;
+    for (JsonValue layer : layers) {
+      for (JsonValue name : JsonElements(find_member(layer, "required"))) {
+        if (std::string word = name.string_or(); seen.count(word) != 0) required.insert(std::move(word));
+      }
+    }
+    if (!required.empty()) {
+      w_.key("required");
+      w_.begin_array();
+      for (const std::string& name : required) w_.string(name);
+      w_.end_array();
+    }
+    if (JsonValue order = look(layers, "propertyOrdering"); order.is_array()) w_.raw_member("propertyOrdering", order.raw());
+  }
+
+  void write_items(const Layers& layers) {
+    w_.key("items");
+    if (JsonValue items = look(layers, "items"); items.is_object()) return write(items);
+    if (JsonValue first = wire::find_element(look(layers, "prefixItems"), 0); first.is_object()) return write(first);
+    w_.raw(R"({"type":"STRING"})");  // some type has to be named
+  }
+
+  JsonValue root_;
+  std::string& out_;
+  JsonWriter w_;
+  std::vector<std::string> open_;  // references that are being inlined
+};
+
+}  // namespace
+
+std::string json_schema_of(JsonValue schema) {
+  std::string out;
+  ToJsonSchema(out).write(schema);
+  return compact(out);
+}
+
+std::string google_schema_of(JsonValue schema) {
+  bool empty = !find_member(schema, "type").exists() || find_member(schema, "type").equals("object");
+  for (std::string_view name : {"properties", "anyOf", "oneOf", "allOf", "$ref", "enum", "const"}) {
+    const JsonValue value = find_member(schema, name);
+    empty = empty && (!value.exists() || value.empty_container());
+  }
+  if (empty) return {};
+  std::string out;
+  ToGoogleSchema(schema, out).write(schema);
+  return compact(out);
+}
+
+}  // namespace llmrouter::dialects::gemini

@@ -1,0 +1,325 @@
+// The upstream side: the Gemini API, Vertex AI, and whoever speaks like them.
+#include "dialects/fault.h"
+#include "dialects/fields.h"
+#include "dialects/gemini.h"
+#include "dialects/gemini_events.h"
+#include "dialects/http_request.h"
+#include "dialects/text_match.h"
+#include "llmrouter/secret.h"
+#include "wire/splice.h"
+#include "wire/sse.h"
+
+namespace llmrouter::dialects::gemini {
+namespace {
+
+using wire::find_member;
+using wire::JsonElements;
+using wire::JsonMember;
+using wire::JsonMembers;
+using wire::JsonValue;
+using wire::SseFrame;
+using wire::SseParser;
+
+constexpr size_t kMaxWhole = 64 * 1024 * 1024;  // of an answer that is no event stream
+constexpr std::string_view kVertexPublisher = "/publishers/";
+
+void append_path(std::string& out, std::string_view text) {
+  constexpr char kHex[] = "0123456789ABCDEF";
+  for (char c : text) {
+    if (is_alnum(c) || std::string_view("-._~/@:").find(c) != std::string_view::npos) {
+      out += c;
+    } else {
+      out += '%';
+      out += kHex[static_cast<unsigned char>(c) >> 4];
+      out += kHex[static_cast<unsigned char>(c) & 15];
+    }
+  }
+}
+
+// "/models/gemini-2.5-flash:generateContent"; tuned models have a collection of their own.
+std::string path_of(std::string_view model, bool stream) {
+  model = bare_model(model);
+  std::string path = model.substr(0, 12) == "tunedModels/" ? "/" : "/models/";
+  append_path(path, model);
+  return path += stream ? ":streamGenerateContent?alt=sse" : ":generateContent";
+}
+
+class GeminiUpstream final : public UpstreamCodec {
+ public:
+  Result<void> encode(const EncodeInput& input, EncodedRequest& out) override {
+    if (input.provider == nullptr) return Error(ErrorCode::kInternal, "no provider to encode for");
+    key_ = Secret(std::string(input.key));
+    relay_ = input.facts != nullptr;
+    events_.configure(input.foreign, key_.reveal());
+    if (relay_) {
+      splice(input, out);
+    } else {
+      if (input.chat == nullptr) return Error(ErrorCode::kInternal, "nothing to encode");
+      WriteOptions options;
+      options.foreign = input.foreign;
+      options.call_ids = !input.provider->has_quirk("no_call_ids");
+      options.fetches_urls = input.provider->has_quirk("fetches_urls");
+      std::string body;
+      auto written = write_request(*input.chat, input.upstream_model, options, body, out.dropped);
+      if (!written) return written;
+      out.http.body.push_back(out.owned.emplace_back(std::move(body)));
+    }
+    return fill_request(*input.provider, "POST", path_of(input.upstream_model, input.stream), input.stream ? "text/event-stream" : "application/json",
+                        input.key, out.http);
+  }
+
+  void feed(std::string_view bytes, UpstreamSink& sink) override {
+    if (dead_) return;
+    if (shape_ == Shape::kUnknown) {
+      // The content type says nothing; the first letter does.
+      const size_t at = bytes.find_first_not_of(" \t\r\n");
+      if (at != std::string_view::npos) shape_ = bytes[at] == '{' || bytes[at] == '[' ? Shape::kWhole : Shape::kEvents;
+    }
+    if (shape_ == Shape::kWhole) {
+      if (whole_.size() + bytes.size() > kMaxWhole) return fail(unreadable("the upstream's answer is too large", {}, key_.reveal()), sink);
+      whole_.append(bytes);
+      return;
+    }
+    parser_.feed(bytes);
+    drain(sink);
+  }
+
+  void finish(UpstreamSink& sink) override {
+    if (dead_) return;
+    if (shape_ == Shape::kWhole) {
+      tell_whole(sink);
+    } else {
+      parser_.finish();
+      drain(sink);
+    }
+    if (dead_ || finished()) return;
+    fail(unreadable("the upstream's stream ended before the answer was finished", {}, key_.reveal()), sink);
+  }
+
+  Result<ReplyFacts> inspect(std::string_view body) override {
+    const std::string_view text = bare(body);
+    if (auto error = fault_of(text)) return std::move(*error);
+    const Look look = look_at(JsonValue(text));
+    if (look.ended == 0 && !look.visible) return unreadable("the upstream answered without any candidate", text, key_.reveal());
+    ReplyFacts facts;
+    facts.usage = look.usage;
+    facts.finish = look.finish;
+    facts.model = look.model;
+    return facts;
+  }
+
+  Result<ChatResponse> decode(std::string_view body) override {
+    const std::string_view text = bare(body);
+    if (auto error = fault_of(text)) return std::move(*error);
+    Collector collector;
+    // A stream asked for without alt=sse: an array of steps.
+    if (const JsonValue root(text); root.is_array()) {
+      for (JsonValue step : JsonElements(root)) {
+        if (!events_.step(step, collector)) break;
+      }
+    } else {
+      events_.step(root, collector);
+    }
+    Result<ChatResponse> response = collector.take();
+    if (response && !events_.finished()) {
+      return unreadable(response->choices.empty() ? "the upstream answered without any candidate" : "the upstream's answer does not say how it ended", text,
+                        key_.reveal());
+    }
+    return response;
+  }
+
+  Error parse_error(const HttpHead& head, std::string_view body) const override { return error_of_reply(head, body, key_.reveal()); }
+
+  Result<void> encode_models(const ProviderConfig& provider, std::string_view key, EncodedRequest& out) override {
+    key_ = Secret(std::string(key));
+    return ask_models(provider, out);
+  }
+
+  bool encode_more_models(const ProviderConfig& provider, std::string_view key, EncodedRequest& out) override {
+    if (page_token_.empty()) return false;
+    key_ = Secret(std::string(key));
+    return ask_models(provider, out).ok();
+  }
+
+  // {"models":[{"name":"models/X"}]}, at Vertex {"publisherModels":[{"name":"publishers/google/models/X"}]}.
+  Result<std::vector<std::string>> parse_models(std::string_view body) override {
+    const std::string_view text = bare(body);
+    if (auto error = fault_of(text)) return std::move(*error);
+    JsonValue list, token;
+    for (const JsonMember& m : JsonMembers(JsonValue(text))) {
+      if (m.key == "models" || is_field(m.key, "publisherModels")) list = m.value;
+      else if (is_field(m.key, "nextPageToken")) token = m.value;
+    }
+    page_token_ = token.string_or();
+    if (!list.is_array() && !JsonValue(text).empty_container()) {
+      return unreadable("the upstream's list of models has no `models`", text, key_.reveal());
+    }
+    std::vector<std::string> ids;
+    for (JsonValue entry : JsonElements(list)) {
+      const std::string name = find_member(entry, "name").string_or();
+      const size_t at = name.rfind("/models/");
+      const std::string_view id = at == std::string::npos ? bare_model(name) : std::string_view(name).substr(at + 8);
+      if (!id.empty()) ids.emplace_back(id);
+    }
+    return ids;
+  }
+
+ private:
+  enum class Shape { kUnknown, kEvents, kWhole };
+
+  // Relay: the body names no model, as a rule; whoever names one in it all the same means the one in the path.
+  static void splice(const EncodeInput& input, EncodedRequest& out) {
+    std::vector<wire::SpliceEdit> edits;
+    if (input.edits != nullptr) {
+      for (const BodyEdit& edit : *input.edits) edits.push_back(wire::to_splice(edit));
+    }
+    std::string model;
+    for (const MemberSpan& member : input.facts->members) {
+      if (member.name != "model") continue;
+      wire::append_json_string(model, "models/" + std::string(bare_model(input.upstream_model)));
+      edits.push_back({BodyEdit::Kind::kSet, "model", {}, model});
+    }
+    if (edits.empty()) out.http.body.push_back(input.body);
+    else wire::splice(input.body, input.facts->members, edits, out.owned, out.http.body);
+  }
+
+  // Vertex lists its publisher's models beside the project, not under it.
+  Result<void> ask_models(const ProviderConfig& provider, EncodedRequest& out) const {
+    std::string query = "?pageSize=1000";
+    if (!page_token_.empty()) {
+      query += "&pageToken=";
+      append_query(query, page_token_);
+    }
+    const size_t at = provider.base_url.find(kVertexPublisher);
+    const size_t host = provider.base_url.find("://");
+    if (at == std::string::npos || host == std::string::npos) {
+      return fill_request(provider, "GET", "/models" + query, "application/json", key_.reveal(), out.http);
+    }
+    ProviderConfig beside = provider;
+    beside.base_url = provider.base_url.substr(0, provider.base_url.find('/', host + 3)) + "/v1beta1" + provider.base_url.substr(at);
+    return fill_request(beside, "GET", "/models" + query, "application/json", key_.reveal(), out.http);
+  }
+
+  static void append_query(std::string& out, std::string_view text) {
+    const size_t from = out.size();
+    append_path(out, text);
+    for (size_t at = from; (at = out.find_first_of("/@:", at)) != std::string::npos;) {
+      out.replace(at, 1, out[at] == '/' ? "%2F" : out[at] == '@' ? "%40" : "%3A");
+    }
+  }
+
+  // An error, or no JSON at all.
+  std::optional<Error> fault_of(std::string_view text) const {
+    if (!wire::validate(text)) {
+      return unreadable("the upstream's answer is not JSON: " + scrub(plain_words(text), key_.reveal()), text, key_.reveal());
+    }
+    const JsonValue root(text);
+    if (has_error_member(root.is_array() ? wire::find_element(root, 0) : root)) return error_of_object(root, key_.reveal());
+    return std::nullopt;
+  }
+
+  // Did everything that began come to its end?
+  bool finished() const noexcept { return relay_ ? ended_ != 0 && (seen_ & ~ended_) == 0 : events_.finished(); }
+
+  void fail(Error error, UpstreamSink& sink) {
+    if (dead_) return;
+    dead_ = true;
+    sink.on_error(std::move(error));
+  }
+
+  void drain(UpstreamSink& sink) {
+    SseFrame frame;
+    while (!dead_) {
+      switch (parser_.next(frame)) {
+        case SseParser::Next::kFrame: take(frame, sink); break;
+        case SseParser::Next::kMore: return;
+        case SseParser::Next::kError:
+          return fail(unreadable("the upstream's stream cannot be read: " + parser_.error(), {}, key_.reveal()), sink);
+      }
+    }
+  }
+
+  void take(const SseFrame& frame, UpstreamSink& sink) {
+    const std::string_view data = trim(frame.data);
+    if (frame.kind == SseFrame::Kind::kComment || data.empty() || data == "[DONE]") {
+      if (relay_) pass(frame, data == "[DONE]" ? FrameKind::kDone : FrameKind::kPrelude, sink);
+      return;
+    }
+    if (!wire::validate(data)) {
+      if (!frame.terminated && finished()) return;  // nobody misses it
+      const char* const what =
+          frame.terminated ? "a chunk of the upstream's stream is not JSON: " : "the upstream's stream ended in the middle of a chunk: ";
+      return fail(unreadable(what + scrub(plain_words(data), key_.reveal()), data, key_.reveal()), sink);
+    }
+    const JsonValue root(data);
+    if (auto error = fault_of_step(root)) return fail(std::move(*error), sink);
+    if (relay_) pass(frame, judge(root, sink), sink);
+    else if (!events_.step(root, sink)) dead_ = true;
+  }
+
+  // Errors come as an object or as an array of one.
+  std::optional<Error> fault_of_step(JsonValue root) const {
+    if (has_error_member(root.is_array() ? wire::find_element(root, 0) : root)) return error_of_object(root, key_.reveal());
+    if (!root.is_object()) return unreadable("a chunk of the upstream's stream is no object", root.raw(), key_.reveal());
+    return std::nullopt;
+  }
+
+  void pass(const SseFrame& frame, FrameKind kind, UpstreamSink& sink) {
+    std::string mended;
+    std::string_view raw = frame.raw;
+    if (!frame.terminated && frame.kind == SseFrame::Kind::kEvent) {
+      // The last event lacks its blank line: without it no client would hear of it.
+      const bool line = !raw.empty() && raw.back() == '\n';
+      raw = mended.append(raw).append(line ? "\r\n" : "\r\n\r\n");
+    }
+    if (!dead_ && sink.on_frame(raw, kind) == Flow::kCancel) dead_ = true;
+  }
+
+  // Relay: what a chunk is, and what the meter has to know of it.
+  FrameKind judge(JsonValue root, UpstreamSink& sink) {
+    const Look look = look_at(root);
+    if (look.usage.known) sink.on_usage(look.usage);
+    called_ = called_ || look.calls;
+    for (uint64_t fresh = look.ended & ~ended_; fresh != 0; fresh &= fresh - 1) {
+      sink.on_finish(called_ && look.finish == FinishReason::kStop ? FinishReason::kToolCalls : look.finish);
+    }
+    seen_ |= look.seen;
+    ended_ |= look.ended;
+    if (look.ended != 0) return FrameKind::kFinish;
+    return look.visible ? FrameKind::kPayload : FrameKind::kPrelude;
+  }
+
+  // A body that is no event stream although one was asked for: its steps, told as a stream.
+  void tell_whole(UpstreamSink& sink) {
+    const std::string_view text = bare(whole_);
+    if (auto error = fault_of(text)) return fail(std::move(*error), sink);
+    const JsonValue root(text);
+    if (root.is_object()) return tell_step(root, sink);
+    for (JsonValue step : JsonElements(root)) {
+      if (!dead_) tell_step(step, sink);
+    }
+  }
+  void tell_step(JsonValue step, UpstreamSink& sink) {
+    if (auto error = fault_of_step(step)) return fail(std::move(*error), sink);
+    if (!relay_) {
+      if (!events_.step(step, sink)) dead_ = true;
+      return;
+    }
+    const FrameKind kind = judge(step, sink);
+    if (sink.on_frame("data: " + compact(step.raw()) + "\r\n\r\n", kind) == Flow::kCancel) dead_ = true;
+  }
+
+  Secret key_;
+  bool relay_ = false, dead_ = false, called_ = false;
+  uint64_t seen_ = 0, ended_ = 0;  // relay: candidates that began and those that ended, as in Look
+  Shape shape_ = Shape::kUnknown;
+  std::string whole_, page_token_;
+  SseParser parser_;
+  EventReader events_;
+};
+
+}  // namespace
+
+std::unique_ptr<UpstreamCodec> new_upstream_codec() { return std::make_unique<GeminiUpstream>(); }
+
+}  // namespace llmrouter::dialects::gemini
