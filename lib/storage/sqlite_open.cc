@@ -139,9 +139,21 @@ OpenFailure open_database(Db& db, const std::string& path, const Schema& schema,
     if (db.fault() != DbFault::kNone) return failure_of(db, schema, "checking");
     if (verdict != "ok") return failure(OpenFault::kCorrupt, path, "the " + std::string(schema.what) + " is damaged: " + verdict);
   }
+  // A new file's first page needs no journal on disk: what it would be rolled back to is nothing.
+  if (!db.exec(fresh ? "PRAGMA synchronous=NORMAL; PRAGMA journal_mode=MEMORY" : "PRAGMA synchronous=NORMAL")) return failure_of(db, schema, "opening");
   // Readers and the writer do not wait for each other. A file system that cannot do it stays with the rollback journal.
-  if (!db.exec("PRAGMA journal_mode=WAL; PRAGMA journal_size_limit=67108864; PRAGMA synchronous=NORMAL")) return failure_of(db, schema, "opening");
-  return version < schema.version ? migrate(db, schema) : OpenFailure();
+  const bool wal = db.text("PRAGMA journal_mode=WAL") == "wal";
+  if (db.fault() != DbFault::kNone) return failure_of(db, schema, "opening");
+  if (!wal && fresh && !db.exec("PRAGMA journal_mode=DELETE")) return failure_of(db, schema, "opening");
+  if (!db.exec("PRAGMA journal_size_limit=67108864")) return failure_of(db, schema, "opening");
+  if (version == schema.version) return {};
+  // The tables of a new database are in the WAL alone, and reach the disk with the first commit that has to: lost before it, they are made again.
+  // The first page is there already, or SQLite would take the WAL for an old one.
+  if (!wal || !fresh) return migrate(db, schema);
+  if (!db.exec("PRAGMA synchronous=OFF")) return failure_of(db, schema, "setting up");
+  if (OpenFailure failed = migrate(db, schema); failed.fault != OpenFault::kNone) return failed;
+  if (!db.exec("PRAGMA synchronous=NORMAL")) return failure_of(db, schema, "setting up");
+  return {};
 }
 
 OpenFailure open_to_read(Db& db, const std::string& path, const Schema& schema, std::chrono::milliseconds busy_timeout) {
