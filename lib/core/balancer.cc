@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "core/random.h"
+#include "core/room.h"
 #include "llmrouter/route.h"
 
 namespace llmrouter {
@@ -14,27 +15,18 @@ namespace {
 // -ln(u)/weight and the smallest goes first. Weight 0 goes last.
 void weighted_order(BalancerTarget* targets, size_t count, uint64_t seed) {
   if (count < 2) return;
-  constexpr size_t kSmall = 64;
-  double small_keys[kSmall];
-  std::unique_ptr<double[]> large_keys;  // more targets than anybody has: worth an allocation
-  if (count > kSmall) large_keys = std::make_unique<double[]>(count);
-  double* keys = count > kSmall ? large_keys.get() : small_keys;
+  struct Drawn {
+    double key;
+    BalancerTarget target;
+  };
+  core::Room<Drawn, 1024> drawn(count);  // more targets are worth an allocation
   core::Random random(seed);
   for (size_t i = 0; i < count; ++i) {
-    keys[i] = targets[i].weight > 0 ? -std::log(random.unit()) / targets[i].weight : HUGE_VAL;
+    drawn.add({targets[i].weight > 0 ? -std::log(random.unit()) / targets[i].weight : HUGE_VAL, targets[i]});
   }
-  // Insertion sort of both arrays: few targets, no allocation, stable for the weightless.
-  for (size_t i = 1; i < count; ++i) {
-    BalancerTarget target = targets[i];
-    double key = keys[i];
-    size_t j = i;
-    for (; j > 0 && keys[j - 1] > key; --j) {
-      targets[j] = targets[j - 1];
-      keys[j] = keys[j - 1];
-    }
-    targets[j] = target;
-    keys[j] = key;
-  }
+  std::sort(drawn.begin(), drawn.end(),
+            [](const Drawn& a, const Drawn& b) { return a.key != b.key ? a.key < b.key : a.target.index < b.target.index; });
+  for (const Drawn& d : drawn) *targets++ = d.target;
 }
 
 class WeightedBalancer final : public Balancer {
@@ -49,13 +41,9 @@ class PriorityBalancer final : public Balancer {
   std::string_view name() const noexcept override { return "priority"; }
   void order(BalancerTarget* targets, size_t count, uint64_t seed) override { preview(targets, count, seed); }
   void preview(BalancerTarget* targets, size_t count, uint64_t seed) const override {
-    // Insertion sort: stable, and unlike std::stable_sort it allocates nothing.
-    for (size_t i = 1; i < count; ++i) {
-      BalancerTarget target = targets[i];
-      size_t j = i;
-      for (; j > 0 && targets[j - 1].priority > target.priority; --j) targets[j] = targets[j - 1];
-      targets[j] = target;
-    }
+    // Unlike std::stable_sort this allocates nothing.
+    std::sort(targets, targets + count,
+              [](const BalancerTarget& a, const BalancerTarget& b) { return a.priority != b.priority ? a.priority < b.priority : a.index < b.index; });
     for (size_t begin = 0; begin < count;) {
       size_t end = begin + 1;
       while (end < count && targets[end].priority == targets[begin].priority) ++end;

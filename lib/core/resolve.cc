@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/room.h"
 #include "llmrouter/pattern.h"
 
 namespace llmrouter::core {
@@ -241,16 +242,13 @@ bool append_candidates(const Snapshot& snapshot, const Resolved& resolved, std::
     add(nullptr, resolved.provider, resolved.model, &resolved.provider->shared->health, 1, 1);
   } else {
     const Route& route = *resolved.route;
-    constexpr size_t kSmall = 64;
-    BalancerTarget small_seats[kSmall];
-    std::unique_ptr<BalancerTarget[]> large_seats;
     const size_t count = route.targets.size();
-    if (count > kSmall) large_seats = std::make_unique<BalancerTarget[]>(count);
-    BalancerTarget* seats = count > kSmall ? large_seats.get() : small_seats;
+    Room<BalancerTarget, 1024> room(count);
     for (size_t i = 0; i < count; ++i) {
       const RouteTarget& t = route.targets[i];
-      seats[i] = {static_cast<uint32_t>(i), t.weight, t.priority, t.provider->shared->in_flight.load(std::memory_order_relaxed)};
+      room.add({static_cast<uint32_t>(i), t.weight, t.priority, t.provider->shared->in_flight.load(std::memory_order_relaxed)});
     }
+    BalancerTarget* const seats = room.data();
     if (peek) {
       route.balancer->preview(seats, count, seed);
     } else if (count > 1) {

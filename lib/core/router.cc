@@ -19,12 +19,15 @@ std::string Router::Impl::new_id(std::string_view prefix) {
   do {
     order = std::max(static_cast<uint64_t>(ms) << 16, last + 1);
   } while (!last_id.compare_exchange_weak(last, order, std::memory_order_relaxed));
-  std::string id(prefix);
-  id.reserve(prefix.size() + 26);
-  for (int shift = 60; shift >= 0; shift -= 5) id += kDigits[(order >> shift) & 31];
+  char text[26];
+  char* p = text;
+  for (int shift = 60; shift >= 0; shift -= 5) *p++ = kDigits[(order >> shift) & 31];
   uint64_t random = draw();
-  for (int i = 0; i < 12; ++i, random >>= 5) id += kDigits[random & 31];
-  return id += kDigits[draw() & 31];
+  for (int i = 0; i < 12; ++i, random >>= 5) *p++ = kDigits[random & 31];
+  *p++ = kDigits[draw() & 31];
+  std::string id;
+  id.reserve(prefix.size() + sizeof(text));
+  return id.append(prefix).append(text, sizeof(text));
 }
 
 bool Router::Impl::keys_required(const core::Snapshot& snap) const noexcept {

@@ -156,6 +156,7 @@ std::string to_json(const UsageRecord& r) {
 
 std::string to_json(const PriceRow& row) {
   std::string out;
+  out.reserve(256);
   JsonWriter w(out);
   w.begin_object();
   w.member("match", row.match);
