@@ -1,5 +1,7 @@
 // The commands, and which of them was typed.
 #include <algorithm>
+#include <malloc.h>
+
 #include <cstdio>
 #include <exception>
 
@@ -152,11 +154,24 @@ int run(std::vector<std::string> words) {
   return std::fflush(stdout) == 0 ? code : kFailed;
 }
 
+// glibc takes what is large straight from the kernel and gives it back at once: a prompt of a megabyte would cost its pages anew each time.
+void keep_some_memory() {
+#ifdef __GLIBC__
+  ::mallopt(M_MMAP_THRESHOLD, 4 * 1024 * 1024);
+  ::mallopt(M_TRIM_THRESHOLD, 16 * 1024 * 1024);
+#endif
+}
+
 }  // namespace
 
 }  // namespace llmrouter::server
 
+// libcurl brings GnuTLS along, for protocols that are not spoken here (LDAP, RTMP), and merely loading it sets it up: pages of six libraries.
+// This tells it not to (GNUTLS_SKIP_GLOBAL_INIT in gnutls.h); a libcurl that uses it sets it up itself.
+extern "C" __attribute__((visibility("default"))) int _gnutls_global_init_skip(void) { return 1; }
+
 int main(int argc, char** argv) {
+  llmrouter::server::keep_some_memory();
   try {
     return llmrouter::server::run(std::vector<std::string>(argv + 1, argv + argc));
   } catch (const std::exception& e) {
