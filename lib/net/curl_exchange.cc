@@ -220,7 +220,17 @@ void CurlExchange::refuse_redirect() {
 void CurlExchange::give_head() {
   if (sink_ == nullptr || head_given_ || !head_.complete()) return;
   head_given_ = true;
+  drop_sent_body();
   sink_->on_head(head_.head());
+}
+
+// A stream may live for minutes, and there are thousands: the copy of what was asked goes when libcurl has sent all of it.
+void CurlExchange::drop_sent_body() noexcept {
+  constexpr std::string_view kStream = "text/event-stream";
+  if (joined_.empty() || head_.head().header("content-type").substr(0, kStream.size()) != kStream) return;
+  curl_off_t sent = 0;
+  if (curl_easy_getinfo(easy_, CURLINFO_SIZE_UPLOAD_T, &sent) != CURLE_OK || sent != static_cast<curl_off_t>(joined_.size())) return;
+  joined_ = std::string();
 }
 
 size_t CurlExchange::on_write(std::string_view bytes) {
