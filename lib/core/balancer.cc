@@ -1,6 +1,7 @@
 // The strategies: weighted, round_robin, priority.
 #include <algorithm>
 #include <atomic>
+#include <bit>
 #include <cmath>
 #include <memory>
 
@@ -15,18 +16,19 @@ namespace {
 // -ln(u)/weight and the smallest goes first. Weight 0 goes last.
 void weighted_order(BalancerTarget* targets, size_t count, uint64_t seed) {
   if (count < 2) return;
-  struct Drawn {
-    double key;
-    BalancerTarget target;
-  };
-  core::Room<Drawn, 1024> drawn(count);  // more targets are worth an allocation
+  // A key and, in its last bits, a place: positive doubles are in the order of their bits, and the weightless stay in theirs.
+  const int bits = std::bit_width(count - 1);
+  const uint64_t mask = (uint64_t{1} << bits) - 1;
+  core::Room<uint64_t, 1024> keys(count);  // more targets are worth an allocation
+  core::Room<BalancerTarget, 1024> before(count);
   core::Random random(seed);
   for (size_t i = 0; i < count; ++i) {
-    drawn.add({targets[i].weight > 0 ? -std::log(random.unit()) / targets[i].weight : HUGE_VAL, targets[i]});
+    const double key = targets[i].weight > 0 ? -std::log(random.unit()) / targets[i].weight : HUGE_VAL;
+    keys.add((std::bit_cast<uint64_t>(key) & ~mask) | i);
+    before.add(targets[i]);
   }
-  std::sort(drawn.begin(), drawn.end(),
-            [](const Drawn& a, const Drawn& b) { return a.key != b.key ? a.key < b.key : a.target.index < b.target.index; });
-  for (const Drawn& d : drawn) *targets++ = d.target;
+  std::sort(keys.begin(), keys.end());
+  for (uint64_t key : keys) *targets++ = before.data()[key & mask];
 }
 
 class WeightedBalancer final : public Balancer {

@@ -212,14 +212,14 @@ bool append_candidates(const Snapshot& snapshot, const Resolved& resolved, std::
   (void)snapshot;
   const Grant grant = grant_of(key, requested, resolved.route, granted);
   const size_t begin = out.size();
-  auto add = [&](const Route* route, const ProviderRuntime* provider, std::string_view model, TargetHealth* health, int weight, int priority) {
-    Candidate c;
+  auto add = [&](const Route* route, const ProviderRuntime* provider, std::string_view model, size_t star, TargetHealth* health, int weight,
+                 int priority) {
+    Candidate& c = out.emplace_back();
     c.route = route;
     c.provider = provider;
     c.health = health;
     c.weight = weight;
     c.priority = priority;
-    const size_t star = route == nullptr ? std::string_view::npos : model.find('*');
     if (route == nullptr) {
       c.owned = std::make_unique<const std::string>(model);
     } else if (star != std::string_view::npos) {
@@ -236,10 +236,9 @@ bool append_candidates(const Snapshot& snapshot, const Resolved& resolved, std::
     } else {
       c.reason = fallback ? StepReason::kFallback : c.weight == 0 ? StepReason::kLastResort : StepReason::kStrategy;
     }
-    out.push_back(std::move(c));
   };
   if (resolved.route == nullptr) {
-    add(nullptr, resolved.provider, resolved.model, &resolved.provider->shared->health, 1, 1);
+    add(nullptr, resolved.provider, resolved.model, std::string_view::npos, &resolved.provider->shared->health, 1, 1);
   } else {
     const Route& route = *resolved.route;
     const size_t count = route.targets.size();
@@ -257,7 +256,7 @@ bool append_candidates(const Snapshot& snapshot, const Resolved& resolved, std::
     out.reserve(begin + count);
     for (size_t i = 0; i < count; ++i) {
       const RouteTarget& t = route.targets[seats[i].index];
-      add(&route, t.provider, t.model, t.health.get(), t.weight, t.priority);
+      add(&route, t.provider, t.model, t.star, t.health.get(), t.weight, t.priority);
     }
   }
   // Those that rest go behind those that do not, each group in its own order.

@@ -95,6 +95,7 @@ class Builder {
       t.provider = snapshot_->provider(target.provider);
       if (t.provider == nullptr) return config_error(path + ".targets", "there is no provider \"" + target.provider + "\"");
       t.model = target.model;
+      t.star = t.model.find('*');
       t.weight = target.weight;
       t.priority = target.priority;
       t.health = registry_.target(target.provider, target.model);

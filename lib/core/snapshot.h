@@ -46,6 +46,7 @@ struct ProviderRuntime {
 struct RouteTarget {
   const ProviderRuntime* provider = nullptr;
   std::string model;  // may hold the `*` of its route
+  size_t star = std::string::npos;  // where
   int weight = 1;
   int priority = 1;
   std::shared_ptr<TargetHealth> health;
