@@ -211,7 +211,7 @@ class LLMROUTER_EXPORT Dialect {
 LLMROUTER_EXPORT Result<void> apply_edits(const std::vector<BodyEdit>& edits, ChatRequest& request);
 LLMROUTER_EXPORT Result<void> apply_edits(const std::vector<BodyEdit>& edits, TaskRequest& request);
 
-// cohere, gemini, ollama, openai.
+// Each wire format that lib/dialects has.
 LLMROUTER_EXPORT std::vector<std::shared_ptr<const Dialect>> builtin_dialects();
 
 }  // namespace llmrouter

@@ -4,6 +4,7 @@
 #include "dialects/ollama.h"
 #include "dialects/openai.h"
 #include "dialects/openai_tasks.h"
+#include "dialects/responses.h"
 #include "llmrouter/codec.h"
 
 namespace llmrouter {
@@ -40,10 +41,24 @@ class Gemini final : public Dialect {
   std::unique_ptr<UpstreamCodec> new_upstream_codec() const override { return dialects::gemini::new_upstream_codec(); }
 };
 
+class Responses final : public Dialect {
+ public:
+  std::string_view name() const noexcept override { return "responses"; }
+  std::unique_ptr<ClientCodec> new_client_codec() const override { return dialects::responses::new_client_codec(); }
+  std::unique_ptr<UpstreamCodec> new_upstream_codec() const override { return dialects::responses::new_upstream_codec(); }
+  bool openai_members() const noexcept override { return true; }
+};
+
 }  // namespace
 
 std::vector<std::shared_ptr<const Dialect>> builtin_dialects() {
-  return {std::make_shared<OpenAi>(), std::make_shared<Ollama>(), std::make_shared<Cohere>(), std::make_shared<Gemini>()};
+  return {
+      std::make_shared<OpenAi>(),
+      std::make_shared<Responses>(),
+      std::make_shared<Ollama>(),
+      std::make_shared<Cohere>(),
+      std::make_shared<Gemini>(),
+  };
 }
 
 }  // namespace llmrouter

@@ -215,4 +215,16 @@ Error unreadable(std::string_view what, std::string_view body, std::string_view 
   return error;
 }
 
+Result<wire::JsonValue> read_json(std::string_view body, std::string_view key) {
+  const std::string_view text = bare(body);  // DeepSeek sends blank lines while it is busy
+  if (!wire::validate(text)) return unreadable("the upstream's answer is not JSON: " + scrub(plain_words(text), key), text, key);
+  return wire::JsonValue(text);
+}
+
+Result<wire::JsonValue> read_root(std::string_view body, std::string_view key) {
+  auto root = read_json(body, key);
+  if (root && !root->is_object() && !root->is_array()) return unreadable("the upstream's answer is no JSON object", body, key);
+  return root;
+}
+
 }  // namespace llmrouter::dialects

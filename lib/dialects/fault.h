@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "llmrouter/error.h"
+#include "llmrouter/result.h"
 #include "llmrouter/transport.h"
 #include "wire/json_scan.h"
 
@@ -41,6 +42,10 @@ Error error_of_object(wire::JsonValue root, std::string_view key);
 
 // A 2xx that cannot be used, said in our own words.
 Error unreadable(std::string_view what, std::string_view body, std::string_view key);
+
+// A 2xx's body as JSON, and as an object or array; unreadable() where it is none.
+Result<wire::JsonValue> read_json(std::string_view body, std::string_view key);
+Result<wire::JsonValue> read_root(std::string_view body, std::string_view key);
 
 // The longest body kept in an Error, and the longest message.
 constexpr size_t kMaxErrorBody = 8 * 1024;

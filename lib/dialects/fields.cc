@@ -108,6 +108,28 @@ void add_member(RawMembers& members, std::string_view member_text) {
   members += member_text;
 }
 
+namespace {
+
+bool says_nothing_to_others(const wire::JsonMember& m) {
+  for (std::string_view known : {"reasoning", "thinking", "enable_thinking", "thinking_budget", "stream_options"}) {
+    if (m.key == known) return true;
+  }
+  if (m.key == "store") return m.value.raw() == "false";
+  if (m.key != "include") return false;
+  for (JsonValue entry : JsonElements(m.value)) {
+    if (!entry.equals("reasoning.encrypted_content") && !entry.equals("message.output_text.logprobs")) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+void name_extras(const RawMembers& extras, std::vector<std::string>& dropped) {
+  for_each_member(extras, [&](const wire::JsonMember& m) {
+    if (!says_nothing_to_others(m)) dropped.emplace_back(m.key);
+  });
+}
+
 void append_one_line(std::string& out, std::string_view json) {
   for (size_t at; (at = json.find_first_of("\r\n")) != std::string_view::npos; json.remove_prefix(at + 1)) out.append(json.substr(0, at)) += ' ';
   out.append(json);

@@ -61,6 +61,11 @@ void for_each_member(const RawMembers& members, Each&& each) {
   for (const wire::JsonMember& m : wire::JsonMembers(wire::JsonValue(object))) each(m);
 }
 
+// Names the members of another dialect's extras as dropped, but for those that say nothing to others: what also stands in a field of its own
+// (`reasoning`, `thinking`, `enable_thinking`, `thinking_budget`; `include` of encrypted thoughts and logprobs), `store: false`, and
+// `stream_options`.
+void name_extras(const RawMembers& extras, std::vector<std::string>& dropped);
+
 // A value as text for a field that is JSON inside a string: strings as they are, objects as their JSON, null as nothing.
 std::string text_of_value(wire::JsonValue value);
 

@@ -40,6 +40,15 @@ struct Quirks {
   bool random_seed = false;
   bool short_tool_ids = false;
   bool no_top_k = false;
+  bool takes_cache_control = false;
+  bool strict_members = false;
+  bool metadata_needs_store = false;
+  bool thinking_type = false;
+  bool enable_thinking = false;
+  bool reasoning_object = false;
+  bool template_thinking = false;
+  bool no_reasoning_effort = false;
+  bool no_reasoning_back = false;
   static Quirks of(const ProviderConfig& provider);
 };
 
@@ -70,7 +79,24 @@ void read_message(wire::JsonValue message, Message& out);
 bool is_known_message_member(std::string_view name) noexcept;
 // A member that says nothing: null, or an empty stand-in.
 bool is_noise(const wire::JsonMember& member);
-void write_tool_call(const ToolCall& call, std::string_view id, wire::JsonWriter& w);
+// `signature`: what goes to extra_content.google.thought_signature; empty: nothing.
+void write_tool_call(const ToolCall& call, std::string_view id, std::string_view signature, wire::JsonWriter& w);
+// What stands in a client's call for the signature of any maker.
+std::string client_signature(const ToolCall& call);
+
+// --- signatures ---
+
+constexpr std::string_view kMaker = "openai";            // of entries of reasoning_details that nobody here sealed
+constexpr std::string_view kSignatureMaker = "gemini";   // of a call's extra_content.google.thought_signature
+
+// An entry of reasoning_details as a thought. Its signature: the maker's, where it was sealed; else the entry itself without its text.
+Part read_detail(wire::JsonValue entry);
+// All entries, beside a message's plain `thought`; those of a message without one have the `name` reasoning_details. True: some were sealed here, so the member itself goes to no upstream.
+bool read_details(wire::JsonValue details, std::string_view thought, std::vector<Part>& parts);
+// The entry of a thought of kMaker, as its vendor gave it.
+std::string detail_of(const Part& part);
+// An entry for a client, of another maker's thought.
+std::string client_detail(std::string_view maker, std::string_view signature, std::string_view text, bool redacted, int64_t index);
 
 // --- answers ---
 
@@ -83,6 +109,9 @@ std::string_view finish_word(FinishReason reason) noexcept;
 Error finish_error(std::string_view word);
 // Does it hold more than nulls?
 bool has_logprobs(wire::JsonValue logprobs);
+
+// The ids in a list of models.
+Result<std::vector<std::string>> read_models(wire::JsonValue root, std::string_view key);
 
 // A whole answer from above: what metering needs of it.
 struct AnswerTop {

@@ -198,6 +198,13 @@ void write_message(const Message& message, IdSource& ids, std::string& out) {
   bool any = false;
   const std::string reasoning = joined(message, Part::Kind::kReasoning, any);
   if (any) w.member("reasoning_content", reasoning);
+  std::string details;
+  int64_t count = 0;
+  for (const Part& part : message.parts) {
+    if (part.kind != Part::Kind::kReasoning || part.signature.empty() || part.maker == kMaker) continue;
+    add_member(details, client_detail(part.maker, part.signature, part.text, part.redacted, count++));
+  }
+  if (!details.empty()) w.raw_member("reasoning_details", "[" + details + "]");
   any = false;
   const std::string refusal = joined(message, Part::Kind::kRefusal, any);
   w.key("refusal");
@@ -207,7 +214,7 @@ void write_message(const Message& message, IdSource& ids, std::string& out) {
     w.key("tool_calls");
     w.begin_array();
     for (const ToolCall& call : message.tool_calls) {
-      write_tool_call(call, call.id.empty() ? ids.next("call_") : call.id, w);
+      write_tool_call(call, call.id.empty() ? ids.next("call_") : call.id, client_signature(call), w);
     }
     w.end_array();
   }

@@ -3,6 +3,7 @@
 #include "dialects/dates.h"
 #include "dialects/fields.h"
 #include "dialects/openai.h"
+#include "dialects/signature.h"
 #include "dialects/usage.h"
 #include "wire/json_writer.h"
 
@@ -75,6 +76,23 @@ void ChunkWriter::text(ChoiceState& c, std::string_view member, std::string_view
   end_chunk(c, {}, out);
 }
 
+// A signature comes with all of its thought, so that a client can give both back; the words alone went before, as they came.
+void ChunkWriter::thought(ChoiceState& c, const StreamEvent& event, std::string& out) {
+  constexpr size_t kMaxThought = 16 * 1024 * 1024;  // of one that is signed; a longer one goes unsigned
+  text(c, "reasoning_content", event.text, out);
+  if (event.maker == kMaker) return;  // OpenRouter's own entries are told as they are
+  if (c.thought.size() <= kMaxThought) c.thought += event.text;
+  if (event.signature.empty()) return;
+  if (c.thought.size() <= kMaxThought) {
+    begin_chunk(c, out);
+    out += "{\"reasoning_details\":[";
+    out += client_detail(event.maker, event.signature, c.thought, event.redacted, c.details++);
+    out += "]}";
+    end_chunk(c, {}, out);
+  }
+  c.thought.clear();
+}
+
 void ChunkWriter::tell_arguments(ChoiceState& c, int64_t index, std::string_view arguments, std::string& out) {
   if (arguments.empty()) return;
   if (index == c.open_call) c.depth.feed(arguments);
@@ -99,7 +117,13 @@ void ChunkWriter::tell_call(ChoiceState& c, const Call& call, std::string& out) 
   append_json_string(out, call.id.empty() ? ids_.next("call_") : call.id);
   out += ",\"type\":\"function\",\"function\":{\"name\":";
   append_json_string(out, call.name);
-  out += ",\"arguments\":\"\"}}]}";
+  out += ",\"arguments\":\"\"}";
+  if (!call.signature.empty()) {
+    out += ",\"extra_content\":{\"google\":{\"thought_signature\":";
+    append_json_string(out, call.signature);
+    out += "}}";
+  }
+  out += "}]}";
   end_chunk(c, {}, out);
   tell_arguments(c, call.index, call.arguments, out);
 }
@@ -120,6 +144,7 @@ void ChunkWriter::begin_call(ChoiceState& c, const StreamEvent& event, std::stri
   call.id = event.id;
   call.name = event.name;
   call.arguments = event.arguments;
+  call.signature = seal_signature(event.maker, kSignatureMaker, event.signature);
   const bool busy = c.open_call >= 0 && (!c.depth.complete() || !c.waiting.empty());
   if (busy) c.waiting.push_back(std::move(call));
   else tell_call(c, call, out);
@@ -158,7 +183,7 @@ void ChunkWriter::event(const StreamEvent& event, std::string& out) {
       usage_ = event.usage;
       return;
     case Kind::kText: return text(choice(event.choice), "content", event.text, out);
-    case Kind::kReasoning: return text(choice(event.choice), "reasoning_content", event.text, out);
+    case Kind::kReasoning: return thought(choice(event.choice), event, out);
     case Kind::kRefusal: return text(choice(event.choice), "refusal", event.text, out);
     case Kind::kToolCallBegin: return begin_call(choice(event.choice), event, out);
     case Kind::kToolCallDelta: return call_arguments(choice(event.choice), event.tool_index, event.arguments, out);

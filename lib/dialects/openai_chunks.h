@@ -27,7 +27,7 @@ class ChunkWriter {
  private:
   struct Call {
     int64_t index = 0;
-    std::string id, name, arguments;
+    std::string id, name, arguments, signature;  // the signature as it stands in the chunk
   };
   struct ChoiceState {
     int64_t index = 0;
@@ -36,6 +36,8 @@ class ChunkWriter {
     JsonDepth depth;             // of its arguments
     std::vector<Call> waiting;   // begun while another was open
     std::string logprobs;        // for the next chunk
+    std::string thought;         // since the last signature
+    int64_t details = 0;         // entries of reasoning_details told
   };
 
   ChoiceState& choice(int64_t index);
@@ -43,6 +45,7 @@ class ChunkWriter {
   void begin_chunk(const ChoiceState& c, std::string& out);
   void end_chunk(ChoiceState& c, std::string_view finish, std::string& out);
   void text(ChoiceState& c, std::string_view member, std::string_view text, std::string& out);
+  void thought(ChoiceState& c, const StreamEvent& event, std::string& out);
   void begin_call(ChoiceState& c, const StreamEvent& event, std::string& out);
   void call_arguments(ChoiceState& c, int64_t index, std::string_view arguments, std::string& out);
   void tell_call(ChoiceState& c, const Call& call, std::string& out);

@@ -1,6 +1,7 @@
 // A client's request as a ChatRequest.
 #include "dialects/fields.h"
 #include "dialects/openai.h"
+#include "dialects/signature.h"
 
 namespace llmrouter::dialects::openai {
 namespace {
@@ -114,7 +115,9 @@ Part read_part(JsonValue part) {
     return read_other(part);
   }
   for (const JsonMember& m : JsonMembers(part)) {
-    if (m.key != "type" && m.key != body_member && !m.value.is_null()) add_member(out.extras, m.raw);
+    if (m.key == "type" || m.key == body_member || m.value.is_null()) continue;
+    if (m.key == "cache_control" && m.value.is_object() && out.raw.empty()) out.cache = m.value.raw();
+    else add_member(out.extras, m.raw);
   }
   return out;
 }
@@ -142,6 +145,20 @@ void read_content(JsonValue content, std::vector<Part>& parts) {
   parts.push_back(Part::of_text(text_of_value(content)));
 }
 
+namespace {
+
+// Google's face, and what clients bring back of any maker's. False when there is more in it.
+bool read_thought_signature(JsonValue extra, ToolCall& call) {
+  const JsonValue google = find_member(extra, "google"), signature = find_member(google, "thought_signature");
+  if (!signature.nonempty_string() || !has_only(extra, {"google"}) || !has_only(google, {"thought_signature"})) return false;
+  Signed sign = open_signature(signature.string_or(), kSignatureMaker);
+  call.maker = std::move(sign.maker);
+  call.signature = std::move(sign.signature);
+  return true;
+}
+
+}  // namespace
+
 ToolCall read_tool_call(JsonValue call) {
   ToolCall out;
   const JsonValue id = find_member(call, "id"), function = find_member(call, "function");
@@ -152,6 +169,7 @@ ToolCall read_tool_call(JsonValue call) {
     if (function.is_object() && (m.key == "function" || m.key == "type")) continue;
     // Snowflake sends an empty `custom` beside each function.
     if (m.key == "custom" && !out.name.empty()) continue;
+    if (m.key == "extra_content" && read_thought_signature(m.value, out)) continue;
     add_member(out.extras, m.raw);
   }
   if (function.is_object()) {
@@ -185,7 +203,8 @@ bool is_noise(const JsonMember& m) {
 }
 
 void read_message(JsonValue value, Message& out) {
-  JsonValue content, refusal, reasoning_content, reasoning;
+  JsonValue content, refusal, reasoning_content, reasoning, details;
+  std::string details_member;
   for (const JsonMember& m : JsonMembers(value)) {
     if (m.key == "content") content = m.value;
     else if (m.key == "name") m.value.string(out.name);
@@ -193,6 +212,10 @@ void read_message(JsonValue value, Message& out) {
     else if (m.key == "refusal") refusal = m.value;
     else if (m.key == "reasoning_content") reasoning_content = m.value;
     else if (m.key == "reasoning") reasoning = m.value;
+    else if (m.key == "reasoning_details" && m.value.is_array() && !m.value.empty_container()) {
+      details = m.value;
+      details_member = m.raw;
+    }
     else if (m.key == "annotations" && m.value.is_array() && !m.value.empty_container()) out.annotations = m.value.raw();
     else if (m.key == "audio" && m.value.is_object()) out.audio = m.value.raw();
     else if (m.key == "tool_calls") read_tool_calls(m.value, out.tool_calls);
@@ -201,11 +224,17 @@ void read_message(JsonValue value, Message& out) {
   // Two names for one thing; the field it came in is remembered, since a vendor wants back what it gave.
   const bool short_name = !reasoning_content.is_string() && reasoning.is_string();
   if (reasoning.is_string() && !short_name) add_member(out.extras, "\"reasoning\":" + std::string(reasoning.raw()));
-  if (JsonValue text = short_name ? reasoning : reasoning_content; text.is_string()) {
-    Part part = part_of(Part::Kind::kReasoning);
-    part.text = text.string_or();
-    if (short_name) part.name = "reasoning";
-    out.parts.push_back(std::move(part));
+  const JsonValue thought = short_name ? reasoning : reasoning_content;
+  if (details.exists()) {
+    if (!read_details(details, thought.string_or(), out.parts)) add_member(out.extras, details_member);
+  } else if (thought.is_string()) {
+    out.parts.push_back(part_of(Part::Kind::kReasoning));
+    out.parts.back().text = thought.string_or();
+  }
+  if (short_name) {
+    for (Part& part : out.parts) {
+      if (part.name.empty()) part.name = "reasoning";
+    }
   }
   read_content(content, out.parts);
   if (refusal.nonempty_string()) {
@@ -243,7 +272,9 @@ Result<Tool> read_tool(JsonValue value, size_t index) {
   fields.read(base + ".strict", strict, tool.strict);
   if (!fields.ok()) return fields.take_error();
   for (const JsonMember& m : JsonMembers(value)) {
-    if (m.key != "type" && m.key != "function" && !m.value.is_null()) add_member(tool.extras, m.raw);
+    if (m.key == "type" || m.key == "function" || m.value.is_null()) continue;
+    if (m.key == "cache_control" && m.value.is_object()) tool.cache = m.value.raw();
+    else add_member(tool.extras, m.raw);
   }
   keep_function_extras(function, {"name", "description", "parameters", "strict"}, tool.extras);
   return tool;
@@ -331,10 +362,33 @@ class RequestReader {
     else if (name == "logit_bias") fields_.read_object(name, value, request_.logit_bias);
     else if (name == "user") fields_.read(name, value, request_.user);
     else if (name == "reasoning_effort") fields_.read(name, value, request_.reasoning_effort);
+    else if (name == "verbosity") fields_.read(name, value, request_.verbosity);
+    else if (name == "prompt_cache_key") fields_.read(name, value, request_.prompt_cache_key);
     else if (name == "service_tier") fields_.read(name, value, request_.service_tier);
     else if (name == "metadata") fields_.read_object(name, value, request_.metadata);
-    else return false;
+    else {
+      lift_thinking(name, value);
+      return false;
+    }
     return true;
+  }
+
+  // Other vendors' members for one thing: known to other dialects by its fields, and given as they came to servers of this one.
+  void lift_thinking(std::string_view name, JsonValue value) {
+    if (name == "reasoning") {
+      if (request_.reasoning_effort.empty()) request_.reasoning_effort = find_member(value, "effort").string_or();
+      if (auto most = find_member(value, "max_tokens").integer()) request_.reasoning_budget = most;
+      if (auto enabled = find_member(value, "enabled").boolean()) request_.reasoning = enabled;
+    } else if (name == "thinking") {
+      const JsonValue type = find_member(value, "type");
+      if (type.equals("enabled") || type.equals("adaptive")) request_.reasoning = true;
+      else if (type.equals("disabled")) request_.reasoning = false;
+      if (auto most = find_member(value, "budget_tokens").integer()) request_.reasoning_budget = most;
+    } else if (name == "enable_thinking") {
+      if (auto enabled = value.boolean()) request_.reasoning = enabled;
+    } else if (name == "thinking_budget") {
+      if (auto most = value.integer()) request_.reasoning_budget = most;
+    }
   }
 
   void take_messages(JsonValue value) {

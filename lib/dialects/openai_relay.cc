@@ -173,16 +173,35 @@ class Relay {
 }  // namespace
 
 Quirks Quirks::of(const ProviderConfig& provider) {
+  struct Row {
+    std::string_view name;
+    bool Quirks::*flag;
+  };
+  static constexpr Row kRows[] = {
+      {"no_stream_options", &Quirks::no_stream_options},
+      {"max_tokens_only", &Quirks::max_tokens_only},
+      {"max_completion_tokens_only", &Quirks::max_completion_tokens_only},
+      {"strip_unknown", &Quirks::strip_unknown},
+      {"strip_unknown", &Quirks::max_tokens_only},
+      {"required_is_any", &Quirks::required_is_any},
+      {"random_seed", &Quirks::random_seed},
+      {"short_tool_ids", &Quirks::short_tool_ids},
+      {"no_top_k", &Quirks::no_top_k},
+      {"takes_cache_control", &Quirks::takes_cache_control},
+      {"strict_members", &Quirks::strict_members},
+      {"metadata_needs_store", &Quirks::metadata_needs_store},
+      {"thinking_type", &Quirks::thinking_type},
+      {"enable_thinking", &Quirks::enable_thinking},
+      {"reasoning_object", &Quirks::reasoning_object},
+      {"template_thinking", &Quirks::template_thinking},
+      {"no_reasoning_effort", &Quirks::no_reasoning_effort},
+      {"no_reasoning_back", &Quirks::no_reasoning_back},
+  };
   Quirks q;
   for (const std::string& name : provider.quirks) {
-    if (name == "no_stream_options") q.no_stream_options = true;
-    else if (name == "max_tokens_only") q.max_tokens_only = true;
-    else if (name == "max_completion_tokens_only") q.max_completion_tokens_only = true;
-    else if (name == "strip_unknown") q.strip_unknown = q.max_tokens_only = true;
-    else if (name == "required_is_any") q.required_is_any = true;
-    else if (name == "random_seed") q.random_seed = true;
-    else if (name == "short_tool_ids") q.short_tool_ids = true;
-    else if (name == "no_top_k") q.no_top_k = true;
+    for (const Row& row : kRows) {
+      if (row.name == name) q.*row.flag = true;
+    }
   }
   return q;
 }

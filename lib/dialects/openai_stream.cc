@@ -5,6 +5,7 @@
 #include "dialects/openai.h"
 #include "dialects/openai_chunks.h"
 #include "dialects/openai_peek.h"
+#include "dialects/tell_answer.h"
 #include "dialects/text_match.h"
 #include "dialects/usage.h"
 
@@ -32,13 +33,13 @@ void StreamReader::fail(Error error, UpstreamSink& sink) {
 
 void StreamReader::feed(std::string_view bytes, UpstreamSink& sink) {
   if (dead_) return;
-  if (shape_ == Shape::kEvents) {
+  if (shape_ == BodyShape::kEvents) {
     parser_.feed(bytes);
     return drain(sink);
   }
   if (whole_.size() + bytes.size() > kMaxWhole) return fail(unreadable("the upstream answered with no event stream", whole_, key_), sink);
-  if (shape_ == Shape::kUnknown) shape_ = shape_of(whole_, bytes);
-  if (shape_ != Shape::kEvents) {
+  if (shape_ == BodyShape::kUnknown) shape_ = shape_of(whole_, bytes);
+  if (shape_ != BodyShape::kEvents) {
     whole_.append(bytes);
     return;
   }
@@ -50,17 +51,6 @@ void StreamReader::feed(std::string_view bytes, UpstreamSink& sink) {
     parser_.feed(piece);
     drain(sink);
   }
-}
-
-// A body that begins like JSON or HTML is no event stream, whatever its content type says.
-StreamReader::Shape StreamReader::shape_of(std::string_view held, std::string_view bytes) noexcept {
-  constexpr size_t kPatience = 1024;
-  for (size_t i = 0; i < bytes.size() && held.size() + i < kPatience; ++i) {
-    const char c = bytes[i];
-    if (is_blank(c) || c == '\xef' || c == '\xbb' || c == '\xbf') continue;
-    return c == '{' || c == '[' || c == '<' ? Shape::kWhole : Shape::kEvents;
-  }
-  return held.size() + bytes.size() < kPatience ? Shape::kUnknown : Shape::kEvents;
 }
 
 void StreamReader::drain(UpstreamSink& sink) {
@@ -76,7 +66,7 @@ void StreamReader::drain(UpstreamSink& sink) {
 
 void StreamReader::finish(UpstreamSink& sink) {
   if (dead_) return;
-  if (shape_ == Shape::kWhole) return whole(sink);
+  if (shape_ == BodyShape::kWhole) return whole(sink);
   parser_.feed(whole_);  // blanks alone
   drain(sink);
   parser_.finish();
@@ -319,12 +309,14 @@ void StreamReader::translate_details(JsonValue details, bool text_too, const Cho
       if (!text.nonempty_string()) text = find_member(entry, "summary");
       if (auto words = text.string_view(scratch_)) tell(StreamEvent::Kind::kReasoning, choice, *words, sink);
     }
-    auto signature = find_member(entry, "signature").string_view(scratch_);
-    if (!signature || signature->empty() || dead_) continue;
+    const Part part = read_detail(entry);
+    if (part.signature.empty() || dead_) continue;
     StreamEvent event;
     event.kind = StreamEvent::Kind::kReasoning;
     event.choice = choice.index;
-    event.signature = *signature;
+    event.signature = part.signature;
+    event.maker = part.maker;
+    event.redacted = part.redacted;
     sink.on_event(event);
   }
 }
@@ -356,60 +348,6 @@ void StreamReader::end_choice(ChoiceState& choice, std::string_view word, Upstre
 
 // --- a body that is no event stream ---
 
-namespace {
-
-// Turns a whole answer into the events of a stream.
-class AnswerTeller {
- public:
-  template <typename Tell>
-  static void tell(const ChatResponse& response, Tell&& tell) {
-    StreamEvent start;
-    start.kind = StreamEvent::Kind::kStart;
-    start.id = response.id;
-    start.model = response.model;
-    start.created = response.created;
-    tell(start);
-    for (const Choice& choice : response.choices) tell_choice(choice, tell);
-    if (!response.usage.known) return;
-    StreamEvent usage;
-    usage.kind = StreamEvent::Kind::kUsage;
-    usage.usage = response.usage;
-    tell(usage);
-  }
-
- private:
-  template <typename Tell>
-  static void tell_choice(const Choice& choice, Tell&& tell) {
-    StreamEvent event;
-    event.choice = choice.index;
-    for (const Part& part : choice.message.parts) {
-      if (part.kind == Part::Kind::kReasoning) event.kind = StreamEvent::Kind::kReasoning;
-      else if (part.kind == Part::Kind::kRefusal) event.kind = StreamEvent::Kind::kRefusal;
-      else if (part.kind == Part::Kind::kText) event.kind = StreamEvent::Kind::kText;
-      else continue;
-      event.text = part.text;
-      tell(event);
-    }
-    event.text = {};
-    event.kind = StreamEvent::Kind::kToolCallBegin;
-    for (const ToolCall& call : choice.message.tool_calls) {
-      event.id = call.id;
-      event.name = call.name;
-      event.arguments = call.arguments;
-      tell(event);
-      ++event.tool_index;
-    }
-    StreamEvent finish;
-    finish.kind = StreamEvent::Kind::kFinish;
-    finish.choice = choice.index;
-    finish.finish = choice.finish;
-    finish.raw = choice.finish_raw;
-    tell(finish);
-  }
-};
-
-}  // namespace
-
 void StreamReader::whole(UpstreamSink& sink) {
   const std::string_view body = bare(whole_);
   if (!wire::validate(body)) {
@@ -419,13 +357,13 @@ void StreamReader::whole(UpstreamSink& sink) {
   if (!response) return fail(std::move(response).error(), sink);
   done_ = true;
   if (!relay_) {
-    AnswerTeller::tell(*response, [&](const StreamEvent& event) { sink.on_event(event); });
+    tell_answer(*response, [&](const StreamEvent& event) { sink.on_event(event); });
     return;
   }
   ChunkWriter writer;
   writer.start(response->model, false);
   std::string frames;
-  AnswerTeller::tell(*response, [&](const StreamEvent& event) {
+  tell_answer(*response, [&](const StreamEvent& event) {
     writer.event(event, frames);
     if (event.kind == StreamEvent::Kind::kFinish) sink.on_finish(event.finish);
     if (event.kind == StreamEvent::Kind::kUsage) sink.on_usage(event.usage);

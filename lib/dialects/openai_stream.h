@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "dialects/body_shape.h"
 #include "dialects/ids.h"
 #include "dialects/tool_assembler.h"
 #include "llmrouter/codec.h"
@@ -29,9 +30,6 @@ class StreamReader {
 
  private:
   static constexpr int64_t kMaxChoices = 128;
-  // What the body turned out to be, by its first byte.
-  enum class Shape { kUnknown, kEvents, kWhole };
-
   struct ChoiceState {
     int64_t index = 0;
     bool finished = false;
@@ -43,7 +41,6 @@ class StreamReader {
     wire::JsonValue error, choices, usage, x_groq, id, model, created;
   };
 
-  static Shape shape_of(std::string_view held, std::string_view bytes) noexcept;
   void drain(UpstreamSink& sink);
   void frame(const wire::SseFrame& frame, UpstreamSink& sink);
   void chunk(const wire::SseFrame& frame, std::string_view json, UpstreamSink& sink);
@@ -67,7 +64,7 @@ class StreamReader {
   std::string_view key_;
   bool relay_ = false;
   bool single_ = true;
-  Shape shape_ = Shape::kUnknown;
+  BodyShape shape_ = BodyShape::kUnknown;
   bool done_ = false;    // [DONE] came
   bool dead_ = false;    // an error was told, or nobody listens: nothing more is read
   bool started_ = false;

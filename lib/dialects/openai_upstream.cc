@@ -10,8 +10,6 @@
 namespace llmrouter::dialects::openai {
 namespace {
 
-using wire::find_member;
-using wire::JsonElements;
 using wire::JsonValue;
 
 class OpenAiUpstream final : public UpstreamCodec {
@@ -32,7 +30,7 @@ class OpenAiUpstream final : public UpstreamCodec {
   void finish(UpstreamSink& sink) override { stream_.finish(sink); }
 
   Result<ReplyFacts> inspect(std::string_view body) override {
-    auto root = read_root(body);
+    auto root = read_root(body, key_.reveal());
     if (!root) return std::move(root).error();
     AnswerTop top;
     if (auto error = read_top(*root, key_.reveal(), top)) return std::move(*error);
@@ -44,7 +42,7 @@ class OpenAiUpstream final : public UpstreamCodec {
   }
 
   Result<ChatResponse> decode(std::string_view body) override {
-    auto root = read_root(body);
+    auto root = read_root(body, key_.reveal());
     if (!root) return std::move(root).error();
     return read_answer(*root, ids_, key_.reveal());
   }
@@ -57,21 +55,10 @@ class OpenAiUpstream final : public UpstreamCodec {
     return fill_request(provider, "GET", "/models", "application/json", key, out.http);
   }
 
-  // {"data":[{"id":..}]}; a bare array (Together); {"models":[{"name":..}]}.
   Result<std::vector<std::string>> parse_models(std::string_view body) override {
-    auto root = read_json(body);
+    auto root = read_json(body, key_.reveal());
     if (!root) return std::move(root).error();
-    if (has_error_member(*root)) return error_of_object(*root, key_.reveal());
-    JsonValue list = *root;
-    if (list.is_object()) list = find_member(*root, "data").is_array() ? find_member(*root, "data") : find_member(*root, "models");
-    if (!list.is_array()) return unreadable("the upstream's list of models has no `data`", body, key_.reveal());
-    std::vector<std::string> ids;
-    for (JsonValue entry : JsonElements(list)) {
-      std::string id = entry.is_string() ? entry.string_or() : find_member(entry, "id").string_or();
-      if (id.empty()) id = find_member(entry, "name").string_or();
-      if (!id.empty()) ids.push_back(std::move(id));
-    }
-    return ids;
+    return read_models(*root, key_.reveal());
   }
 
  private:
@@ -82,20 +69,6 @@ class OpenAiUpstream final : public UpstreamCodec {
     if (!written) return written;
     out.http.body.push_back(out.owned.emplace_back(std::move(body)));
     return {};
-  }
-
-  Result<JsonValue> read_json(std::string_view body) const {
-    const std::string_view text = bare(body);  // DeepSeek sends blank lines while it is busy
-    if (!wire::validate(text)) {
-      return unreadable("the upstream's answer is not JSON: " + scrub(plain_words(text), key_.reveal()), text, key_.reveal());
-    }
-    return JsonValue(text);
-  }
-
-  Result<JsonValue> read_root(std::string_view body) const {
-    auto root = read_json(body);
-    if (root && !root->is_object() && !root->is_array()) return unreadable("the upstream's answer is no JSON object", body, key_.reveal());
-    return root;
   }
 
   Secret key_;

@@ -1,12 +1,23 @@
 // A ChatRequest as a request body.
+#include <algorithm>
+
 #include "dialects/fields.h"
+#include "dialects/effort.h"
 #include "dialects/openai.h"
+#include "dialects/signature.h"
+#include "dialects/tool_ids.h"
 
 namespace llmrouter::dialects::openai {
 namespace {
 
 using wire::JsonMember;
 using wire::JsonWriter;
+
+bool has_member(const RawMembers& members, std::string_view name) {
+  bool found = false;
+  for_each_member(members, [&](const JsonMember& m) { found = found || m.key == name; });
+  return found;
+}
 
 void write_data_url(std::string_view mime, std::string_view data, std::string& url) {
   url.assign("data:").append(mime).append(";base64,").append(data);
@@ -45,7 +56,12 @@ void write_file_part(const Part& part, JsonWriter& w) {
   w.end_object();
 }
 
-void write_part(const Part& part, JsonWriter& w) {
+struct PartOptions {
+  bool cache = false;   // cache_control is written
+  bool extras = false;
+};
+
+void write_part(const Part& part, PartOptions options, JsonWriter& w) {
   if (!part.raw.empty()) return w.raw(part.raw);
   w.begin_object();
   switch (part.kind) {
@@ -64,7 +80,8 @@ void write_part(const Part& part, JsonWriter& w) {
       w.member("type", "text");
       w.member("text", part.text);
   }
-  w.raw_members(part.extras);
+  if (options.cache && !part.cache.empty()) w.raw_member("cache_control", part.cache);
+  if (options.extras) w.raw_members(part.extras);
   w.end_object();
 }
 
@@ -74,7 +91,7 @@ bool stands_in_content(const Part& part) noexcept {
   return part.kind != Part::Kind::kRefusal;
 }
 
-void write_content(const Message& message, JsonWriter& w) {
+void write_content(const Message& message, PartOptions options, JsonWriter& w) {
   size_t count = 0;
   const Part* only = nullptr;
   for (const Part& part : message.parts) {
@@ -90,26 +107,30 @@ void write_content(const Message& message, JsonWriter& w) {
   }
   // The chat dialect has no word for a tool that failed.
   const std::string prefix = message.tool_error ? "Error: " : "";
-  if (count == 1 && only->kind == Part::Kind::kText && only->extras.empty()) return w.string(prefix + only->text);
+  const bool plain = count == 1 && only->kind == Part::Kind::kText && (!options.extras || only->extras.empty()) && (!options.cache || only->cache.empty());
+  if (plain) return w.string(prefix + only->text);
   w.begin_array();
-  if (!prefix.empty()) write_part(Part::of_text(prefix), w);
+  if (!prefix.empty()) write_part(Part::of_text(prefix), options, w);
   for (const Part& part : message.parts) {
-    if (stands_in_content(part)) write_part(part, w);
+    if (stands_in_content(part)) write_part(part, options, w);
   }
   w.end_array();
 }
 
-void write_reasoning_and_refusal(const Message& message, JsonWriter& w) {
-  std::string reasoning, refusal;
+// `thoughts`: the server takes them back. `details`: those that came in reasoning_details go back there; `verbatim`: from the extras.
+void write_reasoning_and_refusal(const Message& message, bool thoughts, bool details, bool verbatim, JsonWriter& w) {
+  std::string reasoning, refusal, entries;
   const Part* first = nullptr;
   for (const Part& part : message.parts) {
-    if (part.kind == Part::Kind::kReasoning && part.raw.empty() && !part.redacted) {
-      if (!first) first = &part;
-      reasoning += part.text;
-    }
     if (part.kind == Part::Kind::kRefusal) refusal += part.text;
+    if (part.kind != Part::Kind::kReasoning || !part.raw.empty() || !thoughts) continue;
+    if (details && part.maker == kMaker && !part.signature.empty()) add_member(entries, detail_of(part));
+    if (part.redacted || (part.text.empty() && !part.signature.empty()) || (verbatim && part.name == "reasoning_details")) continue;
+    if (!first) first = &part;
+    reasoning += part.text;
   }
   if (first) w.member(first->name == "reasoning" ? "reasoning" : "reasoning_content", reasoning);
+  if (!entries.empty()) w.raw_member("reasoning_details", "[" + entries + "]");
   if (!refusal.empty()) w.member("refusal", refusal);
 }
 
@@ -125,7 +146,9 @@ RawMembers split_function_extras(const RawMembers& extras, RawMembers& inner) {
 
 }  // namespace
 
-void write_tool_call(const ToolCall& call, std::string_view id, JsonWriter& w) {
+std::string client_signature(const ToolCall& call) { return seal_signature(call.maker, kSignatureMaker, call.signature); }
+
+void write_tool_call(const ToolCall& call, std::string_view id, std::string_view signature, JsonWriter& w) {
   RawMembers inner;
   const RawMembers outer = split_function_extras(call.extras, inner);
   w.begin_object();
@@ -140,60 +163,20 @@ void write_tool_call(const ToolCall& call, std::string_view id, JsonWriter& w) {
     w.raw_members(inner);
     w.end_object();
   }
+  if (!signature.empty()) {
+    w.key("extra_content");
+    w.begin_object();
+    w.key("google");
+    w.begin_object();
+    w.member("thought_signature", signature);
+    w.end_object();
+    w.end_object();
+  }
   w.raw_members(outer);
   w.end_object();
 }
 
 namespace {
-
-// The ids of all calls and results of a conversation. Dialects without ids (Ollama) leave them empty: then results are matched to the
-// calls before them, by name where they have one, else in order.
-class ToolIds {
- public:
-  ToolIds(const std::vector<Message>& messages, bool short_ids) {
-    std::vector<Open> open;
-    size_t made = 0;
-    for (const Message& message : messages) {
-      std::vector<std::string> ids;
-      if (!message.tool_calls.empty()) open.clear();
-      for (const ToolCall& call : message.tool_calls) {
-        ids.push_back(call.id.empty() ? "call_" + std::to_string(made++) : call.id);
-        if (open.size() < kMaxOpen) open.push_back({call.name, ids.back()});
-      }
-      std::string result = message.tool_call_id;
-      if (message.role == Role::kTool) {
-        if (result.empty()) result = take(open, [&](const Open& o) { return message.name.empty() || o.name == message.name; });
-        else take(open, [&](const Open& o) { return o.id == result; });
-      }
-      if (short_ids) {
-        for (std::string& id : ids) id = short_tool_id(id);
-        if (!result.empty()) result = short_tool_id(result);
-      }
-      calls_.push_back(std::move(ids));
-      results_.push_back(std::move(result));
-    }
-  }
-  const std::string& call(size_t message, size_t index) const { return calls_[message][index]; }
-  const std::string& result(size_t message) const { return results_[message]; }
-
- private:
-  static constexpr size_t kMaxOpen = 1024;  // calls of one message that results without ids are matched to
-  struct Open {
-    std::string name, id;
-  };
-  template <typename Fits>
-  static std::string take(std::vector<Open>& open, Fits&& fits) {
-    for (size_t i = 0; i < open.size(); ++i) {
-      if (!fits(open[i])) continue;
-      std::string id = std::move(open[i].id);
-      open.erase(open.begin() + static_cast<std::ptrdiff_t>(i));
-      return id;
-    }
-    return {};
-  }
-  std::vector<std::vector<std::string>> calls_;
-  std::vector<std::string> results_;
-};
 
 // What transformers' server refuses although OpenAI's schema has it, split by whether an answer would be another one without it.
 constexpr std::string_view kTransformers = "a server that refuses unknown members (quirk strip_unknown)";
@@ -243,11 +226,32 @@ class RequestWriter {
   }
 
   void write_messages() {
-    const ToolIds ids(request_.messages, quirks_.short_tool_ids);
+    const ToolIds ids(request_.messages, quirks_.short_tool_ids ? &short_tool_id : nullptr);
     w_.key("messages");
     w_.begin_array();
-    for (size_t i = 0; i < request_.messages.size(); ++i) write_one(request_.messages[i], i, ids);
+    for (size_t i = 0; i < request_.messages.size(); ++i) {
+      check_parts(request_.messages[i], i);
+      write_one(request_.messages[i], i, ids);
+    }
     w_.end_array();
+  }
+
+  // What a part of another dialect has that is not for this server.
+  void check_parts(const Message& message, size_t index) {
+    size_t i = 0;
+    for (const Part& part : message.parts) {
+      if (!part.cache.empty() && !takes_cache()) drop("cache_control");
+      if (options_.foreign && part.kind == Part::Kind::kOther) refuse(path(path("messages", index, "content"), i), "a part of this type", "the chat dialect");
+      ++i;
+    }
+  }
+
+  bool takes_cache() const noexcept { return quirks_.takes_cache_control || !options_.foreign; }
+  void drop(std::string_view name) {
+    if (std::find(dropped_.begin(), dropped_.end(), name) == dropped_.end()) dropped_.emplace_back(name);
+  }
+  void refuse(std::string param, std::string_view what, std::string_view target) {
+    if (error_.code == ErrorCode::kNone) error_ = cannot_express(std::move(param), what, target);
   }
 
   void write_one(const Message& message, size_t index, const ToolIds& ids) {
@@ -256,12 +260,13 @@ class RequestWriter {
     w_.member("role", orphan ? std::string_view("function") : role_name(message.role));
     if (!message.name.empty()) w_.member("name", message.name);
     if (message.role == Role::kTool && !orphan) w_.member("tool_call_id", ids.result(index));
-    write_reasoning_and_refusal(message, w_);
-    write_content(message, w_);
+    const bool verbatim = !options_.foreign && has_member(message.extras, "reasoning_details");
+    write_reasoning_and_refusal(message, !quirks_.no_reasoning_back, !verbatim && (quirks_.reasoning_object || !options_.foreign), verbatim, w_);
+    write_content(message, {takes_cache(), !options_.foreign}, w_);
     if (!message.tool_calls.empty()) {
       w_.key("tool_calls");
       w_.begin_array();
-      for (size_t i = 0; i < message.tool_calls.size(); ++i) write_tool_call(message.tool_calls[i], ids.call(index, i), w_);
+      for (size_t i = 0; i < message.tool_calls.size(); ++i) write_call(message.tool_calls[i], ids.call(index, i));
       w_.end_array();
     }
     if (!message.audio.empty()) w_.raw_member("audio", message.audio);
@@ -270,11 +275,30 @@ class RequestWriter {
     w_.end_object();
   }
 
+  // Google's own signature goes back to where the dialect's own clients bring it; another maker's never does.
+  void write_call(const ToolCall& call, const std::string& id) {
+    if (!options_.foreign) return write_tool_call(call, id, call.maker == kSignatureMaker ? std::string_view(call.signature) : std::string_view(), w_);
+    ToolCall plain = call;
+    plain.extras.clear();
+    write_tool_call(plain, id, {}, w_);
+  }
+
+  // Tools of other kinds are other vendors' own.
+  bool is_written(const Tool& tool) {
+    if (tool.raw.empty() || !options_.foreign) return true;
+    drop("tools." + wire::find_member(wire::JsonValue(tool.raw), "type").string_or("unknown"));
+    return false;
+  }
+
   void write_tools() {
-    if (!request_.tools.empty()) {
+    const bool any = std::count_if(request_.tools.begin(), request_.tools.end(), [this](const Tool& t) { return is_written(t); }) != 0;
+    if (!request_.tools.empty() && !any) return;  // nothing is left to choose from
+    if (any) {
       w_.key("tools");
       w_.begin_array();
-      for (const Tool& tool : request_.tools) write_tool(tool);
+      for (const Tool& tool : request_.tools) {
+        if (is_written(tool)) write_tool(tool);
+      }
       w_.end_array();
     }
     write_tool_choice();
@@ -283,8 +307,8 @@ class RequestWriter {
 
   void write_tool(const Tool& tool) {
     if (!tool.raw.empty()) return w_.raw(tool.raw);
-    RawMembers inner;
-    const RawMembers outer = split_function_extras(tool.extras, inner);
+    RawMembers inner, outer;
+    if (!options_.foreign) outer = split_function_extras(tool.extras, inner);
     w_.begin_object();
     w_.member("type", "function");
     w_.key("function");
@@ -295,6 +319,8 @@ class RequestWriter {
     optional("strict", tool.strict);
     w_.raw_members(inner);
     w_.end_object();
+    if (!tool.cache.empty() && takes_cache()) w_.raw_member("cache_control", tool.cache);
+    else if (!tool.cache.empty()) drop("cache_control");
     w_.raw_members(outer);
     w_.end_object();
   }
@@ -309,7 +335,9 @@ class RequestWriter {
       case Kind::kAuto: return w_.member("tool_choice", "auto");
       case Kind::kNone: return w_.member("tool_choice", "none");
       case Kind::kRequired: return w_.member("tool_choice", std::string_view(quirks_.required_is_any ? "any" : "required"));
-      case Kind::kRaw: return w_.raw_member("tool_choice", choice.raw);
+      case Kind::kRaw:
+        if (options_.foreign) return refuse("tool_choice", "this choice", "the chat dialect");
+        return w_.raw_member("tool_choice", choice.raw);
       case Kind::kNamed: break;
     }
     w_.key("tool_choice");
@@ -331,7 +359,9 @@ class RequestWriter {
       case Kind::kUnset: return;
       case Kind::kText: return w_.raw_member("response_format", R"({"type":"text"})");
       case Kind::kJsonObject: return w_.raw_member("response_format", R"({"type":"json_object"})");
-      case Kind::kRaw: return w_.raw_member("response_format", format.raw);
+      case Kind::kRaw:
+        if (options_.foreign) return refuse("response_format", "this format", "the chat dialect");
+        return w_.raw_member("response_format", format.raw);
       case Kind::kJsonSchema: break;
     }
     w_.key("response_format");
@@ -370,25 +400,93 @@ class RequestWriter {
     if (!request_.logit_bias.empty()) w_.raw_member("logit_bias", request_.logit_bias);
   }
 
-  void write_words() {
-    text("user", request_.user);
-    std::string effort = request_.reasoning_effort;
-    if (effort.empty() && request_.reasoning_budget) effort = effort_of_budget(*request_.reasoning_budget);
-    text("reasoning_effort", effort);
-    text("service_tier", request_.service_tier);
-    raw("metadata", request_.metadata);
+  // Hints that servers of this dialect pass over, but for those that refuse what they do not know.
+  bool hint(std::string_view name) {
+    if (!options_.foreign || !quirks_.strict_members) return true;
+    drop(name);
+    return false;
   }
 
-  // The dialect has no budget in tokens.
-  static std::string effort_of_budget(int64_t tokens) {
-    if (tokens <= 0) return "none";
-    if (tokens <= 1024) return "low";
-    return tokens <= 4096 ? "medium" : "high";
+  void write_words() {
+    text("user", request_.user);
+    write_reasoning();
+    if (!request_.reasoning_summary.empty()) drop("reasoning_summary");
+    if (!request_.verbosity.empty() && hint("verbosity")) text("verbosity", request_.verbosity);
+    if (!request_.prompt_cache_key.empty() && hint("prompt_cache_key")) text("prompt_cache_key", request_.prompt_cache_key);
+    text("service_tier", request_.service_tier);
+    if (request_.metadata.empty() || !hint("metadata")) return;
+    bool stored = !options_.foreign || !quirks_.metadata_needs_store;
+    for_each_member(request_.extras, [&](const JsonMember& m) { stored = stored || (m.key == "store" && m.value.raw() == "true"); });
+    if (stored) raw("metadata", request_.metadata);
+    else drop("metadata");
+  }
+
+  // How much to think, as this vendor wants to hear it. What stands in the extras of a request of this dialect is written from there.
+  void write_reasoning() {
+    const std::string_view effort = effort_of(request_);
+    const bool said = !effort.empty() || request_.reasoning;
+    if (!said) return;
+    const bool off = effort == "none";
+    auto own = [this](std::string_view name) { return !options_.foreign && has_member(request_.extras, name); };
+    if (quirks_.reasoning_object) {
+      if (!own("reasoning")) write_reasoning_object(effort);
+      return;
+    }
+    if (quirks_.thinking_type && !own("thinking")) {
+      w_.raw_member("thinking", off ? R"({"type":"disabled"})" : R"({"type":"enabled"})");
+      if (off) return;
+    }
+    if (quirks_.enable_thinking) {
+      if (!own("enable_thinking")) w_.member("enable_thinking", !off);
+      const int64_t budget = request_.reasoning_budget.value_or(effort.empty() ? 0 : budget_of_effort(effort));
+      if (!off && budget > 0 && !own("thinking_budget")) w_.member("thinking_budget", budget);
+      return;
+    }
+    if (quirks_.template_thinking && !own("chat_template_kwargs")) {
+      w_.raw_member("chat_template_kwargs", off ? R"({"enable_thinking":false})" : R"({"enable_thinking":true})");
+      if (off) return;
+    }
+    if (effort.empty()) {
+      if (!quirks_.thinking_type && !quirks_.template_thinking && options_.foreign) drop("reasoning");
+      return;
+    }
+    if (quirks_.no_reasoning_effort) {
+      if (!quirks_.thinking_type) drop("reasoning_effort");
+      return;
+    }
+    if (!own("reasoning") && !own("thinking") && !own("enable_thinking")) text("reasoning_effort", std::string(effort));
+    else if (!lifted_effort(effort)) text("reasoning_effort", request_.reasoning_effort);
+  }
+
+  // Is the effort the one that the extras say already?
+  bool lifted_effort(std::string_view effort) const {
+    bool lifted = request_.reasoning_effort.empty();
+    for_each_member(request_.extras, [&](const JsonMember& m) {
+      lifted = lifted || (m.key == "reasoning" && wire::find_member(m.value, "effort").equals(effort));
+    });
+    return lifted;
+  }
+
+  void write_reasoning_object(std::string_view effort) {
+    w_.key("reasoning");
+    w_.begin_object();
+    if (request_.reasoning_budget && *request_.reasoning_budget > 0 && request_.reasoning_effort.empty()) w_.member("max_tokens", *request_.reasoning_budget);
+    else if (!effort.empty()) w_.member("effort", effort);
+    else w_.member("enabled", true);
+    w_.end_object();
   }
 
   void write_extras() {
-    if (!quirks_.strip_unknown && !options_.foreign) return w_.raw_members(request_.extras);
-    for_each_member(request_.extras, [&](const JsonMember& m) { dropped_.emplace_back(m.key); });
+    if (!options_.foreign && !quirks_.strip_unknown) return w_.raw_members(request_.extras);
+    RawMembers others;
+    for_each_member(request_.extras, [&](const JsonMember& m) {
+      const bool shared = options_.foreign && !quirks_.strip_unknown && !quirks_.strict_members &&
+                          ((m.key == "store" && m.value.raw() == "true") || ((m.key == "safety_identifier" || m.key == "prompt_cache_retention") && m.value.is_string()));
+      if (shared) w_.raw(m.raw);  // the Responses dialect's, which mean the same here
+      else add_member(others, m.raw);
+    });
+    if (options_.foreign) return name_extras(others, dropped_);
+    for_each_member(others, [&](const JsonMember& m) { drop(m.key); });
   }
 
   const ChatRequest& request_;

@@ -1,6 +1,7 @@
 #include "dialects/tool_assembler.h"
 
 #include "dialects/fields.h"
+#include "dialects/signature.h"
 
 namespace llmrouter::dialects {
 
@@ -39,12 +40,15 @@ void ToolAssembler::begin(size_t at, int64_t choice, std::string_view arguments,
   event.id = call.id;
   event.name = call.name;
   event.arguments = arguments;
+  Signed sign = open_signature(call.signature, "gemini");
+  event.signature = sign.signature;
+  event.maker = sign.maker;
   sink.on_event(event);
 }
 
 bool ToolAssembler::delta(JsonValue entry, int64_t choice, IdSource& ids, UpstreamSink& sink) {
-  JsonValue index_value, id_value, function;
-  wire::pick(entry, {{"index", &index_value}, {"id", &id_value}, {"function", &function}});
+  JsonValue index_value, id_value, function, extra;
+  wire::pick(entry, {{"index", &index_value}, {"id", &id_value}, {"function", &function}, {"extra_content", &extra}});
   const std::optional<int64_t> index = index_value.integer();
   const std::string id = id_value.is_number() ? std::string(id_value.raw()) : id_value.string_or();
   const std::string name = wire::find_member(function, "name").string_or();
@@ -62,6 +66,7 @@ bool ToolAssembler::delta(JsonValue entry, int64_t choice, IdSource& ids, Upstre
   if (call.vendor_id.empty() && !call.begun) call.vendor_id = id;
   if (call.name.empty() && !call.begun) call.name = name;
   call.depth.feed(arguments);
+  if (extra.is_object() && call.signature.empty()) call.signature = wire::find(extra, "google", "thought_signature").string_or();
   if (!call.begun) {
     call.held += arguments;
     if (call.name.empty()) return true;

@@ -36,6 +36,7 @@ class ToolAssembler {
     std::string vendor_id;
     std::string id, name;
     std::string held;              // arguments that came before the name
+    std::string signature;         // Google's
     bool begun = false, has_arguments = false, closed = false;
     JsonDepth depth;
   };

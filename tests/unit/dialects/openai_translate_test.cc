@@ -110,7 +110,10 @@ TEST_CASE("the neutral form of a full request") {
   const Message& user = c.messages[2];
   CHECK(user.name == "ann");
   REQUIRE(user.parts.size() == 8);
-  CHECK(user.parts[0].extras == R"("cache_control":{"type":"ephemeral"})");
+  CHECK(user.parts[0].cache == R"({"type":"ephemeral"})");
+  CHECK(user.parts[0].extras.empty());
+  CHECK(c.tools[0].cache == R"({"type":"ephemeral"})");
+  CHECK((c.messages[3].tool_calls[0].signature == "c2ln" && c.messages[3].tool_calls[0].maker == "gemini"));
   CHECK(user.parts[1].kind == Part::Kind::kImage);
   CHECK(user.parts[1].detail == "low");
   CHECK(user.parts[3].kind == Part::Kind::kAudio);

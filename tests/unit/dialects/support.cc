@@ -242,6 +242,34 @@ Answer read_loosely(std::string_view sse) {
   return answer;
 }
 
+std::string write_again(std::string_view dialect_name, const std::string& request, const Recorder& seen) {
+  auto client = dialect(dialect_name)->new_client_codec();
+  REQUIRE(client->scan(request).ok());
+  std::string out;
+  for (const SeenEvent& e : seen.events) {
+    StreamEvent event;
+    event.kind = e.kind;
+    event.choice = e.choice;
+    event.tool_index = e.tool_index;
+    event.text = e.text;
+    event.signature = e.signature;
+    event.maker = e.maker;
+    event.redacted = e.redacted;
+    event.id = e.id;
+    event.name = e.name;
+    event.arguments = e.arguments;
+    event.model = e.model;
+    event.raw = e.raw;
+    event.created = e.created;
+    event.finish = e.finish;
+    event.usage = e.usage;
+    client->encode_event(event, out);
+  }
+  if (seen.errors.empty()) client->encode_end(out);
+  else client->encode_stream_error(seen.errors.front(), out);
+  return out;
+}
+
 std::shared_ptr<const Dialect> dialect(std::string_view name) {
   for (auto& d : builtin_dialects()) {
     if (d->name() == name) return d;

@@ -63,21 +63,31 @@ struct Answer {
   };
   struct Choice {
     std::string text, reasoning, refusal, finish;
+    std::vector<std::string> signatures;  // of thoughts, as they stand on the wire
     std::vector<Call> calls;
     int finishes = 0, roles = 0;
   };
   std::map<int64_t, Choice> choices;
   std::optional<TokenUsage> usage;
   std::vector<std::string> ids, models;  // distinct
+  std::vector<std::string> annotations;
   bool done = false;
+  bool failed = false;
 };
 
 // From events.
 Answer answer_of(const Recorder& seen);
 // From chunks in OpenAI's grammar; fails the test where they leave it.
 Answer read_strict(std::string_view sse);
+// From events in the grammar of the Responses dialect; fails the test where they leave it. Calls of custom tools have their input as arguments.
+Answer read_strict_responses(std::string_view sse, bool valid_arguments = true);
+// A response object, as the last event of a stream or a whole answer holds it.
+Answer read_response_object(wire::JsonValue response, bool valid_arguments = true);
 // From chunks as vendors send them: texts, reasoning, last usage, call names and arguments joined; says nothing of ids.
 Answer read_loosely(std::string_view sse);
+
+// Events told again to a client codec of this dialect, whose request is `request`: all of what it writes.
+std::string write_again(std::string_view dialect_name, const std::string& request, const Recorder& seen);
 
 std::shared_ptr<const Dialect> dialect(std::string_view name);
 ProviderConfig provider(std::vector<std::string> quirks = {});

@@ -1,0 +1,47 @@
+// The client side: the Responses half of an OpenAI SDK, or a coding agent.
+#include "dialects/openai.h"
+#include "dialects/responses.h"
+#include "dialects/responses_events.h"
+
+namespace llmrouter::dialects::responses {
+namespace {
+
+class ResponsesClient final : public ClientCodec {
+ public:
+  Result<RequestFacts> scan(std::string_view body) override {
+    body_ = body;
+    return scan_request(body);
+  }
+
+  Result<ChatRequest> decode() override { return read_request(body_); }
+
+  std::string_view content_type(bool stream) const noexcept override { return stream ? "text/event-stream" : "application/json"; }
+
+  void encode_response(const ChatResponse& response, std::string& out) override { writer().response(response, out); }
+  void encode_event(const StreamEvent& event, std::string& out) override { writer().event(event, out); }
+  void encode_end(std::string& out) override { writer().end(out); }
+
+  void encode_error(const Error& error, std::string& out) const override { openai::write_error(error, out); }
+  void encode_stream_error(const Error& error, std::string& out) override { writer().error(error, out); }
+
+ private:
+  // An answer echoes the request, but only one that is written here: most are passed.
+  EventWriter& writer() {
+    if (!started_) {
+      started_ = true;
+      std::vector<MemberSpan> members;
+      if (wire::scan_object(body_, {}, members)) writer_.start(body_, std::move(members));
+    }
+    return writer_;
+  }
+
+  std::string_view body_;
+  bool started_ = false;
+  EventWriter writer_;
+};
+
+}  // namespace
+
+std::unique_ptr<ClientCodec> new_client_codec() { return std::make_unique<ResponsesClient>(); }
+
+}  // namespace llmrouter::dialects::responses
