@@ -22,6 +22,8 @@ struct Row {
 // OpenAI's paths: each also under /api and without /v1.
 constexpr Row kPrefixed[] = {
     {"/chat/completions", Endpoint::kChat, kPost},
+    {"/responses", Endpoint::kChat, kPost, "responses"},
+    {"/completions", Endpoint::kChat, kPost, "completions"},
     {"/embeddings", Endpoint::kEmbeddings, kPost},
     {"/moderations", Endpoint::kModerations, kPost},
     {"/rerank", Endpoint::kRerank, kPost},
@@ -51,10 +53,10 @@ constexpr Row kPlain[] = {
 
 // Paths of the contract that are not served yet: beginnings.
 constexpr std::string_view kLater[] = {
-    "/v1/completions", "/v1/responses", "/v1/audio/", "/v1/realtime", "/v1/files", "/v1/batches", "/v1/fine_tuning/", "/v1/messages",
+    "/v1/responses/", "/v1/audio/", "/v1/realtime", "/v1/files", "/v1/batches", "/v1/fine_tuning/", "/v1/messages",
     "/v1beta/", "/api/generate", "/api/embed", "/api/show", "/v2/", "/route/invoke", "/v1/health/", "/api/v1/providers/", "/openapi.json",
     "/docs", "/console", "/admin/v1/", "/monitor/", "/api/v1/router/", "/api/v1/routing/", "/api/v1/cost/", "/v1/db/", "/v1/stats",
-    "/v1/providers/", "/v1/load-balancing/", "/internal/", "/v1/me/", "/auth/session", "/completions", "/responses", "/api/v1/",
+    "/v1/providers/", "/v1/load-balancing/", "/internal/", "/v1/me/", "/auth/session", "/api/v1/",
     "/v1/models/clear-cache",
 };
 

@@ -62,6 +62,7 @@ struct ProviderConfig {
   std::string base_url;  // normalised: no trailing slash, with the dialect's version ending
   std::string dialect = "openai";
   std::vector<std::string> also;  // other dialects spoken under the same base URL: their clients' bytes pass as they are
+  std::string api_version;      // Azure: sent as `?api-version=`; empty: none
   std::string auth = "bearer";  // as in ProviderPreset
   std::vector<std::string> quirks;
   std::vector<Credential> credentials;  // may be empty: no key is sent

@@ -25,48 +25,56 @@ struct Vendor {
   std::initializer_list<std::pair<const char*, const char*>> regions;
   const char* prices;
   bool served = true;
+  Words also = {};  // other dialects under the same base URL
 };
 
 constexpr const char* kBearer = "bearer";
 
 // Base URLs hold the version part that the dialect's paths are appended to. Quirks are explained in lib/dialects/README.md.
 constexpr Vendor kVendors[] = {
-    {"openai", "OpenAI", "https://api.openai.com/v1", "openai", kBearer, true, {"OPENAI_API_KEY"}, "OPENAI_BASE_URL", {}, {}, "openai"},
-    {"deepseek", "DeepSeek", "https://api.deepseek.com/v1", "openai", kBearer, true, {"DEEPSEEK_API_KEY"}, "", {}, {}, "deepseek"},
-    {"moonshot", "Moonshot (Kimi)", "https://api.moonshot.ai/v1", "openai", kBearer, true, {"MOONSHOT_API_KEY", "KIMI_API_KEY"}, "", {},
+    {"openai", "OpenAI", "https://api.openai.com/v1", "openai", kBearer, true, {"OPENAI_API_KEY"}, "OPENAI_BASE_URL",
+     {"max_completion_tokens_only", "no_top_k", "metadata_needs_store", "no_reasoning_back"}, {}, "openai", true, {"responses", "completions"}},
+    {"deepseek", "DeepSeek", "https://api.deepseek.com/v1", "openai", kBearer, true, {"DEEPSEEK_API_KEY"}, "", {"thinking_type"}, {}, "deepseek"},
+    {"moonshot", "Moonshot (Kimi)", "https://api.moonshot.ai/v1", "openai", kBearer, true, {"MOONSHOT_API_KEY", "KIMI_API_KEY"}, "", {"thinking_type"},
      {{"intl", "https://api.moonshot.ai/v1"}, {"cn", "https://api.moonshot.cn/v1"}}, "moonshotai"},
-    {"zai", "Z.ai (GLM)", "https://api.z.ai/api/paas/v4", "openai", kBearer, true, {"ZAI_API_KEY", "ZHIPUAI_API_KEY"}, "", {},
+    {"zai", "Z.ai (GLM)", "https://api.z.ai/api/paas/v4", "openai", kBearer, true, {"ZAI_API_KEY", "ZHIPUAI_API_KEY"}, "", {"thinking_type", "no_reasoning_effort"},
      {{"intl", "https://api.z.ai/api/paas/v4"}, {"cn", "https://open.bigmodel.cn/api/paas/v4"}}, "zhipuai"},
     // A subscription: no price per token.
-    {"zai-coding", "Z.ai coding plan", "https://api.z.ai/api/coding/paas/v4", "openai", kBearer, true, {"ZAI_CODING_API_KEY"}, "", {},
+    {"zai-coding", "Z.ai coding plan", "https://api.z.ai/api/coding/paas/v4", "openai", kBearer, true, {"ZAI_CODING_API_KEY"}, "", {"thinking_type", "no_reasoning_effort"},
      {{"intl", "https://api.z.ai/api/coding/paas/v4"}, {"cn", "https://open.bigmodel.cn/api/coding/paas/v4"}}, nullptr},
-    {"qwen", "Qwen (DashScope)", "https://dashscope.aliyuncs.com/compatible-mode/v1", "openai", kBearer, true, {"DASHSCOPE_API_KEY"}, "", {},
+    {"qwen", "Qwen (DashScope)", "https://dashscope.aliyuncs.com/compatible-mode/v1", "openai", kBearer, true, {"DASHSCOPE_API_KEY"}, "", {"enable_thinking"},
      {{"cn", "https://dashscope.aliyuncs.com/compatible-mode/v1"},
       {"intl", "https://dashscope-intl.aliyuncs.com/compatible-mode/v1"},
       {"us", "https://dashscope-us.aliyuncs.com/compatible-mode/v1"}}, "dashscope"},
-    {"xai", "xAI", "https://api.x.ai/v1", "openai", kBearer, true, {"XAI_API_KEY"}, "", {}, {}, "x-ai"},
-    {"groq", "Groq", "https://api.groq.com/openai/v1", "openai", kBearer, true, {"GROQ_API_KEY"}, "", {}, {}, "groq"},
+    {"xai", "xAI", "https://api.x.ai/v1", "openai", kBearer, true, {"XAI_API_KEY"}, "", {}, {}, "x-ai", true, {"responses"}},
+    {"groq", "Groq", "https://api.groq.com/openai/v1", "openai", kBearer, true, {"GROQ_API_KEY"}, "", {"strict_members", "no_top_k", "no_reasoning_back"}, {}, "groq"},
     {"mistral", "Mistral", "https://api.mistral.ai/v1", "openai", kBearer, true, {"MISTRAL_API_KEY"}, "",
-     {"no_stream_options", "max_tokens_only", "required_is_any", "random_seed", "short_tool_ids"}, {}, "mistral"},
-    {"openrouter", "OpenRouter", "https://openrouter.ai/api/v1", "openai", kBearer, true, {"OPENROUTER_API_KEY"}, "", {}, {}, "openrouter"},
+     {"no_stream_options", "max_tokens_only", "required_is_any", "random_seed", "short_tool_ids", "strict_members", "no_reasoning_back"}, {}, "mistral"},
+    {"openrouter", "OpenRouter", "https://openrouter.ai/api/v1", "openai", kBearer, true, {"OPENROUTER_API_KEY"}, "",
+     {"reasoning_object", "takes_cache_control"}, {}, "openrouter", true, {"responses"}},
     {"together", "Together", "https://api.together.xyz/v1", "openai", kBearer, true, {"TOGETHER_API_KEY"}, "", {}, {}, "together"},
     {"fireworks", "Fireworks", "https://api.fireworks.ai/inference/v1", "openai", kBearer, true, {"FIREWORKS_API_KEY"}, "", {}, {}, "fireworks"},
-    {"siliconflow", "SiliconFlow", "https://api.siliconflow.cn/v1", "openai", kBearer, true, {"SILICONFLOW_API_KEY"}, "", {},
+    {"siliconflow", "SiliconFlow", "https://api.siliconflow.cn/v1", "openai", kBearer, true, {"SILICONFLOW_API_KEY"}, "", {"enable_thinking"},
      {{"cn", "https://api.siliconflow.cn/v1"}, {"intl", "https://api.siliconflow.com/v1"}}, nullptr},
     {"volcengine", "Volcengine Ark", "https://ark.cn-beijing.volces.com/api/v3", "openai", kBearer, true, {"ARK_API_KEY", "VOLCENGINE_API_KEY"}, "",
-     {}, {}, "volcengine"},
+     {"thinking_type"}, {}, "volcengine"},
     {"perplexity", "Perplexity", "https://api.perplexity.ai", "openai", kBearer, true, {"PERPLEXITY_API_KEY"}, "", {}, {}, "perplexity"},
-    {"cerebras", "Cerebras", "https://api.cerebras.ai/v1", "openai", kBearer, true, {"CEREBRAS_API_KEY"}, "", {}, {}, "cerebras"},
+    {"cerebras", "Cerebras", "https://api.cerebras.ai/v1", "openai", kBearer, true, {"CEREBRAS_API_KEY"}, "",
+     {"strict_members", "no_reasoning_back"}, {}, "cerebras"},
     {"nvidia", "NVIDIA NIM", "https://integrate.api.nvidia.com/v1", "openai", kBearer, true, {"NVIDIA_API_KEY"}, "", {}, {}, nullptr},
     {"huggingface", "Hugging Face router", "https://router.huggingface.co/v1", "openai", kBearer, true, {"HF_TOKEN"}, "", {}, {},
      "huggingface_*"},
     {"novita", "Novita", "https://api.novita.ai/openai/v1", "openai", kBearer, true, {"NOVITA_API_KEY"}, "", {}, {}, "novita"},
     {"cohere", "Cohere", "https://api.cohere.com/v2", "cohere", kBearer, true, {"COHERE_API_KEY", "CO_API_KEY"}, "", {}, {}, "cohere"},
 
-    {"vllm", "vLLM", "http://127.0.0.1:8000/v1", "openai", kBearer, false, {}, "", {}, {}, nullptr},
-    {"sglang", "SGLang", "http://127.0.0.1:30000/v1", "openai", kBearer, false, {}, "", {}, {}, nullptr},
-    {"llamacpp", "llama.cpp server", "http://127.0.0.1:8080/v1", "openai", kBearer, false, {}, "", {}, {}, nullptr},
-    {"lmstudio", "LM Studio", "http://127.0.0.1:1234/v1", "openai", kBearer, false, {}, "", {}, {}, nullptr},
+    // Its place is the customer's own: base_url, or the variable.
+    {"azure", "Azure OpenAI", "", "openai", "api-key", true, {"AZURE_OPENAI_API_KEY"}, "AZURE_OPENAI_ENDPOINT",
+     {"max_completion_tokens_only", "no_top_k", "metadata_needs_store", "no_reasoning_back"}, {}, "azure", true, {"responses", "completions"}},
+
+    {"vllm", "vLLM", "http://127.0.0.1:8000/v1", "openai", kBearer, false, {}, "", {"template_thinking"}, {}, nullptr, true, {"completions"}},
+    {"sglang", "SGLang", "http://127.0.0.1:30000/v1", "openai", kBearer, false, {}, "", {"template_thinking"}, {}, nullptr, true, {"completions"}},
+    {"llamacpp", "llama.cpp server", "http://127.0.0.1:8080/v1", "openai", kBearer, false, {}, "", {}, {}, nullptr, true, {"responses", "completions"}},
+    {"lmstudio", "LM Studio", "http://127.0.0.1:1234/v1", "openai", kBearer, false, {}, "", {}, {}, nullptr, true, {"responses", "completions"}},
     {"tgi", "Text Generation Inference", "http://127.0.0.1:3000/v1", "openai", kBearer, false, {}, "", {}, {}, nullptr},
     {"transformers", "Hugging Face transformers serve", "http://127.0.0.1:8000/v1", "openai", kBearer, false, {}, "",
      {"strip_unknown", "max_tokens_only", "no_stream_options"}, {}, nullptr},
@@ -80,7 +88,6 @@ constexpr Vendor kVendors[] = {
      {"GEMINI_API_KEY", "GOOGLE_API_KEY"}, "", {}, {}, "google", false},
     {"vertex", "Google Vertex AI", "", "gemini", kBearer, true, {}, "", {}, {}, "google", false},
     {"bedrock", "Amazon Bedrock", "", "bedrock", "", true, {"AWS_BEARER_TOKEN_BEDROCK"}, "", {}, {}, "aws", false},
-    {"azure", "Azure OpenAI", "", "openai", "api-key", true, {"AZURE_OPENAI_API_KEY"}, "", {}, {}, "azure", false},
 };
 
 ProviderPreset preset_of(const Vendor& vendor) {
@@ -94,6 +101,7 @@ ProviderPreset preset_of(const Vendor& vendor) {
   preset.base_url_variable = vendor.base_url_variable;
   preset.quirks.assign(vendor.quirks.begin(), vendor.quirks.end());
   preset.key_required = vendor.key_required;
+  preset.also.assign(vendor.also.begin(), vendor.also.end());
   preset.regions.assign(vendor.regions.begin(), vendor.regions.end());
   preset.served = vendor.served;
   return preset;

@@ -206,6 +206,17 @@ std::string check_key_text(const std::string& secret) {
   return secret.size() <= 4096 && visible_ascii(secret) ? "" : "expected a key of visible ASCII characters, without blanks and line breaks";
 }
 
+std::string check_dialect_beside(const std::string& name) {
+  return name == "openai" || name == "responses" || name == "completions" ? "" : "expected one of openai, responses, completions";
+}
+
+std::string check_api_version(const std::string& version) {
+  const bool good = !version.empty() && version.size() <= 64 && std::all_of(version.begin(), version.end(), [](char c) {
+    return digit(c) || (c >= 'a' && c <= 'z') || c == '-' || c == '.';
+  });
+  return good ? "" : "expected a version such as 2024-10-21 or preview";
+}
+
 std::string check_label(const std::string& name) {
   const bool good = !name.empty() && name.size() <= 128 && name.front() != ' ' && name.back() != ' ' && std::none_of(name.begin(), name.end(), [](char c) {
     return static_cast<unsigned char>(c) < 0x20 || c == 0x7F;
@@ -237,6 +248,14 @@ std::string normalise_base_url(std::string url, std::string_view dialect) {
   const std::string_view path = parts.path.empty() ? parts.path : parts.path.substr(1);
   if (has_version(path)) return url;
   return url + (dialect == "cohere" ? "/v2" : "/v1");
+}
+
+std::string azure_base_url(std::string url, bool api_version) {
+  while (!url.empty() && url.back() == '/') url.pop_back();
+  Url parts;
+  if (!split_url(url, &parts)) return url;
+  if (parts.path.empty()) return url + (api_version ? "/openai" : "/openai/v1");
+  return parts.path == "/openai" && !api_version ? url + "/v1" : url;
 }
 
 std::string ollama_url(std::string host) {

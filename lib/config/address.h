@@ -17,6 +17,8 @@ std::string check_header_name(const std::string& name);
 std::string check_header_value(const std::string& value);
 std::string check_forwarded_header(const std::string& name);
 std::string check_key_text(const std::string& secret);     // fits into a header; the fault does not show it
+std::string check_dialect_beside(const std::string& name); // of `also`
+std::string check_api_version(const std::string& version); // 2024-10-21, 2025-03-01-preview, preview
 std::string check_label(const std::string& name);          // of keys and users, for people and logs
 
 // True when nobody but this host can reach it.
@@ -25,6 +27,9 @@ bool is_loopback(std::string_view listen_address);
 // A base URL as ProviderConfig holds it: no slash at the end, and the version part that the dialect's paths follow, with or without which it
 // was given. `url` must have passed check_base_url.
 std::string normalise_base_url(std::string url, std::string_view dialect);
+// Azure's, from the resource alone or with a path: `/openai/v1`, or with an API version `/openai`, whose paths name the deployment. Any other path
+// stays as it is.
+std::string azure_base_url(std::string url, bool api_version);
 // OLLAMA_HOST as its own program reads it: the scheme and the port may be missing, 0.0.0.0 is this host.
 std::string ollama_url(std::string host);
 // True when a URL leads to one of these listen addresses on this host.

@@ -120,12 +120,22 @@ void add_provider_keys(std::vector<Key>& keys) {
       .checked(check_base_url)
       .to([](S s, V v) { s.provider->base_url = v.text; });
   keys.emplace_back("providers.*.dialect", Type::kWord, "openai", "What it speaks. With a preset: the preset's.")
-      .within("openai|ollama|cohere")
-      .not_yet("responses|anthropic|gemini|bedrock|http")
+      .within("openai|responses|ollama|cohere")
+      .not_yet("anthropic|gemini|bedrock|http")
       .to([](S s, V v) { s.provider->dialect = v.text; });
   keys.emplace_back("providers.*.region", Type::kText, "", "Where the vendor has several places (see the presets).").to([](S s, V v) {
     s.provider->region = v.text;
   });
+  keys.emplace_back("providers.*.also", Type::kTexts, "",
+                    "Other dialects that it speaks under the same base URL (`responses`, `completions`): what their clients send goes there as it came. "
+                    "Unset: what the preset knows.")
+      .checked(check_dialect_beside)
+      .to([](S s, V v) { s.provider->also = v.texts; });
+  keys.emplace_back("providers.*.api_version", Type::kText, "",
+                    "Azure: the version of its API, sent with each request. With it and a bare host the deployments' own paths are used "
+                    "(`/openai/deployments/NAME/...`), without it `/openai/v1`.")
+      .checked(check_api_version)
+      .to([](S s, V v) { s.provider->api_version = v.text; });
   pool(keys);
   model_list(keys);
   keys.emplace_back("providers.*.headers", Type::kHeaders, "", "Added to each upstream request.").to(set_headers);

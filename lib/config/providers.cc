@@ -99,6 +99,7 @@ class Completion {
       provider_.type = preset_->type;
       provider_.auth = preset_->auth;
       provider_.quirks = preset_->quirks;
+      if (!seen("also")) provider_.also = preset_->also;
     }
     return true;
   }
@@ -112,6 +113,14 @@ class Completion {
     if (!own && failed("base_url")) return;
     own_url_ = own;
     if (!provider_.region.empty()) region(own);
+    if (!own && preset_ && preset_->base_url.empty() && provider_.base_url.empty()) {
+      auto url = preset_->base_url_variable.empty() ? std::nullopt : context_.environment.get_filled(preset_->base_url_variable);
+      if (!url) return fault("base_url", "expected a base_url" + (preset_->base_url_variable.empty() ? "" : " (nor is the variable " + preset_->base_url_variable + " set)"));
+      const std::string wrong = check_base_url(*url);
+      if (!wrong.empty()) return context_.faults.add_in(preset_->base_url_variable, Place(), "", wrong);
+      provider_.base_url = azure_base_url(*url, !provider_.api_version.empty());
+      return;
+    }
     if (!own && preset_) {
       if (provider_.base_url.empty()) provider_.base_url = preset_->base_url;
       if (provider_.dialect != preset_->dialect) provider_.base_url = normalise_base_url(provider_.base_url, provider_.dialect);
@@ -121,7 +130,8 @@ class Completion {
       return fault("base_url", "expected a base_url, or a known `type`" + did_you_mean(provider_.name, served_types()));
     }
     if (provider_.base_url == "demo:" && provider_.dialect != "openai") return fault("dialect", "`demo:` speaks openai");
-    if (preset_ && is_presets_own()) provider_.base_url = preset_->base_url;
+    if (preset_ && preset_->type == "azure") provider_.base_url = azure_base_url(provider_.base_url, !provider_.api_version.empty());
+    else if (preset_ && is_presets_own()) provider_.base_url = preset_->base_url;
     else provider_.base_url = normalise_base_url(provider_.base_url, provider_.dialect);
   }
 
@@ -212,6 +222,7 @@ ProviderConfig from_preset(const ProviderPreset& preset) {
   provider.dialect = preset.dialect;
   provider.auth = preset.auth;
   provider.quirks = preset.quirks;
+  provider.also = preset.also;
   return provider;
 }
 
@@ -225,6 +236,10 @@ void add_from_environment(Context& context, const ProviderPreset& preset, Config
   auto url = preset.base_url_variable.empty() ? std::nullopt : context.environment.get_filled(preset.base_url_variable);
   // Where no key is needed, one alone does not say that there is a server.
   if (!url && (variable.empty() || !preset.key_required)) return;
+  if (!url && preset.served && preset.base_url.empty()) {
+    notes.push_back(variable + " is set, but " + (preset.base_url_variable.empty() ? "a base_url" : preset.base_url_variable) + " is not: " + preset.type + " has no place of its own");
+    return;
+  }
   if (!preset.served) {
     notes.push_back((variable.empty() ? preset.base_url_variable : variable) + " is set, but " + preset.type + " is not supported yet");
     return;
@@ -235,7 +250,7 @@ void add_from_environment(Context& context, const ProviderPreset& preset, Config
     std::string base = preset.dialect == "ollama" ? ollama_url(*url) : *url;
     const std::string fault = check_base_url(base);
     if (!fault.empty()) return context.faults.add_in(preset.base_url_variable, Place(), "", fault);
-    provider.base_url = normalise_base_url(base, provider.dialect);
+    provider.base_url = preset.type == "azure" ? azure_base_url(base, false) : normalise_base_url(base, provider.dialect);
     if (leads_to_ourselves(provider.base_url, config.server)) {
       // The variable is set for clients of ours.
       notes.push_back(preset.base_url_variable + " leads to this server itself: not used");

@@ -157,7 +157,7 @@ std::string joined(const std::vector<std::string>& names) {
 
 void presets(std::string& out) {
   out += "\n## Presets\n\nWhat `providers.*.type` may be. The first of the variables that is set gives the key.\n\n";
-  out += "| type | | base URL | dialect | variables | quirks |\n|---|---|---|---|---|---|\n";
+  out += "| type | | base URL | dialect | also | variables | quirks |\n|---|---|---|---|---|---|---|\n";
   std::string later;
   for (const ProviderPreset& preset : provider_presets()) {
     if (!preset.served) {
@@ -168,7 +168,7 @@ void presets(std::string& out) {
     if (!preset.base_url_variable.empty()) variables.push_back(preset.base_url_variable);
     out += "| `" + preset.type + "` | " + preset.title + " | `" + preset.base_url + "`";
     for (const auto& [name, url] : preset.regions) out += "; region `" + name + "`: `" + url + "`";
-    out += " | " + preset.dialect + " | " + joined(variables) + " | " + joined(preset.quirks) + " |\n";
+    out += " | " + preset.dialect + " | " + joined(preset.also) + " | " + joined(variables) + " | " + joined(preset.quirks) + " |\n";
   }
   out += "\nNot supported yet: " + later + ".\n";
 }

@@ -1,5 +1,6 @@
 // The dialects that come with the library.
 #include "dialects/cohere.h"
+#include "dialects/completions.h"
 #include "dialects/gemini.h"
 #include "dialects/ollama.h"
 #include "dialects/openai.h"
@@ -49,12 +50,21 @@ class Responses final : public Dialect {
   bool openai_members() const noexcept override { return true; }
 };
 
+class Completions final : public Dialect {
+ public:
+  std::string_view name() const noexcept override { return "completions"; }
+  std::unique_ptr<ClientCodec> new_client_codec() const override { return dialects::completions::new_client_codec(); }
+  std::unique_ptr<UpstreamCodec> new_upstream_codec() const override { return dialects::openai::new_legacy_upstream_codec(); }
+  bool openai_members() const noexcept override { return true; }
+};
+
 }  // namespace
 
 std::vector<std::shared_ptr<const Dialect>> builtin_dialects() {
   return {
       std::make_shared<OpenAi>(),
       std::make_shared<Responses>(),
+      std::make_shared<Completions>(),
       std::make_shared<Ollama>(),
       std::make_shared<Cohere>(),
       std::make_shared<Gemini>(),

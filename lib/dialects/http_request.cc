@@ -25,6 +25,18 @@ std::string make_url(std::string_view base, std::string_view path) {
   return url;
 }
 
+void append_encoded(std::string& out, std::string_view text) {
+  static constexpr char kHex[] = "0123456789ABCDEF";
+  for (char c : text) {
+    if (is_alnum(c) || c == '-' || c == '.' || c == '_' || c == '~') {
+      out += c;
+    } else {
+      const auto byte = static_cast<unsigned char>(c);
+      out.append({'%', kHex[byte >> 4], kHex[byte & 15]});
+    }
+  }
+}
+
 // Names compare without regard to case; `name` is in lower case.
 bool is_set_by_provider(const ProviderConfig& provider, std::string_view name) noexcept {
   for (const HttpHeader& h : provider.headers) {
@@ -39,6 +51,15 @@ void add(const ProviderConfig& provider, std::string name, std::string value, Ht
 
 }  // namespace
 
+std::string model_path(const ProviderConfig& provider, std::string_view model, std::string_view path) {
+  constexpr std::string_view kEnd = "/openai";
+  const std::string_view base = provider.base_url;
+  if (provider.api_version.empty() || base.size() < kEnd.size() || base.substr(base.size() - kEnd.size()) != kEnd) return std::string(path);
+  std::string out = "/deployments/";
+  append_encoded(out, model);
+  return out.append(path);
+}
+
 Result<void> fill_request(const ProviderConfig& provider, std::string_view method, std::string_view path, std::string_view accept,
                           std::string_view key, HttpRequest& out) {
   if (!can_stand_in_a_header(key)) {
@@ -46,6 +67,10 @@ Result<void> fill_request(const ProviderConfig& provider, std::string_view metho
   }
   out.method = method;
   out.url = make_url(provider.base_url, path);
+  if (!provider.api_version.empty()) {
+    out.url += out.url.find('?') == std::string::npos ? "?api-version=" : "&api-version=";
+    append_encoded(out.url, provider.api_version);
+  }
   out.headers.reserve(out.headers.size() + provider.headers.size() + 3);
   if (method != "GET") add(provider, "content-type", "application/json", out);
   add(provider, "accept", std::string(accept), out);

@@ -17,6 +17,8 @@ namespace llmrouter::dialects::openai {
 
 std::unique_ptr<ClientCodec> new_client_codec();
 std::unique_ptr<UpstreamCodec> new_upstream_codec();
+// Text completions, POST /completions: relay only.
+std::unique_ptr<UpstreamCodec> new_legacy_upstream_codec();
 
 // --- requests ---
 

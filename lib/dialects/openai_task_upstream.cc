@@ -108,7 +108,7 @@ class OpenAiTaskUpstream final : public TaskUpstream {
       return written;
     }
     const std::string_view accept = input.stream ? "text/event-stream" : opaque_ ? "*/*" : "application/json";
-    auto filled = fill_request(*input.provider, "POST", path_of(operation_), accept, input.key, out.http);
+    auto filled = fill_request(*input.provider, "POST", model_path(*input.provider, input.upstream_model, path_of(operation_)), accept, input.key, out.http);
     // TEI's ranking is not among its OpenAI paths.
     constexpr std::string_view kVersioned = "/v1/rerank";
     if (quirks.tei_rerank && ends_with(out.http.url, kVersioned)) out.http.url.replace(out.http.url.size() - kVersioned.size(), kVersioned.size(), "/rerank");

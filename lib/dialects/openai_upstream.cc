@@ -14,16 +14,20 @@ using wire::JsonValue;
 
 class OpenAiUpstream final : public UpstreamCodec {
  public:
+  explicit OpenAiUpstream(bool legacy) : legacy_(legacy) {}
+
   Result<void> encode(const EncodeInput& input, EncodedRequest& out) override {
     if (input.provider == nullptr) return Error(ErrorCode::kInternal, "no provider to encode for");
     key_ = Secret(std::string(input.key));
-    const Quirks quirks = Quirks::of(*input.provider);
     const bool relay = input.facts != nullptr;
+    if (legacy_ && !relay) return Error(ErrorCode::kNotSupported, "text completions are only passed on as they came", "dialect");
+    Quirks quirks;
+    if (!legacy_) quirks = Quirks::of(*input.provider);
     const int64_t choices = relay ? input.facts->n : input.chat->n.value_or(1);
     stream_.start(relay, choices, key_.reveal());
     if (auto body = relay ? splice_request(input, quirks, out) : write_body(input, quirks, out); !body) return body;
-    return fill_request(*input.provider, "POST", "/chat/completions", input.stream ? "text/event-stream" : "application/json", input.key,
-                        out.http);
+    return fill_request(*input.provider, "POST", model_path(*input.provider, input.upstream_model, legacy_ ? "/completions" : "/chat/completions"),
+                        input.stream ? "text/event-stream" : "application/json", input.key, out.http);
   }
 
   void feed(std::string_view bytes, UpstreamSink& sink) override { stream_.feed(bytes, sink); }
@@ -71,6 +75,7 @@ class OpenAiUpstream final : public UpstreamCodec {
     return {};
   }
 
+  const bool legacy_;  // text completions
   Secret key_;
   StreamReader stream_;
   IdSource ids_;
@@ -78,6 +83,7 @@ class OpenAiUpstream final : public UpstreamCodec {
 
 }  // namespace
 
-std::unique_ptr<UpstreamCodec> new_upstream_codec() { return std::make_unique<OpenAiUpstream>(); }
+std::unique_ptr<UpstreamCodec> new_upstream_codec() { return std::make_unique<OpenAiUpstream>(false); }
+std::unique_ptr<UpstreamCodec> new_legacy_upstream_codec() { return std::make_unique<OpenAiUpstream>(true); }
 
 }  // namespace llmrouter::dialects::openai

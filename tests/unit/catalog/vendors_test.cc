@@ -53,13 +53,13 @@ TEST_CASE("every preset is whole") {
 TEST_CASE("the vendors of the contract are there") {
   for (const char* type : {"openai", "deepseek", "moonshot", "zai", "zai-coding", "qwen", "xai", "groq", "mistral", "openrouter", "together",
                            "fireworks", "siliconflow", "volcengine", "perplexity", "cerebras", "nvidia", "huggingface", "novita", "vllm",
-                           "sglang", "llamacpp", "lmstudio", "tgi", "transformers", "ollama", "demo", "cohere"}) {
+                           "sglang", "llamacpp", "lmstudio", "tgi", "transformers", "ollama", "demo", "cohere", "azure"}) {
     CAPTURE(type);
     const ProviderPreset* preset = find(type);
     REQUIRE(preset);
     CHECK(preset->served);
   }
-  for (const char* type : {"anthropic", "gemini", "vertex", "bedrock", "azure"}) {
+  for (const char* type : {"anthropic", "gemini", "vertex", "bedrock"}) {
     CAPTURE(type);
     const ProviderPreset* preset = find(type);
     REQUIRE(preset);
@@ -68,5 +68,8 @@ TEST_CASE("the vendors of the contract are there") {
   CHECK(find("openai")->base_url_variable == "OPENAI_BASE_URL");
   CHECK(find("ollama")->base_url_variable == "OLLAMA_HOST");
   CHECK(find("ollama")->dialect == "ollama");
+  CHECK(find("openai")->also == std::vector<std::string>{"responses", "completions"});
+  CHECK(find("openrouter")->also == std::vector<std::string>{"responses"});
+  CHECK(find("azure")->base_url.empty());
   CHECK(find("zai")->base_url == "https://api.z.ai/api/paas/v4");
 }

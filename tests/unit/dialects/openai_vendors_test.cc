@@ -1,0 +1,308 @@
+// What single vendors of the chat dialect want otherwise in translated requests, Azure's addresses, and signatures for OpenAI's clients.
+#include <algorithm>
+
+#include "catch.h"
+#include "dialects/signature.h"
+#include "support.h"
+
+using namespace dialect_test;
+using wire::find;
+using wire::find_member;
+using wire::JsonElements;
+using wire::JsonValue;
+
+namespace {
+
+// A request of a Responses client, for a server with these quirks.
+Encoded to_vendor(std::vector<std::string> quirks, const std::string& members) {
+  auto out = translate_request("responses", "openai", "{\"model\":\"m\",\"input\":\"q\"," + members + "}", provider(std::move(quirks)));
+  INFO((out.ok() ? "" : out.error().message));
+  REQUIRE(out.ok());
+  return std::move(*out);
+}
+
+std::string member_of(const Encoded& e, const char* name) { return std::string(find_member(JsonValue(e.body), name).raw()); }
+bool dropped(const Encoded& e, const std::string& name) { return std::find(e.request.dropped.begin(), e.request.dropped.end(), name) != e.request.dropped.end(); }
+
+const char* const kLow = R"("reasoning":{"effort":"low"})";
+const char* const kNone = R"("reasoning":{"effort":"none"})";
+
+// A neutral request, written.
+Encoded write(const ChatRequest& chat, std::vector<std::string> quirks, bool foreign = true) {
+  Encoded out;
+  const ProviderConfig config = provider(std::move(quirks));
+  EncodeInput input;
+  input.chat = &chat;
+  input.foreign = foreign;
+  input.provider = &config;
+  input.upstream_model = "m";
+  REQUIRE(dialect("openai")->new_upstream_codec()->encode(input, out.request).ok());
+  for (std::string_view piece : out.request.http.body) out.body += piece;
+  return out;
+}
+
+}  // namespace
+
+TEST_CASE("quirk thinking_type: on and off, and the effort beside it") {
+  const Encoded low = to_vendor({"thinking_type"}, kLow), none = to_vendor({"thinking_type"}, kNone);
+  CHECK(member_of(low, "thinking") == R"({"type":"enabled"})");
+  CHECK(member_of(low, "reasoning_effort") == "\"low\"");
+  CHECK(member_of(none, "thinking") == R"({"type":"disabled"})");
+  CHECK(member_of(none, "reasoning_effort").empty());
+  CHECK(member_of(to_vendor({"thinking_type"}, R"("user":"u")"), "thinking").empty());
+}
+
+TEST_CASE("quirk no_reasoning_effort: the word is not sent") {
+  const Encoded zai = to_vendor({"thinking_type", "no_reasoning_effort"}, kLow), other = to_vendor({"no_reasoning_effort"}, kLow);
+  CHECK(member_of(zai, "thinking") == R"({"type":"enabled"})");
+  CHECK(member_of(zai, "reasoning_effort").empty());
+  CHECK(!dropped(zai, "reasoning_effort"));
+  CHECK(member_of(other, "reasoning_effort").empty());
+  CHECK(dropped(other, "reasoning_effort"));
+}
+
+TEST_CASE("quirk enable_thinking: a switch and a budget") {
+  const Encoded low = to_vendor({"enable_thinking"}, kLow), none = to_vendor({"enable_thinking"}, kNone);
+  CHECK(member_of(low, "enable_thinking") == "true");
+  CHECK(member_of(low, "thinking_budget") == "1024");
+  CHECK(member_of(none, "enable_thinking") == "false");
+  CHECK(member_of(none, "thinking_budget").empty());
+  ChatRequest chat = ChatRequest::of("m", "q");
+  chat.reasoning_budget = 3000;
+  CHECK(member_of(write(chat, {"enable_thinking"}), "thinking_budget") == "3000");
+}
+
+TEST_CASE("quirk reasoning_object: OpenRouter's one member for all of it") {
+  CHECK(member_of(to_vendor({"reasoning_object"}, kLow), "reasoning") == R"({"effort":"low"})");
+  CHECK(member_of(to_vendor({"reasoning_object"}, kNone), "reasoning") == R"({"effort":"none"})");
+  CHECK(member_of(to_vendor({"reasoning_object"}, kLow), "reasoning_effort").empty());
+  ChatRequest chat = ChatRequest::of("m", "q");
+  chat.reasoning = true;
+  CHECK(member_of(write(chat, {"reasoning_object"}), "reasoning") == R"({"enabled":true})");
+  chat.reasoning_budget = 3000;
+  CHECK(member_of(write(chat, {"reasoning_object"}), "reasoning") == R"({"max_tokens":3000})");
+}
+
+TEST_CASE("quirk template_thinking: the switch of the chat template") {
+  CHECK(member_of(to_vendor({"template_thinking"}, kLow), "chat_template_kwargs") == R"({"enable_thinking":true})");
+  CHECK(member_of(to_vendor({"template_thinking"}, kNone), "chat_template_kwargs") == R"({"enable_thinking":false})");
+}
+
+TEST_CASE("vendors' own members for thinking are understood of a chat client, and go to its own dialect as they came") {
+  const std::string head = R"({"model":"m","messages":[{"role":"user","content":"q"}],)";
+  struct Row {
+    const char* members;
+    const char* effort;  // as the Responses dialect says it
+  };
+  for (const Row& row : {Row{R"("reasoning":{"effort":"high","exclude":true}})", "high"}, Row{R"("reasoning":{"max_tokens":1000}})", "low"}, Row{R"("thinking":{"type":"disabled"}})", "none"},
+                         Row{R"("thinking":{"type":"enabled","budget_tokens":9000}})", "high"}, Row{R"("enable_thinking":false})", "none"}, Row{R"("thinking_budget":2000})", "medium"}}) {
+    INFO(row.members);
+    auto responses = translate_request("openai", "responses", head + row.members);
+    REQUIRE(responses.ok());
+    CHECK(find(JsonValue(responses->body), "reasoning", "effort").equals(row.effort));
+    CHECK(responses->request.dropped.empty());
+    auto own = translate_request("openai", "openai", head + row.members, provider(), "m");
+    REQUIRE(own.ok());
+    CHECK(canonical(own->body) == canonical(head + row.members));
+  }
+}
+
+TEST_CASE("quirk strict_members: hints of OpenAI's own are dropped by name") {
+  const char* const members = R"("text":{"verbosity":"low"},"prompt_cache_key":"k","safety_identifier":"s","store":true,"metadata":{"a":"b"})";
+  const Encoded strict = to_vendor({"strict_members"}, members), lax = to_vendor({}, members);
+  for (const char* name : {"verbosity", "prompt_cache_key", "safety_identifier", "store", "metadata"}) {
+    INFO(name);
+    CHECK(member_of(strict, name).empty());
+    CHECK(dropped(strict, name));
+    CHECK(!member_of(lax, name).empty());
+    CHECK(!dropped(lax, name));
+  }
+}
+
+TEST_CASE("quirk metadata_needs_store: metadata goes only where it is stored") {
+  CHECK(dropped(to_vendor({"metadata_needs_store"}, R"("metadata":{"a":"b"})"), "metadata"));
+  CHECK(member_of(to_vendor({"metadata_needs_store"}, R"("metadata":{"a":"b"},"store":true)"), "metadata") == R"({"a":"b"})");
+}
+
+TEST_CASE("quirk takes_cache_control: marks go where they are taken, and are named where not") {
+  ChatRequest chat = ChatRequest::of("m", "q");
+  chat.messages[0].parts[0].cache = R"({"type":"ephemeral"})";
+  Tool tool;
+  tool.name = "f";
+  tool.cache = R"({"type":"ephemeral","ttl":"1h"})";
+  chat.tools.push_back(tool);
+  const Encoded takes = write(chat, {"takes_cache_control"}), not_taken = write(chat, {});
+  CHECK(find(JsonValue(takes.body), "messages", 0, "content", 0, "cache_control", "type").equals("ephemeral"));
+  CHECK(find(JsonValue(takes.body), "tools", 0, "cache_control", "ttl").equals("1h"));
+  CHECK(takes.request.dropped.empty());
+  CHECK(find(JsonValue(not_taken.body), "messages", 0, "content").equals("q"));
+  CHECK(not_taken.body.find("cache_control") == std::string::npos);
+  CHECK(not_taken.request.dropped == std::vector<std::string>{"cache_control"});
+}
+
+TEST_CASE("quirk no_reasoning_back: thoughts of the history stay here") {
+  ChatRequest chat = ChatRequest::of("m", "q");
+  Message said;
+  said.role = Role::kAssistant;
+  Part thought;
+  thought.kind = Part::Kind::kReasoning;
+  thought.text = "hm";
+  said.parts = {thought, Part::of_text("a")};
+  chat.messages.push_back(said);
+  CHECK(find(JsonValue(write(chat, {}).body), "messages", 1, "reasoning_content").equals("hm"));
+  CHECK(!find(JsonValue(write(chat, {"no_reasoning_back"}).body), "messages", 1, "reasoning_content").exists());
+}
+
+TEST_CASE("quirk: OpenAI's presets rename max_tokens, which its newer models refuse") {
+  CHECK(member_of(to_vendor({"max_completion_tokens_only"}, R"("max_output_tokens":5)"), "max_completion_tokens") == "5");
+}
+
+// --- signatures ---
+
+TEST_CASE("chat client: another maker's thoughts come in reasoning_details, and go back to their maker as they were") {
+  Recorder seen;
+  auto thought = [&](const char* words, const char* signature, bool redacted) {
+    StreamEvent e;
+    e.kind = StreamEvent::Kind::kReasoning;
+    e.text = words;
+    seen.on_event(e);
+    e.text = {};
+    e.signature = signature;
+    e.maker = "anthropic";
+    e.redacted = redacted;
+    seen.on_event(e);
+  };
+  thought("one", "c2lnMQ==", false);
+  thought("two", "c2lnMg==", false);
+  thought("", "aGlkZGVu", true);
+  StreamEvent call;
+  call.kind = StreamEvent::Kind::kToolCallBegin;
+  call.id = "c1";
+  call.name = "f";
+  call.arguments = "{}";
+  call.signature = "dGhvdWdodA==";
+  call.maker = "gemini";
+  seen.on_event(call);
+  const std::string sse = write_again("openai", R"({"model":"m","messages":[{"role":"user","content":"q"}],"stream":true})", seen);
+  const Answer answer = read_strict(sse);
+  CHECK(answer.choices.at(0).reasoning == "onetwo");
+  // A client that joins what it is told and sends it back.
+  std::string details, extra;
+  for (size_t at = 0; (at = sse.find("data: {", at)) != std::string::npos; ++at) {
+    const JsonValue delta = find(JsonValue(std::string_view(sse).substr(at + 6, sse.find("\n\n", at) - at - 6)), "choices", 0, "delta");
+    for (JsonValue d : JsonElements(find_member(delta, "reasoning_details"))) details += std::string(details.empty() ? "" : ",") + std::string(d.raw());
+    if (JsonValue x = find(delta, "tool_calls", 0, "extra_content"); x.exists()) extra = x.raw();
+  }
+  CHECK(extra == R"({"google":{"thought_signature":"dGhvdWdodA=="}})");
+  const std::string next = R"({"model":"m","messages":[{"role":"user","content":"q"},{"role":"assistant","content":null,"reasoning_content":"onetwo","reasoning_details":[)" + details +
+                           R"(],"tool_calls":[{"id":"c1","type":"function","function":{"name":"f","arguments":"{}"},"extra_content":)" + extra +
+                           R"(}]},{"role":"tool","tool_call_id":"c1","content":"r"}]})";
+  auto codec = dialect("openai")->new_client_codec();
+  REQUIRE(codec->scan(next).ok());
+  auto chat = codec->decode();
+  REQUIRE(chat.ok());
+  const Message& message = chat->messages[1];
+  REQUIRE(message.parts.size() == 3);
+  CHECK((message.parts[0].text == "one" && message.parts[0].signature == "c2lnMQ==" && message.parts[0].maker == "anthropic" && !message.parts[0].redacted));
+  CHECK((message.parts[1].text == "two" && message.parts[1].signature == "c2lnMg=="));
+  CHECK((message.parts[2].redacted && message.parts[2].signature == "aGlkZGVu" && message.parts[2].maker == "anthropic"));
+  CHECK((message.tool_calls[0].signature == "dGhvdWdodA==" && message.tool_calls[0].maker == "gemini"));
+  // To a server of its own dialect no other maker's signature goes.
+  const Encoded own = write(*chat, {}, false);
+  CHECK(own.body.find("reasoning_details") == std::string::npos);
+  CHECK(find(JsonValue(own.body), "messages", 1, "reasoning_content").equals("onetwo"));
+  // A whole answer says the same.
+  ChatResponse response;
+  response.choices.resize(1);
+  response.choices[0].message = message;
+  std::string out;
+  codec->encode_response(response, out);
+  CHECK(canonical(find(JsonValue(out), "choices", 0, "message", "reasoning_details")) == canonical("[" + details + "]"));
+  CHECK(find(JsonValue(out), "choices", 0, "message", "tool_calls", 0, "extra_content", "google", "thought_signature").equals("dGhvdWdodA=="));
+}
+
+TEST_CASE("OpenRouter's own reasoning_details reach it again through another dialect's client, entry for entry") {
+  const std::string encrypted = R"({"type":"reasoning.encrypted","data":"AAAA","format":"openai-responses-v1","id":"rs_1","index":1})";
+  const std::string stream = "data: {\"id\":\"g\",\"choices\":[{\"index\":0,\"delta\":{\"reasoning\":\"hm\",\"reasoning_details\":[{\"type\":\"reasoning.text\",\"text\":\"hm\",\"signature\":\"c2ln\",\"format\":\"anthropic-claude-v1\",\"index\":0}]}}]}\n\n"
+                             "data: {\"id\":\"g\",\"choices\":[{\"index\":0,\"delta\":{\"reasoning_details\":[" + encrypted + "]}}]}\n\n"
+                             "data: {\"id\":\"g\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\"a\"},\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n";
+  const Recorder seen = feed("openai", false, {stream});
+  REQUIRE(seen.errors.empty());
+  const std::string sse = write_again("responses", R"({"model":"m","input":"q"})", seen);
+  CHECK(read_strict_responses(sse).choices.at(0).signatures.size() == 2);
+  const JsonValue last(std::string_view(sse).substr(sse.rfind("data: ") + 6));
+  std::string items;
+  for (JsonValue item : JsonElements(find(last, "response", "output"))) items += "," + std::string(item.raw());
+  const std::string next = R"({"model":"m","input":[{"role":"user","content":"q"})" + items + R"(,{"role":"user","content":"more"}]})";
+  auto router = translate_request("responses", "openai", next, provider({"reasoning_object"}));
+  REQUIRE(router.ok());
+  CHECK(canonical(find(JsonValue(router->body), "messages", 1, "reasoning_details")) ==
+        canonical(R"([{"type":"reasoning.text","signature":"c2ln","format":"anthropic-claude-v1","index":0,"text":"hm"},)" + encrypted + "]"));
+  // Others do not know the member.
+  auto plain = translate_request("responses", "openai", next);
+  REQUIRE(plain.ok());
+  CHECK(plain->body.find("reasoning_details") == std::string::npos);
+  // A chat client is told the vendor's entries once, as they came.
+  const std::string chunks = write_again("openai", R"({"model":"m","messages":[{"role":"user","content":"q"}],"stream":true})", seen);
+  CHECK(chunks.find(encrypted) != std::string::npos);
+  CHECK(chunks.find("c2ln") == chunks.rfind("c2ln"));
+}
+
+TEST_CASE("chat upstream: a thought signature of Google's OpenAI face belongs to its call") {
+  const std::string stream = "data: {\"choices\":[{\"index\":0,\"delta\":{\"tool_calls\":[{\"index\":0,\"id\":\"c12\",\"function\":{\"name\":\"f\",\"arguments\":\"{}\"},\"extra_content\":{\"google\":{\"thought_signature\":\"c2ln\"}}}]},\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n";
+  const Recorder seen = feed("openai", false, {stream});
+  REQUIRE(seen.errors.empty());
+  bool found = false;
+  for (const SeenEvent& e : seen.events) found = found || (e.kind == StreamEvent::Kind::kToolCallBegin && e.signature == "c2ln" && e.maker == "gemini");
+  CHECK(found);
+}
+
+// --- Azure ---
+
+TEST_CASE("azure: both faces' addresses, and the key's own header") {
+  ProviderConfig config = provider();
+  config.auth = "api-key";
+  config.base_url = "https://res.openai.azure.com/openai/v1";
+  const std::string chat = R"({"model":"m","messages":[{"role":"user","content":"q"}]})", responses = R"({"model":"m","input":"q"})";
+  auto url = [&](const char* name, const std::string& body) { return relay_request(name, body, config, {}, "gpt 4/x")->request.http.url; };
+  CHECK(url("openai", chat) == "https://res.openai.azure.com/openai/v1/chat/completions");
+  CHECK(relay_request("openai", chat, config)->header("api-key") == "sk-test-0123456789abcdef");
+  CHECK(relay_request("openai", chat, config)->header("authorization").empty());
+  config.api_version = "preview";
+  CHECK(url("openai", chat) == "https://res.openai.azure.com/openai/v1/chat/completions?api-version=preview");
+  CHECK(url("responses", responses) == "https://res.openai.azure.com/openai/v1/responses?api-version=preview");
+  config.base_url = "https://res.openai.azure.com/openai";
+  config.api_version = "2024-10-21";
+  CHECK(url("openai", chat) == "https://res.openai.azure.com/openai/deployments/gpt%204%2Fx/chat/completions?api-version=2024-10-21");
+  CHECK(url("completions", R"({"model":"m","prompt":"x"})") == "https://res.openai.azure.com/openai/deployments/gpt%204%2Fx/completions?api-version=2024-10-21");
+  CHECK(url("responses", responses) == "https://res.openai.azure.com/openai/responses?api-version=2024-10-21");
+  EncodedRequest models;
+  REQUIRE(dialect("openai")->new_upstream_codec()->encode_models(config, "k", models).ok());
+  CHECK(models.http.url == "https://res.openai.azure.com/openai/models?api-version=2024-10-21");
+}
+
+TEST_CASE("azure: a content filter's refusal, its own code in words or a wrong status, and prompt_filter_results") {
+  auto codec = reading("openai", true);
+  HttpHead head;
+  head.status = 400;
+  const Error error = codec->parse_error(head, R"({"error":{"message":"The response was filtered due to the prompt triggering Azure OpenAI's content management policy.","type":null,"param":"prompt",)"
+                                               R"("code":"content_filter","status":400,"innererror":{"code":"ResponsibleAIPolicyViolation","content_filter_result":{"hate":{"filtered":true}}}}})");
+  CHECK(error.code == ErrorCode::kContentPolicy);
+  CHECK(error.message.find("content management policy") != std::string::npos);
+  auto inside = codec->inspect(R"({"error":{"message":"filtered","code":"content_filter","status":400}})");
+  REQUIRE(!inside.ok());
+  CHECK(inside.error().code == ErrorCode::kContentPolicy);
+  head.status = 404;
+  CHECK(codec->parse_error(head, R"({"error":{"code":"DeploymentNotFound","message":"The API deployment for this resource does not exist."}})").code == ErrorCode::kUpstreamRejected);
+  const std::string stream =
+      "data: {\"choices\":[],\"created\":0,\"id\":\"\",\"model\":\"\",\"object\":\"\",\"prompt_filter_results\":[{\"prompt_index\":0,\"content_filter_results\":{\"hate\":{\"filtered\":false}}}]}\n\n"
+      "data: {\"id\":\"c\",\"model\":\"real\",\"choices\":[{\"index\":0,\"delta\":{\"role\":\"assistant\",\"content\":\"a\"},\"content_filter_results\":{}}]}\n\n"
+      "data: {\"id\":\"c\",\"choices\":[{\"index\":0,\"finish_reason\":null,\"content_filter_offsets\":{\"check_offset\":1},\"content_filter_results\":{}}]}\n\n"
+      "data: {\"id\":\"c\",\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"content_filter\"}]}\n\ndata: [DONE]\n\n";
+  const Recorder relay = feed("openai", true, {stream}), seen = feed("openai", false, {stream});
+  CHECK(relay.errors.empty());
+  CHECK(relay.bytes() == stream);
+  CHECK(relay.kinds()[0] == FrameKind::kPrelude);
+  CHECK(answer_of(seen).choices.at(0).text == "a");
+  CHECK(answer_of(seen).choices.at(0).finish == "content_filter");
+}
