@@ -128,7 +128,7 @@ void add_provider_keys(std::vector<Key>& keys) {
   });
   keys.emplace_back("providers.*.also", Type::kTexts, "",
                     "Other dialects that it speaks under the same base URL (`responses`, `completions`): what their clients send goes there as it came. "
-                    "Unset: what the preset knows.")
+                    "Unset: what the preset knows of the vendor's own place.")
       .checked(check_dialect_beside)
       .to([](S s, V v) { s.provider->also = v.texts; });
   keys.emplace_back("providers.*.api_version", Type::kText, "",

@@ -49,6 +49,22 @@ void add_key(Context& context, const std::string& variable, ProviderConfig& prov
   provider.credentials.push_back(std::move(credential));
 }
 
+bool is_place_of(const ProviderPreset& preset, std::string url) {
+  while (!url.empty() && url.back() == '/') url.pop_back();
+  return url == preset.base_url;
+}
+
+// Another server than the vendor's: not one that everybody runs at home, or rents a place of.
+bool is_elsewhere(const ProviderPreset* preset, const std::string& url) {
+  return preset != nullptr && preset->key_required && !preset->base_url.empty() && !is_place_of(*preset, url);
+}
+
+// What is known of the vendor's own place only. `openai` at another address is any compatible server.
+void forget_place(const ProviderPreset& preset, bool also_said, ProviderConfig& provider) {
+  if (!also_said) provider.also.clear();
+  if (preset.type == "openai") provider.quirks.clear();
+}
+
 // One provider of the file.
 class Completion {
  public:
@@ -130,16 +146,10 @@ class Completion {
       return fault("base_url", "expected a base_url, or a known `type`" + did_you_mean(provider_.name, served_types()));
     }
     if (provider_.base_url == "demo:" && provider_.dialect != "openai") return fault("dialect", "`demo:` speaks openai");
+    if (is_elsewhere(preset_, provider_.base_url)) forget_place(*preset_, seen("also") != nullptr, provider_);
     if (preset_ && preset_->type == "azure") provider_.base_url = azure_base_url(provider_.base_url, !provider_.api_version.empty());
-    else if (preset_ && is_presets_own()) provider_.base_url = preset_->base_url;
+    else if (preset_ && is_place_of(*preset_, provider_.base_url)) provider_.base_url = preset_->base_url;
     else provider_.base_url = normalise_base_url(provider_.base_url, provider_.dialect);
-  }
-
-  // The vendor's own URL, typed out: what it ends in is the vendor's business.
-  bool is_presets_own() const {
-    std::string url = provider_.base_url;
-    while (!url.empty() && url.back() == '/') url.pop_back();
-    return url == preset_->base_url;
   }
 
   void region(bool own_url) {
@@ -258,6 +268,7 @@ void add_from_environment(Context& context, const ProviderPreset& preset, Config
       provider.base_url = preset.base_url;
     } else {
       found += (found.empty() ? "" : " and ") + preset.base_url_variable;
+      if (is_elsewhere(&preset, provider.base_url)) forget_place(preset, false, provider);
     }
   }
   if (!variable.empty()) add_key(context, variable, provider);

@@ -25,7 +25,10 @@ bool well_formed(const std::string& url) {
 
 TEST_CASE("every preset is whole") {
   const std::set<std::string> quirks = {"no_stream_options", "max_tokens_only", "max_completion_tokens_only", "strip_unknown",
-                                        "required_is_any",   "random_seed",     "short_tool_ids"};
+                                        "required_is_any",   "random_seed",     "short_tool_ids",
+                                        "no_top_k", "takes_cache_control", "strict_members", "metadata_needs_store", "thinking_type", "enable_thinking",
+                                        "reasoning_object", "template_thinking", "no_reasoning_effort", "no_reasoning_back"};
+  const std::set<std::string> beside = {"responses", "completions"};
   const std::set<std::string> dialects = {"openai", "ollama", "cohere"};
   std::set<std::string> types, variables;
   for (const ProviderPreset& preset : provider_presets()) {
@@ -40,6 +43,12 @@ TEST_CASE("every preset is whole") {
       CHECK(preset.base_url == "demo:");
       CHECK(preset.auth.empty());
       CHECK_FALSE(preset.key_required);
+      continue;
+    }
+    for (const std::string& name : preset.also) CHECK(beside.count(name) == 1);
+    if (preset.type == "azure") {
+      CHECK(preset.base_url.empty());  // each customer has a place of their own
+      CHECK(preset.auth == "api-key");
       continue;
     }
     CHECK(well_formed(preset.base_url));

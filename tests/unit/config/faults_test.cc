@@ -266,7 +266,7 @@ TEST_CASE("faults of providers") {
        {{2, 14, "providers.anthropic", "`anthropic` is not supported yet"},
         {3, 13, "providers.b.type", "`gemini` is not supported yet"},
         {4, 16, "providers.c.dialect", "`anthropic` is not supported yet"},
-        {5, 10, "providers.bedrock", "`bedrock` is not supported yet (an OpenAI-compatible server of that name needs base_url and dialect)"}}},
+        {5, 12, "providers.bedrock", "`bedrock` is not supported yet (an OpenAI-compatible server of that name needs base_url and dialect)"}}},
       {"base URLs",
        "providers:\n  a: {base_url: ftp://a}\n  b: {base_url: \"http://u:p@a/v1\"}\n  c: {base_url: \"http://a/v1?x=1\"}\n  d: {base_url: "
        "http://a/v1/chat/completions}\n"

@@ -204,7 +204,8 @@ TEST_CASE("every section of a full file is read") {
   CHECK(lab.credentials.empty());
 
   CHECK(c.providers[3].name == "azure");
-  CHECK(c.providers[3].type.empty());
+  CHECK(c.providers[3].type == "azure");
+  CHECK(c.providers[3].auth == "api-key");
   CHECK(c.providers[3].base_url == "https://eu.example.com/openai/v1");
   CHECK(c.providers[4].name == "demo");
   CHECK(c.providers[4].base_url == "demo:");

@@ -269,12 +269,29 @@ TEST_CASE("what a preset gives, and what stands against it") {
       "  moonshot: {region: cn, api_key: k}\n"
       "  demo: {base_url: http://a}\n"
       "  passing: {type: openai, pass_client_key: true}\n"
+      "  spoken: {type: openai, base_url: http://a, api_key: k, also: [completions]}\n"
+      "  old: {type: azure, base_url: \"https://r.openai.azure.com/\", api_version: 2024-10-21, api_key: k}\n"
+      "  azure: {base_url: \"https://r.openai.azure.com/openai\", api_key: k}\n"
+      "  foundry: {type: azure, base_url: \"https://r.services.ai.azure.com/models\", api_version: preview, api_key: k}\n"
       "server: {auth: none}\n",
       variables);
   INFO(words(result));
   REQUIRE(result.ok());
   const Config& c = result.config;
-  CHECK(c.providers.size() == 9);
+  CHECK(c.providers.size() == 13);
+  using Words = std::vector<std::string>;
+  CHECK(provider(c, "passing")->also == Words{"responses", "completions"});
+  CHECK(provider(c, "passing")->has_quirk("max_completion_tokens_only"));
+  // What is known of OpenAI's own place is not said of any other server.
+  CHECK(provider(c, "openai")->also.empty());
+  CHECK(provider(c, "openai")->quirks.empty());
+  CHECK(provider(c, "spoken")->also == Words{"completions"});
+  CHECK(provider(c, "old")->base_url == "https://r.openai.azure.com/openai");
+  CHECK(provider(c, "old")->api_version == "2024-10-21");
+  CHECK(provider(c, "old")->auth == "api-key");
+  CHECK(provider(c, "old")->also == Words{"responses", "completions"});
+  CHECK(provider(c, "azure")->base_url == "https://r.openai.azure.com/openai/v1");
+  CHECK(provider(c, "foundry")->base_url == "https://r.services.ai.azure.com/models");
   CHECK(provider(c, "mistral")->credentials.at(0).key.reveal() == "from-env");
   CHECK(provider(c, "mistral")->has_quirk("random_seed"));
   CHECK(provider(c, "mine")->credentials.at(0).key.reveal() == "own");
