@@ -336,7 +336,9 @@ class RequestWriter {
       case Kind::kNone: return w_.member("tool_choice", "none");
       case Kind::kRequired: return w_.member("tool_choice", std::string_view(quirks_.required_is_any ? "any" : "required"));
       case Kind::kRaw:
-        if (options_.foreign) return refuse("tool_choice", "this choice", "the chat dialect");
+        if (options_.foreign && !wire::find_member(wire::JsonValue(choice.raw), "allowed_tools").is_object()) {
+          return refuse("tool_choice", "this choice", "the chat dialect");
+        }
         return w_.raw_member("tool_choice", choice.raw);
       case Kind::kNamed: break;
     }
@@ -410,7 +412,6 @@ class RequestWriter {
   void write_words() {
     text("user", request_.user);
     write_reasoning();
-    if (!request_.reasoning_summary.empty()) drop("reasoning_summary");
     if (!request_.verbosity.empty() && hint("verbosity")) text("verbosity", request_.verbosity);
     if (!request_.prompt_cache_key.empty() && hint("prompt_cache_key")) text("prompt_cache_key", request_.prompt_cache_key);
     text("service_tier", request_.service_tier);
@@ -454,7 +455,7 @@ class RequestWriter {
       if (!quirks_.thinking_type) drop("reasoning_effort");
       return;
     }
-    if (!own("reasoning") && !own("thinking") && !own("enable_thinking")) text("reasoning_effort", std::string(effort));
+    if (!own("reasoning") && !own("thinking") && !own("enable_thinking") && !own("thinking_budget")) text("reasoning_effort", std::string(effort));
     else if (!lifted_effort(effort)) text("reasoning_effort", request_.reasoning_effort);
   }
 

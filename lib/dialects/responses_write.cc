@@ -275,9 +275,29 @@ class RequestWriter {
       for (const Tool& tool : request_.tools) write_tool(tool);
       w_.end_array();
     }
-    if (request_.tool_choice.kind == ToolChoice::Kind::kRaw && foreign_) refuse("tool_choice", "this choice");
-    else write_tool_choice(request_.tool_choice, w_);
+    write_choice();
     optional("parallel_tool_calls", request_.parallel_tool_calls);
+  }
+
+  // The chat dialect's allowed_tools are flat here.
+  void write_choice() {
+    if (request_.tool_choice.kind != ToolChoice::Kind::kRaw || !foreign_) return write_tool_choice(request_.tool_choice, w_);
+    const JsonValue allowed = find_member(JsonValue(request_.tool_choice.raw), "allowed_tools");
+    if (!allowed.is_object()) return refuse("tool_choice", "this choice");
+    w_.key("tool_choice");
+    w_.begin_object();
+    w_.member("type", "allowed_tools");
+    w_.member("mode", find_member(allowed, "mode").string_or("auto"));
+    w_.key("tools");
+    w_.begin_array();
+    for (JsonValue tool : wire::JsonElements(find_member(allowed, "tools"))) {
+      w_.begin_object();
+      w_.member("type", "function");
+      w_.member("name", wire::find(tool, "function", "name").string_or());
+      w_.end_object();
+    }
+    w_.end_array();
+    w_.end_object();
   }
 
   void write_tool(const Tool& tool) {

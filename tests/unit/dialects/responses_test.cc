@@ -222,6 +222,15 @@ TEST_CASE("chat to responses: the whole request in its items") {
                   R"("service_tier":"auto","store":false})"));
 }
 
+TEST_CASE("chat to responses: allowed_tools, flat; other choices of no function are refused") {
+  auto out = from_chat(R"("tools":[{"type":"function","function":{"name":"f"}}],"tool_choice":{"type":"allowed_tools","allowed_tools":{"mode":"required","tools":[{"type":"function","function":{"name":"f"}}]}})");
+  REQUIRE(out.ok());
+  CHECK(canonical(find_member(JsonValue(out->body), "tool_choice")) == canonical(R"({"type":"allowed_tools","mode":"required","tools":[{"type":"function","name":"f"}]})"));
+  auto refused = from_chat(R"("tool_choice":{"type":"custom","custom":{"name":"g"}})");
+  REQUIRE(!refused.ok());
+  CHECK(refused.error().param == "tool_choice");
+}
+
 TEST_CASE("chat to responses: hints without a word are dropped by name, what means something is refused by name") {
   auto out = from_chat(R"("seed":1,"stop":["x"],"frequency_penalty":1,"presence_penalty":1,"logit_bias":{"1":2},"top_k":3,"n":1,"novel":1)");
   REQUIRE(out.ok());
