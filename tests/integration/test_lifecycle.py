@@ -39,7 +39,7 @@ def test_good_reload_is_applied_without_a_restart(t):
     config["models"]["m"] = "up2/b"
     s.write(config)
     assert wait(lambda: s.chat("m").status == 200 and len(u2.chats()) > 0), s.log
-    assert s.logged("configuration applied")
+    assert s.wait_log("configuration applied")
 
 
 def test_bad_reload_is_refused_with_every_fault(t):
