@@ -37,14 +37,24 @@ std::shared_ptr<KeyStore> store_of(const Args& args, int* code) {
   return std::move(*keys);
 }
 
-std::vector<std::string> split_list(const std::string& text) {
-  std::vector<std::string> out;
-  for (size_t begin = 0; begin <= text.size();) {
-    const size_t comma = std::min(text.find(',', begin), text.size());
-    if (comma > begin) out.push_back(text.substr(begin, comma - begin));
+// A list that turned out empty would allow everything: a script whose variable is not set must not make such a key.
+Result<void> apply_list(const Args& args, std::string_view option, std::vector<std::string>& list) {
+  const auto text = args.maybe(option);
+  if (!text) return {};
+  list.clear();
+  if (*text == "any") return {};
+  for (size_t begin = 0; begin <= text->size();) {
+    const size_t comma = std::min(text->find(',', begin), text->size());
+    std::string entry = text->substr(begin, comma - begin);
+    entry.erase(0, entry.find_first_not_of(' '));
+    entry.erase(entry.find_last_not_of(' ') + 1);
+    if (entry.empty()) {
+      return Error(ErrorCode::kInvalidRequest, std::string(option) + ": expected patterns with commas between, none of them empty; or any");
+    }
+    list.push_back(std::move(entry));
     begin = comma + 1;
   }
-  return out;
+  return {};
 }
 
 Error bad(std::string_view option, const Error& why) { return Error(ErrorCode::kInvalidRequest, std::string(option) + ": " + why.message); }
@@ -53,6 +63,7 @@ Result<void> apply_limits(const Args& args, Limits& limits) {
   if (const auto text = args.maybe("--limits")) {
     const auto budget = limits.budget;
     limits = Limits();
+    if (text->empty()) return Error(ErrorCode::kInvalidRequest, "--limits: expected NAME=VALUE,... or none");
     if (*text != "none") {
       auto parsed = parse_limits(*text);
       if (!parsed) return bad("--limits", parsed.error());
@@ -100,9 +111,9 @@ Result<void> apply(const Args& args, KeySpec& spec) {
     if (*v != "user" && *v != "admin") return Error(ErrorCode::kInvalidRequest, "--role: expected user or admin");
     spec.role = *v == "admin" ? KeyRole::kAdmin : KeyRole::kUser;
   }
-  if (const auto v = args.maybe("--models")) spec.allow.models = split_list(*v);
-  if (const auto v = args.maybe("--providers")) spec.allow.providers = split_list(*v);
-  if (const auto v = args.maybe("--endpoints")) spec.allow.endpoints = split_list(*v);
+  if (auto applied = apply_list(args, "--models", spec.allow.models); !applied) return applied;
+  if (auto applied = apply_list(args, "--providers", spec.allow.providers); !applied) return applied;
+  if (auto applied = apply_list(args, "--endpoints", spec.allow.endpoints); !applied) return applied;
   if (const auto v = args.maybe("--max-tokens")) {
     spec.params.max_tokens.reset();
     if (*v != "none") {

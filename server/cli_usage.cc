@@ -152,6 +152,8 @@ int run_usage(const Args& args) {
     }
   }
   if (const auto by = args.maybe("--by")) {
+    for (const char* name : {"--limit", "--cursor"})
+      if (args.has(name)) return complain(Error(ErrorCode::kInvalidRequest, std::string(name) + ": not with --by, which sums all"), kUsage);
     bool known = false;
     for (const char* name : {"model", "provider", "key", "user", "day"}) known |= *by == name;
     if (!known) return complain(Error(ErrorCode::kInvalidRequest, "--by: expected model, provider, key, user or day"), kUsage);

@@ -41,7 +41,7 @@ std::vector<Option> key_options(bool create) {
       {"--username", "USER", "groups keys"},
       {"--purpose", "PURPOSE", "default, or cursor"},
       {"--role", "ROLE", "user or admin (may administer)"},
-      {"--models", "LIST", "patterns it may ask for, comma-separated: \"gpt-*,claude/*\""},
+      {"--models", "LIST", "patterns it may ask for, comma-separated: \"gpt-*,claude/*\"; any"},
       {"--providers", "LIST", "patterns of providers it may use"},
       {"--endpoints", "LIST", "chat, models, ..."},
       {"--max-tokens", "N", "the most a request may ask for"},

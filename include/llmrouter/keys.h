@@ -33,7 +33,7 @@ struct AllowList {
   std::vector<std::string> endpoints;  // of endpoint_names()
 };
 
-// What `allow.endpoints` may name, and CallOptions::endpoint and usage records say. The one list of them.
+// What `allow.endpoints` may name: operation_name() of every Operation (`chat` is chat in every dialect), and models.
 LLMROUTER_EXPORT const std::vector<std::string>& endpoint_names();
 // Does this entry of `allow.endpoints` match one of them? `!` in front is ignored.
 LLMROUTER_EXPORT bool is_endpoint_pattern(std::string_view entry);

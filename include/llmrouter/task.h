@@ -29,6 +29,7 @@ enum class Operation {
   kTranslateAudio,
   kCountTokens,
 };
+constexpr Operation kLastOperation = Operation::kCountTokens;
 
 // What a key's allow.endpoints, usage records and metrics call it: chat embeddings rerank moderations images image_edits speech
 // transcriptions translations count_tokens.

@@ -3,12 +3,17 @@
 
 #include "llmrouter/keys.h"
 #include "llmrouter/pattern.h"
+#include "llmrouter/task.h"
 
 namespace llmrouter {
 
 const std::vector<std::string>& endpoint_names() {
-  static const std::vector<std::string> names = {"chat",       "completions", "responses", "messages", "count_tokens", "embeddings", "images",     "audio",
-                                                 "moderations", "rerank",      "models",    "realtime", "files",        "batches",    "fine_tuning"};
+  static const std::vector<std::string> names = [] {
+    std::vector<std::string> all;
+    for (int i = 0; i <= static_cast<int>(kLastOperation); ++i) all.emplace_back(operation_name(static_cast<Operation>(i)));
+    all.emplace_back("models");
+    return all;
+  }();
   return names;
 }
 

@@ -294,6 +294,7 @@ Result<Budget> parse_budget(std::string_view text) {
   const size_t slash = text.find('/');
   auto amount = parse_usd_nano(text.substr(0, slash));
   if (!amount) return std::move(amount).error();
+  if (*amount == 0) return expected("an amount of USD above 0");
   Budget budget;
   budget.nano_usd = *amount;
   if (slash != std::string_view::npos) {
@@ -308,6 +309,7 @@ Result<Limits> parse_limits(std::string_view text) {
   Limits limits;
   std::optional<int64_t> burst;
   std::optional<int> soft;
+  std::vector<std::string_view> seen;
   auto failed = [](Error error, std::string_view part) {
     error.param = std::string(part);
     return error;
@@ -320,6 +322,8 @@ Result<Limits> parse_limits(std::string_view text) {
     const size_t equals = part.find('=');
     if (equals == std::string_view::npos) return expected("NAME=VALUE,... of requests, tokens, concurrent, burst, usd and soft");
     std::string_view name = part.substr(0, equals), value = part.substr(equals + 1);
+    if (std::find(seen.begin(), seen.end(), name) != seen.end()) return failed(expected("each name once"), name);
+    seen.push_back(name);
     if (name == "requests" || name == "tokens") {
       auto rate = parse_rate(value);
       if (!rate) return failed(std::move(rate).error(), name);

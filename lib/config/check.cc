@@ -7,6 +7,7 @@
 #include "config/address.h"
 #include "config/names.h"
 #include "llmrouter/pattern.h"
+#include "llmrouter/values.h"
 
 namespace llmrouter::config {
 namespace {
@@ -22,6 +23,7 @@ class Checker {
     models();
     fallback_cycles();
     keys();
+    routing();
     providers();
     server();
     storage();
@@ -156,12 +158,27 @@ class Checker {
         auto [first, fresh] = names.emplace(key.spec.name, i);
         if (!fresh) fault(path + ".name", "the name of keys[" + std::to_string(first->second) + "] too");
       }
+      if (const auto& budget = key.spec.limits.budget; budget && budget->nano_usd == 0 && !context_.faults.any_under(path + ".budget")) {
+        fault(path + ".budget.usd", "expected an amount above 0");
+      }
       if (key.key.empty()) continue;
       auto [first, fresh] = values.emplace(key.key.reveal(), i);
       if (!fresh) fault(path + ".key", "the same key as keys[" + std::to_string(first->second) + "]");
       if (!config_.server.admin_key.empty() && key.key.equals(config_.server.admin_key.reveal()))
         fault(path + ".key", "the same as server.admin_key");
     }
+  }
+
+  void routing() {
+    const RoutingConfig& routing = config_.routing;
+    no_more_than("routing.backoff.first", routing.backoff.first, "routing.backoff.max", routing.backoff.max);
+    no_more_than("routing.cooldown.for", routing.cooldown.rest, "routing.cooldown.max", routing.cooldown.max);
+  }
+
+  // Where both are given.
+  void no_more_than(const std::string& path, Duration value, const std::string& bound, Duration most) {
+    if (value <= most || context_.seen.count(bound) == 0 || context_.faults.any_under(path) || context_.faults.any_under(bound)) return;
+    fault(path, "expected no more than " + bound + ", which is " + format_duration(most));
   }
 
   void providers() {

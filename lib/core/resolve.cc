@@ -168,23 +168,25 @@ bool Grant::allows(const ProviderRuntime& provider, std::string_view model) cons
 
 Result<Resolved> resolve(const Snapshot& snapshot, std::string_view name, std::string_view forced) {
   Resolved out;
+  const ProviderRuntime* only = forced.empty() ? nullptr : snapshot.provider(forced);
+  if (only == nullptr && !forced.empty()) {
+    return Error(ErrorCode::kInvalidRequest, "there is no provider \"" + std::string(forced.substr(0, kShown)) + "\"", "proxy");
+  }
   if (auto it = snapshot.route_by_name.find(name); it != snapshot.route_by_name.end() && reaches(*it->second, forced)) {
     out.route = it->second;
     out.how = "model";
     return out;
   }
-  if (direct(snapshot, name, out)) return out;
-  if (!forced.empty()) {
-    out.provider = snapshot.provider(forced);
-    if (out.provider == nullptr) {
-      return Error(ErrorCode::kInvalidRequest, "there is no provider \"" + std::string(forced.substr(0, 100)) + "\"", "proxy");
-    }
+  // As a configured name without a target there, another provider's `provider/model` is a name of the provider that is asked for: OpenRouter's are.
+  if (direct(snapshot, name, out) && (only == nullptr || only == out.provider)) return out;
+  if (only != nullptr) {
+    out.provider = only;
     out.model = name;
     out.how = "?proxy=provider";
     return out;
   }
-  if (const ProviderRuntime* only = sole_offerer(snapshot, name)) {
-    out.provider = only;
+  if (const ProviderRuntime* sole = sole_offerer(snapshot, name)) {
+    out.provider = sole;
     out.model = name;
     out.how = "offered by one provider";
     return out;

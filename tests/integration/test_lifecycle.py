@@ -396,7 +396,9 @@ def test_names_of_keys_on_the_command_line(t):
     for name in ("ann", "ci"):
         r = t.cli("keys", "create", "--name", name)
         assert r.returncode == 1 and not r.stdout and "there is a key named \"%s\" already" % name in r.stderr, r
-    for args in (("--name", ""), ("--name", " "), ("--expires", "2020-01-01"), ("--endpoints", "chatt"), ("--name", "x", "--endpoints", "chat,!imagine")):
+    for args in (("--name", ""), ("--name", " "), ("--expires", "2020-01-01"), ("--endpoints", "chatt"), ("--name", "x", "--endpoints", "chat,!imagine"),
+                 ("--models", ""), ("--models", ",,"), ("--providers", "up, "), ("--limits", ""), ("--limits", "requests=5/min,requests=6/min"),
+                 ("--budget", "0/day"), ("--purpose", "nightly")):
         r = t.cli("keys", "create", *args)
         assert r.returncode == 2 and not r.stdout and args[-2].lstrip("-").split("_")[0] in r.stderr, (args, r)
     assert len(json.loads(t.cli("keys", "list", "--json").stdout)["data"]) == 2
@@ -446,6 +448,9 @@ def test_usage_by_name_and_sums(t):
     assert "limited" in table[0] and any(line.startswith("(none)") for line in table), table
     r = t.cli("usage", "--json", "--csv")
     assert r.returncode == 2 and "--json" in r.stderr and not r.stdout, r
+    for option in ("--limit", "--cursor"):
+        r = t.cli("usage", "--by", "model", option, "5")
+        assert r.returncode == 2 and option in r.stderr and not r.stdout, r
 
 
 def test_usage_on_the_command_line(t):

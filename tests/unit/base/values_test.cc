@@ -157,7 +157,8 @@ TEST_CASE("limits in one line") {
   };
   const Bad rows[] = {{"requests", ""},          {"requests=60", "requests"}, {"tokens=x/min", "tokens"}, {"concurrent=0", "concurrent"},
                       {"burst=5", "burst"},      {"soft=80%", "soft"},        {"usd=-1", "usd"},          {"usd=1/year", "usd"},
-                      {"speed=9", "speed"},      {"requests=1/s,", ""},       {",", ""},                  {"usd=5,soft=80", "soft"}};
+                      {"speed=9", "speed"},      {"requests=1/s,", ""},       {",", ""},                  {"usd=5,soft=80", "soft"},
+                      {"usd=0", "usd"},          {"requests=5/s,requests=6/s", "requests"}};
   for (const Bad& row : rows) {
     CAPTURE(row.text);
     auto bad = parse_limits(row.text);

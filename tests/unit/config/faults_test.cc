@@ -75,6 +75,19 @@ TEST_CASE("faults of the writing") {
   for (const Bad& bad : rows) check(bad);
 }
 
+TEST_CASE("faults of what belongs together") {
+  const Bad rows[] = {
+      {"a first wait above the longest", "routing:\n  backoff: {first: 10s, max: 1s}\n", {{2, 20, "routing.backoff.first", "no more than routing.backoff.max, which is 1s"}}},
+      {"a rest above the longest", "routing: {cooldown: {for: 1h, max: 10m}}\n", {{1, 27, "routing.cooldown.for", "routing.cooldown.max, which is 10m"}}},
+      {"a budget of nothing", "keys: [{name: a, key: b, budget: {usd: 0}}]\n", {{1, 40, "keys[0].budget.usd", "an amount above 0"}}},
+      {"an endpoint nobody has",
+       "keys: [{name: a, key: b, allow: {endpoints: [chat, embedings, '!imagine']}}]\n",
+       {{1, 52, "keys[0].allow.endpoints[1]", "did you mean `embeddings`?"}, {1, 63, "keys[0].allow.endpoints[2]", "expected an endpoint: `chat`, "}}},
+      {"a name with blanks around it", "keys: [{name: ' a', key: b}]\n", {{1, 15, "keys[0].name", "without blanks around it"}}},
+  };
+  for (const Bad& bad : rows) check(bad);
+}
+
 TEST_CASE("aliases cannot make a small file large") {
   std::string text = "a: &a [x,x,x,x,x,x,x,x,x,x]\n";
   for (char c = 'b'; c < 'j'; ++c) {

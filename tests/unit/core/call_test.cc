@@ -788,4 +788,16 @@ TEST_CASE("a name that several providers offer says which they are; a forced pro
   CHECK(w.heard.head.status == 200);
   CHECK(w.heard.header("x-llmrouter-provider") == "b");
   CHECK(w.heard.header("x-llmrouter-model") == "g");
+  auto sent = [&](const char* name, const char* to) {
+    CallOptions o;
+    o.forced_provider = to;
+    w.relay(World::body(name), std::move(o));
+    w.run();
+    return w.heard.head.status == 200 ? w.heard.header("x-llmrouter-provider") + " " + w.heard.header("x-llmrouter-model")
+                                      : std::string(code_name(w.heard.result.error.code)) + " " + w.heard.result.error.param;
+  };
+  CHECK(sent("b/x", "b") == "b x");
+  CHECK(sent("a/x", "b") == "b a/x");  // OpenRouter's own names look like this
+  CHECK(sent("g", "nope") == "invalid_request proxy");
+  CHECK(sent("a/x", "nope") == "invalid_request proxy");  // not ignored, however good the name is
 }

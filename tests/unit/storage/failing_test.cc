@@ -114,7 +114,7 @@ TEST_CASE("Usage: from the Nth operation on the disk is bad, then good again") {
       const bool done = store.flush(milliseconds(10)).ok();
       const StoreHealth health = store.health();
       CHECK(adds_up(health, recorded));
-      if (!done && !vfs.failed()) CHECK(flushed(store));  // it was only slow
+      if (!done && !vfs.failed()) CHECK((flushed(store) || vfs.failed()));  // it was only slow, or fails by now
     }
     const bool reached = vfs.failed();
     if (reached) CHECK(eventually([&] { return !store.health().ok; }));

@@ -109,6 +109,7 @@ TEST_CASE("What a key may not be made of") {
       {"allow.endpoints[0]", [](KeySpec& s) { s.allow.endpoints = {"!imagine*"}; }},
       {"user", [](KeySpec& s) { s.user = "\x1b[31m"; }},
       {"purpose", [](KeySpec& s) { s.purpose = "\x7f"; }},
+      {"purpose", [](KeySpec& s) { s.purpose = "nightly"; }},
       {"allow.models[1]", [](KeySpec& s) { s.allow.models = {"a", ""}; }},
       {"allow.providers", [](KeySpec& s) { s.allow.providers.resize(2000, "a"); }},
       {"allow.endpoints[0]", [](KeySpec& s) { s.allow.endpoints = {"\t"}; }},
@@ -160,7 +161,7 @@ TEST_CASE("A change touches what it names and nothing else") {
   CHECK(same_spec(before->spec, full_spec()));
   KeyChange all;
   all.user = "u";
-  all.purpose = "p";
+  all.purpose = "default";
   all.role = KeyRole::kUser;
   all.allow = AllowList();
   all.params = ParamLimits();

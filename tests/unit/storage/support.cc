@@ -79,7 +79,6 @@ KeySpec full_spec() {
   KeySpec spec;
   spec.name = "c\xc3\xaf \"quoted\" \\ name";
   spec.user = "build";
-  spec.purpose = "nightly";
   spec.role = KeyRole::kAdmin;
   spec.allow.models = {"gpt-*", "!gpt-4o", "with \"quotes\", and a comma"};
   spec.allow.providers = {"openai", "claude"};
