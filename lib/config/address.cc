@@ -247,7 +247,7 @@ std::string normalise_base_url(std::string url, std::string_view dialect) {
   }
   const std::string_view path = parts.path.empty() ? parts.path : parts.path.substr(1);
   if (has_version(path)) return url;
-  return url + (dialect == "cohere" ? "/v2" : "/v1");
+  return url + (dialect == "cohere" ? "/v2" : dialect == "gemini" ? "/v1beta" : "/v1");
 }
 
 std::string azure_base_url(std::string url, bool api_version) {
