@@ -162,7 +162,7 @@ std::string check_base_url(const std::string& url) {
   if (url.find_first_of("?#") != std::string::npos) return "expected a URL without ? and #";
   std::string_view path = parts.path;
   while (!path.empty() && path.back() == '/') path.remove_suffix(1);
-  for (const char* end : {"/chat/completions", "/api/chat", "/completions", "/messages", "/responses"}) {
+  for (const char* end : {":generateContent", ":streamGenerateContent", "/chat/completions", "/api/chat", "/completions", "/messages", "/responses"}) {
     if (ends_with(path, end)) return "expected the base alone, what stands before `" + std::string(end) + "`";
   }
   return {};

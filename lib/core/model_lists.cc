@@ -169,21 +169,25 @@ std::vector<ModelEntry> Router::models(const KeyRecord* key) const {
   std::set<std::string> seen;
   const auto created = std::chrono::duration_cast<std::chrono::seconds>(impl_->clock().wall().time_since_epoch()).count();
   auto add = [&](std::string id, const std::string& only, const std::string& owner, const core::ProviderRuntime& provider, const std::string& model) {
-    if (!allowed(key, id, only) || !seen.insert(id).second) return;
+    if (!seen.insert(id).second) return;
     const ModelFacts facts = snap->catalog ? snap->catalog->facts(provider.config.type, model) : ModelFacts();
     out.push_back({std::move(id), only, owner, created, facts.context_window, facts.max_output});
   };
   for (const auto& route : snap->routes) {
     if (route->name.find('*') != std::string::npos || route->targets.empty()) continue;
-    const core::RouteTarget& first = route->targets.front();
-    const std::string& only = route->targets.size() == 1 ? first.provider->config.name : std::string();
-    add(route->name, only, only.empty() ? "llmrouter" : only, *first.provider, first.model);
+    const core::Grant grant = core::grant_of(key, route->name, route.get(), false);
+    const auto& targets = route->targets;
+    if (std::none_of(targets.begin(), targets.end(), [&](const core::RouteTarget& t) { return grant.allows(*t.provider, t.model); })) continue;
+    const std::string& only = targets.size() == 1 ? targets.front().provider->config.name : std::string();
+    add(route->name, only, only.empty() ? "llmrouter" : only, *targets.front().provider, targets.front().model);
   }
   for (const auto& provider : snap->providers) {
     auto list = provider->shared->models.load();
     if (!list) continue;
     const std::string& name = provider->config.name;
-    for (const std::string& id : *list) add(name + '/' + id, name, name, *provider, id);
+    for (const std::string& id : *list) {
+      if (core::grant_of(key, name + '/' + id, nullptr, false).allows(*provider, id)) add(name + '/' + id, name, name, *provider, id);
+    }
   }
   return out;
 }
