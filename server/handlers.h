@@ -13,7 +13,7 @@ void handle(Session& session);
 Reply options_reply(Session& session);
 
 // models.cc
-Reply models_reply(Session& session);
+Reply models_reply(Session& session);  // in the shape of the route's dialect
 Reply tags_reply(Session& session);
 Reply explain_reply(Session& session);
 Reply me_reply(Session& session);

@@ -61,13 +61,73 @@ Reply json_reply(std::string body) {
   return reply;
 }
 
+// --- Google's list ---
+
+// Where the catalogue does not know: clients do sums with them. What most of Google's own models have.
+constexpr int64_t kUsualInput = 1048576, kUsualOutput = 65536;
+constexpr size_t kMaxPage = 1000;  // Google's own bound
+
+void append_google_model(std::string& out, const ModelEntry& model) {
+  if (out.back() == '}') out += ',';
+  out += '{';
+  append_member(out, "name", "models/" + model.id);
+  append_member(out, "version", "001");
+  append_member(out, "displayName", model.id);
+  append_member(out, "description", "");
+  append_member(out, "inputTokenLimit", model.context_window > 0 ? model.context_window : kUsualInput);
+  append_member(out, "outputTokenLimit", model.max_output > 0 ? model.max_output : kUsualOutput);
+  append_name(out, "supportedGenerationMethods");
+  out += R"(["generateContent","streamGenerateContent","countTokens"]})";
+}
+
+// A number of the query; `otherwise` when it is none.
+size_t query_number(const Request& request, std::string_view name, size_t otherwise) {
+  const auto text = query_value(request.query(), name);
+  if (!text || text->empty() || text->size() > 6 || text->find_first_not_of("0123456789") != std::string::npos) return otherwise;
+  return static_cast<size_t>(std::stoul(*text));
+}
+
+// Pages are asked for by the place where they begin.
+Reply google_list(const Request& request, const std::vector<ModelEntry>& models) {
+  const size_t begin = std::min(query_number(request, "pageToken", 0), models.size());
+  const size_t size = std::min(query_number(request, "pageSize", kMaxPage), kMaxPage);
+  const size_t end = std::min(begin + (size == 0 ? kMaxPage : size), models.size());
+  std::string body = "{\"models\":[";
+  for (size_t i = begin; i < end; ++i) append_google_model(body, models[i]);
+  body += ']';
+  if (end < models.size()) append_member(body, "nextPageToken", std::to_string(end));
+  return json_reply(body + "}\n");
+}
+
+// Some clients ask for a model before their first call and will not go on without it: one that resolves is there, listed or not.
+Reply google_model(Session& session, const std::vector<ModelEntry>& models) {
+  const Context& context = session.loop().context();
+  const std::string id = percent_decode(session.route().id, false).value_or(std::string(session.route().id));
+  std::string body(" ");
+  for (const ModelEntry& model : models) {
+    if (model.id != id) continue;
+    append_google_model(body, model);
+    return json_reply(body.substr(1) + "\n");
+  }
+  CallOptions options;
+  options.trusted = session.trusted();
+  options.key = Secret(session.request().key);
+  if (options.trusted && (context.router->keys() == nullptr || !context.router->keys()->find(options.key.reveal()))) options.key = Secret();
+  if (!context.router->explain(id, options)) return error_reply(context, "gemini", unknown_model(id, models));
+  ModelEntry model;
+  model.id = id;
+  append_google_model(body, model);
+  return json_reply(body.substr(1) + "\n");
+}
+
 }  // namespace
 
 Reply models_reply(Session& session) {
   const Context& context = session.loop().context();
   auto caller = caller_of(session, "models");
-  if (!caller) return error_reply(context, "openai", caller.error());
+  if (!caller) return error_reply(context, session.route().dialect, caller.error());
   const auto models = context.router->models(caller->get());
+  if (session.route().dialect == "gemini") return session.route().id.empty() ? google_list(session.request(), models) : google_model(session, models);
   if (session.route().id.empty()) {
     std::string body = "{\"object\":\"list\",\"data\":[";
     for (const ModelEntry& model : models) append_model(body, model);
@@ -82,7 +142,7 @@ Reply models_reply(Session& session) {
       return json_reply(body.substr(1) + "\n");
     }
   }
-  return error_reply(context, "openai", unknown_model(id.value_or(std::string(session.route().id)), models));
+  return error_reply(context, session.route().dialect, unknown_model(id.value_or(std::string(session.route().id)), models));
 }
 
 Reply tags_reply(Session& session) {

@@ -72,6 +72,47 @@ Route not_yet() noexcept {
   return route;
 }
 
+// Google's paths end with what is wanted of the model that they name: /v1beta/models/{model}:{operation}, the same under /v1, and tunedModels.
+struct GoogleRow {
+  std::string_view operation;
+  Endpoint endpoint;
+};
+constexpr GoogleRow kGoogle[] = {
+    {"generateContent", Endpoint::kChat},
+    {"streamGenerateContent", Endpoint::kChat},
+    {"countTokens", Endpoint::kCountTokens},
+};
+
+bool match_google(std::string_view path, Route& route) noexcept {
+  const bool beta = starts_with(path, "/v1beta/");
+  if (!beta && !starts_with(path, "/v1/")) return false;
+  path.remove_prefix(beta ? 8 : 4);
+  const bool tuned = starts_with(path, "tunedModels/");
+  if (!tuned && !starts_with(path, "models/") && path != "models") return false;
+  const std::string_view name = tuned ? path : path.substr(path == "models" ? 6 : 7);  // a tuned model is named with its collection
+  route.dialect = "gemini";
+  for (const GoogleRow& row : kGoogle) {
+    if (!ends_with(name, row.operation)) continue;
+    std::string_view model = name.substr(0, name.size() - row.operation.size());
+    if (ends_with(model, ":")) model.remove_suffix(1);
+    else if (ends_with(model, "%3A") || ends_with(model, "%3a")) model.remove_suffix(3);
+    else continue;
+    if (model.empty()) continue;
+    route.endpoint = row.endpoint;
+    route.methods = kPost;
+    route.operation = row.operation;
+    route.model = model;
+    return true;
+  }
+  if (!beta) return false;  // the list under /v1 is OpenAI's
+  if (ends_with(name, ":embedContent") || ends_with(name, ":batchEmbedContents")) return false;
+  route.endpoint = Endpoint::kModels;
+  route.methods = kGet;
+  route.takes_id = true;
+  route.id = name;
+  return true;
+}
+
 bool match(const Row& row, std::string_view path, Route& route) noexcept {
   if (!starts_with(path, row.path)) return false;
   std::string_view rest = path.substr(row.path.size());
@@ -90,6 +131,8 @@ bool match(const Row& row, std::string_view path, Route& route) noexcept {
 
 Route find_route(std::string_view path) noexcept {
   Route route;
+  if (match_google(path, route)) return route;
+  route = Route();
   std::string_view openai = path;
   if (starts_with(openai, "/api/v1/")) openai.remove_prefix(7);
   else if (starts_with(openai, "/v1/")) openai.remove_prefix(3);

@@ -117,6 +117,7 @@ struct ModelEntry {
   std::string provider;  // empty: a configured name over several
   std::string owned_by;
   int64_t created = 0;
+  int64_t context_window = 0, max_output = 0;  // tokens, of its first target; 0: the catalogue does not know
 };
 
 struct ProviderState {

@@ -65,6 +65,8 @@ constexpr Vendor kVendors[] = {
     {"huggingface", "Hugging Face router", "https://router.huggingface.co/v1", "openai", kBearer, true, {"HF_TOKEN"}, "", {}, {},
      "huggingface_*"},
     {"novita", "Novita", "https://api.novita.ai/openai/v1", "openai", kBearer, true, {"NOVITA_API_KEY"}, "", {}, {}, "novita"},
+    {"gemini", "Google Gemini", "https://generativelanguage.googleapis.com/v1beta", "gemini", "x-goog-api-key", true,
+     {"GEMINI_API_KEY", "GOOGLE_API_KEY"}, "GOOGLE_GEMINI_BASE_URL", {}, {}, "google"},
     {"cohere", "Cohere", "https://api.cohere.com/v2", "cohere", kBearer, true, {"COHERE_API_KEY", "CO_API_KEY"}, "", {}, {}, "cohere"},
 
     // Its place is the customer's own: base_url, or the variable.
@@ -84,8 +86,6 @@ constexpr Vendor kVendors[] = {
     // Their dialects come later: known, so that a configuration hears that and not "no such type".
     {"anthropic", "Anthropic", "https://api.anthropic.com", "anthropic", "x-api-key", true, {"ANTHROPIC_API_KEY"}, "ANTHROPIC_BASE_URL", {}, {},
      "anthropic", false},
-    {"gemini", "Google Gemini", "https://generativelanguage.googleapis.com/v1beta", "gemini", "x-goog-api-key", true,
-     {"GEMINI_API_KEY", "GOOGLE_API_KEY"}, "", {}, {}, "google", false},
     {"vertex", "Google Vertex AI", "", "gemini", kBearer, true, {}, "", {}, {}, "google", false},
     {"bedrock", "Amazon Bedrock", "", "bedrock", "", true, {"AWS_BEARER_TOKEN_BEDROCK"}, "", {}, {}, "aws", false},
 };

@@ -162,7 +162,7 @@ std::string check_base_url(const std::string& url) {
   if (url.find_first_of("?#") != std::string::npos) return "expected a URL without ? and #";
   std::string_view path = parts.path;
   while (!path.empty() && path.back() == '/') path.remove_suffix(1);
-  for (const char* end : {"/chat/completions", "/api/chat", "/completions", "/messages", "/responses"}) {
+  for (const char* end : {":generateContent", ":streamGenerateContent", "/chat/completions", "/api/chat", "/completions", "/messages", "/responses"}) {
     if (ends_with(path, end)) return "expected the base alone, what stands before `" + std::string(end) + "`";
   }
   return {};
@@ -247,7 +247,7 @@ std::string normalise_base_url(std::string url, std::string_view dialect) {
   }
   const std::string_view path = parts.path.empty() ? parts.path : parts.path.substr(1);
   if (has_version(path)) return url;
-  return url + (dialect == "cohere" ? "/v2" : "/v1");
+  return url + (dialect == "cohere" ? "/v2" : dialect == "gemini" ? "/v1beta" : "/v1");
 }
 
 std::string azure_base_url(std::string url, bool api_version) {

@@ -339,6 +339,7 @@ void Call::State::next_attempt() {
       return later(wait, &State::retry_current);
     }
   }
+  if (operation_ == Operation::kCountTokens && attempts_ == 0 && client_) return starting_ ? later(Duration(0), &State::count_here) : count_here();
   fail(final_error());
 }
 

@@ -116,6 +116,7 @@ struct Call::State final : public TransferSink, public UpstreamSink {
   Result<void> join(TaskResponse&& response);
   void send_next_part();
   void deliver_task();
+  void count_here();
 
   // reply.cc
   void commit();

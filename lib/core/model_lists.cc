@@ -1,5 +1,6 @@
 // What the providers offer: asked, kept, listed.
 #include <algorithm>
+#include <iterator>
 #include <set>
 
 #include "core/resolve.h"
@@ -10,6 +11,7 @@ namespace llmrouter {
 namespace {
 
 constexpr size_t kListCap = 8 * 1024 * 1024;  // of one provider's answer
+constexpr int kMostPages = 50;
 constexpr Duration kPatience = std::chrono::seconds(15);
 
 // One question to one provider.
@@ -24,9 +26,8 @@ class ListQuestion final : public TransferSink {
     std::string_view key;
     if (!provider_.credentials.empty()) key = provider_.credentials.front().config->key.reveal();
     if (!codec_->encode_models(provider_.config, key, encoded_)) return false;
-    encoded_.http.connect_timeout = provider_.timeouts.connect;
-    encoded_.http.endpoint = provider_.endpoint;
-    transfer_ = transport.start(std::move(encoded_.http), *this);
+    transport_ = &transport;
+    send();
     return true;
   }
   bool over() const noexcept { return over_; }
@@ -49,21 +50,50 @@ class ListQuestion final : public TransferSink {
   }
   void on_end(const TransferError& error) override {
     if (over_) return;
+    if (error.ok() && status_ == 200 && take_page()) return;
     over_ = true;
     if (!error.ok()) {
       fail(error.message);
     } else if (status_ != 200) {
       fail("status " + std::to_string(status_));
-    } else if (auto ids = codec_->parse_models(body_); !ids) {
-      fail(ids.error().message);
+    } else if (!fault_.empty()) {
+      fail(fault_);
     } else {
-      auto list = core::apply_list_policy(provider_.config.models, *ids);
+      auto list = core::apply_list_policy(provider_.config.models, ids_);
       provider_.shared->models.store(std::make_shared<const std::vector<std::string>>(std::move(list)));
     }
     done_();
   }
 
  private:
+  void send() {
+    encoded_.http.connect_timeout = provider_.timeouts.connect;
+    encoded_.http.endpoint = provider_.endpoint;
+    transfer_ = transport_->start(std::move(encoded_.http), *this);
+  }
+
+  // True: the list goes on, and has been asked to.
+  bool take_page() {
+    auto ids = codec_->parse_models(body_);
+    if (!ids) {
+      fault_ = ids.error().message;
+      return false;
+    }
+    ids_.insert(ids_.end(), std::make_move_iterator(ids->begin()), std::make_move_iterator(ids->end()));
+    std::string_view key;
+    if (!provider_.credentials.empty()) key = provider_.credentials.front().config->key.reveal();
+    encoded_ = EncodedRequest();
+    if (!codec_->encode_more_models(provider_.config, key, encoded_)) return false;
+    if (++pages_ >= kMostPages) {
+      fault_ = "the list has more than " + std::to_string(kMostPages) + " pages";
+      return false;
+    }
+    body_.clear();
+    status_ = 0;
+    send();
+    return true;
+  }
+
   // The list that was known before stays.
   void fail(std::string_view why) {
     logger_.log(LogLevel::kInfo, "model list not fetched", {{"provider", provider_.config.name}, {"error", why}});
@@ -73,10 +103,12 @@ class ListQuestion final : public TransferSink {
   std::function<void()> done_;
   Logger& logger_;
   std::unique_ptr<UpstreamCodec> codec_;
+  Transport* transport_ = nullptr;
   EncodedRequest encoded_;
   std::unique_ptr<Transfer> transfer_;
-  std::string body_;
-  int status_ = 0;
+  std::string body_, fault_;
+  std::vector<std::string> ids_;
+  int status_ = 0, pages_ = 0;
   bool over_ = false;
 };
 
@@ -136,23 +168,25 @@ std::vector<ModelEntry> Router::models(const KeyRecord* key) const {
   std::vector<ModelEntry> out;
   std::set<std::string> seen;
   const auto created = std::chrono::duration_cast<std::chrono::seconds>(impl_->clock().wall().time_since_epoch()).count();
-  auto add = [&](std::string id, const std::string& provider, const std::string& owner) {
-    if (seen.insert(id).second) out.push_back({std::move(id), provider, owner, created});
+  auto add = [&](std::string id, const std::string& only, const std::string& owner, const core::ProviderRuntime& provider, const std::string& model) {
+    if (!seen.insert(id).second) return;
+    const ModelFacts facts = snap->catalog ? snap->catalog->facts(provider.config.type, model) : ModelFacts();
+    out.push_back({std::move(id), only, owner, created, facts.context_window, facts.max_output});
   };
   for (const auto& route : snap->routes) {
-    if (route->name.find('*') != std::string::npos) continue;
+    if (route->name.find('*') != std::string::npos || route->targets.empty()) continue;
     const core::Grant grant = core::grant_of(key, route->name, route.get(), false);
     const auto& targets = route->targets;
     if (std::none_of(targets.begin(), targets.end(), [&](const core::RouteTarget& t) { return grant.allows(*t.provider, t.model); })) continue;
     const std::string& only = targets.size() == 1 ? targets.front().provider->config.name : std::string();
-    add(route->name, only, only.empty() ? "llmrouter" : only);
+    add(route->name, only, only.empty() ? "llmrouter" : only, *targets.front().provider, targets.front().model);
   }
   for (const auto& provider : snap->providers) {
     auto list = provider->shared->models.load();
     if (!list) continue;
     const std::string& name = provider->config.name;
     for (const std::string& id : *list) {
-      if (core::grant_of(key, name + '/' + id, nullptr, false).allows(*provider, id)) add(name + '/' + id, name, name);
+      if (core::grant_of(key, name + '/' + id, nullptr, false).allows(*provider, id)) add(name + '/' + id, name, name, *provider, id);
     }
   }
   return out;

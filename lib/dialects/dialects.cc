@@ -40,6 +40,8 @@ class Gemini final : public Dialect {
   std::string_view name() const noexcept override { return dialects::gemini::kName; }
   std::unique_ptr<ClientCodec> new_client_codec() const override { return dialects::gemini::new_client_codec(); }
   std::unique_ptr<UpstreamCodec> new_upstream_codec() const override { return dialects::gemini::new_upstream_codec(); }
+  std::unique_ptr<ClientCodec> new_task_client(Operation operation) const override { return dialects::gemini::new_task_client(operation); }
+  std::unique_ptr<UpstreamCodec> new_task_upstream(Operation operation) const override { return dialects::gemini::new_task_upstream(operation); }
 };
 
 class Responses final : public Dialect {

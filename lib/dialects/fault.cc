@@ -68,7 +68,7 @@ constexpr std::string_view kPolicyPhrases[] = {"content management policy", "vio
                                                "inappropriate content", "responsibleaipolicyviolation", "sensitivecontentdetected"};
 constexpr std::string_view kKeyCodes[] = {"invalid_api_key", "authentication_error", "api_key_invalid", "invalid_authentication_error",
                                           "authenticationerror", "unauthenticated", "invalidapikey", "1000", "1001", "1002", "1003", "1004"};
-constexpr std::string_view kKeyPhrases[] = {"incorrect api key", "invalid api key", "api key not valid", "api key is invalid",
+constexpr std::string_view kKeyPhrases[] = {"incorrect api key", "invalid api key", "api key not valid", "api key expired", "api key is invalid",
                                             "invalid api-key"};
 constexpr std::string_view kRateCodes[] = {"rate_limit_exceeded", "rate_limit_error", "rate_limit_reached_error", "ratelimitreached",
                                            "too_many_requests", "throttling", "throttling.ratequota", "resource_exhausted",

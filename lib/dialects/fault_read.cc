@@ -70,7 +70,8 @@ void read_error_object(JsonValue object, Fault& fault) {
   fault.message = message.is_string() ? message.string_or() : std::string(message.is_unset() ? std::string_view{} : message.raw());
   fault.code = word_of(code);
   fault.type = type.string_or();
-  if (fault.type.empty()) fault.type = status.string_or();  // Google: "RESOURCE_EXHAUSTED"
+  if (fault.type.empty()) fault.type = status.string_or();  // Google: "RESOURCE_EXHAUSTED", and a number as code
+  if (code.is_number() && status.nonempty_string()) fault.code = status.string_or();
   fault.param = param.string_or();
   for (JsonValue claimed : {status_code, status, http_code, code}) {
     if (fault.status == 0) fault.status = http_status_of(claimed);

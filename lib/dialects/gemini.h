@@ -19,6 +19,8 @@ namespace llmrouter::dialects::gemini {
 
 std::unique_ptr<ClientCodec> new_client_codec();
 std::unique_ptr<UpstreamCodec> new_upstream_codec();
+std::unique_ptr<ClientCodec> new_task_client(Operation operation);      // countTokens
+std::unique_ptr<UpstreamCodec> new_task_upstream(Operation operation);
 
 constexpr std::string_view kName = "gemini";  // the dialect's, and the maker's of its signatures
 
@@ -96,6 +98,14 @@ struct WriteOptions {
 // Appends the request body. kInvalidRequest names what the dialect has no word for.
 Result<void> write_request(const ChatRequest& request, std::string_view model, const WriteOptions& options, std::string& out,
                            std::vector<std::string>& dropped);
+WriteOptions write_options(const ProviderConfig& provider, bool foreign);
+// Does its URL lead to Vertex AI's publishers?
+bool is_vertex(const ProviderConfig& provider) noexcept;
+// "/models/gemini-2.5-flash:generateContent"; tuned models have a collection of their own.
+std::string path_of(std::string_view model, std::string_view operation);
+void append_path(std::string& out, std::string_view text);  // percent-encoded; slashes stay
+// Relay: the client's body, with the policy's edits; a model that it names all the same is the upstream's.
+void splice_model(const EncodeInput& input, EncodedRequest& out);
 // The members of generationConfig, without braces.
 Result<void> write_generation(const ChatRequest& request, const ModelTraits& model, bool foreign, std::string& out,
                               std::vector<std::string>& dropped);

@@ -46,6 +46,7 @@ class RequestReader {
     for (const MemberSpan& m : members) {
       const JsonValue value(body.substr(m.value_begin, m.value_end - m.value_begin));
       if (is_field(m.name, "contents")) contents = value;
+      else if (target.count && is_field(m.name, "generateContentRequest")) take_inner(value, contents);
       else if (!take(m.name, value) && !value.is_null()) add_member(request_.extras, body.substr(m.key_begin, m.value_end - m.key_begin));
     }
     for_each_entry(contents, [&](JsonValue content) { take_content(content); });  // behind the system's words, wherever these stood
@@ -56,6 +57,14 @@ class RequestReader {
   }
 
  private:
+  // What countTokens may wrap a request in.
+  void take_inner(JsonValue request, JsonValue& contents) {
+    for (const JsonMember& m : JsonMembers(request)) {
+      if (is_field(m.key, "contents")) contents = m.value;
+      else if (!take(m.key, m.value) && !m.value.is_null()) add_member(request_.extras, m.raw);
+    }
+  }
+
   // False: no field stands for it.
   bool take(std::string_view name, JsonValue value) {
     if (name == "model") {

@@ -6,7 +6,6 @@
 #include "dialects/http_request.h"
 #include "dialects/text_match.h"
 #include "llmrouter/secret.h"
-#include "wire/splice.h"
 #include "wire/sse.h"
 
 namespace llmrouter::dialects::gemini {
@@ -21,28 +20,6 @@ using wire::SseFrame;
 using wire::SseParser;
 
 constexpr size_t kMaxWhole = 64 * 1024 * 1024;  // of an answer that is no event stream
-constexpr std::string_view kVertexPublisher = "/publishers/";
-
-void append_path(std::string& out, std::string_view text) {
-  constexpr char kHex[] = "0123456789ABCDEF";
-  for (char c : text) {
-    if (is_alnum(c) || std::string_view("-._~/@:").find(c) != std::string_view::npos) {
-      out += c;
-    } else {
-      out += '%';
-      out += kHex[static_cast<unsigned char>(c) >> 4];
-      out += kHex[static_cast<unsigned char>(c) & 15];
-    }
-  }
-}
-
-// "/models/gemini-2.5-flash:generateContent"; tuned models have a collection of their own.
-std::string path_of(std::string_view model, bool stream) {
-  model = bare_model(model);
-  std::string path = model.substr(0, 12) == "tunedModels/" ? "/" : "/models/";
-  append_path(path, model);
-  return path += stream ? ":streamGenerateContent?alt=sse" : ":generateContent";
-}
 
 class GeminiUpstream final : public UpstreamCodec {
  public:
@@ -52,20 +29,16 @@ class GeminiUpstream final : public UpstreamCodec {
     relay_ = input.facts != nullptr;
     events_.configure(input.foreign, key_.reveal());
     if (relay_) {
-      splice(input, out);
+      splice_model(input, out);
     } else {
       if (input.chat == nullptr) return Error(ErrorCode::kInternal, "nothing to encode");
-      WriteOptions options;
-      options.foreign = input.foreign;
-      options.call_ids = !input.provider->has_quirk("no_call_ids");
-      options.fetches_urls = input.provider->has_quirk("fetches_urls");
       std::string body;
-      auto written = write_request(*input.chat, input.upstream_model, options, body, out.dropped);
+      auto written = write_request(*input.chat, input.upstream_model, write_options(*input.provider, input.foreign), body, out.dropped);
       if (!written) return written;
       out.http.body.push_back(out.owned.emplace_back(std::move(body)));
     }
-    return fill_request(*input.provider, "POST", path_of(input.upstream_model, input.stream), input.stream ? "text/event-stream" : "application/json",
-                        input.key, out.http);
+    return fill_request(*input.provider, "POST", path_of(input.upstream_model, input.stream ? "streamGenerateContent?alt=sse" : "generateContent"),
+                        input.stream ? "text/event-stream" : "application/json", input.key, out.http);
   }
 
   void feed(std::string_view bytes, UpstreamSink& sink) override {
@@ -167,22 +140,6 @@ class GeminiUpstream final : public UpstreamCodec {
  private:
   enum class Shape { kUnknown, kEvents, kWhole };
 
-  // Relay: the body names no model, as a rule; whoever names one in it all the same means the one in the path.
-  static void splice(const EncodeInput& input, EncodedRequest& out) {
-    std::vector<wire::SpliceEdit> edits;
-    if (input.edits != nullptr) {
-      for (const BodyEdit& edit : *input.edits) edits.push_back(wire::to_splice(edit));
-    }
-    std::string model;
-    for (const MemberSpan& member : input.facts->members) {
-      if (member.name != "model") continue;
-      wire::append_json_string(model, "models/" + std::string(bare_model(input.upstream_model)));
-      edits.push_back({BodyEdit::Kind::kSet, "model", {}, model});
-    }
-    if (edits.empty()) out.http.body.push_back(input.body);
-    else wire::splice(input.body, input.facts->members, edits, out.owned, out.http.body);
-  }
-
   // Vertex lists its publisher's models beside the project, not under it.
   Result<void> ask_models(const ProviderConfig& provider, EncodedRequest& out) const {
     std::string query = "?pageSize=1000";
@@ -190,13 +147,10 @@ class GeminiUpstream final : public UpstreamCodec {
       query += "&pageToken=";
       append_query(query, page_token_);
     }
-    const size_t at = provider.base_url.find(kVertexPublisher);
-    const size_t host = provider.base_url.find("://");
-    if (at == std::string::npos || host == std::string::npos) {
-      return fill_request(provider, "GET", "/models" + query, "application/json", key_.reveal(), out.http);
-    }
+    if (!is_vertex(provider)) return fill_request(provider, "GET", "/models" + query, "application/json", key_.reveal(), out.http);
     ProviderConfig beside = provider;
-    beside.base_url = provider.base_url.substr(0, provider.base_url.find('/', host + 3)) + "/v1beta1" + provider.base_url.substr(at);
+    const std::string& base = provider.base_url;
+    beside.base_url = base.substr(0, base.find('/', base.find("://") + 3)) + "/v1beta1" + base.substr(base.find("/publishers/"));
     return fill_request(beside, "GET", "/models" + query, "application/json", key_.reveal(), out.http);
   }
 

@@ -467,17 +467,15 @@ class RequestWriter {
 
   // Safety settings and a cache's name are Google's in any dialect; whoever writes them means them.
   void write_extras() {
+    RawMembers others;
     for_each_member(request_.extras, [&](const JsonMember& m) {
       if (m.key == "modalities") return;
       const bool pathed = m.key.substr(0, 11) == "toolConfig." || m.key.substr(0, 17) == "generationConfig.";
-      if (!options_.foreign) {
-        if (!pathed) w_.raw(m.raw);
-      } else if ((is_field(m.key, "safetySettings") && m.value.is_array()) || (is_field(m.key, "cachedContent") && m.value.is_string())) {
-        w_.raw(m.raw);
-      } else {
-        drop(m.key);
-      }
+      const bool googles = (is_field(m.key, "safetySettings") && m.value.is_array()) || (is_field(m.key, "cachedContent") && m.value.is_string());
+      if (options_.foreign ? googles : !pathed) w_.raw(m.raw);
+      else if (options_.foreign) add_member(others, m.raw);
     });
+    name_extras(others, dropped_);
   }
 
   const ChatRequest& request_;

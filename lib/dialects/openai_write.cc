@@ -62,7 +62,8 @@ struct PartOptions {
 };
 
 void write_part(const Part& part, PartOptions options, JsonWriter& w) {
-  if (!part.raw.empty()) return w.raw(part.raw);
+  // A part of another dialect may say in `text` what it looks like elsewhere.
+  if (!part.raw.empty() && (part.kind != Part::Kind::kOther || part.text.empty())) return w.raw(part.raw);
   w.begin_object();
   switch (part.kind) {
     case Part::Kind::kImage: write_url_part(part, "image_url", w); break;
@@ -88,6 +89,7 @@ void write_part(const Part& part, PartOptions options, JsonWriter& w) {
 // Reasoning and refusals have members of their own; what is left stands in `content`.
 bool stands_in_content(const Part& part) noexcept {
   if (part.kind == Part::Kind::kReasoning) return !part.raw.empty();
+  if (part.kind == Part::Kind::kText && part.text.empty() && !part.signature.empty()) return false;  // its signature was all of it
   return part.kind != Part::Kind::kRefusal;
 }
 
@@ -241,7 +243,12 @@ class RequestWriter {
     size_t i = 0;
     for (const Part& part : message.parts) {
       if (!part.cache.empty() && !takes_cache()) drop("cache_control");
-      if (options_.foreign && part.kind == Part::Kind::kOther) refuse(path(path("messages", index, "content"), i), "a part of this type", "the chat dialect");
+      const bool unknown = options_.foreign && part.kind == Part::Kind::kOther && part.text.empty();
+      if (unknown) refuse(path(path("messages", index, "content"), i), "a part of this type", "the chat dialect");
+      if (part.kind == Part::Kind::kAudio && part.data.empty() && part.raw.empty()) {
+        refuse(path(path("messages", index, "content"), i), "audio by URL", "the chat dialect");
+      }
+      if (options_.foreign) for_each_member(part.extras, [&](const JsonMember& m) { drop("content." + std::string(m.key)); });
       ++i;
     }
   }
@@ -286,7 +293,10 @@ class RequestWriter {
   // Tools of other kinds are other vendors' own.
   bool is_written(const Tool& tool) {
     if (tool.raw.empty() || !options_.foreign) return true;
-    drop("tools." + wire::find_member(wire::JsonValue(tool.raw), "type").string_or("unknown"));
+    const wire::JsonValue raw(tool.raw);
+    std::string type = wire::find_member(raw, "type").string_or();
+    if (wire::JsonMembers members(raw); type.empty() && members.next()) type = members->key;  // Google's are called by their member
+    drop("tools." + type);
     return false;
   }
 
@@ -483,6 +493,7 @@ class RequestWriter {
     for_each_member(request_.extras, [&](const JsonMember& m) {
       const bool shared = options_.foreign && !quirks_.strip_unknown && !quirks_.strict_members &&
                           ((m.key == "store" && m.value.raw() == "true") || ((m.key == "safety_identifier" || m.key == "prompt_cache_retention") && m.value.is_string()));
+      if (options_.foreign && m.key == "modalities") refuse("modalities", "an answer in audio or pictures", "the chat dialect");
       if (shared) w_.raw(m.raw);  // the Responses dialect's, which mean the same here
       else add_member(others, m.raw);
     });

@@ -27,9 +27,9 @@ TEST_CASE("every preset is whole") {
   const std::set<std::string> quirks = {"no_stream_options", "max_tokens_only", "max_completion_tokens_only", "strip_unknown",
                                         "required_is_any",   "random_seed",     "short_tool_ids",
                                         "no_top_k", "takes_cache_control", "strict_members", "metadata_needs_store", "thinking_type", "enable_thinking",
-                                        "reasoning_object", "template_thinking", "no_reasoning_effort", "no_reasoning_back"};
+                                        "reasoning_object", "template_thinking", "no_reasoning_effort", "no_reasoning_back", "no_call_ids", "fetches_urls"};
   const std::set<std::string> beside = {"responses", "completions"};
-  const std::set<std::string> dialects = {"openai", "ollama", "cohere"};
+  const std::set<std::string> dialects = {"openai", "ollama", "cohere", "gemini"};
   std::set<std::string> types, variables;
   for (const ProviderPreset& preset : provider_presets()) {
     CAPTURE(preset.type);
@@ -52,7 +52,7 @@ TEST_CASE("every preset is whole") {
       continue;
     }
     CHECK(well_formed(preset.base_url));
-    CHECK(preset.auth == "bearer");
+    CHECK(preset.auth == (preset.type == "gemini" ? "x-goog-api-key" : "bearer"));
     CHECK((!preset.key_required || !preset.key_variables.empty()));
     for (const auto& [name, url] : preset.regions) CHECK(well_formed(url));
     if (!preset.regions.empty()) CHECK(preset.regions.front().second == preset.base_url);
@@ -62,13 +62,13 @@ TEST_CASE("every preset is whole") {
 TEST_CASE("the vendors of the contract are there") {
   for (const char* type : {"openai", "deepseek", "moonshot", "zai", "zai-coding", "qwen", "xai", "groq", "mistral", "openrouter", "together",
                            "fireworks", "siliconflow", "volcengine", "perplexity", "cerebras", "nvidia", "huggingface", "novita", "vllm",
-                           "sglang", "llamacpp", "lmstudio", "tgi", "transformers", "ollama", "demo", "cohere", "azure"}) {
+                           "sglang", "llamacpp", "lmstudio", "tgi", "transformers", "ollama", "demo", "cohere", "azure", "gemini"}) {
     CAPTURE(type);
     const ProviderPreset* preset = find(type);
     REQUIRE(preset);
     CHECK(preset->served);
   }
-  for (const char* type : {"anthropic", "gemini", "vertex", "bedrock"}) {
+  for (const char* type : {"anthropic", "vertex", "bedrock"}) {
     CAPTURE(type);
     const ProviderPreset* preset = find(type);
     REQUIRE(preset);

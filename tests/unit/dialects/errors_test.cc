@@ -54,9 +54,9 @@ TEST_CASE("every shape that errors come in is understood") {
       {404, R"({"error":{"code":404,"message":"No endpoints found for qwen/qwq-32b:free."},"user_id":"u"})", kRejected, "No endpoints found", "404"},
       {403, R"({"error":{"code":403,"message":"Provider returned error","metadata":{"provider_name":"xAI","raw":"{\"error\":\"Content violates usage guidelines.\"}"}}})", kPolicy, "Provider returned error", "403"},
       // {"error":{code,message,status}} (Google), and in an array
-      {400, R"([{"error":{"code":400,"message":"Function call is missing a thought_signature","status":"INVALID_ARGUMENT"}}])", kRejected, "thought_signature", "400"},
-      {429, R"({"error":{"code":429,"message":"You exceeded your current quota, please check your plan and billing details.","status":"RESOURCE_EXHAUSTED"}})", kLimited, "quota", "429"},
-      {400, R"({"error":{"code":400,"message":"API key not valid. Please pass a valid API key.","status":"INVALID_ARGUMENT"}})", kKey, "API key not valid", "400"},
+      {400, R"([{"error":{"code":400,"message":"Function call is missing a thought_signature","status":"INVALID_ARGUMENT"}}])", kRejected, "thought_signature", "INVALID_ARGUMENT"},
+      {429, R"({"error":{"code":429,"message":"You exceeded your current quota, please check your plan and billing details.","status":"RESOURCE_EXHAUSTED"}})", kLimited, "quota", "RESOURCE_EXHAUSTED"},
+      {400, R"({"error":{"code":400,"message":"API key not valid. Please pass a valid API key.","status":"INVALID_ARGUMENT"}})", kKey, "API key not valid", "INVALID_ARGUMENT"},
       // {"error":{code,details,message}} (Azure)
       {429, R"({"error":{"code":"RateLimitReached","message":"Your requests have exceeded rate limit.","details":"x"}})", kLimited, "exceeded rate limit", "RateLimitReached"},
       {401, R"({"error":{"code":"401","message":"Access denied due to invalid subscription key"}})", kKey, "Access denied", "401"},

@@ -592,3 +592,62 @@ TEST_CASE("gemini: the list of models comes in pages") {
   CHECK(vertex.http.url == "https://us-central1-aiplatform.googleapis.com/v1beta1/publishers/google/models?pageSize=1000");
   CHECK(*codec->parse_models(R"({"publisherModels":[{"name":"publishers/google/models/gemini-2.5-pro"}]})") == std::vector<std::string>{"gemini-2.5-pro"});
 }
+
+TEST_CASE("gemini: a call's signature goes to OpenAI's clients and back as Google's own OpenAI face has it") {
+  const std::string stream = candidate(R"({"functionCall":{"name":"f","args":{}},"thoughtSignature":"U0lH"})", R"(,"finishReason":"STOP")", kUsage);
+  auto codec = dialect("openai")->new_client_codec();
+  const std::string ask = R"({"model":"m","messages":[{"role":"user","content":"x"}],"stream":true})";
+  REQUIRE(codec->scan(ask).ok());
+  std::string out;
+  class Teller final : public UpstreamSink {
+   public:
+    Teller(ClientCodec& codec, std::string& out) : codec_(codec), out_(out) {}
+    Flow on_frame(std::string_view, FrameKind) override { return Flow::kContinue; }
+    Flow on_event(const StreamEvent& event) override {
+      codec_.encode_event(event, out_);
+      return Flow::kContinue;
+    }
+    void on_usage(const TokenUsage&) override {}
+    void on_finish(FinishReason) override {}
+    void on_error(Error error) override { FAIL(error.message); }
+
+   private:
+    ClientCodec& codec_;
+    std::string& out_;
+  } teller(*codec, out);
+  auto reader = foreign_reader();
+  reader->feed(stream, teller);
+  reader->finish(teller);
+  CHECK(out.find(R"("extra_content":{"google":{"thought_signature":"U0lH"}})") != std::string::npos);
+  std::string whole;
+  auto answer = decode(stream.substr(6, stream.size() - 10), true);
+  codec->encode_response(*answer, whole);
+  const JsonValue call = find(JsonValue(whole), "choices", 0, "message", "tool_calls", 0);
+  CHECK(find(call, "extra_content", "google", "thought_signature").equals("U0lH"));
+  auto again = translate_request("openai", "gemini", R"({"model":"m","messages":[{"role":"user","content":"x"},{"role":"assistant","tool_calls":[)" + std::string(call.raw()) +
+                                 R"(]},{"role":"tool","tool_call_id":)" + std::string(find_member(call, "id").raw()) + R"(,"content":"1"}]})", provider(), "gemini-3-pro-preview");
+  REQUIRE(again.ok());
+  CHECK(find(JsonValue(again->body), "contents", 1, "parts", 0, "thoughtSignature").equals("U0lH"));
+  // An upstream of OpenAI's dialect never gets it.
+  CHECK(gemini::compact(" {\"a b\" : [ 1 ] } ") == "{\"a b\":[1]}");
+}
+
+TEST_CASE("gemini: what has no word in OpenAI's chat is refused or dropped by name") {
+  const auto to_openai = [](const std::string& parts, const std::string& members, std::vector<std::string>* dropped = nullptr) {
+    auto out = translate_request("gemini", "openai", R"({"model":"m","contents":[{"role":"user","parts":[)" + parts + "]}]" + (members.empty() ? "" : "," + members) + "}");
+    if (dropped && out) *dropped = out->request.dropped;
+    return out ? out->body : "refused: " + out.error().param;
+  };
+  const std::string hi = R"({"text":"hi"})";
+  CHECK(to_openai(R"({"hologram":{}})", "") == "refused: messages[0].content[0]");
+  CHECK(to_openai(R"({"fileData":{"mimeType":"audio/wav","fileUri":"gs://x"}})", "") == "refused: messages[0].content[0]");
+  CHECK(to_openai(hi, R"("generationConfig":{"responseModalities":["AUDIO"]})") == "refused: modalities");
+  CHECK(to_openai(hi, R"("generationConfig":{"responseMimeType":"text/x.enum","responseSchema":{"type":"STRING","enum":["a"]}})") == "refused: response_format");
+  std::vector<std::string> dropped;
+  const std::string body = to_openai(R"({"text":"hi","videoMetadata":{"fps":1}},{"executableCode":{"language":"PYTHON","code":"1"}})",
+                                     R"("tools":[{"googleSearch":{}}],"toolConfig":{"functionCallingConfig":{"mode":"AUTO"}})", &dropped);
+  CHECK(find(JsonValue(body), "messages", 0, "content", 1, "text").equals("```python\n1\n```\n"));
+  CHECK(body.find("videoMetadata") == std::string::npos);
+  CHECK(body.find("tool_choice") == std::string::npos);
+  CHECK(dropped == std::vector<std::string>{"content.videoMetadata", "tools.googleSearch"});
+}
