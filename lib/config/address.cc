@@ -117,7 +117,7 @@ struct BareDialect {
   std::string_view name;
   std::string_view endings[2];
 };
-constexpr BareDialect kBareDialects[] = {{"ollama", {"/v1", "/api"}}};
+constexpr BareDialect kBareDialects[] = {{"ollama", {"/v1", "/api"}}, {"anthropic", {"/v1"}}};
 
 std::string check_storage(const std::string& place, const char* expected) {
   if (place == "memory:" || (place.rfind("sqlite:", 0) == 0 && place.size() > 7)) return {};

@@ -120,8 +120,8 @@ void add_provider_keys(std::vector<Key>& keys) {
       .checked(check_base_url)
       .to([](S s, V v) { s.provider->base_url = v.text; });
   keys.emplace_back("providers.*.dialect", Type::kWord, "openai", "What it speaks. With a preset: the preset's.")
-      .within("openai|responses|ollama|cohere")
-      .not_yet("anthropic|gemini|bedrock|http")
+      .within("openai|responses|anthropic|ollama|cohere")
+      .not_yet("gemini|bedrock|http")
       .to([](S s, V v) { s.provider->dialect = v.text; });
   keys.emplace_back("providers.*.region", Type::kText, "", "Where the vendor has several places (see the presets).").to([](S s, V v) {
     s.provider->region = v.text;

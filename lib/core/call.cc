@@ -28,6 +28,7 @@ void Call::State::begin_raw(RawRequest request, ReplySink& sink) {
   raw_sink_ = &sink;
   body_ = std::move(request.body);
   path_ = std::move(request.path);
+  path_.request_id = record_.request_id;
   operation_ = request.operation;
   record_.dialect = request.dialect;
   client_dialect_ = snap_->dialect(request.dialect);
@@ -339,6 +340,7 @@ void Call::State::next_attempt() {
       return later(wait, &State::retry_current);
     }
   }
+  if (nobody_counts()) return starting_ ? later(Duration(0), &State::deliver_estimate) : deliver_estimate();
   fail(final_error());
 }
 

@@ -115,6 +115,8 @@ struct Call::State final : public TransferSink, public UpstreamSink {
   void finish_task();
   Result<void> join(TaskResponse&& response);
   void send_next_part();
+  bool nobody_counts() const noexcept;
+  void deliver_estimate();
   void deliver_task();
 
   // reply.cc

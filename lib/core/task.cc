@@ -166,4 +166,16 @@ void Call::State::deliver_task() {
   if (!ended_) end_call(Error(), CallStatus::kOk, true);
 }
 
+// Tokens are to be counted, and no target's provider does that.
+bool Call::State::nobody_counts() const noexcept {
+  return operation_ == Operation::kCountTokens && attempts_ == 0 && skip_error_.code == ErrorCode::kNotSupported;
+}
+
+// The estimate that limits go by, in place of a count.
+void Call::State::deliver_estimate() {
+  joined_ = TaskResponse();
+  joined_.count = facts_.input_tokens;
+  deliver_task();
+}
+
 }  // namespace llmrouter
