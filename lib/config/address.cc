@@ -207,7 +207,9 @@ std::string check_key_text(const std::string& secret) {
 }
 
 std::string check_dialect_beside(const std::string& name) {
-  return name == "openai" || name == "responses" || name == "completions" ? "" : "expected one of openai, responses, completions";
+  return name == "openai" || name == "responses" || name == "completions" || name == "anthropic"
+             ? ""
+             : "expected one of openai, responses, completions, anthropic";
 }
 
 std::string check_api_version(const std::string& version) {

@@ -127,7 +127,7 @@ void add_provider_keys(std::vector<Key>& keys) {
     s.provider->region = v.text;
   });
   keys.emplace_back("providers.*.also", Type::kTexts, "",
-                    "Other dialects that it speaks under the same base URL (`responses`, `completions`): what their clients send goes there as it came. "
+                    "Other dialects that it speaks under the same base URL (`responses`, `completions`, `anthropic`): what their clients send goes there as it came. "
                     "Unset: what the preset knows of the vendor's own place.")
       .checked(check_dialect_beside)
       .to([](S s, V v) { s.provider->also = v.texts; });

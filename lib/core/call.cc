@@ -35,6 +35,7 @@ void Call::State::begin_raw(RawRequest request, ReplySink& sink) {
   if (client_dialect_ != nullptr) {
     client_ = operation_ == Operation::kChat ? client_dialect_->new_client_codec() : client_dialect_->new_task_client(operation_);
   }
+  if (client_) client_->set_path(path_);
   begin();
 }
 
@@ -101,7 +102,6 @@ Result<void> Call::State::admit() {
   key_ = *caller;
   admitted_ = true;
   if (client_) {
-    client_->set_path(path_);
     auto facts = client_->scan(body_);
     if (!facts) return std::move(facts).error();
     facts_ = std::move(*facts);

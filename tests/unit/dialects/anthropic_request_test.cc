@@ -453,6 +453,34 @@ TEST_CASE("anthropic: strict tools") {
   CHECK(older.dropped == std::vector<std::string>{"strict"});
 }
 
+TEST_CASE("anthropic: a client's conversation for an OpenAI-compatible server") {
+  auto out = translate_request("anthropic", "openai", R"({"model":"m","max_tokens":50,"system":[{"type":"text","text":"s","cache_control":{"type":"ephemeral"}}],"messages":[
+    {"role":"user","content":[{"type":"text","text":"a"},{"type":"image","source":{"type":"base64","media_type":"image/png","data":"AAAA"}}]},
+    {"role":"assistant","content":[{"type":"thinking","thinking":"hm","signature":"EqQB"},{"type":"redacted_thinking","data":"cmVk"},{"type":"server_tool_use","id":"s","name":"web_search","input":{}},
+      {"type":"text","text":"b"},{"type":"tool_use","id":"t1","name":"f","input":{"x":1},"caller":{"type":"direct"}},{"type":"tool_use","id":"t2","name":"f","input":{}}]},
+    {"role":"user","content":[{"type":"tool_result","tool_use_id":"t1","content":[{"type":"text","text":"see"},{"type":"image","source":{"type":"url","url":"https://x/y.png"}}]},
+      {"type":"tool_result","tool_use_id":"t2","content":"bad","is_error":true},{"type":"text","text":"go on"}]},
+    {"role":"system","content":"be brief"}],
+    "tools":[{"name":"f","description":"d","input_schema":{"type":"object"},"eager_input_streaming":true},{"type":"bash_20250124","name":"bash"}],"tool_choice":{"type":"tool","name":"f","disable_parallel_tool_use":true},
+    "thinking":{"type":"enabled","budget_tokens":1024},"metadata":{"user_id":"u"},"stop_sequences":["x"],"top_k":5,"context_management":{}})", provider());
+  if (!out) FAIL(out.error().message);
+  const JsonValue messages = find_member(JsonValue(out->body), "messages");
+  CHECK(same(messages, R"j([{"role":"system","content":"s"},{"role":"user","content":[{"type":"text","text":"a"},{"type":"image_url","image_url":{"url":"data:image/png;base64,AAAA"}}]},
+    {"role":"assistant","reasoning_content":"hm","content":"b","tool_calls":[{"id":"t1","type":"function","function":{"name":"f","arguments":"{\"x\":1}"}},{"id":"t2","type":"function","function":{"name":"f","arguments":"{}"}}]},
+    {"role":"tool","tool_call_id":"t1","content":"see"},{"role":"tool","tool_call_id":"t2","content":"Error: bad"},
+    {"role":"user","content":[{"type":"text","text":"(given by the tool, call t1)"},{"type":"image_url","image_url":{"url":"https://x/y.png"}}]},{"role":"user","content":"go on"},
+    {"role":"system","content":"be brief"}])j") == "same");
+  CHECK(same(find_member(JsonValue(out->body), "tools"), R"([{"type":"function","function":{"name":"f","description":"d","parameters":{"type":"object"}}}])") == "same");
+  CHECK(find_member(JsonValue(out->body), "parallel_tool_calls").raw() == "false");
+  for (const char* name : {"cache_control", "messages.server_tool_use", "tools.bash_20250124", "context_management"}) {
+    INFO(name);
+    CHECK(std::count(out->request.dropped.begin(), out->request.dropped.end(), name) == 1);
+  }
+  auto refused_part = translate_request("anthropic", "openai", body_with("", R"([{"role":"user","content":[{"type":"search_result","source":"x","title":"t","content":[]}]}])"), provider());
+  REQUIRE(!refused_part.ok());
+  CHECK(refused_part.error().param == "messages[0].content[0]");
+}
+
 TEST_CASE("anthropic: recorded requests are understood, spliced in the model alone, and mean the same when written again") {
   int count = 0;
   for (const Recording& r : recordings()) {
