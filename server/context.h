@@ -31,8 +31,8 @@ struct Context {
   }
 };
 
-// An error as a reply in a dialect's shape, retry-after included.
-Reply error_reply(const Context& context, std::string_view dialect, const Error& error);
+// An error as a reply in a dialect's shape, retry-after included; `request_id` for those that say it in the body.
+Reply error_reply(const Context& context, std::string_view dialect, const Error& error, std::string_view request_id = {});
 
 }  // namespace llmrouter::server
 

@@ -4,10 +4,13 @@
 
 namespace llmrouter::server {
 
-Reply error_reply(const Context& context, std::string_view dialect, const Error& error) {
+Reply error_reply(const Context& context, std::string_view dialect, const Error& error, std::string_view request_id) {
   Reply reply;
   reply.status = error.http_status();
   if (auto codec = context.dialect(dialect).new_client_codec()) {
+    RequestPath path;
+    path.request_id = request_id;
+    codec->set_path(path);
     reply.content_type.assign(codec->content_type(false));
     codec->encode_error(error, reply.body);
   }

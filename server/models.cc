@@ -32,6 +32,46 @@ void append_model(std::string& out, const ModelEntry& model) {
   out += '}';
 }
 
+void append_anthropic_model(std::string& out, const ModelEntry& model) {
+  if (out.back() == '}') out += ',';
+  out += '{';
+  append_member(out, "type", "model");
+  append_member(out, "id", model.id);
+  append_member(out, "display_name", model.id);
+  append_member(out, "created_at", format_time_rfc3339(WallTime(std::chrono::seconds(std::max<int64_t>(model.created, 0)))));
+  out += '}';
+}
+
+// One page of the list, as Anthropic's clients turn them: `limit`, `after_id`, `before_id`. Without a limit all of it.
+Result<std::string> anthropic_page(const std::vector<ModelEntry>& models, std::string_view query) {
+  constexpr size_t kMostOfOnePage = 1000;
+  size_t begin = 0, end = models.size();
+  const auto position = [&](const std::string& id) {
+    return static_cast<size_t>(std::find_if(models.begin(), models.end(), [&](const ModelEntry& m) { return m.id == id; }) - models.begin());
+  };
+  const auto after = query_value(query, "after_id"), before = query_value(query, "before_id"), limit = query_value(query, "limit");
+  if (after) begin = std::min(position(*after) + 1, end);
+  else if (before) end = position(*before);
+  bool more = false;
+  if (limit) {
+    const auto most = parse_count(*limit);
+    if (!most || *most < 1 || *most > static_cast<int64_t>(kMostOfOnePage)) return Error(ErrorCode::kInvalidRequest, "`limit` must be from 1 to 1000", "limit");
+    const auto size = static_cast<size_t>(*most);
+    more = end - begin > size;
+    if (more && before && !after) begin = end - size;
+    else if (more) end = begin + size;
+  }
+  std::string body = "{\"data\":[";
+  for (size_t i = begin; i < end; ++i) append_anthropic_model(body, models[i]);
+  body += more ? "],\"has_more\":true" : "],\"has_more\":false";
+  for (const char* name : {"first_id", "last_id"}) {
+    append_name(body, name);
+    if (begin == end) body += "null";
+    else append_json(body, name[0] == 'f' ? models[begin].id : models[end - 1].id);
+  }
+  return body + "}\n";
+}
+
 Error unknown_model(const std::string& id, const std::vector<ModelEntry>& models) {
   std::vector<std::string> names;
   names.reserve(models.size());
@@ -125,9 +165,15 @@ Reply google_model(Session& session, const std::vector<ModelEntry>& models) {
 Reply models_reply(Session& session) {
   const Context& context = session.loop().context();
   auto caller = caller_of(session, "models");
-  if (!caller) return error_reply(context, session.route().dialect, caller.error());
+  const std::string_view dialect = session.route().dialect;
+  if (!caller) return error_reply(context, dialect, caller.error());
+  const bool anthropic = dialect == "anthropic";
   const auto models = context.router->models(caller->get());
-  if (session.route().dialect == "gemini") return session.route().id.empty() ? google_list(session.request(), models) : google_model(session, models);
+  if (dialect == "gemini") return session.route().id.empty() ? google_list(session.request(), models) : google_model(session, models);
+  if (session.route().id.empty() && anthropic) {
+    auto page = anthropic_page(models, session.request().query());
+    return page ? json_reply(std::move(*page)) : error_reply(context, dialect, page.error());
+  }
   if (session.route().id.empty()) {
     std::string body = "{\"object\":\"list\",\"data\":[";
     for (const ModelEntry& model : models) append_model(body, model);
@@ -138,11 +184,11 @@ Reply models_reply(Session& session) {
     for (const ModelEntry& model : models) {
       if (model.id != *id) continue;
       std::string body(" ");
-      append_model(body, model);
+      anthropic ? append_anthropic_model(body, model) : append_model(body, model);
       return json_reply(body.substr(1) + "\n");
     }
   }
-  return error_reply(context, session.route().dialect, unknown_model(id.value_or(std::string(session.route().id)), models));
+  return error_reply(context, dialect, unknown_model(id.value_or(std::string(session.route().id)), models));
 }
 
 Reply tags_reply(Session& session) {

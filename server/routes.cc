@@ -36,6 +36,8 @@ constexpr Row kPrefixed[] = {
 constexpr Row kPlain[] = {
     {"/", Endpoint::kRoot, kGet},
     {"/api/chat", Endpoint::kChat, kPost, "ollama"},
+    {"/v1/messages", Endpoint::kChat, kPost, "anthropic"},
+    {"/v1/messages/count_tokens", Endpoint::kCountTokens, kPost, "anthropic"},
     {"/v2/chat", Endpoint::kChat, kPost, "cohere"},
     {"/api/tags", Endpoint::kTags, kGet, "ollama"},
     {"/api/version", Endpoint::kVersion, kGet, "ollama"},
@@ -53,7 +55,7 @@ constexpr Row kPlain[] = {
 
 // Paths of the contract that are not served yet: beginnings.
 constexpr std::string_view kLater[] = {
-    "/v1/responses/", "/v1/audio/", "/v1/realtime", "/v1/files", "/v1/batches", "/v1/fine_tuning/", "/v1/messages",
+    "/v1/responses/", "/v1/audio/", "/v1/realtime", "/v1/files", "/v1/batches", "/v1/fine_tuning/", "/v1/messages/",
     "/v1beta/", "/api/generate", "/api/embed", "/api/show", "/v2/", "/route/invoke", "/v1/health/", "/api/v1/providers/", "/openapi.json",
     "/docs", "/console", "/admin/v1/", "/monitor/", "/api/v1/router/", "/api/v1/routing/", "/api/v1/cost/", "/v1/db/", "/v1/stats",
     "/v1/providers/", "/v1/load-balancing/", "/internal/", "/v1/me/", "/auth/session", "/api/v1/",
@@ -142,8 +144,12 @@ Route find_route(std::string_view path) noexcept {
     if (match(row, path, route)) return route;
   // A key's own path.
   if (match({"/admin/v1/keys", Endpoint::kKeys, kGet | kPatch | kDelete, "openai", true}, path, route)) return route;
-  for (const std::string_view beginning : kLater)
-    if (starts_with(path, beginning)) return not_yet();
+  for (const std::string_view beginning : kLater) {
+    if (!starts_with(path, beginning)) continue;
+    route = not_yet();
+    if (beginning == "/v1/messages/") route.dialect = "anthropic";
+    return route;
+  }
   return route;
 }
 

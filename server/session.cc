@@ -22,6 +22,16 @@ constexpr Duration kHalfClose = std::chrono::milliseconds(100);
 
 }  // namespace
 
+namespace {
+
+bool has_forwarded(const Request& request, std::string_view name) noexcept {
+  for (const HttpHeader& header : request.forwarded)
+    if (header.name == name) return true;
+  return false;
+}
+
+}  // namespace
+
 Session::Session(Loop& loop, int fd, bool local) : loop_(loop), settings_(loop.shared_settings()), fd_(fd), local_(local) {
   parser_.reset(settings_->parser);
 }
@@ -160,6 +170,8 @@ Error Session::check_caller() const {
 void Session::look_up() {
   request_ = &parser_.request();
   route_ = find_route(request_->path());
+  // Two vendors have their list of models at one path; the one's clients name their version.
+  if (route_.endpoint == Endpoint::kModels && has_forwarded(*request_, "anthropic-version")) route_.dialect = "anthropic";
   // Administration takes no key from the address, where a filter has that name.
   if (request_->key_rank != 0 || route_.endpoint == Endpoint::kUsage || route_.endpoint == Endpoint::kKeys) return;
   if (auto key = query_value(request_->query(), "key")) request_->key = std::move(*key);

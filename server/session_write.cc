@@ -62,6 +62,10 @@ void Session::begin(int status, std::string_view content_type, int64_t length, c
   else framing_ = Framing::kUntilClose;
   if (framing_ == Framing::kUntilClose) keep_alive_ = false;
   append_head(status, content_type, headers);
+  // The name that Anthropic's SDKs look for.
+  if (route_.dialect == "anthropic")
+    for (const HttpHeader& header : headers)
+      if (header.name == "x-request-id") append_header(out_, "request-id", header.value);
   if (length >= 0 && !bodyless) out_.append("content-length: ").append(std::to_string(length)).append("\r\n");
   else if (framing_ == Framing::kChunked) out_.append("transfer-encoding: chunked\r\ncache-control: no-cache\r\nx-accel-buffering: no\r\n");
   out_.append("\r\n");
@@ -127,7 +131,9 @@ void Session::respond(Reply&& reply) {
 }
 
 void Session::fail(const Error& error) {
-  Reply reply = error_reply(loop_.context(), route_.dialect, error);
+  const std::string id = request_->request_id.empty() ? new_request_id() : request_->request_id;
+  Reply reply = error_reply(loop_.context(), route_.dialect, error, id);
+  reply.headers.push_back({"x-request-id", id});
   if (error.code == ErrorCode::kMethodNotAllowed) {
     std::string allow;
     for (Method m : {Method::kGet, Method::kHead, Method::kPost, Method::kPatch, Method::kDelete, Method::kOptions}) {

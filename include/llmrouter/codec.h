@@ -40,6 +40,7 @@ struct RequestPath {
   std::string model;      // named by the path, decoded; empty: the body names it
   std::string query;      // as it came, without '?': "alt=sse"
   std::string content_type;  // of the body, as it came; only where it may be something else than JSON
+  std::string request_id;    // what the answer names the request by; set by the router
 };
 
 // What routing, limits and metering need to know of a request; found in one pass.

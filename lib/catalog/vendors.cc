@@ -34,6 +34,8 @@ constexpr const char* kBearer = "bearer";
 constexpr Vendor kVendors[] = {
     {"openai", "OpenAI", "https://api.openai.com/v1", "openai", kBearer, true, {"OPENAI_API_KEY"}, "OPENAI_BASE_URL",
      {"max_completion_tokens_only", "no_top_k", "metadata_needs_store", "no_reasoning_back"}, {}, "openai", true, {"responses", "completions"}},
+    {"anthropic", "Anthropic", "https://api.anthropic.com", "anthropic", "x-api-key", true, {"ANTHROPIC_API_KEY"}, "ANTHROPIC_BASE_URL", {}, {},
+     "anthropic"},
     {"deepseek", "DeepSeek", "https://api.deepseek.com/v1", "openai", kBearer, true, {"DEEPSEEK_API_KEY"}, "", {"thinking_type"}, {}, "deepseek"},
     {"moonshot", "Moonshot (Kimi)", "https://api.moonshot.ai/v1", "openai", kBearer, true, {"MOONSHOT_API_KEY", "KIMI_API_KEY"}, "", {"thinking_type"},
      {{"intl", "https://api.moonshot.ai/v1"}, {"cn", "https://api.moonshot.cn/v1"}}, "moonshotai"},
@@ -84,8 +86,6 @@ constexpr Vendor kVendors[] = {
     {"demo", "The model in this process", "demo:", "openai", "", false, {}, "", {}, {}, nullptr},
 
     // Their dialects come later: known, so that a configuration hears that and not "no such type".
-    {"anthropic", "Anthropic", "https://api.anthropic.com", "anthropic", "x-api-key", true, {"ANTHROPIC_API_KEY"}, "ANTHROPIC_BASE_URL", {}, {},
-     "anthropic", false},
     {"vertex", "Google Vertex AI", "", "gemini", kBearer, true, {}, "", {}, {}, "google", false},
     {"bedrock", "Amazon Bedrock", "", "bedrock", "", true, {"AWS_BEARER_TOKEN_BEDROCK"}, "", {}, {}, "aws", false},
 };

@@ -117,7 +117,7 @@ struct BareDialect {
   std::string_view name;
   std::string_view endings[2];
 };
-constexpr BareDialect kBareDialects[] = {{"ollama", {"/v1", "/api"}}};
+constexpr BareDialect kBareDialects[] = {{"ollama", {"/v1", "/api"}}, {"anthropic", {"/v1"}}};
 
 std::string check_storage(const std::string& place, const char* expected) {
   if (place == "memory:" || (place.rfind("sqlite:", 0) == 0 && place.size() > 7)) return {};
@@ -207,7 +207,9 @@ std::string check_key_text(const std::string& secret) {
 }
 
 std::string check_dialect_beside(const std::string& name) {
-  return name == "openai" || name == "responses" || name == "completions" ? "" : "expected one of openai, responses, completions";
+  return name == "openai" || name == "responses" || name == "completions" || name == "anthropic"
+             ? ""
+             : "expected one of openai, responses, completions, anthropic";
 }
 
 std::string check_api_version(const std::string& version) {

@@ -120,14 +120,14 @@ void add_provider_keys(std::vector<Key>& keys) {
       .checked(check_base_url)
       .to([](S s, V v) { s.provider->base_url = v.text; });
   keys.emplace_back("providers.*.dialect", Type::kWord, "openai", "What it speaks. With a preset: the preset's.")
-      .within("openai|responses|ollama|cohere|gemini")
-      .not_yet("anthropic|bedrock|http")
+      .within("openai|responses|anthropic|gemini|ollama|cohere")
+      .not_yet("bedrock|http")
       .to([](S s, V v) { s.provider->dialect = v.text; });
   keys.emplace_back("providers.*.region", Type::kText, "", "Where the vendor has several places (see the presets).").to([](S s, V v) {
     s.provider->region = v.text;
   });
   keys.emplace_back("providers.*.also", Type::kTexts, "",
-                    "Other dialects that it speaks under the same base URL (`responses`, `completions`): what their clients send goes there as it came. "
+                    "Other dialects that it speaks under the same base URL (`responses`, `completions`, `anthropic`): what their clients send goes there as it came. "
                     "Unset: what the preset knows of the vendor's own place.")
       .checked(check_dialect_beside)
       .to([](S s, V v) { s.provider->also = v.texts; });

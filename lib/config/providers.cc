@@ -122,6 +122,9 @@ class Completion {
 
   void dialect() {
     if (provider_.dialect.empty()) provider_.dialect = preset_ ? preset_->dialect : "openai";
+    if (preset_ && provider_.dialect == preset_->dialect) return;
+    // Another dialect has its own way to show a key: that of the vendor it is named after.
+    if (const ProviderPreset* namesake = find_preset(provider_.dialect)) provider_.auth = namesake->auth;
   }
 
   void place() {

@@ -29,6 +29,13 @@ bool carries_between_equal_dialects(std::string_view name) {
   return name == "anthropic-version" || name == "anthropic-beta" || name == "openai-beta" || name == "idempotency-key";
 }
 
+// Features asked for by name: what the codec needs and what the client wants hold both.
+bool is_list(std::string_view name) { return name == "anthropic-beta" || name == "openai-beta"; }
+
+bool same_name(std::string_view a, std::string_view lower) {
+  return a.size() == lower.size() && std::equal(a.begin(), a.end(), lower.begin(), [](char x, char y) { return (x >= 'A' && x <= 'Z' ? x + 32 : x) == y; });
+}
+
 // Never from a client to an upstream, whatever a list says: they belong to the connection or to this router's own credentials.
 bool never_forwarded(std::string_view name) {
   static constexpr std::string_view kNames[] = {"authorization", "x-api-key", "x-goog-api-key", "api-key", "cookie", "host",
@@ -194,14 +201,22 @@ Result<void> Call::State::encode_attempt(const Candidate& c) {
   return {};
 }
 
+// What the configuration sets wins over the client's, and the client's over what a codec takes for granted; lists of features are joined.
 void Call::State::add_forwarded_headers() {
+  const bool equal = relay_ || client_dialect_ == provider_->dialect;
+  const auto& configured = provider_->config.headers;
   for (const HttpHeader& h : options_.headers) {
     const auto& allowed = provider_->config.forward_headers;
     const bool listed = std::find(allowed.begin(), allowed.end(), h.name) != allowed.end();
-    if (!listed && !(relay_ && carries_between_equal_dialects(h.name))) continue;
-    if (never_forwarded(h.name)) continue;
+    const bool carried = equal && carries_between_equal_dialects(h.name);
+    if ((!listed && !carried) || never_forwarded(h.name)) continue;
+    const auto same = [&](const HttpHeader& o) { return same_name(o.name, h.name); };
+    if (std::any_of(configured.begin(), configured.end(), same)) continue;
     auto& out = encoded_.http.headers;
-    if (std::none_of(out.begin(), out.end(), [&](const HttpHeader& o) { return o.name == h.name; })) out.push_back(h);
+    const auto there = std::find_if(out.begin(), out.end(), same);
+    if (there == out.end()) out.push_back(h);
+    else if (is_list(h.name)) there->value.append(",").append(h.value);
+    else if (carried) there->value = h.value;
   }
 }
 

@@ -28,12 +28,14 @@ void Call::State::begin_raw(RawRequest request, ReplySink& sink) {
   raw_sink_ = &sink;
   body_ = std::move(request.body);
   path_ = std::move(request.path);
+  path_.request_id = record_.request_id;
   operation_ = request.operation;
   record_.dialect = request.dialect;
   client_dialect_ = snap_->dialect(request.dialect);
   if (client_dialect_ != nullptr) {
     client_ = operation_ == Operation::kChat ? client_dialect_->new_client_codec() : client_dialect_->new_task_client(operation_);
   }
+  if (client_) client_->set_path(path_);
   begin();
 }
 
@@ -100,7 +102,6 @@ Result<void> Call::State::admit() {
   key_ = *caller;
   admitted_ = true;
   if (client_) {
-    client_->set_path(path_);
     auto facts = client_->scan(body_);
     if (!facts) return std::move(facts).error();
     facts_ = std::move(*facts);
@@ -339,7 +340,7 @@ void Call::State::next_attempt() {
       return later(wait, &State::retry_current);
     }
   }
-  if (operation_ == Operation::kCountTokens && attempts_ == 0 && client_) return starting_ ? later(Duration(0), &State::count_here) : count_here();
+  if (nobody_counts()) return starting_ ? later(Duration(0), &State::deliver_estimate) : deliver_estimate();
   fail(final_error());
 }
 

@@ -115,8 +115,9 @@ struct Call::State final : public TransferSink, public UpstreamSink {
   void finish_task();
   Result<void> join(TaskResponse&& response);
   void send_next_part();
+  bool nobody_counts() const noexcept;
+  void deliver_estimate();
   void deliver_task();
-  void count_here();
 
   // reply.cc
   void commit();

@@ -155,13 +155,6 @@ void Call::State::send_next_part() {
 }
 
 // Where nobody can be asked to count, the estimate is the answer.
-void Call::State::count_here() {
-  joined_ = TaskResponse();
-  joined_.model = facts_.model;
-  joined_.count = facts_.input_tokens;
-  deliver_task();
-}
-
 void Call::State::deliver_task() {
   if (raw_sink_ != nullptr) {
     std::string body;
@@ -172,6 +165,19 @@ void Call::State::deliver_task() {
   committed_ = true;
   neutral_sink_->on_task(std::move(joined_));
   if (!ended_) end_call(Error(), CallStatus::kOk, true);
+}
+
+// Tokens are to be counted, and no target's provider does that.
+bool Call::State::nobody_counts() const noexcept {
+  return operation_ == Operation::kCountTokens && attempts_ == 0 && skip_error_.retry_after <= Duration(0);
+}
+
+// The estimate that limits go by, in place of a count.
+void Call::State::deliver_estimate() {
+  joined_ = TaskResponse();
+  joined_.model = facts_.model;
+  joined_.count = facts_.input_tokens;
+  deliver_task();
 }
 
 }  // namespace llmrouter

@@ -1,4 +1,5 @@
 // The dialects that come with the library.
+#include "dialects/anthropic.h"
 #include "dialects/cohere.h"
 #include "dialects/completions.h"
 #include "dialects/gemini.h"
@@ -19,6 +20,15 @@ class OpenAi final : public Dialect {
   bool openai_members() const noexcept override { return true; }
   std::unique_ptr<ClientCodec> new_task_client(Operation operation) const override { return dialects::openai::new_task_client(operation); }
   std::unique_ptr<UpstreamCodec> new_task_upstream(Operation operation) const override { return dialects::openai::new_task_upstream(operation); }
+};
+
+class Anthropic final : public Dialect {
+ public:
+  std::string_view name() const noexcept override { return "anthropic"; }
+  std::unique_ptr<ClientCodec> new_client_codec() const override { return dialects::anthropic::new_client_codec(); }
+  std::unique_ptr<UpstreamCodec> new_upstream_codec() const override { return dialects::anthropic::new_upstream_codec(); }
+  std::unique_ptr<ClientCodec> new_task_client(Operation operation) const override { return dialects::anthropic::new_task_client(operation); }
+  std::unique_ptr<UpstreamCodec> new_task_upstream(Operation operation) const override { return dialects::anthropic::new_task_upstream(operation); }
 };
 
 class Cohere final : public Dialect {
@@ -67,6 +77,7 @@ std::vector<std::shared_ptr<const Dialect>> builtin_dialects() {
       std::make_shared<OpenAi>(),
       std::make_shared<Responses>(),
       std::make_shared<Completions>(),
+      std::make_shared<Anthropic>(),
       std::make_shared<Ollama>(),
       std::make_shared<Cohere>(),
       std::make_shared<Gemini>(),

@@ -52,8 +52,9 @@ int64_t reply_time_ms(const HttpHead& head) {
   return std::chrono::duration_cast<milliseconds>(system_clock().wall().time_since_epoch()).count();
 }
 
-// One x-ratelimit-reset* value: a duration, or an epoch in seconds or milliseconds.
+// When a window ends: a duration, an epoch in seconds or milliseconds, or RFC 3339.
 milliseconds parse_reset(const HttpHead& head, std::string_view text) {
+  if (auto at = parse_rfc3339(trim(text))) return clamp_ms(static_cast<double>(*at * 1000 - reply_time_ms(head)));
   std::string_view rest = trim(text);
   if (auto plain = take_number(rest); plain && rest.empty() && *plain >= 1e9) {
     const double at_ms = *plain >= 1e12 ? *plain : *plain * 1000;
@@ -92,15 +93,27 @@ milliseconds retry_after(const HttpHead& head) {
   return milliseconds{0};
 }
 
+namespace {
+
+// The header that says how much is left of the window whose end `name` says: x-ratelimit-reset-tokens, anthropic-ratelimit-tokens-reset. Empty: it
+// is no such header.
+std::string remaining_header(const std::string& name) {
+  constexpr std::string_view kReset = "x-ratelimit-reset", kAnthropic = "anthropic-ratelimit-", kEnd = "-reset";
+  if (name.compare(0, kReset.size(), kReset) == 0) return "x-ratelimit-remaining" + name.substr(kReset.size());
+  if (name.compare(0, kAnthropic.size(), kAnthropic) != 0 || name.size() < kEnd.size() || name.compare(name.size() - kEnd.size(), kEnd.size(), kEnd) != 0) return {};
+  return name.substr(0, name.size() - kEnd.size()) + "-remaining";
+}
+
+}  // namespace
+
 // Of several windows the one that is used up counts; where nobody says which, the shortest.
 milliseconds reset_after(const HttpHead& head) {
-  constexpr std::string_view kReset = "x-ratelimit-reset", kRemaining = "x-ratelimit-remaining";
   milliseconds used_up{0}, shortest{0};
   for (const HttpHeader& h : head.headers) {
-    if (h.name.compare(0, kReset.size(), kReset) != 0) continue;
+    const std::string remaining = remaining_header(h.name);
+    if (remaining.empty()) continue;
     const milliseconds wait = parse_reset(head, h.value);
     if (wait.count() == 0) continue;
-    const std::string remaining = std::string(kRemaining) + h.name.substr(kReset.size());
     if (trim(head.header(remaining)) == "0") used_up = std::max(used_up, wait);
     if (shortest.count() == 0 || wait < shortest) shortest = wait;
   }

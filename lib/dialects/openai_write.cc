@@ -1,5 +1,6 @@
 // A ChatRequest as a request body.
 #include <algorithm>
+#include <iterator>
 
 #include "dialects/fields.h"
 #include "dialects/effort.h"
@@ -58,7 +59,7 @@ void write_file_part(const Part& part, JsonWriter& w) {
 
 struct PartOptions {
   bool cache = false;   // cache_control is written
-  bool extras = false;
+  bool extras = false;  // and members and parts that have no field: they are this dialect's
 };
 
 void write_part(const Part& part, PartOptions options, JsonWriter& w) {
@@ -87,7 +88,8 @@ void write_part(const Part& part, PartOptions options, JsonWriter& w) {
 }
 
 // Reasoning and refusals have members of their own; what is left stands in `content`.
-bool stands_in_content(const Part& part) noexcept {
+bool stands_in_content(const Part& part, PartOptions options) noexcept {
+  if (part.kind == Part::Kind::kOther) return options.extras;
   if (part.kind == Part::Kind::kReasoning) return !part.raw.empty();
   if (part.kind == Part::Kind::kText && part.text.empty() && !part.signature.empty()) return false;  // its signature was all of it
   return part.kind != Part::Kind::kRefusal;
@@ -97,7 +99,7 @@ void write_content(const Message& message, PartOptions options, JsonWriter& w) {
   size_t count = 0;
   const Part* only = nullptr;
   for (const Part& part : message.parts) {
-    if (!stands_in_content(part)) continue;
+    if (!stands_in_content(part, options)) continue;
     ++count;
     only = &part;
   }
@@ -114,7 +116,7 @@ void write_content(const Message& message, PartOptions options, JsonWriter& w) {
   w.begin_array();
   if (!prefix.empty()) write_part(Part::of_text(prefix), options, w);
   for (const Part& part : message.parts) {
-    if (stands_in_content(part)) write_part(part, options, w);
+    if (stands_in_content(part, options)) write_part(part, options, w);
   }
   w.end_array();
 }
@@ -231,11 +233,39 @@ class RequestWriter {
     const ToolIds ids(request_.messages, quirks_.short_tool_ids ? &short_tool_id : nullptr);
     w_.key("messages");
     w_.begin_array();
+    Message shown;
     for (size_t i = 0; i < request_.messages.size(); ++i) {
-      check_parts(request_.messages[i], i);
-      write_one(request_.messages[i], i, ids);
+      const Message& message = request_.messages[i];
+      check_parts(message, i);
+      if (message.role != Role::kTool) write_shown(shown);
+      if (options_.foreign && message.role == Role::kTool) write_one(without_media(message, shown), i, ids);
+      else write_one(message, i, ids);
     }
+    write_shown(shown);
     w_.end_array();
+  }
+
+  static bool is_media(const Part& part) noexcept {
+    return part.kind == Part::Kind::kImage || part.kind == Part::Kind::kAudio || part.kind == Part::Kind::kVideo || part.kind == Part::Kind::kFile;
+  }
+
+  // A tool's answer is text here. What else it gave is shown by the user, when all tools of the turn have answered.
+  static Message without_media(const Message& message, Message& shown) {
+    if (std::none_of(message.parts.begin(), message.parts.end(), is_media)) return message;
+    Message text = message;
+    text.parts.erase(std::remove_if(text.parts.begin(), text.parts.end(), is_media), text.parts.end());
+    if (text.parts.empty()) text.parts.push_back(Part::of_text("(shown below)"));
+    shown.parts.push_back(Part::of_text("(given by the tool, call " + message.tool_call_id + ")"));
+    std::copy_if(message.parts.begin(), message.parts.end(), std::back_inserter(shown.parts), is_media);
+    return text;
+  }
+  void write_shown(Message& shown) {
+    if (shown.parts.empty()) return;
+    w_.begin_object();
+    w_.member("role", "user");
+    write_content(shown, {takes_cache(), false}, w_);
+    w_.end_object();
+    shown.parts.clear();
   }
 
   // What a part of another dialect has that is not for this server.
@@ -243,8 +273,11 @@ class RequestWriter {
     size_t i = 0;
     for (const Part& part : message.parts) {
       if (!part.cache.empty() && !takes_cache()) drop("cache_control");
+      // What another vendor's own tools did is history; what a user says is not left out.
+      const bool history = message.role == Role::kAssistant;
       const bool unknown = options_.foreign && part.kind == Part::Kind::kOther && part.text.empty();
-      if (unknown) refuse(path(path("messages", index, "content"), i), "a part of this type", "the chat dialect");
+      if (unknown && history) drop("messages." + wire::find_member(wire::JsonValue(part.raw), "type").string_or("other"));
+      else if (unknown) refuse(path(path("messages", index, "content"), i), "a part of this type", "the chat dialect");
       if (part.kind == Part::Kind::kAudio && part.data.empty() && part.raw.empty()) {
         refuse(path(path("messages", index, "content"), i), "audio by URL", "the chat dialect");
       }

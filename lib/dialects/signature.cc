@@ -22,8 +22,10 @@ std::string seal_signature(std::string_view maker, std::string_view own, std::st
   return sealed;
 }
 
+bool is_sealed(std::string_view text) noexcept { return text.substr(0, kMarkEncoded.size()) == kMarkEncoded; }
+
 Signed open_signature(std::string_view text, std::string_view own) {
-  if (text.substr(0, kMarkEncoded.size()) == kMarkEncoded) {
+  if (is_sealed(text)) {
     if (auto plain = wire::decode_base64(text)) {
       const size_t end = plain->find(kEnd);
       if (end != std::string::npos) return {plain->substr(kMark.size(), end - kMark.size()), plain->substr(end + 1)};

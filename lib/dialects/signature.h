@@ -18,6 +18,8 @@ struct Signed {
   std::string maker;
   std::string signature;
 };
+// Does it look like one that seal_signature() closed?
+bool is_sealed(std::string_view text) noexcept;
 // The other way: what was sealed is opened, anything else is `own`'s.
 Signed open_signature(std::string_view text, std::string_view own);
 

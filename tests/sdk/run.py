@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The official SDKs against the real server and a scripted upstream, all on loopback.
 
-    tests/sdk/run.py --server build/release/bin/llmrouter-server [--work build/sdk] [--only python|node|ollama] [--test NAME] [--show-log]
+    tests/sdk/run.py --server build/release/bin/llmrouter-server [--work build/sdk] [--only python|node|ollama|anthropic|anthropic-node] [--test NAME] [--show-log]
 
 Installs the pinned SDKs once (pip and npm, from wherever these are set up to fetch), prints a line for each test and ends with
 "N passed, M failed"; exits 1 when one failed. What cannot be installed is said in one line, "skipped: ...". Standard library only.
@@ -24,6 +24,9 @@ import urllib.request
 import upstream
 
 HERE = pathlib.Path(__file__).resolve().parent
+PYTHON = {"python": "openai_test.py", "ollama": "ollama_test.py", "anthropic": "anthropic_test.py"}
+NODE = {"node": "openai_test.mjs", "anthropic-node": "anthropic_test.mjs"}
+SUITES = [*PYTHON, *NODE]
 SUITE_SECONDS = 300
 INSTALL_SECONDS = 300
 KEYS = {name: f"sk-sdk-{name}-0123456789abcdef0123456789" for name in ("main", "narrow", "hurried", "hurried2", "expired")}
@@ -33,6 +36,8 @@ server: {{listen: "127.0.0.1:{port}", threads: 2, auth: keys}}
 storage: {{keys: "memory:", usage: "memory:"}}
 providers:
   up: {{base_url: "{url}", api_key: {key}}}
+  claude: {{dialect: anthropic, base_url: "{url}", api_key: {key}, models: {{override: [plain]}}}}
+  claude2: {{dialect: anthropic, base_url: "{url}", api_key: {key}, models: {{override: [plain]}}}}
   hasty: {{base_url: "{url}", api_key: {key}, models: {{override: [slow]}}, timeouts: {{first_token: 300ms}}}}
   badkey: {{base_url: "{url}", api_key: sk-wrong, models: {{override: [plain]}}}}
   busy: {{base_url: "{url}", api_key: {key}, models: {{override: [plain]}}}}
@@ -174,11 +179,11 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--server", required=True, type=pathlib.Path)
     parser.add_argument("--work", default=HERE.parent.parent / "build" / "sdk", type=pathlib.Path)
-    parser.add_argument("--only", action="append", choices=["python", "node", "ollama"])
+    parser.add_argument("--only", action="append", choices=SUITES)
     parser.add_argument("--test", action="append", default=[], help="only tests of this name")
     parser.add_argument("--show-log", action="store_true", help="print the server's log at the end")
     options = parser.parse_args()
-    wanted = options.only or ["python", "node", "ollama"]
+    wanted = options.only or SUITES
     work = options.work.resolve()
     work.mkdir(parents=True, exist_ok=True)
     server = options.server.resolve()
@@ -187,23 +192,24 @@ def main():
         return 1
 
     suites, skipped = [], 0
-    if "python" in wanted or "ollama" in wanted:
+    if any(name in PYTHON for name in wanted):
         python, problem = install_python(work)
-        for name in ("python", "ollama"):
+        for name, file in PYTHON.items():
             if name in wanted and problem is None:
-                suites.append((name, [str(python), str(HERE / ("openai_test.py" if name == "python" else "ollama_test.py"))]))
+                suites.append((name, [str(python), str(HERE / file)]))
             elif name in wanted:
                 skipped += 1
                 print(f"skipped: {name} SDK tests: pip cannot install the pinned packages (is its registry reachable?): {problem}")
-    if "node" in wanted:
+    if any(name in NODE for name in wanted):
         node, problem = install_node(work)
-        if problem is None:
-            # An ES module finds its packages beside itself.
-            shutil.copy(HERE / "node" / "openai_test.mjs", work / "node")
-            suites.append(("node", [node, str(work / "node" / "openai_test.mjs")]))
-        else:
-            skipped += 1
-            print(f"skipped: node SDK tests: npm cannot install the pinned packages (is its registry reachable?): {problem}")
+        for name, file in NODE.items():
+            if name in wanted and problem is None:
+                # An ES module finds its packages beside itself.
+                shutil.copy(HERE / "node" / file, work / "node")
+                suites.append((name, [node, str(work / "node" / file)]))
+            elif name in wanted:
+                skipped += 1
+                print(f"skipped: {name} SDK tests: npm cannot install the pinned packages (is its registry reachable?): {problem}")
 
     passed = failed = 0
     provider = upstream.start()
@@ -212,7 +218,8 @@ def main():
         process, base = start_server(server, pathlib.Path(folder), url)
         try:
             env = dict(os.environ, SDK_SERVER=base, SDK_UPSTREAM=url, SDK_KEYS=json.dumps(KEYS), PYTHONDONTWRITEBYTECODE="1")
-            for name in ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "OPENAI_BASE_URL", "OLLAMA_HOST"):
+            for name in ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "OPENAI_BASE_URL", "OLLAMA_HOST", "ANTHROPIC_BASE_URL",
+                         "ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN"):
                 env.pop(name, None)
             for label, command in suites:
                 p, f = run_suite(label, command + options.test, env)

@@ -26,6 +26,8 @@ import threading
 import time
 import urllib.parse
 
+from upstream_anthropic import AnthropicFace
+
 KEY = "sk-upstream-0123456789abcdef0123456789abcdef"
 MODELS = ["plain", "tools", "org/model-a", "slow"]
 SLOW_SECONDS = 10
@@ -67,7 +69,7 @@ class Refusal(Exception):
         self.status, self.body = status, {"error": {"message": message, "type": kind, "param": param, "code": code}}
 
 
-class Handler(http.server.BaseHTTPRequestHandler):
+class Handler(AnthropicFace, http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
 
@@ -144,9 +146,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def do_POST(self):
         body = self.rfile.read(int(self.headers["content-length"]))
-        if self.path != "/v1/chat/completions":
+        anthropic = self.path in ("/v1/messages", "/v1/messages/count_tokens")
+        if self.path != "/v1/chat/completions" and not anthropic:
             return self.send_json(404, {"error": {"message": "no such path", "type": "invalid_request_error", "param": None, "code": None}})
-        if self.headers.get("authorization") != "Bearer " + KEY:
+        if not anthropic and self.headers.get("authorization") != "Bearer " + KEY:
             return self.send_json(401, {"error": {"message": "Incorrect API key provided", "type": "invalid_request_error", "param": None,
                                                   "code": "invalid_api_key"}})
         request = json.loads(body)
@@ -155,6 +158,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
             records = seen.setdefault(request["model"], [])
             records.append(record)
             turn = len(records)
+        if anthropic:
+            try:
+                return self.answer_anthropic(request, record, KEY)
+            except (BrokenPipeError, ConnectionResetError):
+                record["gone"] = True
+                self.close_connection = True
+                return
         kind, _, words = request["model"].partition("+")
         name, _, argument = kind.partition("-")
         if kind == "fail-once":

@@ -29,7 +29,7 @@ TEST_CASE("every preset is whole") {
                                         "no_top_k", "takes_cache_control", "strict_members", "metadata_needs_store", "thinking_type", "enable_thinking",
                                         "reasoning_object", "template_thinking", "no_reasoning_effort", "no_reasoning_back", "no_call_ids", "fetches_urls"};
   const std::set<std::string> beside = {"responses", "completions"};
-  const std::set<std::string> dialects = {"openai", "ollama", "cohere", "gemini"};
+  const std::set<std::string> dialects = {"openai", "anthropic", "ollama", "cohere", "gemini"};
   std::set<std::string> types, variables;
   for (const ProviderPreset& preset : provider_presets()) {
     CAPTURE(preset.type);
@@ -52,7 +52,7 @@ TEST_CASE("every preset is whole") {
       continue;
     }
     CHECK(well_formed(preset.base_url));
-    CHECK(preset.auth == (preset.type == "gemini" ? "x-goog-api-key" : "bearer"));
+    CHECK(preset.auth == (preset.type == "gemini" ? "x-goog-api-key" : preset.type == "anthropic" ? "x-api-key" : "bearer"));
     CHECK((!preset.key_required || !preset.key_variables.empty()));
     for (const auto& [name, url] : preset.regions) CHECK(well_formed(url));
     if (!preset.regions.empty()) CHECK(preset.regions.front().second == preset.base_url);
@@ -60,7 +60,7 @@ TEST_CASE("every preset is whole") {
 }
 
 TEST_CASE("the vendors of the contract are there") {
-  for (const char* type : {"openai", "deepseek", "moonshot", "zai", "zai-coding", "qwen", "xai", "groq", "mistral", "openrouter", "together",
+  for (const char* type : {"openai", "anthropic", "deepseek", "moonshot", "zai", "zai-coding", "qwen", "xai", "groq", "mistral", "openrouter", "together",
                            "fireworks", "siliconflow", "volcengine", "perplexity", "cerebras", "nvidia", "huggingface", "novita", "vllm",
                            "sglang", "llamacpp", "lmstudio", "tgi", "transformers", "ollama", "demo", "cohere", "azure", "gemini"}) {
     CAPTURE(type);
@@ -68,7 +68,7 @@ TEST_CASE("the vendors of the contract are there") {
     REQUIRE(preset);
     CHECK(preset->served);
   }
-  for (const char* type : {"anthropic", "vertex", "bedrock"}) {
+  for (const char* type : {"vertex", "bedrock"}) {
     CAPTURE(type);
     const ProviderPreset* preset = find(type);
     REQUIRE(preset);

@@ -162,8 +162,10 @@ TEST_CASE("without providers the usual variables make them") {
   INFO(words(result));
   REQUIRE(result.ok());
   const Config& c = result.config;
-  REQUIRE(c.providers.size() == 5);
+  REQUIRE(c.providers.size() == 6);
   CHECK(provider(c, "openai")->credentials.at(0).key.reveal() == "k1");
+  CHECK(provider(c, "anthropic")->credentials.at(0).key.reveal() == "k4");
+  CHECK(provider(c, "anthropic")->auth == "x-api-key");
   CHECK(provider(c, "openai")->credentials.at(0).name == "1");
   CHECK(provider(c, "openai")->base_url == "https://api.openai.com/v1");
   CHECK(provider(c, "groq")->base_url == "https://api.groq.com/openai/v1");
@@ -173,8 +175,8 @@ TEST_CASE("without providers the usual variables make them") {
   CHECK(provider(c, "ollama")->credentials.at(0).key.reveal() == "k5");
   CHECK(c.providers.back().name == "demo");
   CHECK(joined(result.notes) ==
-        "provider openai from OPENAI_API_KEY\nprovider groq from GROQ_API_KEY\nprovider volcengine from VOLCENGINE_API_KEY\n"
-        "provider ollama from OLLAMA_API_KEY and OLLAMA_HOST\nANTHROPIC_API_KEY is set, but anthropic is not supported yet\n");
+        "provider openai from OPENAI_API_KEY\nprovider anthropic from ANTHROPIC_API_KEY\nprovider groq from GROQ_API_KEY\nprovider volcengine from VOLCENGINE_API_KEY\n"
+        "provider ollama from OLLAMA_API_KEY and OLLAMA_HOST\n");
   // A section, even an empty one, says which there are.
   CHECK(load("providers: {}\n", {{"OPENAI_API_KEY", "k1"}}).config.providers.size() == 1);
   CHECK(load("providers:\n", {{"OPENAI_API_KEY", "k1"}}).config.providers.size() == 2);

@@ -1,0 +1,179 @@
+#include "dialects/anthropic_blocks.h"
+
+#include "dialects/anthropic.h"
+#include "dialects/anthropic_plan.h"
+#include "dialects/signature.h"
+#include "dialects/text_match.h"
+#include "wire/base64.h"
+
+namespace llmrouter::dialects::anthropic {
+namespace {
+
+// "data:image/png;base64,AAAA" in its two halves. False: it is no such URL.
+bool split_data_url(std::string_view url, std::string_view& mime, std::string_view& data) noexcept {
+  constexpr std::string_view kMark = ";base64,";
+  if (url.substr(0, 5) != "data:") return false;
+  const size_t at = url.find(kMark);
+  if (at == std::string_view::npos) return false;
+  mime = url.substr(5, at - 5);
+  mime = mime.substr(0, mime.find(';'));
+  data = url.substr(at + kMark.size());
+  return true;
+}
+
+std::string_view image_mime(std::string_view data) noexcept {
+  if (data.substr(0, 4) == "/9j/") return "image/jpeg";
+  if (data.substr(0, 6) == "R0lGOD") return "image/gif";
+  if (data.substr(0, 6) == "UklGRg") return "image/webp";
+  return "image/png";
+}
+
+bool ends_with_ci(std::string_view text, std::string_view end) noexcept {
+  return text.size() >= end.size() && equals_ci(text.substr(text.size() - end.size()), end);
+}
+
+// By what it is called, by what it is named, by its first bytes ("%PDF-").
+bool is_pdf(std::string_view mime, std::string_view name, std::string_view data) noexcept {
+  if (!mime.empty() && mime != "application/octet-stream") return mime == "application/pdf";
+  return data.substr(0, 6) == "JVBERi" || ends_with_ci(name, ".pdf");
+}
+bool is_text(std::string_view mime, std::string_view name) noexcept {
+  if (mime.substr(0, 5) == "text/" || mime == "application/json" || mime == "application/xml") return true;
+  return mime.empty() && (ends_with_ci(name, ".txt") || ends_with_ci(name, ".md") || ends_with_ci(name, ".csv") || ends_with_ci(name, ".json"));
+}
+
+std::string_view without_blanks_behind(std::string_view text) noexcept {
+  while (!text.empty() && is_blank(text.back())) text.remove_suffix(1);
+  return text;
+}
+
+}  // namespace
+
+bool BlockWriter::writes(const Part& part) const noexcept {
+  switch (part.kind) {
+    case Part::Kind::kText:
+    case Part::Kind::kRefusal: return !trim(part.text).empty();
+    case Part::Kind::kReasoning: return is_own_thought(part) || (!foreign_ && !claude_ && !part.text.empty());
+    default: return true;
+  }
+}
+
+void BlockWriter::write_cache(const std::string& mark) {
+  if (!mark.empty()) w_.raw_member("cache_control", mark);
+}
+
+void BlockWriter::write_extras(const RawMembers& extras) {
+  if (!foreign_) return w_.raw_members(extras);
+  for_each_member(extras, [&](const wire::JsonMember& m) { drop(dropped_, m.key); });
+}
+
+void BlockWriter::write_content(const std::vector<Part>& parts, const std::string& where) {
+  size_t count = 0;
+  const Part* only = nullptr;
+  for (const Part& part : parts) {
+    if (!writes(part)) continue;
+    ++count;
+    only = &part;
+  }
+  if (count == 1 && only->kind == Part::Kind::kText && only->cache.empty() && only->extras.empty()) return w_.string(only->text);
+  w_.begin_array();
+  for (size_t i = 0; i < parts.size(); ++i) {
+    if (writes(parts[i])) write(parts[i], path(where, i));
+    else if (parts[i].kind == Part::Kind::kReasoning) drop(dropped_, "reasoning");
+  }
+  w_.end_array();
+}
+
+void BlockWriter::write(const Part& part, const std::string& where, bool last) {
+  switch (part.kind) {
+    case Part::Kind::kText:
+    case Part::Kind::kRefusal: return write_text(last ? without_blanks_behind(part.text) : std::string_view(part.text), part);
+    case Part::Kind::kReasoning: return write_thought(part);
+    case Part::Kind::kImage: return write_image(part, where);
+    case Part::Kind::kFile: return write_document(part, where);
+    case Part::Kind::kAudio: return fail(cannot_express(where, "audio", kTarget));
+    case Part::Kind::kVideo: return fail(cannot_express(where, "video", kTarget));
+    case Part::Kind::kOther: break;
+  }
+  if (foreign_) return fail(cannot_express(where, "a part of this type", kTarget));
+  w_.raw(part.raw);
+}
+
+void BlockWriter::write_text(std::string_view text, const Part& part) {
+  w_.begin_object();
+  w_.member("type", "text");
+  w_.member("text", text);
+  write_cache(part.cache);
+  write_extras(part.extras);
+  w_.end_object();
+}
+
+void BlockWriter::write_thought(const Part& part) {
+  w_.begin_object();
+  w_.member("type", part.redacted ? "redacted_thinking" : "thinking");
+  if (!part.redacted) w_.member("thinking", part.text);
+  w_.member(part.redacted ? "data" : "signature", seal_signature(part.maker, kMaker, part.signature));
+  write_extras(part.extras);
+  w_.end_object();
+}
+
+void BlockWriter::write_source(std::string_view mime, std::string_view data, std::string_view url, const std::string& file_id) {
+  w_.key("source");
+  w_.begin_object();
+  if (!file_id.empty()) {
+    files_ = true;
+    w_.member("type", "file");
+    w_.member("file_id", file_id);
+  } else if (!url.empty()) {
+    w_.member("type", "url");
+    w_.member("url", url);
+  } else {
+    w_.member("type", "base64");
+    w_.member("media_type", mime);
+    w_.member("data", data);
+  }
+  w_.end_object();
+}
+
+void BlockWriter::write_image(const Part& part, const std::string& where) {
+  std::string_view mime = part.mime, data = part.data, url = part.url;
+  if (split_data_url(url, mime, data)) url = {};
+  if (url.empty() && data.empty() && part.file_id.empty()) return fail(cannot_express(where, "an image without data or URL", kTarget));
+  if (!part.detail.empty() && part.detail != "auto") drop(dropped_, "detail");
+  w_.begin_object();
+  w_.member("type", "image");
+  write_source(mime.empty() ? image_mime(data) : mime, data, url, part.file_id);
+  write_cache(part.cache);
+  write_extras(part.extras);
+  w_.end_object();
+}
+
+void BlockWriter::write_document(const Part& part, const std::string& where) {
+  std::string_view mime = part.mime, data = part.data, url = part.url;
+  if (split_data_url(url, mime, data)) url = {};
+  const bool inline_data = url.empty() && part.file_id.empty();
+  if (mime.substr(0, 6) == "image/" && inline_data) return write_image(part, where);
+  std::optional<std::string> text;
+  if (inline_data && !is_pdf(mime, part.name, data)) {
+    if (is_text(mime, part.name)) text = wire::decode_base64(data);
+    if (!text) return fail(cannot_express(where, "a file that is neither PDF nor text", kTarget));
+  }
+  w_.begin_object();
+  w_.member("type", "document");
+  if (text) {
+    w_.key("source");
+    w_.begin_object();
+    w_.member("type", "text");
+    w_.member("media_type", "text/plain");
+    w_.member("data", *text);
+    w_.end_object();
+  } else {
+    write_source("application/pdf", data, url, part.file_id);
+  }
+  if (!part.name.empty()) w_.member("title", part.name);
+  write_cache(part.cache);
+  write_extras(part.extras);
+  w_.end_object();
+}
+
+}  // namespace llmrouter::dialects::anthropic

@@ -1,0 +1,46 @@
+// The client side: whoever posts to /v1/messages.
+#include "dialects/anthropic.h"
+#include "dialects/anthropic_events.h"
+
+namespace llmrouter::dialects::anthropic {
+namespace {
+
+class AnthropicClient final : public ClientCodec {
+ public:
+  void set_path(const RequestPath& path) override { request_id_ = path.request_id; }
+
+  Result<RequestFacts> scan(std::string_view body) override {
+    body_ = body;
+    Result<RequestFacts> facts = scan_request(body);
+    if (facts) events_.start(facts->model, facts->input_tokens);
+    return facts;
+  }
+
+  Result<ChatRequest> decode() override { return read_request(body_); }
+
+  std::string_view content_type(bool stream) const noexcept override { return stream ? "text/event-stream" : "application/json"; }
+
+  void encode_response(const ChatResponse& response, std::string& out) override { write_answer(response, ids_, out); }
+  void encode_event(const StreamEvent& event, std::string& out) override { events_.event(event, out); }
+  void encode_end(std::string& out) override { events_.end(out); }
+
+  bool is_error_body(std::string_view body) const override { return is_error(body); }
+  void encode_error(const Error& error, std::string& out) const override { write_error(error, request_id_, out); }
+  void encode_stream_error(const Error& error, std::string& out) override {
+    out += "event: error\ndata: ";
+    write_error(error, request_id_, out);
+    out += "\n\n";
+  }
+
+ private:
+  std::string_view body_;
+  std::string request_id_;
+  EventWriter events_;
+  IdSource ids_;
+};
+
+}  // namespace
+
+std::unique_ptr<ClientCodec> new_client_codec() { return std::make_unique<AnthropicClient>(); }
+
+}  // namespace llmrouter::dialects::anthropic

@@ -1,0 +1,57 @@
+// Writes a streamed answer in this dialect's grammar, whatever the upstream's was: message_start first, one content block open at a time and closed
+// before the next, indexes without gaps, one message_delta with all counts, message_stop.
+#ifndef LLMROUTER_DIALECTS_ANTHROPIC_EVENTS_H_
+#define LLMROUTER_DIALECTS_ANTHROPIC_EVENTS_H_
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "dialects/ids.h"
+#include "dialects/tool_order.h"
+#include "llmrouter/stream.h"
+
+namespace llmrouter::dialects::anthropic {
+
+class EventWriter final : private ToolOrder::Teller {
+ public:
+  // `model` is what is said when the upstream does not say; `estimate` the input tokens for message_start, unless the upstream counts them before.
+  void start(std::string_view model, int64_t estimate) {
+    model_ = model;
+    estimate_ = estimate;
+  }
+  void event(const StreamEvent& event, std::string& out);
+  void end(std::string& out);
+
+ private:
+  enum class Block { kNone, kText, kThinking, kCall };
+
+  void call_begin(const ToolCall& call) override;
+  void call_arguments(std::string_view piece) override;
+  void call_end() override { close(); }
+
+  void open_message();
+  void open(Block kind, std::string_view content_block);
+  void close();
+  void begin_delta();
+  void text(std::string_view text);
+  void thought(const StreamEvent& event);
+  void citation(std::string_view annotation);
+  void redacted(std::string_view data);
+
+  std::string* out_ = nullptr;  // where the call that is going on writes
+  std::string id_, model_;
+  int64_t estimate_ = 0;
+  bool started_ = false, finished_ = false, refused_ = false;
+  Block block_ = Block::kNone;
+  int64_t index_ = -1;  // of the block that is open, or was last
+  ToolOrder calls_;
+  TokenUsage usage_;
+  FinishReason finish_ = FinishReason::kNone;
+  std::string finish_raw_;
+  IdSource ids_;
+};
+
+}  // namespace llmrouter::dialects::anthropic
+
+#endif  // LLMROUTER_DIALECTS_ANTHROPIC_EVENTS_H_

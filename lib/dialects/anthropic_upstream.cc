@@ -1,0 +1,147 @@
+// The upstream side: any server with a /v1/messages.
+#include <algorithm>
+
+#include "dialects/anthropic.h"
+#include "dialects/anthropic_stream.h"
+#include "dialects/anthropic_upstream.h"
+#include "dialects/fault.h"
+#include "dialects/fields.h"
+#include "dialects/http_request.h"
+#include "dialects/text_match.h"
+#include "llmrouter/secret.h"
+#include "wire/splice.h"
+
+namespace llmrouter::dialects::anthropic {
+namespace {
+
+using wire::find_member;
+using wire::JsonElements;
+using wire::JsonValue;
+
+constexpr std::string_view kVersion = "2023-06-01";
+constexpr std::string_view kFilesBeta = "files-api-2025-04-14";
+constexpr std::string_view kOauthBeta = "oauth-2025-04-20";
+
+bool is_set_by_provider(const ProviderConfig& provider, std::string_view name) noexcept {
+  return std::any_of(provider.headers.begin(), provider.headers.end(), [&](const HttpHeader& h) { return equals_ci(h.name, name); });
+}
+
+class AnthropicUpstream final : public UpstreamCodec {
+ public:
+  Result<void> encode(const EncodeInput& input, EncodedRequest& out) override {
+    if (input.provider == nullptr) return Error(ErrorCode::kInternal, "no provider to encode for");
+    key_ = Secret(std::string(input.key));
+    const bool relay = input.facts != nullptr;
+    Written written;
+    if (relay) {
+      splice_request(input, out);
+    } else {
+      if (input.chat == nullptr) return Error(ErrorCode::kInternal, "nothing to encode");
+      std::string body;
+      auto wrote = write_request(*input.chat, input.upstream_model, {input.stream, input.foreign, true, false}, body, out.dropped);
+      if (!wrote) return std::move(wrote).error();
+      written = std::move(*wrote);
+      out.http.body.push_back(out.owned.emplace_back(std::move(body)));
+    }
+    answer_tool_ = written.answer_tool;
+    stream_.start(relay, key_.reveal(), std::move(written.answer_tool));
+    return fill_anthropic(*input.provider, "POST", "/messages", input.stream ? "text/event-stream" : "application/json", input.key,
+                          written.files ? kFilesBeta : std::string_view{}, out.http);
+  }
+
+  void feed(std::string_view bytes, UpstreamSink& sink) override { stream_.feed(bytes, sink); }
+  void finish(UpstreamSink& sink) override { stream_.finish(sink); }
+
+  Result<ReplyFacts> inspect(std::string_view body) override {
+    auto root = read_root(body);
+    if (!root) return std::move(root).error();
+    if (auto error = error_in_answer(*root, key_.reveal())) return std::move(*error);
+    JsonValue model, reason, usage;
+    wire::pick(*root, {{"model", &model}, {"stop_reason", &reason}, {"usage", &usage}});
+    ReplyFacts facts;
+    read_usage(usage, facts.usage);
+    facts.finish = finish_reason_of(reason.string_or());
+    model.string(facts.model);
+    return facts;
+  }
+
+  Result<ChatResponse> decode(std::string_view body) override {
+    auto root = read_root(body);
+    if (!root) return std::move(root).error();
+    return read_answer(*root, answer_tool_, key_.reveal());
+  }
+
+  Error parse_error(const HttpHead& head, std::string_view body) const override { return error_of_reply(head, body, key_.reveal()); }
+
+  // One page holds a thousand, which is more than any vendor has.
+  Result<void> encode_models(const ProviderConfig& provider, std::string_view key, EncodedRequest& out) override {
+    key_ = Secret(std::string(key));
+    return fill_anthropic(provider, "GET", "/models?limit=1000", "application/json", key, {}, out.http);
+  }
+
+  Result<std::vector<std::string>> parse_models(std::string_view body) override {
+    const std::string_view text = bare(body);
+    const JsonValue root(text);
+    if (!wire::validate(text)) return unreadable("the upstream's list of models is not JSON", text, key_.reveal());
+    if (has_error_member(root)) return error_of_object(root, key_.reveal());
+    const JsonValue list = find_member(root, "data");
+    if (!list.is_array()) return unreadable("the upstream's list of models has no `data`", text, key_.reveal());
+    std::vector<std::string> ids;
+    for (JsonValue entry : JsonElements(list)) {
+      if (std::string id = find_member(entry, "id").string_or(); !id.empty()) ids.push_back(std::move(id));
+    }
+    return ids;
+  }
+
+ private:
+  Result<JsonValue> read_root(std::string_view body) const {
+    const std::string_view text = bare(body);
+    if (!wire::validate(text)) {
+      return unreadable("the upstream's answer is not JSON: " + scrub(plain_words(text), key_.reveal()), text, key_.reveal());
+    }
+    return JsonValue(text);
+  }
+
+  Secret key_;
+  std::string answer_tool_;
+  StreamReader stream_;
+};
+
+}  // namespace
+
+void splice_request(const EncodeInput& input, EncodedRequest& out) {
+  std::vector<wire::SpliceEdit> edits;
+  if (input.edits != nullptr) {
+    for (const BodyEdit& edit : *input.edits) edits.push_back(wire::to_splice(edit));
+  }
+  std::string model;
+  wire::append_json_string(model, input.upstream_model);
+  if (input.facts->model != input.upstream_model) edits.push_back({BodyEdit::Kind::kSet, "model", {}, model});
+  if (edits.empty()) out.http.body.push_back(input.body);
+  else wire::splice(input.body, input.facts->members, edits, out.owned, out.http.body);
+}
+
+Result<void> fill_anthropic(const ProviderConfig& provider, std::string_view method, std::string_view path, std::string_view accept, std::string_view key,
+                            std::string_view beta, HttpRequest& out) {
+  // The base is the bare host; that of a provider that speaks this dialect beside its own may end with the version.
+  std::string full;
+  const std::string_view base = provider.base_url;
+  if (base.size() < 3 || base.substr(base.size() - 3) != "/v1") full = "/v1";
+  full.append(path);
+  if (auto filled = fill_request(provider, method, full, accept, key, out); !filled) return filled;
+  std::string betas(beta);
+  // A token of a person's account goes where tokens go.
+  if (key.substr(0, 10) == "sk-ant-oat" && provider.auth == "x-api-key" && !is_set_by_provider(provider, "authorization")) {
+    for (HttpHeader& h : out.headers) {
+      if (h.name == "x-api-key" && h.value == key) h = {"authorization", std::string("Bearer ").append(key)};
+    }
+    betas.append(betas.empty() ? "" : ",").append(kOauthBeta);
+  }
+  if (!is_set_by_provider(provider, "anthropic-version")) out.headers.push_back({"anthropic-version", std::string(kVersion)});
+  if (!betas.empty() && !is_set_by_provider(provider, "anthropic-beta")) out.headers.push_back({"anthropic-beta", std::move(betas)});
+  return {};
+}
+
+std::unique_ptr<UpstreamCodec> new_upstream_codec() { return std::make_unique<AnthropicUpstream>(); }
+
+}  // namespace llmrouter::dialects::anthropic

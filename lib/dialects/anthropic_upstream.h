@@ -1,0 +1,20 @@
+// What the upstream codecs of this dialect share.
+#ifndef LLMROUTER_DIALECTS_ANTHROPIC_UPSTREAM_H_
+#define LLMROUTER_DIALECTS_ANTHROPIC_UPSTREAM_H_
+
+#include <string_view>
+
+#include "llmrouter/codec.h"
+
+namespace llmrouter::dialects::anthropic {
+
+// A client's own body: the model's name and edits spliced in, nothing else.
+void splice_request(const EncodeInput& input, EncodedRequest& out);
+
+// URL and headers: `path` stands behind /v1; `anthropic-version`, and `beta` when it is not empty.
+Result<void> fill_anthropic(const ProviderConfig& provider, std::string_view method, std::string_view path, std::string_view accept, std::string_view key,
+                            std::string_view beta, HttpRequest& out);
+
+}  // namespace llmrouter::dialects::anthropic
+
+#endif  // LLMROUTER_DIALECTS_ANTHROPIC_UPSTREAM_H_
