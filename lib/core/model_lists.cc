@@ -22,10 +22,11 @@ class ListQuestion final : public TransferSink {
     codec_ = provider_.dialect->new_upstream_codec();
     if (!codec_) return false;
     std::string_view key;
-    if (!provider_.credentials.empty()) key = provider_.credentials.front().config->key.reveal();
+    if (!provider_.credentials.empty()) key = provider_.credentials.front().key_to_send();
     if (!codec_->encode_models(provider_.config, key, encoded_)) return false;
     encoded_.http.connect_timeout = provider_.timeouts.connect;
     encoded_.http.endpoint = provider_.endpoint;
+    if (!provider_.credentials.empty()) encoded_.http.tokens = provider_.credentials.front().tokens;
     transfer_ = transport.start(std::move(encoded_.http), *this);
     return true;
   }

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The official SDKs against the real server and a scripted upstream, all on loopback.
 
-    tests/sdk/run.py --server build/release/bin/llmrouter-server [--work build/sdk] [--only python|node|ollama] [--test NAME] [--show-log]
+    tests/sdk/run.py --server build/release/bin/llmrouter-server [--work build/sdk] [--only python|node|ollama|cohere|aws] [--test NAME] [--show-log]
 
 Installs the pinned SDKs once (pip and npm, from wherever these are set up to fetch), prints a line for each test and ends with
 "N passed, M failed"; exits 1 when one failed. What cannot be installed is said in one line, "skipped: ...". Standard library only.
@@ -174,11 +174,11 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--server", required=True, type=pathlib.Path)
     parser.add_argument("--work", default=HERE.parent.parent / "build" / "sdk", type=pathlib.Path)
-    parser.add_argument("--only", action="append", choices=["python", "node", "ollama"])
+    parser.add_argument("--only", action="append", choices=["python", "node", "ollama", "cohere", "aws"])
     parser.add_argument("--test", action="append", default=[], help="only tests of this name")
     parser.add_argument("--show-log", action="store_true", help="print the server's log at the end")
     options = parser.parse_args()
-    wanted = options.only or ["python", "node", "ollama"]
+    wanted = options.only or ["python", "node", "ollama", "cohere", "aws"]
     work = options.work.resolve()
     work.mkdir(parents=True, exist_ok=True)
     server = options.server.resolve()
@@ -187,11 +187,12 @@ def main():
         return 1
 
     suites, skipped = [], 0
-    if "python" in wanted or "ollama" in wanted:
+    by_python = {"python": "openai_test.py", "ollama": "ollama_test.py", "cohere": "cohere_test.py", "aws": "aws_test.py"}
+    if any(name in wanted for name in by_python):
         python, problem = install_python(work)
-        for name in ("python", "ollama"):
+        for name, file in by_python.items():
             if name in wanted and problem is None:
-                suites.append((name, [str(python), str(HERE / ("openai_test.py" if name == "python" else "ollama_test.py"))]))
+                suites.append((name, [str(python), str(HERE / file)]))
             elif name in wanted:
                 skipped += 1
                 print(f"skipped: {name} SDK tests: pip cannot install the pinned packages (is its registry reachable?): {problem}")
@@ -211,7 +212,7 @@ def main():
     with tempfile.TemporaryDirectory(prefix="llmrouter-sdk-") as folder:
         process, base = start_server(server, pathlib.Path(folder), url)
         try:
-            env = dict(os.environ, SDK_SERVER=base, SDK_UPSTREAM=url, SDK_KEYS=json.dumps(KEYS), PYTHONDONTWRITEBYTECODE="1")
+            env = dict(os.environ, SDK_SERVER=base, SDK_BINARY=str(server), SDK_UPSTREAM=url, SDK_KEYS=json.dumps(KEYS), PYTHONDONTWRITEBYTECODE="1")
             for name in ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "OPENAI_BASE_URL", "OLLAMA_HOST"):
                 env.pop(name, None)
             for label, command in suites:
