@@ -54,6 +54,13 @@ Result<void> build_usage(const StorageConfig& storage, const Clock& clock, Logge
   return {};
 }
 
+Result<std::shared_ptr<AccessTokens>> exchanged_tokens(const ProviderConfig& provider, const Secret& key) {
+  if (!is_google_credential(key.reveal())) return std::shared_ptr<AccessTokens>();
+  auto exchange = make_google_exchange(key);
+  if (!exchange) return Error(exchange.error().code, "providers." + provider.name + ": " + exchange.error().message, "providers." + provider.name);
+  return make_access_tokens(std::move(*exchange));
+}
+
 }  // namespace
 
 std::string_view version() noexcept { return LLMROUTER_VERSION; }
@@ -68,6 +75,7 @@ Result<RouterParts> build_parts(const Config& config, std::shared_ptr<Logger> lo
   parts.limiter = std::make_shared<RateLimiter>(clock, parts.ledger);
   parts.catalog = make_catalog(config.prices);
   parts.dialects = builtin_dialects();
+  parts.tokens = exchanged_tokens;
   return parts;
 }
 
@@ -75,7 +83,7 @@ Result<std::unique_ptr<Transport>> make_default_transport(Reactor& reactor) {
 #if LLMROUTER_HAS_CURL
   auto curl = make_curl_transport(reactor);
   if (!curl) return std::move(curl).error();
-  return make_demo_transport(reactor, std::move(*curl));
+  return make_demo_transport(reactor, make_token_transport(std::move(*curl)));
 #else
   return make_demo_transport(reactor, nullptr);
 #endif

@@ -18,6 +18,7 @@
 #include "llmrouter/result.h"
 #include "llmrouter/router.h"
 #include "llmrouter/stream.h"
+#include "llmrouter/token.h"
 #include "llmrouter/transport.h"
 
 namespace llmrouter {
@@ -31,7 +32,7 @@ LLMROUTER_EXPORT Result<RouterParts> build_parts(const Config& config, std::shar
 LLMROUTER_EXPORT std::shared_ptr<const Catalog> make_catalog(const std::vector<PriceEntry>& entries = {});
 // The presets behind `providers.*.type`.
 LLMROUTER_EXPORT const std::vector<ProviderPreset>& provider_presets();
-// The transport most want on a reactor: `demo:` in process, everything else by libcurl.
+// The transport most want on a reactor: `demo:` in process, everything else by libcurl, after a token was got where one is needed.
 LLMROUTER_EXPORT Result<std::unique_ptr<Transport>> make_default_transport(Reactor& reactor);
 // Log lines to stderr, text or JSON. Thread-safe; each line is one write.
 LLMROUTER_EXPORT std::shared_ptr<Logger> make_stderr_logger(LogLevel level, bool json);

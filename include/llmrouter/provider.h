@@ -17,17 +17,20 @@ namespace llmrouter {
 // What is known of a vendor before anybody configures it. Static data.
 struct ProviderPreset {
   std::string type;       // "openai"
-  std::string base_url;   // with the version part its dialect wants: "https://api.openai.com/v1"
+  std::string base_url;   // with the version part its dialect wants: "https://api.openai.com/v1"; `{region}` in it stands for the region
   std::string dialect;    // "openai"
   std::string auth;       // "bearer", or the name of the header the bare key goes in ("x-api-key"); empty: no key wanted
-  std::vector<std::string> key_variables;  // usual environment variables, the first that is set wins
+  // Usual environment variables, the first that is set wins. Names joined by colons make one key of their values, so joined; those after the
+  // second may be unset (Amazon's session token).
+  std::vector<std::string> key_variables;
   std::string base_url_variable;           // "OPENAI_BASE_URL"; empty: none
   std::vector<std::string> quirks;         // names; each is documented and tested in lib/dialects/README.md
   bool key_required = true;
   std::vector<std::string> also;           // as in ProviderConfig
   std::string title;      // for people
-  // Where the vendor has several places: name and base URL of each. Empty: `region` means nothing here.
+  // Where the vendor has several places: name and base URL of each. Empty, and no `{region}` in the base URL: `region` means nothing here.
   std::vector<std::pair<std::string, std::string>> regions;
+  std::vector<std::string> region_variables;  // usual environment variables, the first that is set wins
   bool served = true;     // false: known by name, but its dialect comes later; a configuration that uses it is refused
 };
 
@@ -56,6 +59,23 @@ struct ModelListPolicy {
   std::vector<std::string> override_;  // not empty: the list
 };
 
+// A server of its own dialect, told by a template (`dialect: http`): text in, text out.
+struct HttpTemplate {
+  std::string method = "POST";  // POST or PUT
+  std::string path;             // appended to the base URL; `{model}` in it is the model's name, percent-encoded
+  // A JSON object. `${NAME}` in its texts is a member of the request as OpenAI's chat dialect has it ("messages", "max_tokens", ...), or "prompt": the last
+  // user's text. A text that is one placeholder alone becomes its value, of whatever kind, and its member is left out when there is none; inside a longer
+  // text it is the value's text. `${NAME:-default}` has a default, JSON where it can be read as such. `$${` is a literal `${`.
+  std::string body;
+  // JSON pointers (RFC 6901) into an answer, and into each piece of a stream; the last that is found counts. Empty: nothing there.
+  std::string text;             // not in pieces of a stream
+  std::string finish;
+  std::string usage_input, usage_output;
+  std::string stream_format;    // sse, ndjson; empty: it does not stream
+  std::string stream_text;
+  std::string stream_done;      // true, a number but 0 or a text that is not empty there ends the answer; empty: the end of the stream does
+};
+
 struct ProviderConfig {
   std::string name;
   std::string type;      // preset; empty: none
@@ -66,7 +86,8 @@ struct ProviderConfig {
   std::string auth = "bearer";  // as in ProviderPreset
   std::vector<std::string> quirks;
   std::vector<Credential> credentials;  // may be empty: no key is sent
-  std::string region;
+  std::string region;           // where a vendor has several places; requests to Amazon are signed for it
+  std::string credentials_file;  // as the configuration names it; its content became a credential when that was loaded
   ModelListPolicy models;
   std::vector<HttpHeader> headers;
   std::vector<std::string> forward_headers;  // lower case
@@ -76,6 +97,7 @@ struct ProviderConfig {
   std::string proxy;
   std::string ca_file;
   bool verify_tls = true;
+  HttpTemplate http;  // of dialect http alone
 
   LLMROUTER_EXPORT bool has_quirk(std::string_view name) const noexcept;
 };

@@ -31,6 +31,8 @@ struct RouterParts {
   std::vector<std::shared_ptr<const Dialect>> dialects;  // builtin_dialects()
   // Strategies of your own; asked before make_balancer().
   std::function<std::unique_ptr<Balancer>(std::string_view name, const std::vector<BalancerTarget>&)> balancers;
+  // Makes the tokens of a credential that has to be exchanged for them; null for one that goes out as it is. None: there are no such credentials.
+  std::function<Result<std::shared_ptr<AccessTokens>>(const ProviderConfig&, const Secret& key)> tokens;
   uint64_t seed = 0;                                     // 0: from the system
 };
 

@@ -13,6 +13,8 @@
 
 namespace llmrouter {
 
+class AccessTokens;  // see token.h
+
 struct HttpHeader {
   std::string name;
   std::string value;
@@ -36,6 +38,7 @@ struct HttpRequest {
   std::vector<std::string_view> body;
   Duration connect_timeout{std::chrono::seconds(5)};
   std::shared_ptr<const Endpoint> endpoint;  // null: defaults
+  std::shared_ptr<AccessTokens> tokens;      // not null: needs an access token, which a token transport gets and adds (token.h)
 };
 
 struct HttpHead {
@@ -54,6 +57,7 @@ struct TransferError {
     kTooLarge,        // header or body over the endpoint's caps
     kProtocol,        // not HTTP, a redirect, a bad encoding
     kInternal,
+    kUnauthorized,    // its credential was refused when a token was asked for
   };
   Kind kind = Kind::kNone;
   std::string message;

@@ -26,6 +26,7 @@ struct Vendor {
   const char* prices;
   bool served = true;
   Words also = {};  // other dialects under the same base URL
+  Words region_variables = {};
 };
 
 constexpr const char* kBearer = "bearer";
@@ -70,6 +71,15 @@ constexpr Vendor kVendors[] = {
     {"gemini", "Google Gemini", "https://generativelanguage.googleapis.com/v1beta", "gemini", "x-goog-api-key", true,
      {"GEMINI_API_KEY", "GOOGLE_API_KEY"}, "GOOGLE_GEMINI_BASE_URL", {}, {}, "google"},
     {"cohere", "Cohere", "https://api.cohere.com/v2", "cohere", kBearer, true, {"COHERE_API_KEY", "CO_API_KEY"}, "", {}, {}, "cohere"},
+    {"databricks", "Databricks (region: the workspace's host)", "https://{region}/serving-endpoints", "openai", kBearer, true, {"DATABRICKS_TOKEN"}, "", {}, {},
+     "databricks", true, {}, {"DATABRICKS_HOST"}},
+    {"snowflake", "Snowflake Cortex (region: the account)", "https://{region}.snowflakecomputing.com/api/v2/cortex/v1", "openai", kBearer, true,
+     {"SNOWFLAKE_TOKEN", "SNOWFLAKE_PAT"}, "", {}, {}, nullptr, true, {}, {"SNOWFLAKE_ACCOUNT"}},
+    {"watsonx", "IBM watsonx.ai", "https://{region}.ml.cloud.ibm.com/ml/v1", "openai", kBearer, true, {"WATSONX_TOKEN"}, "", {}, {}, nullptr, true, {},
+     {"WATSONX_REGION"}},
+    {"bedrock", "Amazon Bedrock", "https://bedrock-runtime.{region}.amazonaws.com", "bedrock", kBearer, true,
+     {"AWS_BEARER_TOKEN_BEDROCK", "AWS_ACCESS_KEY_ID:AWS_SECRET_ACCESS_KEY:AWS_SESSION_TOKEN"}, "", {}, {}, "aws", true, {},
+     {"AWS_REGION", "AWS_DEFAULT_REGION"}},
 
     // Its place is the customer's own: base_url, or the variable.
     {"azure", "Azure OpenAI", "", "openai", "api-key", true, {"AZURE_OPENAI_API_KEY"}, "AZURE_OPENAI_ENDPOINT",
@@ -87,7 +97,6 @@ constexpr Vendor kVendors[] = {
 
     // Their dialects come later: known, so that a configuration hears that and not "no such type".
     {"vertex", "Google Vertex AI", "", "gemini", kBearer, true, {}, "", {}, {}, "google", false},
-    {"bedrock", "Amazon Bedrock", "", "bedrock", "", true, {"AWS_BEARER_TOKEN_BEDROCK"}, "", {}, {}, "aws", false},
 };
 
 ProviderPreset preset_of(const Vendor& vendor) {
@@ -104,6 +113,7 @@ ProviderPreset preset_of(const Vendor& vendor) {
   preset.also.assign(vendor.also.begin(), vendor.also.end());
   preset.regions.assign(vendor.regions.begin(), vendor.regions.end());
   preset.served = vendor.served;
+  preset.region_variables.assign(vendor.region_variables.begin(), vendor.region_variables.end());
   return preset;
 }
 

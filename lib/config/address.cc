@@ -117,7 +117,7 @@ struct BareDialect {
   std::string_view name;
   std::string_view endings[2];
 };
-constexpr BareDialect kBareDialects[] = {{"ollama", {"/v1", "/api"}}, {"anthropic", {"/v1"}}};
+constexpr BareDialect kBareDialects[] = {{"ollama", {"/v1", "/api"}}, {"anthropic", {"/v1"}}, {"bedrock", {"", ""}}, {"http", {"", ""}}};
 
 std::string check_storage(const std::string& place, const char* expected) {
   if (place == "memory:" || (place.rfind("sqlite:", 0) == 0 && place.size() > 7)) return {};
@@ -202,7 +202,44 @@ std::string check_forwarded_header(const std::string& name) {
   return {};
 }
 
+std::string check_pointer(const std::string& pointer) {
+  constexpr const char* kExpected = "expected a JSON pointer such as `/output/0/text`";
+  if (pointer.empty() || pointer[0] != '/') return kExpected;
+  for (size_t i = 0; i < pointer.size(); ++i) {
+    if (pointer[i] == '~' && (i + 1 == pointer.size() || (pointer[i + 1] != '0' && pointer[i + 1] != '1'))) {
+      return std::string(kExpected) + "; `~` is written `~0` and `/` inside a name `~1`";
+    }
+  }
+  return {};
+}
+
+std::string check_template_path(const std::string& path) {
+  std::string rest = path;
+  const size_t model = rest.find("{model}");
+  if (model != std::string::npos) rest.erase(model, 7);
+  const bool good = !rest.empty() && path[0] == '/' && rest.find_first_of("{}") == std::string::npos && visible_ascii(rest) && rest.find('#') == std::string::npos;
+  return good ? "" : "expected a path such as `/generate`, with at most one `{model}` in it";
+}
+
+std::string check_template_text(const std::string& text) {
+  for (size_t at = text.find("${"); at != std::string::npos; at = text.find("${", at + 2)) {
+    if (at > 0 && text[at - 1] == '$') continue;
+    const size_t close = text.find('}', at);
+    if (close == std::string::npos) return "`${` at " + std::to_string(at + 1) + " is not closed by `}` (`$${` is a literal `${`)";
+    std::string name = text.substr(at + 2, close - at - 2);
+    if (const size_t mark = name.find(":-"); mark != std::string::npos) name.resize(mark);
+    const bool good = !name.empty() && !digit(name[0]) && std::all_of(name.begin(), name.end(), [](char c) {
+      return digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
+    });
+    if (!good) return "expected `${NAME}` or `${NAME:-default}` at " + std::to_string(at + 1) + ", where NAME is `prompt` or a member of a request";
+  }
+  return {};
+}
+
 std::string check_key_text(const std::string& secret) {
+  // A credential file's content: not sent, but exchanged; it is read when the provider is made.
+  const size_t first = secret.find_first_not_of(" \t\r\n");
+  if (first != std::string::npos && secret[first] == '{') return secret.size() <= 64 * 1024 ? "" : "expected a credential of at most 64 KiB";
   return secret.size() <= 4096 && visible_ascii(secret) ? "" : "expected a key of visible ASCII characters, without blanks and line breaks";
 }
 

@@ -13,6 +13,10 @@ std::string check_base_url(const std::string& url);        // http://, https://,
 std::string check_key_storage(const std::string& place);   // sqlite:PATH, memory:
 std::string check_usage_storage(const std::string& place);
 std::string check_origin(const std::string& origin);       // of CORS: *, or scheme://host[:port]
+std::string check_pointer(const std::string& pointer);        // RFC 6901, not the whole document
+std::string check_template_path(const std::string& path);
+// A text of a template's body: its `${NAME}` and `${NAME:-default}`.
+std::string check_template_text(const std::string& text);
 std::string check_header_name(const std::string& name);
 std::string check_header_value(const std::string& value);
 std::string check_forwarded_header(const std::string& name);

@@ -302,6 +302,10 @@ Got convert(Context& context, const Key& key, const NodePtr& node, const std::st
       if (is_map) return convert_json_map(context, key, node, path, out);
       complain(context, key, *node, path);
       return Got::kFault;
+    case Type::kTemplate:
+      if (is_map) return template_value(context, node, path, &out->text) ? Got::kValue : Got::kFault;
+      complain(context, key, *node, path);
+      return Got::kFault;
     default: break;
   }
   return convert_scalar(context, key, node, path, out);
@@ -334,6 +338,7 @@ std::string expectation(const Key& key) {
     case Type::kText: return "a text";
     case Type::kTexts: return "a text or a list of texts";
     case Type::kHeaders: return "a map of texts";
+    case Type::kTemplate:
     case Type::kJsonMap: return "a map";
     case Type::kWord: return listed(words(key.bounds));
     case Type::kBool: return "true or false";

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "config/address.h"
 #include "wire/json_writer.h"
 
 namespace llmrouter::config {
@@ -71,13 +72,24 @@ bool append_scalar(std::string_view text, bool quoted, std::string* out) {
   return true;
 }
 
-bool json_value(Context& context, const NodePtr& node, const std::string& path, std::string* out) {
+namespace {
+
+// A scalar's text: variables expanded, or a template's placeholders checked.
+bool text_of(Context& context, const NodePtr& node, const std::string& path, bool is_template, std::string* out) {
+  if (!is_template) return scalar_text(context, node, path, "a value", out) != Got::kFault;
+  *out = node->text;
+  const std::string fault = check_template_text(node->text);
+  if (!fault.empty()) context.faults.add(*node, path, fault);
+  return fault.empty();
+}
+
+bool append_value(Context& context, const NodePtr& node, const std::string& path, bool is_template, std::string* out) {
   bool good = true;
   switch (node->kind) {
     case Node::Kind::kNull: out->append("null"); break;
     case Node::Kind::kScalar: {
       std::string text;
-      if (scalar_text(context, node, path, "a value", &text) == Got::kFault) return false;
+      if (!text_of(context, node, path, is_template, &text)) return false;
       if (!append_scalar(text, node->quoted, out)) {
         context.faults.add(*node, path, "expected a number as JSON writes it, found " + shown(*node) + " (quote it to have a text)");
         return false;
@@ -88,7 +100,7 @@ bool json_value(Context& context, const NodePtr& node, const std::string& path, 
       out->push_back('[');
       for (size_t i = 0; i < node->items.size(); ++i) {
         if (i > 0) out->push_back(',');
-        good = json_value(context, node->items[i], join(path, i), out) && good;
+        good = append_value(context, node->items[i], join(path, i), is_template, out) && good;
       }
       out->push_back(']');
       break;
@@ -99,12 +111,20 @@ bool json_value(Context& context, const NodePtr& node, const std::string& path, 
         if (i > 0) out->push_back(',');
         wire::append_json_string(*out, member.name);
         out->push_back(':');
-        good = json_value(context, member.value, join(path, member.name), out) && good;
+        good = append_value(context, member.value, join(path, member.name), is_template, out) && good;
       }
       out->push_back('}');
       break;
   }
   return good;
+}
+
+}  // namespace
+
+bool json_value(Context& context, const NodePtr& node, const std::string& path, std::string* out) { return append_value(context, node, path, false, out); }
+
+bool template_value(Context& context, const NodePtr& node, const std::string& path, std::string* out) {
+  return append_value(context, node, path, true, out);
 }
 
 }  // namespace llmrouter::config

@@ -31,6 +31,10 @@ void pool(std::vector<Key>& keys) {
         credential.key = Secret(v.text);
         s.provider->credentials.push_back(std::move(credential));
       });
+  keys.emplace_back("providers.*.credentials_file", Type::kText, "",
+                    "A Google service account's JSON file (or an authorized user's), beside the configuration: access tokens are got with it. Instead of "
+                    "`api_key`, which also takes the JSON itself, and `google-metadata` for the machine's own account.")
+      .to([](S s, V v) { s.provider->credentials_file = v.text; });
   keys.emplace_back("providers.*.api_keys", Type::kList, "",
                     "A pool of keys, used in turn. One that is refused or out of quota rests while the others work.");
   keys.emplace_back("providers.*.api_keys[]", Type::kMap, "", "A key of the pool: the key alone, or a map.").short_for("key").to([](S s, V) {
@@ -49,6 +53,42 @@ void pool(std::vector<Key>& keys) {
       .to([](S s, V v) { s.credential->models = v.texts; });
   keys.emplace_back("providers.*.api_keys[].limits", Type::kMap, "", "Limits of this key.").to([](S s, V) { s.limits = &s.credential->limits; });
   add_limits(keys, "providers.*.api_keys[].limits");
+}
+
+void add_template(std::vector<Key>& keys) {
+  keys.emplace_back("providers.*.http", Type::kMap, "", "The template of `dialect: http`: how a server of no known dialect is asked, and where its answer stands.")
+      .to([](S, V) {});
+  keys.emplace_back("providers.*.http.method", Type::kWord, "POST", "").within("POST|PUT").to([](S s, V v) { s.provider->http.method = v.text; });
+  keys.emplace_back("providers.*.http.path", Type::kText, "", "Appended to `base_url`. `{model}` in it is the model's name.")
+      .must()
+      .checked(check_template_path)
+      .to([](S s, V v) { s.provider->http.path = v.text; });
+  keys.emplace_back("providers.*.http.body", Type::kTemplate, "",
+                    "The request's body. `${prompt}` is the last user's text, `${messages}` the conversation as OpenAI has it, `${NAME}` any member of an OpenAI "
+                    "request; `${NAME:-default}` where there may be none. Not for variables of the environment.")
+      .must()
+      .to([](S s, V v) { s.provider->http.body = v.text; });
+  keys.emplace_back("providers.*.http.text", Type::kText, "", "Where the text stands in an answer: a JSON pointer, `/output/0/text`.")
+      .must()
+      .checked(check_pointer)
+      .to([](S s, V v) { s.provider->http.text = v.text; });
+  keys.emplace_back("providers.*.http.finish", Type::kText, "", "Where it says why the answer ended.").checked(check_pointer).to([](S s, V v) {
+    s.provider->http.finish = v.text;
+  });
+  keys.emplace_back("providers.*.http.usage", Type::kMap, "", "Where the tokens are counted. Without it they are estimated.").to([](S, V) {});
+  keys.emplace_back("providers.*.http.usage.input", Type::kText, "", "").checked(check_pointer).to([](S s, V v) { s.provider->http.usage_input = v.text; });
+  keys.emplace_back("providers.*.http.usage.output", Type::kText, "", "").checked(check_pointer).to([](S s, V v) { s.provider->http.usage_output = v.text; });
+  keys.emplace_back("providers.*.http.stream", Type::kMap, "", "How it streams. Without it every answer comes whole.").to([](S, V) {});
+  keys.emplace_back("providers.*.http.stream.format", Type::kWord, "", "Server-sent events, or lines of JSON.").within("sse|ndjson").must().to([](S s, V v) {
+    s.provider->http.stream_format = v.text;
+  });
+  keys.emplace_back("providers.*.http.stream.text", Type::kText, "", "Where a piece of text stands in a piece of the stream.")
+      .must()
+      .checked(check_pointer)
+      .to([](S s, V v) { s.provider->http.stream_text = v.text; });
+  keys.emplace_back("providers.*.http.stream.done", Type::kText, "", "Where it says that this was the last. Without it the stream's end says so, or `[DONE]`.")
+      .checked(check_pointer)
+      .to([](S s, V v) { s.provider->http.stream_done = v.text; });
 }
 
 void model_list(std::vector<Key>& keys) {
@@ -120,8 +160,7 @@ void add_provider_keys(std::vector<Key>& keys) {
       .checked(check_base_url)
       .to([](S s, V v) { s.provider->base_url = v.text; });
   keys.emplace_back("providers.*.dialect", Type::kWord, "openai", "What it speaks. With a preset: the preset's.")
-      .within("openai|responses|anthropic|gemini|ollama|cohere")
-      .not_yet("bedrock|http")
+      .within("openai|responses|anthropic|gemini|ollama|cohere|bedrock|http")
       .to([](S s, V v) { s.provider->dialect = v.text; });
   keys.emplace_back("providers.*.region", Type::kText, "", "Where the vendor has several places (see the presets).").to([](S s, V v) {
     s.provider->region = v.text;
@@ -163,7 +202,7 @@ void add_provider_keys(std::vector<Key>& keys) {
   keys.emplace_back("providers.*.tls.verify", Type::kBool, "true", "Off accepts any certificate: for tests alone.").to([](S s, V v) {
     s.provider->verify_tls = v.flag;
   });
-  keys.emplace_back("providers.*.http", Type::kJsonMap, "", "The template of `dialect: http`.").not_yet();
+  add_template(keys);
 }
 
 }  // namespace llmrouter::config

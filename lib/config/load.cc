@@ -71,7 +71,7 @@ const Key* key_at(const std::vector<Step>& steps, bool* json) {
     const Branch* next = step.is_index ? (branch->key->type == Type::kList ? branch->each.get() : nullptr)
                          : branch->key->type == Type::kNamed ? branch->each.get() : branch->member(step.name);
     if (!next) {
-      *json = branch->key->type == Type::kJsonMap;
+      *json = branch->key->type == Type::kJsonMap || branch->key->type == Type::kTemplate;
       return nullptr;
     }
     branch = next;
@@ -86,7 +86,7 @@ NodePtr setting_value(const std::vector<Step>& steps, const std::string& text, s
   if (const Key* key = key_at(steps, &as_yaml)) {
     const bool flow_list = text.size() >= 2 && text.front() == '[' && text.back() == ']';
     switch (key->type) {
-      case Type::kMap: case Type::kNamed: case Type::kList: case Type::kHeaders: case Type::kJsonMap: as_yaml = true; break;
+      case Type::kMap: case Type::kNamed: case Type::kList: case Type::kHeaders: case Type::kJsonMap: case Type::kTemplate: as_yaml = true; break;
       case Type::kTexts: case Type::kRange: as_yaml = flow_list; break;
       case Type::kRate: as_yaml = !text.empty() && text.front() == '{'; break;
       default: break;

@@ -30,17 +30,32 @@ std::string did_you_mean(const std::string& name, const std::vector<std::string>
   return near.empty() ? std::string() : "; did you mean `" + near[0] + "`?";
 }
 
+// The key that a preset's variable gives, or its variables joined by colons; empty when one that has to be there is not.
+std::string key_of(const Context& context, std::string_view variables) {
+  std::string key;
+  for (size_t i = 0; !variables.empty(); ++i) {
+    const size_t end = std::min(variables.find(':'), variables.size());
+    const auto value = context.environment.get_filled(std::string(variables.substr(0, end)));
+    if (!value && i < 2) return {};
+    if (value) key.append(i == 0 ? "" : ":").append(*value);
+    variables.remove_prefix(std::min(end + 1, variables.size()));
+  }
+  return key;
+}
+
+bool is_joined(const std::string& variables) { return variables.find(':') != std::string::npos; }
+
 // The first of a preset's variables that holds a key.
 std::string filled_variable(const Context& context, const ProviderPreset& preset) {
   for (const std::string& variable : preset.key_variables) {
-    if (context.environment.get_filled(variable)) return variable;
+    if (!key_of(context, variable).empty()) return variable;
   }
   return {};
 }
 
 // A key from the environment; a fault when it fits into no header.
 void add_key(Context& context, const std::string& variable, ProviderConfig& provider) {
-  std::string key = context.environment.get(variable).value_or("");
+  std::string key = key_of(context, variable);
   const std::string fault = check_key_text(key);
   if (!fault.empty()) return context.faults.add_in(variable, Place(), join("providers", provider.name), fault);
   Credential credential;
@@ -63,6 +78,37 @@ bool is_elsewhere(const ProviderPreset* preset, const std::string& url) {
 void forget_place(const ProviderPreset& preset, bool also_said, ProviderConfig& provider) {
   if (!also_said) provider.also.clear();
   if (preset.type == "openai") provider.quirks.clear();
+}
+
+constexpr std::string_view kRegionMark = "{region}";
+
+bool wants_region(const ProviderPreset& preset) { return preset.base_url.find(kRegionMark) != std::string::npos; }
+
+// A part of a host's name, or a whole one: some vendors give each customer a host.
+bool is_region(const std::string& name) {
+  const auto plain = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.'; };
+  return !name.empty() && name.size() <= 200 && name.front() != '.' && name.back() != '.' && std::all_of(name.begin(), name.end(), plain);
+}
+
+// As people have it in their variables: a URL, capitals, an account's underscores.
+std::string as_region(std::string text) {
+  for (char& c : text) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c == '_' ? '-' : c;
+  if (text.rfind("https://", 0) == 0) text.erase(0, 8);
+  while (!text.empty() && text.back() == '/') text.pop_back();
+  return text;
+}
+
+std::string usual_region(const Context& context, const ProviderPreset& preset) {
+  for (const std::string& variable : preset.region_variables) {
+    if (auto value = context.environment.get_filled(variable)) return as_region(*value);
+  }
+  return {};
+}
+
+std::string url_in_region(const ProviderPreset& preset, const std::string& region) {
+  std::string url = preset.base_url;
+  if (const size_t at = url.find(kRegionMark); at != std::string::npos) url.replace(at, kRegionMark.size(), region);
+  return url;
 }
 
 // One provider of the file.
@@ -122,6 +168,9 @@ class Completion {
 
   void dialect() {
     if (provider_.dialect.empty()) provider_.dialect = preset_ ? preset_->dialect : "openai";
+    const bool wanted = provider_.dialect == "http";
+    if (wanted && !seen("http") && !failed("http")) fault("http", "expected the template of `dialect: http`");
+    if (!wanted && seen("http")) fault("http", "means nothing without `dialect: http`");
     if (preset_ && provider_.dialect == preset_->dialect) return;
     // Another dialect has its own way to show a key: that of the vendor it is named after.
     if (const ProviderPreset* namesake = find_preset(provider_.dialect)) provider_.auth = namesake->auth;
@@ -131,7 +180,11 @@ class Completion {
     const bool own = !provider_.base_url.empty();
     if (!own && failed("base_url")) return;
     own_url_ = own;
-    if (!provider_.region.empty()) region(own);
+    if (preset_ && wants_region(*preset_)) {
+      if (!complete_region(own)) return;
+    } else if (!provider_.region.empty()) {
+      region(own);
+    }
     if (!own && preset_ && preset_->base_url.empty() && provider_.base_url.empty()) {
       auto url = preset_->base_url_variable.empty() ? std::nullopt : context_.environment.get_filled(preset_->base_url_variable);
       if (!url) return fault("base_url", "expected a base_url" + (preset_->base_url_variable.empty() ? "" : " (nor is the variable " + preset_->base_url_variable + " set)"));
@@ -141,7 +194,7 @@ class Completion {
       return;
     }
     if (!own && preset_) {
-      if (provider_.base_url.empty()) provider_.base_url = preset_->base_url;
+      if (provider_.base_url.empty()) provider_.base_url = url_in_region(*preset_, provider_.region);
       if (provider_.dialect != preset_->dialect) provider_.base_url = normalise_base_url(provider_.base_url, provider_.dialect);
       return;
     }
@@ -153,6 +206,20 @@ class Completion {
     if (preset_ && preset_->type == "azure") provider_.base_url = azure_base_url(provider_.base_url, !provider_.api_version.empty());
     else if (preset_ && is_place_of(*preset_, provider_.base_url)) provider_.base_url = preset_->base_url;
     else provider_.base_url = normalise_base_url(provider_.base_url, provider_.dialect);
+  }
+
+  // Of a vendor with a region in its URL. Beside a base_url of one's own it may still be said: requests are signed for it. False: it is wrong.
+  bool complete_region(bool own_url) {
+    if (failed("region")) return false;
+    provider_.region = provider_.region.empty() ? usual_region(context_, *preset_) : as_region(provider_.region);
+    if (is_region(provider_.region) || (own_url && provider_.region.empty())) return true;
+    if (!provider_.region.empty()) {
+      fault("region", "expected a region such as eu-west-1, found `" + provider_.region + "`");
+    } else {
+      fault("region", "expected a region, found none" +
+                          (preset_->region_variables.empty() ? std::string() : " (nor the variable " + preset_->region_variables.front() + ")"));
+    }
+    return false;
   }
 
   void region(bool own_url) {
@@ -171,14 +238,30 @@ class Completion {
 
   void keys() {
     if (seen("api_keys") && (seen("api_key") || seen("api_key_file"))) fault("api_keys", "stands beside `api_key`: one of the two");
-    const bool given = seen("api_key") || seen("api_key_file") || seen("api_keys");
+    const bool given = seen("api_key") || seen("api_key_file") || seen("api_keys") || seen("credentials_file");
+    credentials_file();
     if (!given && !own_url_ && preset_ && !provider_.pass_client_key) usual_key();
     if (provider_.pass_client_key && given) fault("pass_client_key", "means nothing beside a key of our own");
     // An empty variable gives no key; a fault in it was told already.
     const bool needs = preset_ && preset_->key_required && !own_url_ && !provider_.pass_client_key;
-    if (needs && provider_.credentials.empty() && !failed("api_key") && !failed("base_url"))
+    if (needs && provider_.credentials.empty() && !failed("api_key") && !failed("credentials_file") && !failed("base_url"))
       fault("api_key", "expected an api_key, found none" + usual_variables());
     name_credentials();
+  }
+
+  void credentials_file() {
+    if (provider_.credentials_file.empty()) return;
+    if (!provider_.credentials.empty()) return fault("credentials_file", "stands beside other keys: one of the two");
+    provider_.credentials_file = beside(context_.file, provider_.credentials_file);
+    constexpr size_t kMost = 64 * 1024;
+    std::string error;
+    auto text = read_file(provider_.credentials_file, kMost, &error);
+    if (!text) return fault("credentials_file", "cannot be read: " + error);
+    const size_t first = text->find_first_not_of(" \t\r\n");
+    if (first == std::string::npos || (*text)[first] != '{') return fault("credentials_file", "expected a file with a JSON object");
+    Credential credential;
+    credential.key = Secret(std::move(*text));
+    provider_.credentials.push_back(std::move(credential));
   }
 
   std::string usual_variables() const {
@@ -245,7 +328,8 @@ bool leads_to_ourselves(const std::string& url, const ServerConfig& server) {
 
 // The provider that a vendor's variables make, if they are set.
 void add_from_environment(Context& context, const ProviderPreset& preset, Config& config, std::vector<std::string>& notes) {
-  const std::string variable = filled_variable(context, preset);
+  std::string variable = filled_variable(context, preset);
+  if (is_joined(variable)) variable.clear();  // set for much else, too: such a provider is asked for by name
   auto url = preset.base_url_variable.empty() ? std::nullopt : context.environment.get_filled(preset.base_url_variable);
   // Where no key is needed, one alone does not say that there is a server.
   if (!url && (variable.empty() || !preset.key_required)) return;
@@ -258,6 +342,15 @@ void add_from_environment(Context& context, const ProviderPreset& preset, Config
     return;
   }
   ProviderConfig provider = from_preset(preset);
+  if (wants_region(preset)) {
+    provider.region = usual_region(context, preset);
+    if (!is_region(provider.region)) {
+      notes.push_back(variable + " is set, but no region is: " + preset.type + " needs " +
+                      (preset.region_variables.empty() ? std::string("one") : preset.region_variables.front()));
+      return;
+    }
+    provider.base_url = url_in_region(preset, provider.region);
+  }
   std::string found = variable;
   if (url) {
     std::string base = preset.dialect == "ollama" ? ollama_url(*url) : *url;

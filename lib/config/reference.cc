@@ -96,6 +96,7 @@ std::string type_text(const Key& key) {
     case Type::kText: return "text";
     case Type::kTexts: return "text or list";
     case Type::kHeaders: return "map of texts";
+    case Type::kTemplate:
     case Type::kJsonMap: return "map";
     case Type::kWord: {
       std::string out;
@@ -156,7 +157,8 @@ std::string joined(const std::vector<std::string>& names) {
 }
 
 void presets(std::string& out) {
-  out += "\n## Presets\n\nWhat `providers.*.type` may be. The first of the variables that is set gives the key.\n\n";
+  out += "\n## Presets\n\nWhat `providers.*.type` may be. The first of the variables that is set gives the key; names joined by\n"
+         "colons make one of their values, so joined, and the third may be unset. `{region}` stands for `region`.\n\n";
   out += "| type | | base URL | dialect | also | variables | quirks |\n|---|---|---|---|---|---|---|\n";
   std::string later;
   for (const ProviderPreset& preset : provider_presets()) {
@@ -166,6 +168,7 @@ void presets(std::string& out) {
     }
     std::vector<std::string> variables = preset.key_variables;
     if (!preset.base_url_variable.empty()) variables.push_back(preset.base_url_variable);
+    variables.insert(variables.end(), preset.region_variables.begin(), preset.region_variables.end());
     out += "| `" + preset.type + "` | " + preset.title + " | `" + preset.base_url + "`";
     for (const auto& [name, url] : preset.regions) out += "; region `" + name + "`: `" + url + "`";
     out += " | " + preset.dialect + " | " + joined(preset.also) + " | " + joined(variables) + " | " + joined(preset.quirks) + " |\n";

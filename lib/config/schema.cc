@@ -209,7 +209,7 @@ class SchemaWriter {
     switch (key.type) {
       case Type::kText: case Type::kSecret: any_text(); break;
       case Type::kTexts: any_text(); text_list(); break;
-      case Type::kHeaders: case Type::kJsonMap: open_object(); break;
+      case Type::kHeaders: case Type::kJsonMap: case Type::kTemplate: open_object(); break;
       case Type::kWord: words_of(key); break;
       case Type::kBool: one("boolean"); break;
       case Type::kInt: number(key, "integer"); break;
@@ -235,7 +235,7 @@ class SchemaWriter {
     w_.null();
     switch (key.type) {
       case Type::kTexts: case Type::kList: w_.raw("[]"); break;
-      case Type::kNamed: case Type::kHeaders: case Type::kJsonMap: case Type::kMap: w_.raw("{}"); break;
+      case Type::kNamed: case Type::kHeaders: case Type::kJsonMap: case Type::kTemplate: case Type::kMap: w_.raw("{}"); break;
       case Type::kBool: w_.raw(key.fallback); break;
       case Type::kInt: case Type::kCount: w_.raw(key.fallback); w_.string(key.fallback); break;
       default: one_word(key.fallback); break;

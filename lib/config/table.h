@@ -23,6 +23,7 @@ enum class Type : uint8_t {
   kTexts,     // a list of texts; one may stand alone
   kHeaders,   // HTTP headers: texts by name
   kJsonMap,   // any values by name, kept as JSON
+  kTemplate,  // the same as one JSON object, whose `${NAME}` are a template's and not variables
   kWord,      // one of `bounds`, separated by |
   kBool,
   kInt,

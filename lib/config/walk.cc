@@ -65,7 +65,7 @@ class Walker {
   }
 
   static bool is_leaf(Type type) {
-    return type != Type::kMap && type != Type::kNamed && type != Type::kList && type != Type::kHeaders && type != Type::kJsonMap;
+    return type != Type::kMap && type != Type::kNamed && type != Type::kList && type != Type::kHeaders && type != Type::kJsonMap && type != Type::kTemplate;
   }
 
   // A map, or the one member that a text or list stands for. Of a name or an item null is a map with nothing in it; elsewhere it is as if the

@@ -19,7 +19,9 @@ bool starts_with(std::string_view text, std::string_view head) { return text.sub
 
 Error transfer_error(const TransferError& e, std::string_view provider) {
   using Kind = TransferError::Kind;
-  ErrorCode code = e.kind == Kind::kConnectTimeout ? ErrorCode::kUpstreamTimeout : ErrorCode::kUpstreamError;
+  ErrorCode code = e.kind == Kind::kConnectTimeout ? ErrorCode::kUpstreamTimeout
+                   : e.kind == Kind::kUnauthorized ? ErrorCode::kUpstreamCredentialsRejected
+                                                   : ErrorCode::kUpstreamError;
   std::string words = "provider " + std::string(provider) + ": ";
   words += e.kind == Kind::kConnectTimeout ? "timeout: connect: " + e.message : e.message;
   return Error(code, std::move(words));
@@ -85,6 +87,7 @@ void Call::State::send_exchange() {
   exchange_began_ = last_bytes_ = now();
   encoded_.http.connect_timeout = provider_->timeouts.connect;
   encoded_.http.endpoint = provider_->endpoint;
+  if (credential_ >= 0) encoded_.http.tokens = provider_->credentials[static_cast<size_t>(credential_)].tokens;
   transfer_ = transport_.start(std::move(encoded_.http), *this);
   arm_watch();
 }
@@ -188,7 +191,7 @@ Result<void> Call::State::encode_attempt(const Candidate& c) {
   }
   input.provider = &provider_->config;
   if (credential_ >= 0) {
-    input.key = provider_->credentials[static_cast<size_t>(credential_)].config->key.reveal();
+    input.key = provider_->credentials[static_cast<size_t>(credential_)].key_to_send();
   } else if (provider_->config.pass_client_key) {
     input.key = options_.key.reveal();
   }
@@ -328,8 +331,10 @@ void Call::State::on_end(const TransferError& error) {
   Guard guard(this);
   if (!error.ok() && !(done_seen_ && !collecting_)) {
     const bool cut = status_ != 0;
-    if (!cut) provider_->shared->reach.failed(now(), snap_->config.routing.cooldown);
-    return attempt_failed(transfer_error(error, provider_->config.name), cut ? "cut" : error.kind == TransferError::Kind::kConnectTimeout ? "timeout" : "error");
+    if (!cut && error.kind != TransferError::Kind::kUnauthorized) provider_->shared->reach.failed(now(), snap_->config.routing.cooldown);
+    Error failure = transfer_error(error, provider_->config.name);
+    rest_credential(failure);
+    return attempt_failed(std::move(failure), cut ? "cut" : error.kind == TransferError::Kind::kConnectTimeout ? "timeout" : "error");
   }
   if (status_ >= 300 || status_ < 200) return finish_error_reply();
   if (collecting_) return finish_whole();

@@ -24,8 +24,9 @@ class ListQuestion final : public TransferSink {
     codec_ = provider_.dialect->new_upstream_codec();
     if (!codec_) return false;
     std::string_view key;
-    if (!provider_.credentials.empty()) key = provider_.credentials.front().config->key.reveal();
+    if (!provider_.credentials.empty()) key = provider_.credentials.front().key_to_send();
     if (!codec_->encode_models(provider_.config, key, encoded_)) return false;
+    if (!provider_.credentials.empty()) encoded_.http.tokens = provider_.credentials.front().tokens;
     transport_ = &transport;
     send();
     return true;

@@ -71,6 +71,9 @@ class Builder {
       const std::string id = config.name + "/" + credential.name;
       c.bucket = bucket("credential:" + id, "credential " + id, credential.limits);
       c.health = registry_.credential(config.name, credential);
+      auto tokens = registry_.tokens(config, credential, parts_);
+      if (!tokens) return std::move(tokens).error();
+      c.tokens = std::move(*tokens);
       p->total_weight += std::max(1, credential.weight);
       p->credentials.push_back(std::move(c));
     }
@@ -166,6 +169,20 @@ std::shared_ptr<CredentialHealth> Registry::credential(const std::string& provid
   std::lock_guard<std::mutex> lock(mutex_);
   return find_or_make(credentials_, provider + '/' + credential.name + '/' + std::to_string(fingerprint),
                       [] { return std::make_shared<CredentialHealth>(); });
+}
+
+Result<std::shared_ptr<AccessTokens>> Registry::tokens(const ProviderConfig& provider, const Credential& credential, const RouterParts& parts) {
+  if (!parts.tokens) {
+    // What has to be exchanged must never go out as it is.
+    if (credential.key.reveal().find('{') == std::string::npos) return std::shared_ptr<AccessTokens>();
+    return config_error("providers." + provider.name, "a credential that has to be exchanged for tokens, and RouterParts::tokens is not set");
+  }
+  const std::string name = provider.name + '/' + credential.name + '/' + std::to_string(std::hash<std::string>()(credential.key.reveal()));
+  std::lock_guard<std::mutex> lock(mutex_);
+  if (auto found = tokens_.find(name); found != tokens_.end()) return found->second;
+  auto made = parts.tokens(provider, credential.key);
+  if (made && *made) tokens_.emplace(name, *made);
+  return made;
 }
 
 const ProviderRuntime* Snapshot::provider(std::string_view name) const noexcept {

@@ -27,6 +27,9 @@ struct CredentialRuntime {
   const Credential* config = nullptr;
   LimitBucket* bucket = nullptr;  // null: no limits
   std::shared_ptr<CredentialHealth> health;
+  std::shared_ptr<AccessTokens> tokens;  // null: the key goes out as it is
+
+  std::string_view key_to_send() const noexcept { return tokens ? std::string_view() : std::string_view(config->key.reveal()); }
 };
 
 struct ProviderRuntime {
@@ -67,12 +70,15 @@ class Registry {
   std::shared_ptr<ProviderShared> provider(const std::string& name);
   std::shared_ptr<TargetHealth> target(const std::string& provider, const std::string& model);
   std::shared_ptr<CredentialHealth> credential(const std::string& provider, const Credential& credential);
+  // The tokens of a credential, those that were there when the key is the same one.
+  Result<std::shared_ptr<AccessTokens>> tokens(const ProviderConfig& provider, const Credential& credential, const RouterParts& parts);
 
  private:
   std::mutex mutex_;
   std::map<std::string, std::shared_ptr<ProviderShared>> providers_;
   std::map<std::string, std::shared_ptr<TargetHealth>> targets_;
   std::map<std::string, std::shared_ptr<CredentialHealth>> credentials_;
+  std::map<std::string, std::shared_ptr<AccessTokens>> tokens_;
 };
 
 struct NameHash {

@@ -154,7 +154,6 @@ void Call::State::send_next_part() {
   send_exchange();
 }
 
-// Where nobody can be asked to count, the estimate is the answer.
 void Call::State::deliver_task() {
   if (raw_sink_ != nullptr) {
     std::string body;

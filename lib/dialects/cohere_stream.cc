@@ -73,6 +73,7 @@ void StreamReader::take(const SseFrame& frame, UpstreamSink& sink) {
   }
   const JsonValue type = find_member(root, "type"), delta = find_member(root, "delta"), message = find_member(delta, "message");
   if (Fault fault; !type.is_string() && (has_error_member(root) || read_fault(root, fault))) return fail(error_of_object(root, key_.reveal()), sink);
+  if (!relay_) begin(find_member(root, "id").string_or(), sink);
   if (type.equals("message-end") && !end(delta, sink)) return;
   if (relay_) return pass(frame, ended_ ? FrameKind::kFinish : kind_of(type, message), sink);
   translate(root, type, message, sink);
@@ -120,6 +121,18 @@ FrameKind StreamReader::kind_of(JsonValue type, JsonValue message) const {
   return FrameKind::kPrelude;
 }
 
+// Told with the first event, whatever it is.
+void StreamReader::begin(const std::string& id, UpstreamSink& sink) {
+  if (started_) return;
+  started_ = true;
+  StreamEvent event;
+  event.kind = StreamEvent::Kind::kStart;
+  event.id = id;
+  event.model = model_;
+  event.created = now_seconds();
+  tell(event, sink);
+}
+
 void StreamReader::tell_text(StreamEvent::Kind kind, JsonValue text, std::string_view name, UpstreamSink& sink) {
   if (!text.nonempty_string()) return;
   StreamEvent event;
@@ -131,15 +144,7 @@ void StreamReader::tell_text(StreamEvent::Kind kind, JsonValue text, std::string
 
 void StreamReader::translate(JsonValue root, JsonValue type, JsonValue message, UpstreamSink& sink) {
   using Kind = StreamEvent::Kind;
-  if (type.equals("message-start")) {
-    const std::string id = find_member(root, "id").string_or();
-    StreamEvent event;
-    event.kind = Kind::kStart;
-    event.id = id;
-    event.model = model_;
-    event.created = now_seconds();
-    tell(event, sink);
-  } else if (type.equals("content-start") || type.equals("content-delta")) {
+  if (type.equals("content-start") || type.equals("content-delta")) {
     if (const std::string logprobs = openai_logprobs(find_member(root, "logprobs")); !logprobs.empty()) {
       StreamEvent event;
       event.kind = Kind::kLogprobs;

@@ -35,6 +35,7 @@ class StreamReader {
   void pass(const wire::SseFrame& frame, FrameKind kind, UpstreamSink& sink);
   void fail(Error error, UpstreamSink& sink);
   void tell(const StreamEvent& event, UpstreamSink& sink);
+  void begin(const std::string& id, UpstreamSink& sink);
   void tell_text(StreamEvent::Kind kind, wire::JsonValue text, std::string_view name, UpstreamSink& sink);
   bool end(wire::JsonValue delta, UpstreamSink& sink);
   FrameKind kind_of(wire::JsonValue type, wire::JsonValue message) const;
@@ -45,7 +46,7 @@ class StreamReader {
   void cite(wire::JsonValue citation, UpstreamSink& sink);
   size_t call_at(wire::JsonValue root) const noexcept;
 
-  bool relay_ = false, ended_ = false, dead_ = false;
+  bool relay_ = false, started_ = false, ended_ = false, dead_ = false;
   std::string model_, scratch_;
   Secret key_;
   wire::SseParser sse_;

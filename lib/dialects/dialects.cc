@@ -1,8 +1,10 @@
 // The dialects that come with the library.
 #include "dialects/anthropic.h"
+#include "dialects/bedrock.h"
 #include "dialects/cohere.h"
 #include "dialects/completions.h"
 #include "dialects/gemini.h"
+#include "dialects/http_template.h"
 #include "dialects/ollama.h"
 #include "dialects/openai.h"
 #include "dialects/openai_tasks.h"
@@ -31,11 +33,25 @@ class Anthropic final : public Dialect {
   std::unique_ptr<UpstreamCodec> new_task_upstream(Operation operation) const override { return dialects::anthropic::new_task_upstream(operation); }
 };
 
+class Bedrock final : public Dialect {
+ public:
+  std::string_view name() const noexcept override { return "bedrock"; }
+  std::unique_ptr<ClientCodec> new_client_codec() const override { return nullptr; }
+  std::unique_ptr<UpstreamCodec> new_upstream_codec() const override { return dialects::bedrock::new_upstream_codec(); }
+};
+
 class Cohere final : public Dialect {
  public:
   std::string_view name() const noexcept override { return "cohere"; }
   std::unique_ptr<ClientCodec> new_client_codec() const override { return dialects::cohere::new_client_codec(); }
   std::unique_ptr<UpstreamCodec> new_upstream_codec() const override { return dialects::cohere::new_upstream_codec(); }
+};
+
+class Http final : public Dialect {
+ public:
+  std::string_view name() const noexcept override { return "http"; }
+  std::unique_ptr<ClientCodec> new_client_codec() const override { return nullptr; }
+  std::unique_ptr<UpstreamCodec> new_upstream_codec() const override { return dialects::http_template::new_upstream_codec(); }
 };
 
 class Ollama final : public Dialect {
@@ -81,6 +97,8 @@ std::vector<std::shared_ptr<const Dialect>> builtin_dialects() {
       std::make_shared<Ollama>(),
       std::make_shared<Cohere>(),
       std::make_shared<Gemini>(),
+      std::make_shared<Bedrock>(),
+      std::make_shared<Http>(),
   };
 }
 

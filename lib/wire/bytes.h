@@ -82,15 +82,6 @@ inline int utf8_length(const char* p, const char* end, int* bad) noexcept {
 inline const char* skip_beyond_ascii(const char* p, const char* end) noexcept {
   while (p != end && static_cast<unsigned char>(*p) >= 0x80) {
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-    // Two bytes, as most of Europe's letters have: 110xxxxx 10xxxxxx, not overlong (C0, C1).
-    if (end - p >= 2) {
-      uint16_t pair;
-      std::memcpy(&pair, p, 2);
-      if ((pair & 0xc0e0) == 0x80c0 && (pair & 0x1e) != 0) {
-        p += 2;
-        continue;
-      }
-    }
     // Three bytes, the form of most of the world's scripts: 1110xxxx 10xxxxxx 10xxxxxx, neither overlong (E0 80..9F) nor a surrogate (ED A0..BF).
     if (end - p >= 4) {
       uint32_t word;

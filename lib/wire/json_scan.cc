@@ -12,9 +12,6 @@ constexpr size_t kCompareAtOnce = 32;
 constexpr size_t kNameInErrors = 100;
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
-bool is_short_escape(char c) {
-  return c == 'n' || c == '"' || c == '\\' || c == 't' || c == '/' || c == 'r' || c == 'b' || c == 'f';
-}
 bool is_hex(char c) { return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'); }
 
 // A name as errors show it: not longer than a person wants to read.
@@ -25,12 +22,10 @@ std::string shown(std::string_view name) {
   return std::string(name.substr(0, cut)) + "...";
 }
 
-// kNotes: does anybody want to hear of values on the way?
-template <bool kNotes>
 class Scanner {
  public:
-  Scanner(std::string_view text, const ScanLimits& limits, const Notes& notes)
-      : begin_(text.data()), p_(begin_), end_(begin_ + text.size()), max_depth_(std::clamp(limits.max_depth, 1, ScanLimits::kMaxDepth)), notes_(notes) {}
+  Scanner(std::string_view text, const ScanLimits& limits)
+      : begin_(text.data()), p_(begin_), end_(begin_ + text.size()), max_depth_(std::clamp(limits.max_depth, 1, ScanLimits::kMaxDepth)) {}
 
   bool object(size_t max_members, std::vector<MemberSpan>& members);
   bool any();
@@ -40,7 +35,7 @@ class Scanner {
   bool members_of_body(size_t max_members, std::vector<MemberSpan>& members);
   bool distinct(const std::vector<MemberSpan>& members);
   bool member_name(std::string& name);
-  bool value(int row);
+  bool value();
   bool string();
   bool escape();
   bool number();
@@ -73,53 +68,16 @@ class Scanner {
   }
   bool in_object() const { return (objects_[(depth_ - 1) / 64] >> ((depth_ - 1) % 64) & 1) != 0; }
 
-  // The row under `under` by that name.
-  int row_of(int under, std::string_view name) const {
-    for (size_t i = 0; i < notes_.count; ++i) {
-      if (notes_.rows[i].under == under && notes_.rows[i].name == name) return static_cast<int>(i);
-    }
-    return kNobody;
-  }
-  // The row of the container that the scan is in.
-  int row_here() const { return depth_ <= NoteRow::kDepth ? open_[depth_ - 1].row : kNobody; }
-  int row_of_member(std::string_view inside) {
-    const int here = row_here();
-    if (here == kNobody) return kNobody;
-    if (inside.find('\\') == std::string_view::npos) return inside.empty() ? kNobody : row_of(here, inside);
-    name_.clear();
-    append_unescaped(name_, inside);
-    return row_of(here, name_);
-  }
-  int row_of_element() const {
-    const int here = row_here();
-    return here == kNobody ? kNobody : row_of(here, NoteRow::kEach);
-  }
-  void note_open(int row) {
-    if (depth_ < NoteRow::kDepth) open_[depth_] = {row, p_};
-  }
-  void note_end(int row, const char* from) const {
-    if (row >= 0) notes_.sink->on_note(static_cast<size_t>(row), JsonValue(std::string_view(from, static_cast<size_t>(p_ - from))));
-  }
-
   const char* const begin_;
   const char* p_;
   const char* const end_;
   const int max_depth_;
   int depth_ = 0;
   uint64_t objects_[ScanLimits::kMaxDepth / 64] = {};
-  static constexpr int kNobody = -2;
-  struct Open {
-    int row;
-    const char* begin;
-  };
-  const Notes notes_;
-  Open open_[kNotes ? NoteRow::kDepth : 1];
-  std::string name_;  // one that had escapes
   ScanResult result_;
 };
 
-template <bool kNotes>
-bool Scanner<kNotes>::object(size_t max_members, std::vector<MemberSpan>& members) {
+bool Scanner::object(size_t max_members, std::vector<MemberSpan>& members) {
   members.clear();
   blanks();
   if (p_ == end_) return fail(ScanFault::kEmpty, p_);
@@ -127,23 +85,19 @@ bool Scanner<kNotes>::object(size_t max_members, std::vector<MemberSpan>& member
   return members_of_body(max_members, members) && only_blanks_left() && distinct(members);
 }
 
-template <bool kNotes>
-bool Scanner<kNotes>::any() {
+bool Scanner::any() {
   blanks();
   if (p_ == end_) return fail(ScanFault::kEmpty, p_);
-  return value(NoteRow::kRoot) && only_blanks_left();
+  return value() && only_blanks_left();
 }
 
-template <bool kNotes>
-bool Scanner<kNotes>::only_blanks_left() {
+bool Scanner::only_blanks_left() {
   blanks();
   return p_ == end_ || fail(ScanFault::kSyntax, p_, "nothing more after the value");
 }
 
 // From the opening brace to the closing one.
-template <bool kNotes>
-bool Scanner<kNotes>::members_of_body(size_t max_members, std::vector<MemberSpan>& members) {
-  if constexpr (kNotes) note_open(NoteRow::kRoot);
+bool Scanner::members_of_body(size_t max_members, std::vector<MemberSpan>& members) {
   push(true);
   ++p_;
   blanks();
@@ -166,9 +120,7 @@ bool Scanner<kNotes>::members_of_body(size_t max_members, std::vector<MemberSpan
     ++p_;
     blanks();
     member.value_begin = static_cast<size_t>(p_ - begin_);
-    int row = kNobody;
-    if constexpr (kNotes) row = member.name.empty() ? kNobody : row_of(NoteRow::kRoot, member.name);
-    if (!value(row)) {
+    if (!value()) {
       result_.member = shown(member.name);
       return false;
     }
@@ -181,8 +133,7 @@ bool Scanner<kNotes>::members_of_body(size_t max_members, std::vector<MemberSpan
   }
 }
 
-template <bool kNotes>
-bool Scanner<kNotes>::member_name(std::string& name) {
+bool Scanner::member_name(std::string& name) {
   if (p_ == end_ || *p_ != '"') return fail(ScanFault::kSyntax, p_, "a member name in quotes");
   const char* const inside = p_ + 1;
   if (!string()) return false;
@@ -196,8 +147,7 @@ bool Scanner<kNotes>::member_name(std::string& name) {
 }
 
 // What members_of_body() did not compare: with many members, all pairs would take too long.
-template <bool kNotes>
-bool Scanner<kNotes>::distinct(const std::vector<MemberSpan>& members) {
+bool Scanner::distinct(const std::vector<MemberSpan>& members) {
   if (members.size() <= kCompareAtOnce) return true;
   std::vector<uint32_t> order(members.size());
   for (size_t i = 0; i < order.size(); ++i) order[i] = static_cast<uint32_t>(i);
@@ -211,13 +161,11 @@ bool Scanner<kNotes>::distinct(const std::vector<MemberSpan>& members) {
   return true;
 }
 
-// One value, whatever is inside it; not recursive. p_ is at its first byte, blanks are behind. `row`: whose value it is.
-template <bool kNotes>
-bool Scanner<kNotes>::value([[maybe_unused]] int row) {
+// One value, whatever is inside it; not recursive. p_ is at its first byte, blanks are behind.
+bool Scanner::value() {
   const int base = depth_;
   for (;;) {
     if (p_ == end_) return fail(ScanFault::kEnd, p_);
-    [[maybe_unused]] const char* const begin = p_;
     bool opened = false;
     switch (*p_) {
       case '"':
@@ -226,7 +174,6 @@ bool Scanner<kNotes>::value([[maybe_unused]] int row) {
       case '{':
       case '[':
         if (depth_ >= max_depth_) return fail_limit(ScanFault::kTooDeep, max_depth_);
-        if constexpr (kNotes) note_open(row);
         push(*p_++ == '{');
         opened = true;
         break;
@@ -243,9 +190,6 @@ bool Scanner<kNotes>::value([[maybe_unused]] int row) {
         if (!number()) return false;
         break;
     }
-    if constexpr (kNotes) {
-      if (!opened) note_end(row, begin);
-    }
     // After a value: close what ends here, then go to where the next value begins.
     for (;;) {
       if (depth_ == base) return true;
@@ -256,9 +200,6 @@ bool Scanner<kNotes>::value([[maybe_unused]] int row) {
         ++p_;
         --depth_;
         opened = false;
-        if constexpr (kNotes) {
-          if (depth_ < NoteRow::kDepth) note_end(open_[depth_].row, open_[depth_].begin);
-        }
         continue;
       }
       if (!opened) {
@@ -266,14 +207,9 @@ bool Scanner<kNotes>::value([[maybe_unused]] int row) {
         ++p_;
         blanks();
       }
-      if (!object) {
-        if constexpr (kNotes) row = row_of_element();
-        break;
-      }
+      if (!object) break;
       if (p_ == end_ || *p_ != '"') return fail(ScanFault::kSyntax, p_, opened ? "a member name in quotes, or '}'" : "a member name in quotes");
-      [[maybe_unused]] const char* const name = p_ + 1;
       if (!string()) return false;
-      if constexpr (kNotes) row = row_of_member({name, static_cast<size_t>(p_ - 1 - name)});
       blanks();
       if (p_ == end_ || *p_ != ':') return fail(ScanFault::kSyntax, p_, "':'");
       ++p_;
@@ -284,8 +220,7 @@ bool Scanner<kNotes>::value([[maybe_unused]] int row) {
 }
 
 // p_ is at the opening quote.
-template <bool kNotes>
-bool Scanner<kNotes>::string() {
+bool Scanner::string() {
   const char* const quote = p_++;
   for (;;) {
     p_ = find_byte<PlainAsciiStop>(p_, end_);
@@ -295,8 +230,7 @@ bool Scanner<kNotes>::string() {
       return true;
     }
     if (*p_ == '\\') {
-      if (end_ - p_ > 1 && is_short_escape(p_[1])) p_ += 2;
-      else if (!escape()) return false;
+      if (!escape()) return false;
     } else if (static_cast<unsigned char>(*p_) < 0x20) {
       return fail(ScanFault::kControl, p_);
     } else {
@@ -306,22 +240,31 @@ bool Scanner<kNotes>::string() {
   }
 }
 
-template <bool kNotes>
-bool Scanner<kNotes>::escape() {
+bool Scanner::escape() {
   const char* const backslash = p_++;
   if (p_ == end_) return fail(ScanFault::kEnd, p_);
-  const char kind = *p_++;
-  if (is_short_escape(kind)) return true;
-  if (kind != 'u') return fail(ScanFault::kEscape, backslash);
-  for (int i = 0; i < 4; ++i, ++p_) {
-    if (p_ == end_) return fail(ScanFault::kEnd, p_);
-    if (!is_hex(*p_)) return fail(ScanFault::kEscape, backslash);
+  switch (*p_++) {
+    case '"':
+    case '\\':
+    case '/':
+    case 'b':
+    case 'f':
+    case 'n':
+    case 'r':
+    case 't':
+      return true;
+    case 'u':
+      for (int i = 0; i < 4; ++i, ++p_) {
+        if (p_ == end_) return fail(ScanFault::kEnd, p_);
+        if (!is_hex(*p_)) return fail(ScanFault::kEscape, backslash);
+      }
+      return true;
+    default:
+      return fail(ScanFault::kEscape, backslash);
   }
-  return true;
 }
 
-template <bool kNotes>
-bool Scanner<kNotes>::number() {
+bool Scanner::number() {
   const char* const first = p_;
   const auto digits = [this] {
     const char* const from = p_;
@@ -347,8 +290,7 @@ bool Scanner<kNotes>::number() {
   return true;
 }
 
-template <bool kNotes>
-bool Scanner<kNotes>::literal(std::string_view word) {
+bool Scanner::literal(std::string_view word) {
   if (std::string_view(p_, static_cast<size_t>(end_ - p_)).substr(0, word.size()) != word) return fail(ScanFault::kSyntax, p_, "a value");
   p_ += word.size();
   return true;
@@ -389,25 +331,13 @@ Error ScanResult::to_error(std::string_view text) const {
 }
 
 ScanResult scan_object(std::string_view body, const ScanLimits& limits, std::vector<MemberSpan>& members) {
-  Scanner<false> scanner(body, limits, {});
-  scanner.object(limits.max_members, members);
-  return scanner.take_result();
-}
-
-ScanResult scan_object(std::string_view body, const ScanLimits& limits, std::vector<MemberSpan>& members, const Notes& notes) {
-  Scanner<true> scanner(body, limits, notes);
+  Scanner scanner(body, limits);
   scanner.object(limits.max_members, members);
   return scanner.take_result();
 }
 
 ScanResult validate(std::string_view text, const ScanLimits& limits) {
-  Scanner<false> scanner(text, limits, {});
-  scanner.any();
-  return scanner.take_result();
-}
-
-ScanResult validate(std::string_view text, const Notes& notes, const ScanLimits& limits) {
-  Scanner<true> scanner(text, limits, notes);
+  Scanner scanner(text, limits);
   scanner.any();
   return scanner.take_result();
 }

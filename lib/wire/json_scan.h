@@ -2,7 +2,6 @@
 //
 //   scan_object()   a whole body, once: is it valid, and where are its top-level members
 //   validate()      is this text one valid JSON value
-//   Notes           values that the same pass tells of on its way, members of members too
 //   JsonValue       a value's text, with typed getters; JsonMembers and JsonElements walk objects and arrays; find() and pick() look up
 //
 // Written by hand with SSE2 (a portable path elsewhere): simdjson wants padded buffers, and its On-Demand front end does not check what it
@@ -134,36 +133,6 @@ struct JsonMember {
   JsonValue value;
   std::string_view raw;  // the whole member, from the key's quote to the value's end: `"key": value`
 };
-
-// What a scan tells of on its way, so that nobody has to walk over the text again: a tree whose rows stand for members by name, or for each
-// element of an array. Rows stand under earlier ones, at most kDepth deep.
-//
-//   constexpr NoteRow kRows[] = {{NoteRow::kRoot, "choices"}, {0, NoteRow::kEach}, {1, "message"}, {1, "finish_reason"}};
-struct NoteRow {
-  int under;              // a row's index, or kRoot: the scanned text itself
-  std::string_view name;  // of a member; kEach: each element
-  static constexpr int kRoot = -1;
-  static constexpr std::string_view kEach{};
-  static constexpr int kDepth = 8;
-};
-
-class NoteSink {
- public:
-  // A value that a row stands for; told at its end, so parts come before their whole. The text behind it is not checked yet: what is learned
-  // here is void when the scan fails.
-  virtual void on_note(size_t row, JsonValue value) = 0;
-
- protected:
-  ~NoteSink() = default;
-};
-
-struct Notes {
-  const NoteRow* rows;
-  size_t count;
-  NoteSink* sink;
-};
-ScanResult scan_object(std::string_view body, const ScanLimits& limits, std::vector<MemberSpan>& members, const Notes& notes);
-ScanResult validate(std::string_view text, const Notes& notes, const ScanLimits& limits = {});
 
 // Walks the members of an object, in order, duplicates too. Of anything else: no members.
 //

@@ -203,7 +203,9 @@ def understood(client, up, ask, turns, seen):
         check(seen.temperature == ask.temperature, "temperature:", seen.temperature)
     if "responses" not in (up.dialect, client.dialect):
         check(seen.stop == ask.stop, "stop:", seen.stop)
-    check(bool(seen.effort) == bool(ask.effort) or seen.effort == "none", "reasoning:", seen.effort)
+    # Who wants thoughts back with calls cannot be asked to think on when the client lost them.
+    lost = "signature" in up.takes and "signature" not in client.carries and any(t.calls for t in turns)
+    check(bool(seen.effort) == bool(ask.effort) or seen.effort == "none" or (lost and not seen.effort), "reasoning:", seen.effort)
 
 
 def heard_well(client, up, say, heard, ids):

@@ -27,6 +27,7 @@ LAYERS = {  # inner headers, as "LAYER/x.h", and libraries
     "dialects": (["wire"], []),
     "net": (["wire"], ["curl/"]),
     "core": ([], ["absl/"]),
+    "auth": (["wire"], ["openssl/"]),
     "storage": (["wire"], ["sqlite3.h", "openssl/"]),
     "config": (["wire"], ["yaml-cpp/"]),
     "catalog": ([], []),

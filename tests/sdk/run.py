@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The official SDKs against the real server and a scripted upstream, all on loopback.
 
-    tests/sdk/run.py --server build/release/bin/llmrouter-server [--work build/sdk] [--only python|node|ollama|anthropic|anthropic-node] [--test NAME] [--show-log]
+    tests/sdk/run.py --server build/release/bin/llmrouter-server [--work build/sdk] [--only python|node|ollama|anthropic|anthropic-node|cohere|aws] [--test NAME] [--show-log]
 
 Installs the pinned SDKs once (pip and npm, from wherever these are set up to fetch), prints a line for each test and ends with
 "N passed, M failed"; exits 1 when one failed. What cannot be installed is said in one line, "skipped: ...". Standard library only.
@@ -24,7 +24,7 @@ import urllib.request
 import upstream
 
 HERE = pathlib.Path(__file__).resolve().parent
-PYTHON = {"python": "openai_test.py", "ollama": "ollama_test.py", "anthropic": "anthropic_test.py"}
+PYTHON = {"python": "openai_test.py", "ollama": "ollama_test.py", "anthropic": "anthropic_test.py", "cohere": "cohere_test.py", "aws": "aws_test.py"}
 NODE = {"node": "openai_test.mjs", "anthropic-node": "anthropic_test.mjs"}
 SUITES = [*PYTHON, *NODE]
 SUITE_SECONDS = 300
@@ -217,7 +217,7 @@ def main():
     with tempfile.TemporaryDirectory(prefix="llmrouter-sdk-") as folder:
         process, base = start_server(server, pathlib.Path(folder), url)
         try:
-            env = dict(os.environ, SDK_SERVER=base, SDK_UPSTREAM=url, SDK_KEYS=json.dumps(KEYS), PYTHONDONTWRITEBYTECODE="1")
+            env = dict(os.environ, SDK_SERVER=base, SDK_BINARY=str(server), SDK_UPSTREAM=url, SDK_KEYS=json.dumps(KEYS), PYTHONDONTWRITEBYTECODE="1")
             for name in ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "OPENAI_BASE_URL", "OLLAMA_HOST", "ANTHROPIC_BASE_URL",
                          "ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN"):
                 env.pop(name, None)

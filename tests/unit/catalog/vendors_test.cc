@@ -29,7 +29,7 @@ TEST_CASE("every preset is whole") {
                                         "no_top_k", "takes_cache_control", "strict_members", "metadata_needs_store", "thinking_type", "enable_thinking",
                                         "reasoning_object", "template_thinking", "no_reasoning_effort", "no_reasoning_back", "no_call_ids", "fetches_urls"};
   const std::set<std::string> beside = {"responses", "completions"};
-  const std::set<std::string> dialects = {"openai", "anthropic", "ollama", "cohere", "gemini"};
+  const std::set<std::string> dialects = {"openai", "anthropic", "ollama", "cohere", "gemini", "bedrock"};
   std::set<std::string> types, variables;
   for (const ProviderPreset& preset : provider_presets()) {
     CAPTURE(preset.type);
@@ -62,13 +62,14 @@ TEST_CASE("every preset is whole") {
 TEST_CASE("the vendors of the contract are there") {
   for (const char* type : {"openai", "anthropic", "deepseek", "moonshot", "zai", "zai-coding", "qwen", "xai", "groq", "mistral", "openrouter", "together",
                            "fireworks", "siliconflow", "volcengine", "perplexity", "cerebras", "nvidia", "huggingface", "novita", "vllm",
-                           "sglang", "llamacpp", "lmstudio", "tgi", "transformers", "ollama", "demo", "cohere", "azure", "gemini"}) {
+                           "sglang", "llamacpp", "lmstudio", "tgi", "transformers", "ollama", "demo", "cohere", "azure", "gemini", "bedrock", "databricks",
+                           "snowflake", "watsonx"}) {
     CAPTURE(type);
     const ProviderPreset* preset = find(type);
     REQUIRE(preset);
     CHECK(preset->served);
   }
-  for (const char* type : {"vertex", "bedrock"}) {
+  for (const char* type : {"vertex"}) {
     CAPTURE(type);
     const ProviderPreset* preset = find(type);
     REQUIRE(preset);

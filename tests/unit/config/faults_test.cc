@@ -274,12 +274,9 @@ TEST_CASE("faults of providers") {
         {5, 11, "providers.openai", "expected an api_key, found none (nor the variable OPENAI_API_KEY)"},
         {6, 3, "providers.groq", "expected an api_key"}}},
       {"vendors that come later",
-       "providers:\n  vertex: {api_key: x}\n  b: {type: vertex, api_key: x}\n  c: {dialect: bedrock, base_url: http://a}\n  bedrock: {base_url: "
-       "http://a, api_key: x}\n",
-       {{2, 11, "providers.vertex", "`vertex` is not supported yet"},
-        {3, 13, "providers.b.type", "`vertex` is not supported yet"},
-        {4, 16, "providers.c.dialect", "`bedrock` is not supported yet"},
-        {5, 12, "providers.bedrock", "`bedrock` is not supported yet (an OpenAI-compatible server of that name needs base_url and dialect)"}}},
+       "providers:\n  b: {type: vertex, api_key: x}\n  vertex: {base_url: http://a, api_key: x}\n",
+       {{2, 13, "providers.b.type", "`vertex` is not supported yet"},
+        {3, 11, "providers.vertex", "`vertex` is not supported yet (an OpenAI-compatible server of that name needs base_url and dialect)"}}},
       {"base URLs",
        "providers:\n  a: {base_url: ftp://a}\n  b: {base_url: \"http://u:p@a/v1\"}\n  c: {base_url: \"http://a/v1?x=1\"}\n  d: {base_url: "
        "http://a/v1/chat/completions}\n"

@@ -452,3 +452,41 @@ TEST_CASE("an environment that throws is a fault") {
   REQUIRE(result.faults.size() == 1);
   CHECK(result.faults[0].message == "cannot be read: no");
 }
+
+TEST_CASE("a vendor with a region in its URL wants to know which") {
+  const ConfigResult said = load("providers: {bedrock: {region: eu-west-1, api_key: \"AKIA:secret\"}}\n");
+  INFO(words(said));
+  REQUIRE(said.ok());
+  CHECK(provider(said.config, "bedrock")->base_url == "https://bedrock-runtime.eu-west-1.amazonaws.com");
+  CHECK(provider(said.config, "bedrock")->dialect == "bedrock");
+
+  const Variables aws = {{"AWS_ACCESS_KEY_ID", "AKIA1"}, {"AWS_SECRET_ACCESS_KEY", "s3cret"}, {"AWS_DEFAULT_REGION", "us-west-2"}};
+  const ConfigResult variables = load("providers: {b: {type: bedrock}}\n", aws);
+  INFO(words(variables));
+  REQUIRE(variables.ok());
+  CHECK(provider(variables.config, "b")->credentials.at(0).key.reveal() == "AKIA1:s3cret");
+  CHECK(provider(variables.config, "b")->region == "us-west-2");
+  auto session = aws;
+  session["AWS_SESSION_TOKEN"] = "tok";
+  CHECK(provider(load("providers: {b: {type: bedrock}}\n", session).config, "b")->credentials.at(0).key.reveal() == "AKIA1:s3cret:tok");
+  // Access keys are set for much else, too: by themselves they make no provider. A bearer key for Bedrock does.
+  CHECK(provider(load("", aws).config, "bedrock") == nullptr);
+  const ConfigResult bearer = load("", {{"AWS_BEARER_TOKEN_BEDROCK", "ABSK1"}, {"AWS_REGION", "eu-central-1"}});
+  REQUIRE(provider(bearer.config, "bedrock"));
+  CHECK(provider(bearer.config, "bedrock")->base_url == "https://bedrock-runtime.eu-central-1.amazonaws.com");
+  const ConfigResult nowhere = load("", {{"AWS_BEARER_TOKEN_BEDROCK", "ABSK1"}});
+  CHECK(provider(nowhere.config, "bedrock") == nullptr);
+  CHECK(joined(nowhere.notes).find("no region is") != std::string::npos);
+
+  const ConfigResult own = load("providers: {b: {type: bedrock, base_url: \"http://127.0.0.1:9\", region: eu-west-1, api_key: x}}\n");
+  INFO(words(own));
+  REQUIRE(own.ok());
+  CHECK(provider(own.config, "b")->base_url == "http://127.0.0.1:9");
+  CHECK(provider(own.config, "b")->region == "eu-west-1");
+  CHECK(words(load("providers: {bedrock: {api_key: x}}\n")).find("expected a region, found none (nor the variable AWS_REGION)") != std::string::npos);
+  CHECK(words(load("providers: {bedrock: {api_key: x, region: \"evil.example/x\"}}\n")).find("expected a region such as") != std::string::npos);
+  CHECK(provider(load("providers: {databricks: {api_key: x}}\n", {{"DATABRICKS_HOST", "https://adb-1.azuredatabricks.net/"}}).config, "databricks")->base_url ==
+        "https://adb-1.azuredatabricks.net/serving-endpoints");
+  CHECK(provider(load("providers: {snowflake: {api_key: x, region: MYORG-my_account}}\n").config, "snowflake")->base_url ==
+        "https://myorg-my-account.snowflakecomputing.com/api/v2/cortex/v1");
+}

@@ -1,0 +1,45 @@
+// A streamed answer of Bedrock's, taken apart.
+#ifndef LLMROUTER_DIALECTS_BEDROCK_STREAM_H_
+#define LLMROUTER_DIALECTS_BEDROCK_STREAM_H_
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "llmrouter/codec.h"
+#include "llmrouter/secret.h"
+#include "wire/event_stream.h"
+#include "wire/json_scan.h"
+
+namespace llmrouter::dialects::bedrock {
+
+class StreamReader {
+ public:
+  // `model`: the answers do not name it.
+  void start(std::string_view model, std::string_view key);
+  void feed(std::string_view bytes, UpstreamSink& sink);
+  void finish(UpstreamSink& sink);
+
+ private:
+  void drain(UpstreamSink& sink);
+  void take(const wire::EventStreamMessage& message, UpstreamSink& sink);
+  void fail(Error error, UpstreamSink& sink);
+  void tell(const StreamEvent& event, UpstreamSink& sink);
+  void begin(UpstreamSink& sink);
+  void begin_block(wire::JsonValue start, UpstreamSink& sink);
+  void delta(wire::JsonValue delta, UpstreamSink& sink);
+  void think(wire::JsonValue thought, UpstreamSink& sink);
+  void end_block(UpstreamSink& sink);
+  void stop(wire::JsonValue reason, UpstreamSink& sink);
+
+  std::string model_, maker_, scratch_;
+  Secret key_;
+  wire::EventStreamParser parser_;
+  bool started_ = false, stopped_ = false, dead_ = false;
+  int64_t calls_ = 0;
+  bool in_call_ = false, has_input_ = false;  // of the block that is open; blocks come one after the other
+};
+
+}  // namespace llmrouter::dialects::bedrock
+
+#endif  // LLMROUTER_DIALECTS_BEDROCK_STREAM_H_

@@ -1,0 +1,138 @@
+#include "dialects/aws_sign.h"
+#include "dialects/bedrock.h"
+#include "dialects/bedrock_stream.h"
+#include "dialects/dates.h"
+#include "dialects/fault.h"
+#include "dialects/http_request.h"
+#include "dialects/text_match.h"
+
+namespace llmrouter::dialects::bedrock {
+namespace {
+
+using wire::find;
+using wire::find_member;
+using wire::JsonElements;
+using wire::JsonValue;
+
+constexpr std::string_view kRuntime = "bedrock-runtime.";
+
+// Where the base URL says it: "https://bedrock-runtime.eu-west-1.amazonaws.com".
+std::string_view region_of_url(std::string_view url) noexcept {
+  const size_t at = url.find(kRuntime);
+  if (at == std::string_view::npos) return {};
+  url.remove_prefix(at + kRuntime.size());
+  return url.substr(0, url.find('.'));
+}
+
+class BedrockUpstream final : public UpstreamCodec {
+ public:
+  Result<void> encode(const EncodeInput& input, EncodedRequest& out) override {
+    if (input.provider == nullptr || input.chat == nullptr) return Error(ErrorCode::kInternal, "nothing to encode, or no provider to encode for");
+    key_ = Secret(std::string(input.key));
+    model_ = input.upstream_model;
+    stream_.start(model_, input.key);
+    std::string body;
+    if (auto written = write_request(*input.chat, model_, input.foreign, body, out.dropped); !written) return written;
+    out.http.body.push_back(out.owned.emplace_back(std::move(body)));
+    const std::string path = "/model/" + percent_encode(model_) + (input.stream ? "/converse-stream" : "/converse");
+    const std::string_view accept = input.stream ? "application/vnd.amazon.eventstream" : "application/json";
+    return fill(*input.provider, "POST", path, accept, input.key, out.http);
+  }
+
+  void feed(std::string_view bytes, UpstreamSink& sink) override { stream_.feed(bytes, sink); }
+  void finish(UpstreamSink& sink) override { stream_.finish(sink); }
+
+  // Nobody speaks this dialect to us.
+  Result<ReplyFacts> inspect(std::string_view) override { return Error(ErrorCode::kInternal, "bedrock answers are not relayed"); }
+
+  Result<ChatResponse> decode(std::string_view body) override {
+    const std::string_view text = bare(body);
+    if (!wire::validate(text)) {
+      return unreadable("the upstream's answer is not JSON: " + scrub(plain_words(text), key_.reveal()), text, key_.reveal());
+    }
+    const JsonValue root(text), message = find(root, "output", "message");
+    if (!message.is_object()) return answer_without_message(root);
+    ChatResponse response;
+    response.model = model_;
+    response.created = now_seconds();
+    response.usage = read_usage(find_member(root, "usage"));
+    response.service_tier = find(root, "serviceTier", "type").string_or();
+    Choice choice;
+    choice.message.role = Role::kAssistant;
+    const std::string_view maker = maker_of(family_of(model_));
+    for (JsonValue block : JsonElements(find_member(message, "content"))) read_block(block, maker, choice.message);
+    choice.finish_raw = find_member(root, "stopReason").string_or();
+    choice.finish = finish_reason_of(choice.finish_raw);
+    if (choice.finish == FinishReason::kError) {
+      return unreadable("the upstream broke the answer off: stopReason \"" + choice.finish_raw + "\"", text, key_.reveal());
+    }
+    if (choice.finish == FinishReason::kStop && !choice.message.tool_calls.empty()) choice.finish = FinishReason::kToolCalls;
+    response.choices.push_back(std::move(choice));
+    return response;
+  }
+
+  Error parse_error(const HttpHead& head, std::string_view body) const override {
+    Error error = error_of(head.header("x-amzn-errortype"), head.status, body, key_.reveal());
+    if (error.code == ErrorCode::kUpstreamRateLimited || error.code == ErrorCode::kUpstreamError) {
+      if (const auto wait = retry_after(head); wait.count() > 0) error.retry_after = wait;
+    }
+    return error;
+  }
+
+  // The list stands in the control plane, on another host. Models that are reached through inference profiles only are on it by their own ids.
+  Result<void> encode_models(const ProviderConfig& provider, std::string_view key, EncodedRequest& out) override {
+    key_ = Secret(std::string(key));
+    ProviderConfig plane = provider;
+    if (plane.region.empty()) plane.region = region_of_url(provider.base_url);
+    if (const size_t at = plane.base_url.find(kRuntime); at != std::string::npos) plane.base_url.replace(at, kRuntime.size(), "bedrock.");
+    return fill(plane, "GET", "/foundation-models", "application/json", key, out.http);
+  }
+
+  Result<std::vector<std::string>> parse_models(std::string_view body) override {
+    const std::string_view text = bare(body);
+    const JsonValue list = find_member(JsonValue(text), "modelSummaries");
+    if (!wire::validate(text) || !list.is_array()) return unreadable("the upstream's list of models has no `modelSummaries`", text, key_.reveal());
+    std::vector<std::string> ids;
+    for (JsonValue entry : JsonElements(list)) {
+      const JsonValue outputs = find_member(entry, "outputModalities");
+      bool text_out = !outputs.is_array();
+      for (JsonValue kind : JsonElements(outputs)) text_out = text_out || kind.equals("TEXT");
+      if (std::string id = find_member(entry, "modelId").string_or(); text_out && !id.empty()) ids.push_back(std::move(id));
+    }
+    return ids;
+  }
+
+ private:
+  // Access keys sign, anything else is a bearer key.
+  static Result<void> fill(const ProviderConfig& provider, std::string_view method, std::string_view path, std::string_view accept, std::string_view key,
+                           HttpRequest& out) {
+    const auto signing = parse_aws_key(key);
+    if (!signing) return fill_request(provider, method, path, accept, key, out);
+    const std::string_view region = provider.region.empty() ? region_of_url(provider.base_url) : std::string_view(provider.region);
+    if (region.empty()) {
+      return Error(ErrorCode::kConfig, "provider " + provider.name + ": requests with access keys are signed for a region, and none is configured");
+    }
+    if (auto filled = fill_request(provider, method, path, accept, {}, out); !filled) return filled;
+    sign_aws(*signing, {region, "bedrock", now_seconds()}, out);
+    return {};
+  }
+
+  // A 200 without an answer in it holds an exception's name or words.
+  Result<ChatResponse> answer_without_message(JsonValue root) const {
+    const std::string type = find_member(root, "__type").string_or();
+    if (!type.empty() || find_member(root, "message").is_string() || find_member(root, "Message").is_string()) {
+      return error_of(type.substr(type.find('#') + 1), 0, root.raw(), key_.reveal());
+    }
+    return unreadable("the upstream answered without a message", root.raw(), key_.reveal());
+  }
+
+  Secret key_;
+  std::string model_;
+  StreamReader stream_;
+};
+
+}  // namespace
+
+std::unique_ptr<UpstreamCodec> new_upstream_codec() { return std::make_unique<BedrockUpstream>(); }
+
+}  // namespace llmrouter::dialects::bedrock
