@@ -33,7 +33,7 @@ constexpr const char* kBearer = "bearer";
 // Base URLs hold the version part that the dialect's paths are appended to. Quirks are explained in lib/dialects/README.md.
 constexpr Vendor kVendors[] = {
     {"openai", "OpenAI", "https://api.openai.com/v1", "openai", kBearer, true, {"OPENAI_API_KEY"}, "OPENAI_BASE_URL",
-     {"max_completion_tokens_only", "no_top_k", "metadata_needs_store", "no_reasoning_back"}, {}, "openai", true, {"responses", "completions"}},
+     {"max_completion_tokens_only", "no_top_k", "metadata_needs_store", "no_reasoning_back", "embed_batch_2048"}, {}, "openai", true, {"responses", "completions"}},
     {"deepseek", "DeepSeek", "https://api.deepseek.com/v1", "openai", kBearer, true, {"DEEPSEEK_API_KEY"}, "", {"thinking_type"}, {}, "deepseek"},
     {"moonshot", "Moonshot (Kimi)", "https://api.moonshot.ai/v1", "openai", kBearer, true, {"MOONSHOT_API_KEY", "KIMI_API_KEY"}, "", {"thinking_type"},
      {{"intl", "https://api.moonshot.ai/v1"}, {"cn", "https://api.moonshot.cn/v1"}}, "moonshotai"},
@@ -42,19 +42,19 @@ constexpr Vendor kVendors[] = {
     // A subscription: no price per token.
     {"zai-coding", "Z.ai coding plan", "https://api.z.ai/api/coding/paas/v4", "openai", kBearer, true, {"ZAI_CODING_API_KEY"}, "", {"thinking_type", "no_reasoning_effort"},
      {{"intl", "https://api.z.ai/api/coding/paas/v4"}, {"cn", "https://open.bigmodel.cn/api/coding/paas/v4"}}, nullptr},
-    {"qwen", "Qwen (DashScope)", "https://dashscope.aliyuncs.com/compatible-mode/v1", "openai", kBearer, true, {"DASHSCOPE_API_KEY"}, "", {"enable_thinking"},
+    {"qwen", "Qwen (DashScope)", "https://dashscope.aliyuncs.com/compatible-mode/v1", "openai", kBearer, true, {"DASHSCOPE_API_KEY"}, "", {"enable_thinking", "embed_batch_10"},
      {{"cn", "https://dashscope.aliyuncs.com/compatible-mode/v1"},
       {"intl", "https://dashscope-intl.aliyuncs.com/compatible-mode/v1"},
       {"us", "https://dashscope-us.aliyuncs.com/compatible-mode/v1"}}, "dashscope"},
     {"xai", "xAI", "https://api.x.ai/v1", "openai", kBearer, true, {"XAI_API_KEY"}, "", {}, {}, "x-ai", true, {"responses"}},
     {"groq", "Groq", "https://api.groq.com/openai/v1", "openai", kBearer, true, {"GROQ_API_KEY"}, "", {"strict_members", "no_top_k", "no_reasoning_back"}, {}, "groq"},
     {"mistral", "Mistral", "https://api.mistral.ai/v1", "openai", kBearer, true, {"MISTRAL_API_KEY"}, "",
-     {"no_stream_options", "max_tokens_only", "required_is_any", "random_seed", "short_tool_ids", "strict_members", "no_reasoning_back"}, {}, "mistral"},
+     {"no_stream_options", "max_tokens_only", "required_is_any", "random_seed", "short_tool_ids", "strict_members", "no_reasoning_back", "output_dimension"}, {}, "mistral"},
     {"openrouter", "OpenRouter", "https://openrouter.ai/api/v1", "openai", kBearer, true, {"OPENROUTER_API_KEY"}, "",
      {"reasoning_object", "takes_cache_control"}, {}, "openrouter", true, {"responses"}},
     {"together", "Together", "https://api.together.xyz/v1", "openai", kBearer, true, {"TOGETHER_API_KEY"}, "", {}, {}, "together"},
     {"fireworks", "Fireworks", "https://api.fireworks.ai/inference/v1", "openai", kBearer, true, {"FIREWORKS_API_KEY"}, "", {}, {}, "fireworks"},
-    {"siliconflow", "SiliconFlow", "https://api.siliconflow.cn/v1", "openai", kBearer, true, {"SILICONFLOW_API_KEY"}, "", {"enable_thinking"},
+    {"siliconflow", "SiliconFlow", "https://api.siliconflow.cn/v1", "openai", kBearer, true, {"SILICONFLOW_API_KEY"}, "", {"enable_thinking", "embed_batch_32"},
      {{"cn", "https://api.siliconflow.cn/v1"}, {"intl", "https://api.siliconflow.com/v1"}}, nullptr},
     {"volcengine", "Volcengine Ark", "https://ark.cn-beijing.volces.com/api/v3", "openai", kBearer, true, {"ARK_API_KEY", "VOLCENGINE_API_KEY"}, "",
      {"thinking_type"}, {}, "volcengine"},
@@ -66,6 +66,10 @@ constexpr Vendor kVendors[] = {
      "huggingface_*"},
     {"novita", "Novita", "https://api.novita.ai/openai/v1", "openai", kBearer, true, {"NOVITA_API_KEY"}, "", {}, {}, "novita"},
     {"cohere", "Cohere", "https://api.cohere.com/v2", "cohere", kBearer, true, {"COHERE_API_KEY", "CO_API_KEY"}, "", {}, {}, "cohere"},
+    // Vectors and rankings alone.
+    {"voyage", "Voyage AI", "https://api.voyageai.com/v1", "openai", kBearer, true, {"VOYAGE_API_KEY"}, "", {"voyage_names", "embed_batch_1000"}, {},
+     "voyageai"},
+    {"jina", "Jina AI", "https://api.jina.ai/v1", "openai", kBearer, true, {"JINA_API_KEY"}, "", {"jina_names", "embed_batch_2048"}, {}, nullptr},
 
     // Its place is the customer's own: base_url, or the variable.
     {"azure", "Azure OpenAI", "", "openai", "api-key", true, {"AZURE_OPENAI_API_KEY"}, "AZURE_OPENAI_ENDPOINT",
@@ -76,6 +80,7 @@ constexpr Vendor kVendors[] = {
     {"llamacpp", "llama.cpp server", "http://127.0.0.1:8080/v1", "openai", kBearer, false, {}, "", {}, {}, nullptr, true, {"responses", "completions"}},
     {"lmstudio", "LM Studio", "http://127.0.0.1:1234/v1", "openai", kBearer, false, {}, "", {}, {}, nullptr, true, {"responses", "completions"}},
     {"tgi", "Text Generation Inference", "http://127.0.0.1:3000/v1", "openai", kBearer, false, {}, "", {}, {}, nullptr},
+    {"tei", "Text Embeddings Inference", "http://127.0.0.1:8080/v1", "openai", kBearer, false, {}, "", {"tei_rerank", "embed_batch_32"}, {}, nullptr},
     {"transformers", "Hugging Face transformers serve", "http://127.0.0.1:8000/v1", "openai", kBearer, false, {}, "",
      {"strip_unknown", "max_tokens_only", "no_stream_options"}, {}, nullptr},
     {"ollama", "Ollama", "http://127.0.0.1:11434", "ollama", kBearer, false, {"OLLAMA_API_KEY"}, "OLLAMA_HOST", {}, {}, nullptr},

@@ -1,7 +1,9 @@
 // The dialects that come with the library.
 #include "dialects/cohere.h"
+#include "dialects/cohere_tasks.h"
 #include "dialects/completions.h"
 #include "dialects/gemini.h"
+#include "dialects/gemini_embed.h"
 #include "dialects/ollama.h"
 #include "dialects/openai.h"
 #include "dialects/openai_tasks.h"
@@ -26,6 +28,8 @@ class Cohere final : public Dialect {
   std::string_view name() const noexcept override { return "cohere"; }
   std::unique_ptr<ClientCodec> new_client_codec() const override { return dialects::cohere::new_client_codec(); }
   std::unique_ptr<UpstreamCodec> new_upstream_codec() const override { return dialects::cohere::new_upstream_codec(); }
+  std::unique_ptr<ClientCodec> new_task_client(Operation operation) const override { return dialects::cohere::new_task_client(operation); }
+  std::unique_ptr<UpstreamCodec> new_task_upstream(Operation operation) const override { return dialects::cohere::new_task_upstream(operation); }
 };
 
 class Ollama final : public Dialect {
@@ -33,6 +37,12 @@ class Ollama final : public Dialect {
   std::string_view name() const noexcept override { return "ollama"; }
   std::unique_ptr<ClientCodec> new_client_codec() const override { return dialects::ollama::new_client_codec(); }
   std::unique_ptr<UpstreamCodec> new_upstream_codec() const override { return dialects::ollama::new_upstream_codec(); }
+  std::unique_ptr<ClientCodec> new_task_client(Operation operation) const override {
+    return operation == Operation::kEmbed ? dialects::ollama::new_embed_client() : nullptr;
+  }
+  std::unique_ptr<UpstreamCodec> new_task_upstream(Operation operation) const override {
+    return operation == Operation::kEmbed ? dialects::ollama::new_embed_upstream() : nullptr;
+  }
 };
 
 class Gemini final : public Dialect {
@@ -40,6 +50,12 @@ class Gemini final : public Dialect {
   std::string_view name() const noexcept override { return dialects::gemini::kName; }
   std::unique_ptr<ClientCodec> new_client_codec() const override { return dialects::gemini::new_client_codec(); }
   std::unique_ptr<UpstreamCodec> new_upstream_codec() const override { return dialects::gemini::new_upstream_codec(); }
+  std::unique_ptr<ClientCodec> new_task_client(Operation operation) const override {
+    return operation == Operation::kEmbed ? dialects::gemini::new_embed_client() : nullptr;
+  }
+  std::unique_ptr<UpstreamCodec> new_task_upstream(Operation operation) const override {
+    return operation == Operation::kEmbed ? dialects::gemini::new_embed_upstream() : nullptr;
+  }
 };
 
 class Responses final : public Dialect {
