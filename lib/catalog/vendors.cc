@@ -61,7 +61,7 @@ constexpr Vendor kVendors[] = {
     {"perplexity", "Perplexity", "https://api.perplexity.ai", "openai", kBearer, true, {"PERPLEXITY_API_KEY"}, "", {}, {}, "perplexity"},
     {"cerebras", "Cerebras", "https://api.cerebras.ai/v1", "openai", kBearer, true, {"CEREBRAS_API_KEY"}, "",
      {"strict_members", "no_reasoning_back"}, {}, "cerebras"},
-    {"nvidia", "NVIDIA NIM", "https://integrate.api.nvidia.com/v1", "openai", kBearer, true, {"NVIDIA_API_KEY"}, "", {}, {}, nullptr},
+    {"nvidia", "NVIDIA NIM", "https://integrate.api.nvidia.com/v1", "openai", kBearer, true, {"NVIDIA_API_KEY"}, "", {"nvidia_names"}, {}, nullptr},
     {"huggingface", "Hugging Face router", "https://router.huggingface.co/v1", "openai", kBearer, true, {"HF_TOKEN"}, "", {}, {},
      "huggingface_*"},
     {"novita", "Novita", "https://api.novita.ai/openai/v1", "openai", kBearer, true, {"NOVITA_API_KEY"}, "", {}, {}, "novita"},
