@@ -42,6 +42,7 @@ void ChatRelay::start(Request& request) {
   raw.path.operation.assign(route.operation);
   raw.path.model = percent_decode(route.model, false).value_or(std::string(route.model));
   raw.path.query.assign(request.query());
+  raw.path.content_type = std::move(request.content_type);
   raw.body = std::move(request.body);
   Context& context = session_.loop().context();
   call_ = context.router->relay(session_.loop().transport(), std::move(raw), std::move(*options), *this);

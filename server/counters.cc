@@ -29,10 +29,14 @@ void append_metrics(const std::vector<const Counters*>& sets, int connections, s
   static constexpr std::string_view kClassNames[Counters::kClasses] = {"2xx", "3xx", "4xx", "5xx", "gone"};
   constexpr std::string_view requests = "llmrouter_http_requests_total";
   append_head(requests, "HTTP requests answered, by endpoint and class of status; gone: the client left first.", "counter", out);
+  const auto name_of = [](int endpoint) { return endpoint_name(static_cast<Endpoint>(endpoint)); };
   for (int endpoint = 0; endpoint < kEndpointCount; ++endpoint) {
+    if (endpoint > 0 && name_of(endpoint) == name_of(endpoint - 1)) continue;  // those of one name stand together and are summed
     for (int c = 0; c < Counters::kClasses; ++c) {
       uint64_t sum = 0;
-      for (const Counters* set : sets) sum += set->requests[endpoint][c].load(std::memory_order_relaxed);
+      for (int e = endpoint; e < kEndpointCount && name_of(e) == name_of(endpoint); ++e) {
+        for (const Counters* set : sets) sum += set->requests[e][c].load(std::memory_order_relaxed);
+      }
       if (sum == 0) continue;
       out.append(requests).append("{endpoint=\"").append(endpoint_name(static_cast<Endpoint>(endpoint))).append("\",status=\"");
       out.append(kClassNames[c]).append("\"} ").append(std::to_string(sum)).append("\n");

@@ -27,6 +27,7 @@ void handle(Session& session) {
     case Endpoint::kRoot: return session.respond(root_reply(session));
     case Endpoint::kModels: return session.respond(models_reply(session));
     case Endpoint::kTags: return session.respond(tags_reply(session));
+    case Endpoint::kShow: return session.respond(show_reply(session));
     case Endpoint::kVersion: return session.respond(version_reply(session));
     case Endpoint::kHealth: return session.respond(health_reply(session));
     case Endpoint::kReady: return session.respond(ready_reply(session));

@@ -15,6 +15,7 @@ Reply options_reply(Session& session);
 // models.cc
 Reply models_reply(Session& session);  // in the shape of the route's dialect
 Reply tags_reply(Session& session);
+Reply show_reply(Session& session);
 Reply explain_reply(Session& session);
 Reply me_reply(Session& session);
 // health.cc

@@ -28,7 +28,8 @@ struct Request {
   bool proxied = false;           // x-forwarded-for, forwarded or via is there: not from this host, whatever the socket says
   bool browser = false;           // origin or sec-fetch-site is there
   bool encoded = false;           // content-encoding other than identity
-  enum class BodyType { kUnsaid, kJson, kForm, kOther } body_type = BodyType::kUnsaid;
+  enum class BodyType { kUnsaid, kJson, kForm, kMultipart, kOther } body_type = BodyType::kUnsaid;
+  std::string content_type;       // kMultipart: as it came
   std::optional<uint64_t> content_length;
   std::string key;                // from the first of authorization, x-api-key, x-goog-api-key, api-key, ?key= that is there
   int key_rank = 0;               // which of them; 0: none

@@ -210,6 +210,37 @@ Reply tags_reply(Session& session) {
   return json_reply(body + "]}\n");
 }
 
+// What Ollama's clients ask before they use a model: any name that leads somewhere has an answer.
+Reply show_reply(Session& session) {
+  const Context& context = session.loop().context();
+  auto caller = caller_of(session, "models");
+  if (!caller) return error_reply(context, "ollama", caller.error());
+  auto codec = context.dialect("ollama").new_client_codec();
+  RequestPath path;
+  path.operation = "generate";  // as there, the body names a model
+  codec->set_path(path);
+  auto facts = codec->scan(session.request().body);
+  if (!facts) return error_reply(context, "ollama", facts.error());
+  CallOptions options;
+  options.trusted = session.trusted();
+  options.endpoint = "models";
+  if (*caller) options.key = Secret(session.request().key);
+  auto plan = context.router->explain(facts->model, options);
+  if (!plan) return error_reply(context, "ollama", plan.error());
+  std::string body = "{";
+  for (const char* name : {"license", "modelfile", "parameters", "template"}) append_member(body, name, "");
+  append_member(body, "modified_at", format_time_rfc3339(WallTime(std::chrono::seconds(0))));
+  append_name(body, "details");
+  body += R"({"parent_model":"","format":"","family":"","families":[],"parameter_size":"","quantization_level":""})";
+  append_name(body, "model_info");
+  body += '{';
+  append_member(body, "general.architecture", "");
+  append_member(body, "general.basename", facts->model);
+  body += '}';
+  append_name(body, "capabilities");
+  return json_reply(body + "[\"completion\",\"tools\"]}\n");
+}
+
 Reply explain_reply(Session& session) {
   const Context& context = session.loop().context();
   CallOptions options;

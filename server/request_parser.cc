@@ -117,7 +117,8 @@ class Parser final : public http::basic_parser<true> {
     else if (iequals(type, "application/x-www-form-urlencoded"))
       request_.body_type = Request::BodyType::kForm;
     else if (!type.empty())
-      request_.body_type = Request::BodyType::kOther;
+      request_.body_type = iequals(type, "multipart/form-data") ? Request::BodyType::kMultipart : Request::BodyType::kOther;
+    if (request_.body_type == Request::BodyType::kMultipart) request_.content_type.assign(value);
   }
 
   void on_other(std::string_view name, std::string_view value) {

@@ -30,6 +30,8 @@ constexpr Row kPrefixed[] = {
     {"/images/generations", Endpoint::kImages, kPost},
     {"/images/edits", Endpoint::kImageEdits, kPost},
     {"/audio/speech", Endpoint::kSpeech, kPost},
+    {"/audio/transcriptions", Endpoint::kTranscriptions, kPost},
+    {"/audio/translations", Endpoint::kTranslations, kPost},
     {"/models", Endpoint::kModels, kGet, "openai", true},
 };
 
@@ -39,6 +41,12 @@ constexpr Row kPlain[] = {
     {"/v1/messages", Endpoint::kChat, kPost, "anthropic"},
     {"/v1/messages/count_tokens", Endpoint::kCountTokens, kPost, "anthropic"},
     {"/v2/chat", Endpoint::kChat, kPost, "cohere"},
+    {"/v2/embed", Endpoint::kEmbeddings, kPost, "cohere"},
+    {"/v2/rerank", Endpoint::kRerank, kPost, "cohere"},
+    {"/api/generate", Endpoint::kChat, kPost, "ollama", false, "generate"},
+    {"/api/embed", Endpoint::kEmbeddings, kPost, "ollama", false, "embed"},
+    {"/api/embeddings", Endpoint::kEmbeddings, kPost, "ollama", false, "embeddings"},
+    {"/api/show", Endpoint::kShow, kPost, "ollama"},
     {"/api/tags", Endpoint::kTags, kGet, "ollama"},
     {"/api/version", Endpoint::kVersion, kGet, "ollama"},
     {"/health", Endpoint::kHealth, kGet},
@@ -55,8 +63,8 @@ constexpr Row kPlain[] = {
 
 // Paths of the contract that are not served yet: beginnings.
 constexpr std::string_view kLater[] = {
-    "/v1/responses/", "/v1/audio/", "/v1/realtime", "/v1/files", "/v1/batches", "/v1/fine_tuning/", "/v1/messages/",
-    "/v1beta/", "/api/generate", "/api/embed", "/api/show", "/v2/", "/route/invoke", "/v1/health/", "/api/v1/providers/", "/openapi.json",
+    "/v1/responses/", "/v1/realtime", "/v1/files", "/v1/batches", "/v1/fine_tuning/", "/v1/messages/",
+    "/v1beta/", "/v2/", "/route/invoke", "/v1/health/", "/api/v1/providers/", "/openapi.json",
     "/docs", "/console", "/admin/v1/", "/monitor/", "/api/v1/router/", "/api/v1/routing/", "/api/v1/cost/", "/v1/db/", "/v1/stats",
     "/v1/providers/", "/v1/load-balancing/", "/internal/", "/v1/me/", "/auth/session", "/api/v1/",
     "/v1/models/clear-cache",
@@ -160,6 +168,7 @@ std::string_view endpoint_name(Endpoint endpoint) noexcept {
     case Endpoint::kRoot: return "root";
     case Endpoint::kModels: return "models";
     case Endpoint::kTags: return "tags";
+    case Endpoint::kShow: return "show";
     case Endpoint::kVersion: return "version";
     case Endpoint::kHealth: return "health";
     case Endpoint::kReady: return "ready";

@@ -24,6 +24,7 @@ enum class Endpoint {
   kCountTokens,
   kModels,
   kTags,
+  kShow,
   kVersion,
   kHealth,
   kReady,
@@ -38,6 +39,7 @@ constexpr bool is_call(Endpoint e) noexcept { return e >= Endpoint::kChat && e <
 // Of a call.
 constexpr Operation operation_of(Endpoint e) noexcept { return static_cast<Operation>(static_cast<int>(e) - static_cast<int>(Endpoint::kChat)); }
 static_assert(operation_of(Endpoint::kCountTokens) == Operation::kCountTokens, "the calls stand in the order of Operation");
+constexpr bool takes_form(Endpoint e) noexcept { return e == Endpoint::kImageEdits || e == Endpoint::kTranscriptions || e == Endpoint::kTranslations; }
 std::string_view endpoint_name(Endpoint endpoint) noexcept;  // bounded: what metrics and logs call it
 
 struct Route {

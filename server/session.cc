@@ -148,6 +148,11 @@ Error Session::check_head() const {
   if (!r.chunked && !r.content_length) return Error(ErrorCode::kLengthRequired, "a content-length or chunked transfer-encoding is needed");
   // Without a content type (or with curl's usual one) a body is taken for JSON; not from a browser, which may send those to anybody's
   // server without asking first.
+  if (takes_form(route_.endpoint) && r.body_type == Request::BodyType::kMultipart) {
+    // Browsers send forms to anybody's server without asking first, unless there is a header that makes them ask.
+    if (!r.browser || r.key_rank != 0 || origin_allowed(*settings_, r.origin)) return {};
+    return Error(ErrorCode::kUnsupportedMediaType, "content-type: forms from web pages need a key in a header, or an origin in server.cors");
+  }
   const bool json = r.body_type == Request::BodyType::kJson;
   const bool lenient = r.body_type == Request::BodyType::kUnsaid || r.body_type == Request::BodyType::kForm;
   if (!json && (r.browser || !lenient)) return Error(ErrorCode::kUnsupportedMediaType, "content-type: expected application/json");

@@ -31,8 +31,8 @@ enum class Operation {
 };
 constexpr Operation kLastOperation = Operation::kCountTokens;
 
-// What a key's allow.endpoints, usage records and metrics call it: chat embeddings rerank moderations images image_edits speech
-// transcriptions translations count_tokens.
+// What a key's allow.endpoints, usage records and metrics call it, one of endpoint_names(): chat embeddings rerank moderations images (made and
+// edited) audio (spoken, transcribed, translated) count_tokens.
 LLMROUTER_EXPORT std::string_view operation_name(Operation operation) noexcept;
 
 // One text to embed, or the same as tokens of the model's own tokenizer.

@@ -8,11 +8,11 @@ std::string_view operation_name(Operation operation) noexcept {
     case Operation::kEmbed: return "embeddings";
     case Operation::kRerank: return "rerank";
     case Operation::kModerate: return "moderations";
-    case Operation::kImage: return "images";
-    case Operation::kImageEdit: return "image_edits";
-    case Operation::kSpeech: return "speech";
-    case Operation::kTranscribe: return "transcriptions";
-    case Operation::kTranslateAudio: return "translations";
+    case Operation::kImage:
+    case Operation::kImageEdit: return "images";
+    case Operation::kSpeech:
+    case Operation::kTranscribe:
+    case Operation::kTranslateAudio: return "audio";
     case Operation::kCountTokens: return "count_tokens";
   }
   return "chat";

@@ -2,8 +2,10 @@
 #include "dialects/anthropic.h"
 #include "dialects/bedrock.h"
 #include "dialects/cohere.h"
+#include "dialects/cohere_tasks.h"
 #include "dialects/completions.h"
 #include "dialects/gemini.h"
+#include "dialects/gemini_embed.h"
 #include "dialects/http_template.h"
 #include "dialects/ollama.h"
 #include "dialects/openai.h"
@@ -45,6 +47,8 @@ class Cohere final : public Dialect {
   std::string_view name() const noexcept override { return "cohere"; }
   std::unique_ptr<ClientCodec> new_client_codec() const override { return dialects::cohere::new_client_codec(); }
   std::unique_ptr<UpstreamCodec> new_upstream_codec() const override { return dialects::cohere::new_upstream_codec(); }
+  std::unique_ptr<ClientCodec> new_task_client(Operation operation) const override { return dialects::cohere::new_task_client(operation); }
+  std::unique_ptr<UpstreamCodec> new_task_upstream(Operation operation) const override { return dialects::cohere::new_task_upstream(operation); }
 };
 
 class Http final : public Dialect {
@@ -59,6 +63,12 @@ class Ollama final : public Dialect {
   std::string_view name() const noexcept override { return "ollama"; }
   std::unique_ptr<ClientCodec> new_client_codec() const override { return dialects::ollama::new_client_codec(); }
   std::unique_ptr<UpstreamCodec> new_upstream_codec() const override { return dialects::ollama::new_upstream_codec(); }
+  std::unique_ptr<ClientCodec> new_task_client(Operation operation) const override {
+    return operation == Operation::kEmbed ? dialects::ollama::new_embed_client() : nullptr;
+  }
+  std::unique_ptr<UpstreamCodec> new_task_upstream(Operation operation) const override {
+    return operation == Operation::kEmbed ? dialects::ollama::new_embed_upstream() : nullptr;
+  }
 };
 
 class Gemini final : public Dialect {
@@ -66,8 +76,12 @@ class Gemini final : public Dialect {
   std::string_view name() const noexcept override { return dialects::gemini::kName; }
   std::unique_ptr<ClientCodec> new_client_codec() const override { return dialects::gemini::new_client_codec(); }
   std::unique_ptr<UpstreamCodec> new_upstream_codec() const override { return dialects::gemini::new_upstream_codec(); }
-  std::unique_ptr<ClientCodec> new_task_client(Operation operation) const override { return dialects::gemini::new_task_client(operation); }
-  std::unique_ptr<UpstreamCodec> new_task_upstream(Operation operation) const override { return dialects::gemini::new_task_upstream(operation); }
+  std::unique_ptr<ClientCodec> new_task_client(Operation operation) const override {
+    return operation == Operation::kEmbed ? dialects::gemini::new_embed_client() : dialects::gemini::new_task_client(operation);
+  }
+  std::unique_ptr<UpstreamCodec> new_task_upstream(Operation operation) const override {
+    return operation == Operation::kEmbed ? dialects::gemini::new_embed_upstream() : dialects::gemini::new_task_upstream(operation);
+  }
 };
 
 class Responses final : public Dialect {

@@ -1,5 +1,6 @@
 #include "dialects/http_request.h"
 
+#include <algorithm>
 #include <string>
 
 #include "dialects/text_match.h"
@@ -72,7 +73,8 @@ Result<void> fill_request(const ProviderConfig& provider, std::string_view metho
     append_encoded(out.url, provider.api_version);
   }
   out.headers.reserve(out.headers.size() + provider.headers.size() + 3);
-  if (method != "GET") add(provider, "content-type", "application/json", out);
+  const bool typed = std::any_of(out.headers.begin(), out.headers.end(), [](const HttpHeader& h) { return h.name == "content-type"; });
+  if (method != "GET" && !typed) add(provider, "content-type", "application/json", out);
   add(provider, "accept", std::string(accept), out);
   if (!key.empty() && !provider.auth.empty()) {
     if (provider.auth == "bearer") {

@@ -11,7 +11,7 @@
 
 namespace llmrouter::dialects {
 
-// Sets method, URL (`path` goes before a query that the base URL has) and headers: content-type (not for GET), accept, the credential as
+// Sets method, URL (`path` goes before a query that the base URL has) and headers: content-type (not for GET, nor when `out` has one), accept, the credential as
 // provider.auth says, then the provider's own, which win over ours. A provider with an api_version gets it as a query. kConfig when the credential cannot stand in a header.
 Result<void> fill_request(const ProviderConfig& provider, std::string_view method, std::string_view path, std::string_view accept,
                           std::string_view key, HttpRequest& out);

@@ -1,4 +1,4 @@
-// Ollama's native chat dialect: POST /api/chat, answers as lines of JSON.
+// Ollama's native chat dialect: POST /api/chat and /api/generate, answers as lines of JSON.
 #ifndef LLMROUTER_DIALECTS_OLLAMA_H_
 #define LLMROUTER_DIALECTS_OLLAMA_H_
 
@@ -16,12 +16,15 @@ namespace llmrouter::dialects::ollama {
 
 std::unique_ptr<ClientCodec> new_client_codec();
 std::unique_ptr<UpstreamCodec> new_upstream_codec();
+std::unique_ptr<ClientCodec> new_embed_client();
+std::unique_ptr<UpstreamCodec> new_embed_upstream();
 
 // --- requests ---
 
-// Reads a body once; errors name the field. `stream` is true unless said otherwise.
-Result<RequestFacts> scan_request(std::string_view body);
-Result<ChatRequest> read_request(std::string_view body);
+// Reads a body once; errors name the field. `stream` is true unless said otherwise. `generate`: of /api/generate, which has one prompt in place of
+// messages.
+Result<RequestFacts> scan_request(std::string_view body, bool generate);
+Result<ChatRequest> read_request(std::string_view body, bool generate);
 
 // Appends the request body. kInvalidRequest names what Ollama has no word for.
 Result<void> write_request(const ChatRequest& request, std::string_view model, bool stream, bool foreign, std::string& out,
@@ -36,6 +39,7 @@ struct Line {
   FinishReason finish = FinishReason::kNone;  // when done; without regard to calls
   std::string done_reason;
   wire::JsonValue message;   // views the line
+  wire::JsonValue response, thinking;  // in its place, of /api/generate
   wire::JsonValue logprobs;  // an array; absent when empty
   std::optional<int64_t> prompt_count, answer_count;
 };

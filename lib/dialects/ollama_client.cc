@@ -1,4 +1,4 @@
-// The client side: whoever posts to /api/chat.
+// The client side: whoever posts to /api/chat or /api/generate.
 #include "dialects/dates.h"
 #include "dialects/fields.h"
 #include "dialects/ollama.h"
@@ -24,14 +24,16 @@ std::string ollama_logprobs(std::string_view openai) {
 
 class OllamaClient final : public ClientCodec {
  public:
+  void set_path(const RequestPath& path) override { generate_ = path.operation == "generate"; }
+
   Result<RequestFacts> scan(std::string_view body) override {
     body_ = body;
-    Result<RequestFacts> facts = scan_request(body);
+    Result<RequestFacts> facts = scan_request(body, generate_);
     if (facts) model_ = facts->model;
     return facts;
   }
 
-  Result<ChatRequest> decode() override { return read_request(body_); }
+  Result<ChatRequest> decode() override { return read_request(body_, generate_); }
 
   std::string_view content_type(bool stream) const noexcept override { return stream ? "application/x-ndjson" : "application/json"; }
 
@@ -136,13 +138,19 @@ class OllamaClient final : public ClientCodec {
     w.begin_object();
     w.member("model", model_);
     w.member("created_at", created_at());
-    w.key("message");
-    w.begin_object();
-    w.member("role", "assistant");
-    w.member("content", content);
+    if (generate_) {
+      w.member("response", content);
+    } else {
+      w.key("message");
+      w.begin_object();
+      w.member("role", "assistant");
+      w.member("content", content);
+    }
     if (!thinking.empty()) w.member("thinking", thinking);
-    if (!calls.empty()) write_calls(calls, w);
-    w.end_object();
+    if (!generate_) {
+      if (!calls.empty()) write_calls(calls, w);
+      w.end_object();
+    }
     if (!logprobs_.empty()) {
       w.raw_member("logprobs", logprobs_);
       logprobs_.clear();
@@ -177,6 +185,7 @@ class OllamaClient final : public ClientCodec {
   std::string created_at() const { return format_rfc3339(created_ != 0 ? created_ : now_seconds()); }
 
   std::string_view body_;
+  bool generate_ = false;
   std::string model_;
   int64_t created_ = 0;
   TokenUsage usage_;

@@ -19,6 +19,8 @@ Line read_line(JsonValue root) {
     if (m.key == "model") m.value.string(line.model);
     else if (m.key == "created_at") line.created = parse_rfc3339(m.value.string_or()).value_or(0);
     else if (m.key == "message") line.message = m.value;
+    else if (m.key == "response") line.response = m.value;
+    else if (m.key == "thinking") line.thinking = m.value;
     else if (m.key == "done") line.done = m.value.boolean().value_or(false);
     else if (m.key == "done_reason") m.value.string(line.done_reason);
     else if (m.key == "logprobs" && m.value.is_array() && !m.value.empty_container()) line.logprobs = m.value;

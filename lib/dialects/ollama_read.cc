@@ -17,7 +17,7 @@ size_t text_bytes(JsonValue string) noexcept { return string.is_string() ? strin
 
 class Scanner {
  public:
-  explicit Scanner(std::string_view body) : body_(body) {}
+  Scanner(std::string_view body, bool generate) : body_(body), generate_(generate) {}
 
   Result<RequestFacts> run() {
     facts_.stream = true;
@@ -28,7 +28,7 @@ class Scanner {
       if (!fields_.ok()) return fields_.take_error();
     }
     if (facts_.model.empty()) return model_seen_ ? wrong_value("model", "a string that is not empty") : missing("model", "a string");
-    if (!messages_seen_) return missing("messages", "an array of messages");
+    if (!generate_ && !messages_seen_) return missing("messages", "an array of messages");
     facts_.input_tokens = estimate_.tokens();
     return std::move(facts_);
   }
@@ -38,7 +38,13 @@ class Scanner {
     if (name == "model") {
       model_seen_ = true;
       if (!value.string(facts_.model)) fields_.fail(wrong_type("model", "a string", value));
-    } else if (name == "messages") {
+    } else if (generate_ && (name == "prompt" || name == "system")) {
+      if (!value.is_unset() && !value.is_string()) return fields_.fail(wrong_type(std::string(name), "a string", value));
+      estimate_.message();
+      estimate_.text(text_bytes(value));
+    } else if (generate_ && name == "images") {
+      take_images(value, "images");
+    } else if (!generate_ && name == "messages") {
       take_messages(value);
     } else if (name == "stream") {
       std::optional<bool> stream;
@@ -103,7 +109,7 @@ class Scanner {
       return fields_.fail(wrong_value(path("messages", index, "role"), "one of system, user, assistant, tool"));
     }
     if (!content.is_unset() && !content.is_string()) fields_.fail(wrong_type(path("messages", index, "content"), "a string", content));
-    take_images(images, index);
+    take_images(images, path("messages", index, "images"));
     if (tool_calls.is_unset()) return;
     if (!tool_calls.is_array()) return fields_.fail(wrong_type(path("messages", index, "tool_calls"), "an array", tool_calls));
     size_t i = 0;
@@ -117,12 +123,12 @@ class Scanner {
     estimate_.text(tool_calls.raw().size());
   }
 
-  void take_images(JsonValue images, size_t index) {
+  void take_images(JsonValue images, const std::string& where) {
     if (images.is_unset()) return;
-    if (!images.is_array()) return fields_.fail(wrong_type(path("messages", index, "images"), "an array of base64 strings", images));
+    if (!images.is_array()) return fields_.fail(wrong_type(where, "an array of base64 strings", images));
     size_t i = 0;
     for (JsonValue image : JsonElements(images)) {
-      if (!image.is_string()) return fields_.fail(wrong_type(path(path("messages", index, "images"), i), "a base64 string", image));
+      if (!image.is_string()) return fields_.fail(wrong_type(path(where, i), "a base64 string", image));
       facts_.has_image = true;
       estimate_.image(false);
       ++i;
@@ -130,6 +136,7 @@ class Scanner {
   }
 
   std::string_view body_;
+  const bool generate_;
   RequestFacts facts_;
   Fields fields_;
   InputEstimate estimate_;
@@ -161,6 +168,14 @@ ToolCall read_call(JsonValue call) {
   return out;
 }
 
+Part image_part(JsonValue image) {
+  Part part;
+  part.kind = Part::Kind::kImage;
+  part.data = image.string_or();
+  part.mime = image_mime(part.data);
+  return part;
+}
+
 Message read_request_message(JsonValue value) {
   Message out;
   out.role = role_of(find_member(value, "role"));
@@ -174,13 +189,7 @@ Message read_request_message(JsonValue value) {
       part.text = m.value.string_or();
       out.parts.insert(out.parts.begin(), std::move(part));
     } else if (m.key == "images") {
-      for (JsonValue image : JsonElements(m.value)) {
-        Part part;
-        part.kind = Part::Kind::kImage;
-        part.data = image.string_or();
-        part.mime = image_mime(part.data);
-        out.parts.push_back(std::move(part));
-      }
+      for (JsonValue image : JsonElements(m.value)) out.parts.push_back(image_part(image));
     } else if (m.key == "tool_calls") {
       for (JsonValue call : JsonElements(m.value)) out.tool_calls.push_back(read_call(call));
     } else if (m.key == "tool_name" || m.key == "name") {
@@ -196,11 +205,14 @@ Message read_request_message(JsonValue value) {
 
 class RequestReader {
  public:
+  explicit RequestReader(bool generate) : generate_(generate) {}
+
   Result<ChatRequest> run(std::string_view body) {
     std::vector<MemberSpan> members;
     if (wire::ScanResult scanned = wire::scan_object(body, {}, members); !scanned) return scanned.to_error(body);
     request_.stream = true;
     request_.include_usage = true;
+    if (generate_) take_prompt(JsonValue(body));
     for (const MemberSpan& m : members) {
       const JsonValue value(body.substr(m.value_begin, m.value_end - m.value_begin));
       if (!take(m.name, value) && !value.is_null()) add_member(request_.extras, body.substr(m.key_begin, m.value_end - m.key_begin));
@@ -213,7 +225,9 @@ class RequestReader {
   bool take(std::string_view name, JsonValue value) {
     if (name == "model") fields_.read(name, value, request_.model);
     else if (name == "stream") request_.stream = value.boolean().value_or(true);
-    else if (name == "messages") for (JsonValue m : JsonElements(value)) request_.messages.push_back(read_request_message(m));
+    else if (generate_ && (name == "prompt" || name == "system" || name == "images")) return true;  // take_prompt()
+    else if (generate_ && (name == "suffix" || name == "template" || name == "raw" || name == "context")) take_untold(name, value);
+    else if (!generate_ && name == "messages") for (JsonValue m : JsonElements(value)) request_.messages.push_back(read_request_message(m));
     else if (name == "tools") take_tools(value);
     else if (name == "format") take_format(value);
     else if (name == "think") take_think(value);
@@ -222,6 +236,29 @@ class RequestReader {
     else if (name == "top_logprobs") fields_.read(name, value, request_.top_logprobs);
     else return false;
     return true;
+  }
+
+  void take_prompt(JsonValue root) {
+    JsonValue prompt, system, images;
+    wire::pick(root, {{"prompt", &prompt}, {"system", &system}, {"images", &images}});
+    if (system.nonempty_string()) {
+      Message message;
+      message.role = Role::kSystem;
+      message.parts.push_back(Part::of_text(system.string_or()));
+      request_.messages.push_back(std::move(message));
+    }
+    Message message;
+    message.role = Role::kUser;
+    message.parts.push_back(Part::of_text(prompt.string_or()));
+    for (JsonValue image : JsonElements(images)) message.parts.push_back(image_part(image));
+    request_.messages.push_back(std::move(message));
+  }
+
+  // What belongs to Ollama's own templates.
+  void take_untold(std::string_view name, JsonValue value) {
+    if (!value.is_null() && !value.equals("") && value.raw() != "false" && !value.empty_container()) {
+      fields_.fail(cannot_express(std::string(name), "it", "another dialect"));
+    }
   }
 
   void take_tools(JsonValue value) {
@@ -272,13 +309,14 @@ class RequestReader {
     if (!rest.empty()) add_member(request_.extras, "\"options\":{" + rest + "}");
   }
 
+  const bool generate_;
   ChatRequest request_;
   Fields fields_;
 };
 
 }  // namespace
 
-Result<RequestFacts> scan_request(std::string_view body) { return Scanner(body).run(); }
-Result<ChatRequest> read_request(std::string_view body) { return RequestReader().run(body); }
+Result<RequestFacts> scan_request(std::string_view body, bool generate) { return Scanner(body, generate).run(); }
+Result<ChatRequest> read_request(std::string_view body, bool generate) { return RequestReader(generate).run(body); }
 
 }  // namespace llmrouter::dialects::ollama

@@ -1,4 +1,6 @@
 // The upstream side: an Ollama server.
+#include <algorithm>
+
 #include "dialects/estimate.h"
 #include "dialects/fault.h"
 #include "dialects/fields.h"
@@ -34,12 +36,18 @@ int64_t estimate_of(const ChatRequest& request) noexcept {
   return estimate.tokens();
 }
 
+// A relayed request of /api/generate has a prompt, if anything, and no messages.
+bool is_chat(const std::vector<MemberSpan>& members) noexcept {
+  return std::any_of(members.begin(), members.end(), [](const MemberSpan& m) { return m.name == "messages"; });
+}
+
 class OllamaUpstream final : public UpstreamCodec {
  public:
   Result<void> encode(const EncodeInput& input, EncodedRequest& out) override {
     if (input.provider == nullptr) return Error(ErrorCode::kInternal, "no provider to encode for");
     key_ = Secret(std::string(input.key));
     relay_ = input.facts != nullptr;
+    const bool chat = !relay_ || is_chat(input.facts->members);
     if (relay_) {
       estimate_ = input.facts->input_tokens;
       splice(input, out);
@@ -51,7 +59,7 @@ class OllamaUpstream final : public UpstreamCodec {
       if (!written) return written;
       out.http.body.push_back(out.owned.emplace_back(std::move(body)));
     }
-    return fill_request(*input.provider, "POST", "/api/chat", input.stream ? "application/x-ndjson" : "application/json", input.key, out.http);
+    return fill_request(*input.provider, "POST", chat ? "/api/chat" : "/api/generate", input.stream ? "application/x-ndjson" : "application/json", input.key, out.http);
   }
 
   void feed(std::string_view bytes, UpstreamSink& sink) override {
@@ -81,6 +89,7 @@ class OllamaUpstream final : public UpstreamCodec {
   Result<ChatResponse> decode(std::string_view body) override {
     auto line = read_whole(body);
     if (!line) return std::move(line).error();
+    if (!line->message.is_object()) return unreadable("the upstream answered without a message", body, key_.reveal());
     ChatResponse response;
     response.model = line->model;
     response.created = line->created;
@@ -139,7 +148,7 @@ class OllamaUpstream final : public UpstreamCodec {
     const JsonValue root(text);
     if (has_error_member(root)) return error_of_object(root, key_.reveal());
     Line line = read_line(root);
-    if (!line.message.is_object()) return unreadable("the upstream answered without a message", text, key_.reveal());
+    if (!line.message.is_object() && !line.response.is_string()) return unreadable("the upstream answered without a message", text, key_.reveal());
     return line;
   }
 
@@ -190,7 +199,8 @@ class OllamaUpstream final : public UpstreamCodec {
     const JsonValue calls = find_member(read.message, "tool_calls");
     const bool called = calls.is_array() && !calls.empty_container();
     const bool visible =
-        called || find_member(read.message, "content").nonempty_string() || find_member(read.message, "thinking").nonempty_string();
+        called || find_member(read.message, "content").nonempty_string() || find_member(read.message, "thinking").nonempty_string() ||
+        read.response.nonempty_string() || read.thinking.nonempty_string();
     called_ = called_ || called;
     if (read.done) {
       done_ = true;

@@ -1,6 +1,8 @@
 // The client side of OpenAI's endpoints beside chat.
 #include "dialects/openai.h"
 #include "dialects/openai_tasks.h"
+#include "dialects/text_match.h"
+#include "wire/multipart.h"
 
 namespace llmrouter::dialects::openai {
 namespace {
@@ -93,13 +95,55 @@ class Scanner {
   bool input_seen_ = false, prompt_seen_ = false;
 };
 
+// A form's fields: what the body's members are elsewhere.
+Result<RequestFacts> scan_form_request(Operation operation, std::string_view body, const std::string& content_type) {
+  const auto boundary = wire::form_boundary(content_type);
+  if (!boundary) return Error(ErrorCode::kUnsupportedMediaType, "content-type: expected multipart/form-data with a boundary");
+  auto form = wire::scan_form(body, *boundary);
+  if (!form) return std::move(form).error();
+  RequestFacts facts;
+  facts.content_type = content_type;
+  facts.opaque = operation != Operation::kImageEdit;  // transcripts may be plain text
+  bool model = false, file = false, prompt = false;
+  size_t bytes = 0;
+  for (const wire::FormField& field : form->fields) {
+    const std::string_view value = body.substr(field.value_begin, field.value_end - field.value_begin);
+    if (field.file) {
+      file = true;
+      bytes += value.size();
+    } else if (field.name == "model") {
+      if (model) return Error(ErrorCode::kInvalidRequest, "`model` comes twice", "model");
+      model = true;
+      facts.model = value;
+    } else if (field.name == "prompt") {
+      prompt = !value.empty();
+      facts.input_tokens += static_cast<int64_t>((value.size() + 3) / 4);
+    } else if (field.name == "stream") {
+      facts.stream = equals_ci(value, "true") || value == "1";
+    } else if (field.name == "user") {
+      facts.user = value;
+    }
+  }
+  if (facts.model.empty()) facts.model = default_model(operation);
+  if (facts.model.empty()) return missing("model", "a field of the form");
+  if (operation == Operation::kImageEdit && !prompt) return missing("prompt", "a field of the form");
+  if (!file) return missing(operation == Operation::kImageEdit ? "image" : "file", "a field of the form with a file");
+  // A picture as elsewhere; of sound a token for each 1500 bytes, as in estimate.h.
+  if (operation == Operation::kImageEdit) facts.input_tokens += 800;
+  else facts.input_tokens += static_cast<int64_t>(bytes / 1500) + 1;
+  return facts;
+}
+
 class OpenAiTaskClient final : public TaskClient {
  public:
   explicit OpenAiTaskClient(Operation operation) : operation_(operation) {}
 
+  void set_path(const RequestPath& path) override { content_type_ = path.content_type; }
+
   Result<RequestFacts> scan(std::string_view body) override {
     body_ = body;
-    auto facts = Scanner(operation_, body).run();
+    const bool form = operation_ == Operation::kTranscribe || operation_ == Operation::kTranslateAudio || !content_type_.empty();
+    auto facts = form ? scan_form_request(operation_, body, content_type_) : Scanner(operation_, body).run();
     if (facts) model_ = facts->model;
     return facts;
   }
@@ -126,6 +170,7 @@ class OpenAiTaskClient final : public TaskClient {
   const Operation operation_;
   std::string_view body_;
   std::string model_;
+  std::string content_type_;  // of a form; empty: JSON
 };
 
 }  // namespace
@@ -137,7 +182,9 @@ std::unique_ptr<ClientCodec> new_task_client(Operation operation) {
     case Operation::kModerate:
     case Operation::kImage:
     case Operation::kImageEdit:
-    case Operation::kSpeech: return std::make_unique<OpenAiTaskClient>(operation);
+    case Operation::kSpeech:
+    case Operation::kTranscribe:
+    case Operation::kTranslateAudio: return std::make_unique<OpenAiTaskClient>(operation);
     default: return nullptr;
   }
 }

@@ -7,6 +7,7 @@
 #include "dialects/openai_tasks.h"
 #include "dialects/text_match.h"
 #include "wire/json_writer.h"
+#include "wire/multipart.h"
 #include "wire/splice.h"
 #include "wire/sse.h"
 
@@ -57,6 +58,7 @@ class TaskRelay {
     wire::append_json_string(model, input_.upstream_model);
     if (input_.facts->model != input_.upstream_model) edits_.push_back({BodyEdit::Kind::kSet, "model", {}, model});
     if (edits_.empty()) out_.http.body.push_back(input_.body);
+    else if (!input_.facts->content_type.empty()) splice_form();
     else wire::splice(input_.body, input_.facts->members, edits_, out_.owned, out_.http.body);
   }
 
@@ -65,6 +67,12 @@ class TaskRelay {
     if (name == "dimensions" && quirks_.output_dimension) return "output_dimension";
     if (name == "encoding_format" && quirks_.jina_names) return "embedding_type";
     return name;
+  }
+
+  void splice_form() {
+    const auto boundary = wire::form_boundary(input_.facts->content_type);
+    auto form = wire::scan_form(input_.body, boundary.value_or(std::string()));
+    if (form) wire::splice_form(input_.body, *form, edits_, out_.owned, out_.http.body);  // the client codec has read it before
   }
 
   void rename_members() {
@@ -108,6 +116,7 @@ class OpenAiTaskUpstream final : public TaskUpstream {
       return written;
     }
     const std::string_view accept = input.stream ? "text/event-stream" : opaque_ ? "*/*" : "application/json";
+    if (input.facts != nullptr && !input.facts->content_type.empty()) out.http.headers.push_back({"content-type", input.facts->content_type});
     auto filled = fill_request(*input.provider, "POST", model_path(*input.provider, input.upstream_model, path_of(operation_)), accept, input.key, out.http);
     // TEI's ranking is not among its OpenAI paths.
     constexpr std::string_view kVersioned = "/v1/rerank";

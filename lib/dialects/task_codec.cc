@@ -4,6 +4,8 @@
 
 #include "dialects/fault.h"
 #include "dialects/text_match.h"
+#include "wire/json_writer.h"
+#include "wire/splice.h"
 
 namespace llmrouter::dialects {
 
@@ -57,6 +59,18 @@ Result<RequestFacts> scan_task(std::string_view body) {
     if (!value.is_unset() && !value.string(facts.model)) return wrong_type("model", "a string", value);
   }
   return facts;
+}
+
+void splice_task(const EncodeInput& input, EncodedRequest& out) {
+  std::vector<wire::SpliceEdit> edits;
+  if (input.edits != nullptr) {
+    for (const BodyEdit& edit : *input.edits) edits.push_back(wire::to_splice(edit));
+  }
+  std::string model;
+  wire::append_json_string(model, input.upstream_model);
+  if (input.facts->model != input.upstream_model) edits.push_back({BodyEdit::Kind::kSet, "model", {}, model});
+  if (edits.empty()) out.http.body.push_back(input.body);
+  else wire::splice(input.body, input.facts->members, edits, out.owned, out.http.body);
 }
 
 TokenUsage read_task_usage(JsonValue usage) {

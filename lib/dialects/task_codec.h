@@ -10,6 +10,7 @@
 #include "llmrouter/codec.h"
 #include "llmrouter/secret.h"
 #include "wire/json_scan.h"
+#include "wire/json_writer.h"
 
 namespace llmrouter::dialects {
 
@@ -45,6 +46,9 @@ class TaskUpstream : public UpstreamCodec {
 
 // The top level of a request: members, and the model's name.
 Result<RequestFacts> scan_task(std::string_view body);
+
+// Relay: the model's name and the edits spliced into the client's body.
+void splice_task(const EncodeInput& input, EncodedRequest& out);
 
 // --- embeddings ---
 

@@ -1,6 +1,7 @@
 """The endpoints beside chat."""
 import base64
 import json
+import json
 import struct
 
 import upstream as up
@@ -104,7 +105,7 @@ def test_speech_passes_as_binary_while_it_comes(t):
     assert r.status == 200 and r.complete and r.body == audio, (r.status, len(r.body), r.error)
     assert r.header("content-type") == "audio/mpeg", r.head
     record = s.usage()[0]
-    assert record["endpoint"] == "speech" and record["status"] == "ok" and record["estimated"] is True and record["output_tokens"] == 0, record
+    assert record["endpoint"] == "audio" and record["status"] == "ok" and record["estimated"] is True and record["output_tokens"] == 0, record
 
 
 def test_speech_that_breaks_off_does_not_look_whole(t):
@@ -183,3 +184,238 @@ def test_the_demo_model_embeds_ranks_and_moderates(t):
     assert [r["index"] for r in ranked["results"]] == [1, 0], ranked
     assert s.request("POST", "/v1/moderations", {"model": "demo/echo", "input": "forbidden fruit"}).json()["results"][0]["flagged"] is True
     assert s.usage()[0]["endpoint"] == "moderations"
+
+
+# Across dialects.
+
+def batched(limit, calls):
+    """An OpenAI upstream that embeds `text N` as [N, N], and no more than `limit` at once."""
+    async def handler(x):
+        texts = x.request.json()["input"]
+        calls.append(len(texts))
+        if len(texts) > limit:
+            return await x.send(up.error(400, "too many"))
+        await x.send(up.reply(embeddings([[float(t.split()[1])] * 2 for t in texts], usage={"prompt_tokens": len(texts), "total_tokens": len(texts)})))
+    return handler
+
+
+def test_more_inputs_than_a_provider_takes_go_in_several_requests(t):
+    calls = []
+    u = t.upstream(up.scripted(batched(32, calls)))
+    s = t.server(u, providers={"up": {"type": "siliconflow"}}, prices={"entries": [{"model": "up/*", "input": "1.00", "output": "1.00"}]})
+    r = s.request("POST", "/v1/embeddings", {"model": "up/m1", "input": ["text %d" % i for i in range(70)]})
+    assert r.status == 200, r.body
+    assert calls == [32, 32, 6], calls
+    assert [d["embedding"][0] for d in r.json()["data"]] == [float(i) for i in range(70)]
+    assert [d["index"] for d in r.json()["data"]] == list(range(70))
+    assert r.json()["usage"] == {"prompt_tokens": 70, "total_tokens": 70}, r.json()["usage"]
+    record = s.usage()[0]
+    assert record["input_tokens"] == 70 and record["cost_nano_usd"] == 70000 and len(record["attempts"]) == 1, record
+
+
+def test_a_batch_that_fails_is_asked_again_alone(t):
+    calls, good = [], []
+    fine = batched(32, calls)
+
+    async def handler(x):
+        good.append(1)
+        if len(good) == 2:
+            return await x.send(up.error(500))
+        await fine(x)
+    u = t.upstream(up.scripted(handler))
+    s = t.server(u, providers={"up": {"type": "siliconflow"}})
+    r = s.request("POST", "/v1/embeddings", {"model": "up/m1", "input": ["text %d" % i for i in range(40)]})
+    assert r.status == 200 and r.header("x-llmrouter-attempts") == "2", r.head
+    assert calls == [32, 8], calls
+    assert [d["embedding"][0] for d in r.json()["data"]] == [float(i) for i in range(40)]
+
+
+def test_an_answer_with_too_few_vectors_is_an_error(t):
+    u = t.upstream(up.scripted(up.sends(up.reply(embeddings([[1.0]])))))
+    s = t.server(u)
+    r = s.request("POST", "/api/embed", {"model": "up/m1", "input": ["a", "b"]})
+    assert r.status == 502 and "1 vectors for 2 inputs" in r.json()["error"], r.body
+
+
+def test_every_client_gets_vectors_from_an_openai_upstream(t):
+    u = t.upstream(up.scripted(up.sends(up.reply(embeddings([[0.5, -1]])))))
+    s = t.server(u)
+    r = s.request("POST", "/api/embed", {"model": "up/m1", "input": "x"})
+    assert r.json()["embeddings"] == [[0.5, -1]], r.body
+    r = s.request("POST", "/api/embeddings", {"model": "up/m1", "prompt": "x"})
+    assert r.json() == {"embedding": [0.5, -1]}, r.body
+    r = s.request("POST", "/v2/embed", {"model": "up/m1", "texts": ["x"], "input_type": "search_query", "embedding_types": ["float"]})
+    assert r.json()["embeddings"] == {"float": [[0.5, -1]]}, r.body
+    assert r.header("x-llmrouter-dropped") == "input_type"
+    assert all(c.json()["input"] == ["x"] for c in u.chats())
+    # Errors in their own shape.
+    assert "input" in s.request("POST", "/api/embed", {"model": "up/m1"}).json()["error"]
+    assert "texts" in s.request("POST", "/v2/embed", {"model": "up/m1"}).json()["message"]
+
+
+def test_an_openai_client_gets_vectors_from_every_upstream(t):
+    async def handler(x):
+        target = x.request.target
+        if x.request.method == "GET":
+            return await x.send(up.reply({"models": [], "data": []}))
+        if target == "/api/embed":
+            return await x.send(up.reply({"model": "m", "embeddings": [[1, 2], [3, 4]], "prompt_eval_count": 4}))
+        if target == "/v2/embed":
+            return await x.send(up.reply({"id": "i", "embeddings": {"float": [[1, 2], [3, 4]]}, "meta": {"billed_units": {"input_tokens": 4}}}))
+        assert target == "/v1beta/models/m:batchEmbedContents", target
+        assert x.request.headers["x-goog-api-key"] == "k"
+        await x.send(up.reply({"embeddings": [{"values": [1, 2]}, {"values": [3, 4]}]}))
+    u = t.upstream(handler)
+    base = "http://127.0.0.1:%d" % u.port
+    s = t.server(providers={"ollama": {"type": "ollama", "base_url": base}, "cohere": {"type": "cohere", "base_url": base, "api_key": "k"},
+                            "google": {"base_url": base, "dialect": "gemini", "type": "gemini", "api_key": "k"}})
+    for name in ("ollama", "cohere", "google"):
+        r = s.request("POST", "/v1/embeddings", {"model": name + "/m", "input": ["a", "b"]})
+        assert r.status == 200 and [d["embedding"] for d in r.json()["data"]] == [[1, 2], [3, 4]], (name, r.body)
+        assert name == "google" or r.json()["usage"]["prompt_tokens"] == 4, r.body
+    assert [x["estimated"] for x in s.usage()] == [True, False, False]
+
+
+def test_rankings_across_dialects(t):
+    async def handler(x):
+        if x.request.method == "GET":
+            return await x.send(up.reply({"models": []}))
+        await x.send(up.reply({"id": "i", "results": [{"index": 1, "relevance_score": 0.9}], "meta": {"billed_units": {"search_units": 1}}}))
+    u = t.upstream(handler)
+    s = t.server(u, providers={"cohere": {"type": "cohere", "base_url": "http://127.0.0.1:%d" % u.port, "api_key": "k"}})
+    r = s.request("POST", "/v1/rerank", {"model": "cohere/r", "query": "q", "documents": ["a", "b"], "top_n": 1})
+    assert r.status == 200 and r.json()["results"] == [{"index": 1, "relevance_score": 0.9, "document": {"text": "b"}}], r.body
+    assert u.chats()[-1].target == "/v2/rerank"
+    r = s.request("POST", "/v2/rerank", {"model": "up/r", "query": "q", "documents": ["a", "b"], "top_n": 1})
+    assert r.status == 200 and r.json()["results"] == [{"index": 1, "relevance_score": 0.9}], r.body
+    assert u.chats()[-1].target == "/v1/rerank"
+
+
+# Forms.
+
+def form(*fields, boundary="XX"):
+    """(name, value) or (name, value, filename) each."""
+    out = b""
+    for name, value, *file in fields:
+        head = '--%s\r\nContent-Disposition: form-data; name="%s"' % (boundary, name)
+        if file:
+            head += '; filename="%s"\r\nContent-Type: audio/wav' % file[0]
+        out += head.encode() + b"\r\n\r\n" + (value if isinstance(value, bytes) else value.encode()) + b"\r\n"
+    return out + b"--" + boundary.encode() + b"--\r\n"
+
+
+FORM = [("content-type", "multipart/form-data; boundary=XX")]
+
+
+def test_transcriptions_pass_with_the_model_in_its_field(t):
+    sound = bytes(range(256)) * 4000  # a megabyte
+
+    async def handler(x):
+        assert x.request.headers["content-type"] == FORM[0][1], x.request.headers
+        if b"srt" in x.request.body:
+            return await x.send(up.reply("1\n00:00 --> 00:01\nHello\n", content_type="text/plain; charset=utf-8"))
+        await x.send(up.reply({"text": "Hello", "usage": {"type": "tokens", "input_tokens": 14, "output_tokens": 45, "total_tokens": 59,
+                                                         "input_token_details": {"audio_tokens": 10, "text_tokens": 4}}}))
+    u = t.upstream(up.scripted(handler))
+    s = t.server(u)
+    body = form(("model", "up/whisper"), ("file", sound, "a.wav"), ("language", "en"))
+    for path in ("/v1/audio/transcriptions", "/v1/audio/translations", "/api/v1/audio/transcriptions", "/audio/transcriptions"):
+        r = s.request("POST", path, body, FORM)
+        assert r.status == 200 and r.json()["text"] == "Hello", (path, r.body)
+    assert u.chats()[0].body == body.replace(b"up/whisper", b"whisper")
+    assert u.chats()[0].target == "/v1/audio/transcriptions" and u.chats()[1].target == "/v1/audio/translations"
+    record = s.usage()[0]
+    assert (record["endpoint"], record["input_tokens"], record["output_tokens"], record["audio_input_tokens"]) == ("audio", 14, 45, 10), record
+    r = s.request("POST", "/v1/audio/transcriptions", form(("file", sound, "a.wav"), ("model", "up/whisper"), ("response_format", "srt")), FORM)
+    assert r.status == 200 and r.body.startswith(b"1\n") and r.header("content-type") == "text/plain; charset=utf-8", r.body
+
+
+def test_transcripts_stream_as_events(t):
+    events = [b'data: {"type":"transcript.text.delta","delta":"Hel"}\n\n',
+              b'data: {"type":"transcript.text.done","text":"Hello","usage":{"type":"tokens","input_tokens":14,"output_tokens":2,"total_tokens":16}}\n\n']
+
+    async def handler(x):
+        await x.send(up.STREAM_HEAD)
+        for event in events:
+            await x.send(up.http_chunk(event))
+        await x.send(up.LAST_CHUNK)
+    u = t.upstream(up.scripted(handler))
+    s = t.server(u)
+    r = s.request("POST", "/v1/audio/transcriptions", form(("model", "up/w"), ("file", b"RIFF", "a.wav"), ("stream", "true")), FORM)
+    assert r.complete and r.body == b"".join(events), r.body
+    record = s.usage()[0]
+    assert record["stream"] is True and record["output_tokens"] == 2, record
+
+
+def test_pictures_are_edited_by_form(t):
+    u = t.upstream(up.scripted(up.sends(up.reply({"created": 1, "data": [{"b64_json": "AAAA"}]}))))
+    s = t.server(u, models={"pic": {"targets": ["up/gpt-image"], "override": {"quality": "low"}}})
+    body = form(("model", "pic"), ("prompt", "a hat"), ("image[]", b"\x89PNG", "a.png"), ("image[]", b"\x89PNG2", "b.png"))
+    r = s.request("POST", "/v1/images/edits", body, FORM)
+    assert r.status == 200, r.body
+    sent = u.chats()[0].body
+    assert b'name="model"\r\n\r\ngpt-image\r\n' in sent and b'name="quality"\r\n\r\nlow\r\n--XX--' in sent and sent.count(b"image[]") == 2, sent
+    r = s.request("POST", "/v1/images/edits", {"model": "pic", "prompt": "a hat", "images": [{"image_url": "https://x.example/a.png"}]})
+    assert r.status == 200 and u.chats()[1].json()["quality"] == "low", r.body
+
+
+def test_forms_that_cannot_be_read_are_refused(t):
+    u = t.upstream()
+    s = t.server(u)
+    path = "/v1/audio/transcriptions"
+    good = form(("model", "up/w"), ("file", b"RIFF", "a.wav"))
+    for body, headers, status, param in (
+            (form(("file", b"RIFF", "a.wav")), FORM, 400, "model"), (form(("model", "up/w")), FORM, 400, "file"),
+            (form(("model", "a"), ("model", "b"), ("file", b"x", "a")), FORM, 400, "model"), (good[:-10], FORM, 400, None),
+            (good, [("content-type", "multipart/form-data")], 415, None), (b'{"model":"up/w"}', [], 415, None)):
+        r = s.request("POST", path, body, headers)
+        assert r.status == status and r.json()["error"]["param"] == param, (body, r.status, r.body)
+    assert s.request("POST", "/v1/chat/completions", good, FORM).status == 415
+    assert not u.chats()
+    # A web page may not send a form unasked.
+    page = FORM + [("origin", "https://evil.example"), ("host", "127.0.0.1")]
+    assert s.request("POST", path, good, page).status == 415
+    assert not u.chats()
+
+
+# Ollama's other paths.
+
+def test_ollama_generate_is_translated(t):
+    u = t.upstream()
+    s = t.server(u)
+    r = s.request("POST", "/api/generate", {"model": "up/m1", "prompt": "hi", "system": "be brief", "stream": False, "options": {"num_predict": 9}})
+    assert r.status == 200 and r.json()["response"] == "Hello from upstream" and r.json()["done"] is True, r.body
+    sent = u.chats()[0].json()
+    assert sent["messages"] == [{"role": "system", "content": "be brief"}, {"role": "user", "content": "hi"}] and sent["max_tokens"] == 9, sent
+    r = s.request("POST", "/api/generate", {"model": "up/m1", "prompt": "hi"})
+    lines = [json.loads(line) for line in r.body.splitlines()]
+    assert "".join(line["response"] for line in lines) == "Hello from upstream" and lines[-1]["done"] and lines[-1]["eval_count"] == 7, lines
+    assert all("message" not in line for line in lines)
+    for member, value in (("suffix", "x"), ("raw", True), ("context", [1]), ("template", "{{.}}")):
+        r = s.request("POST", "/api/generate", {"model": "up/m1", "prompt": "hi", member: value})
+        assert r.status == 400 and member in r.json()["error"], r.body
+
+
+def test_ollama_generate_passes_to_ollama(t):
+    lines = b'{"model":"m","created_at":"2026-01-01T00:00:00Z","response":"Hel","done":false}\n{"model":"m","created_at":"2026-01-01T00:00:00Z","response":"","done":true,"done_reason":"stop","context":[1,2],"prompt_eval_count":3,"eval_count":2}\n'
+
+    async def handler(x):
+        if x.request.method == "GET":
+            return await x.send(up.reply({"models": []}))
+        assert x.request.target == "/api/generate", x.request.target
+        await x.send(up.reply(lines, content_type="application/x-ndjson"))
+    u = t.upstream(handler)
+    s = t.server(providers={"o": {"type": "ollama", "base_url": "http://127.0.0.1:%d" % u.port}})
+    r = s.request("POST", "/api/generate", b'{"model":"o/m","prompt":"fn(","suffix":")","raw":true}')
+    assert r.status == 200 and r.body == lines, r.body
+    assert u.chats()[0].body == b'{"model":"m","prompt":"fn(","suffix":")","raw":true}'
+    assert (s.usage()[0]["input_tokens"], s.usage()[0]["output_tokens"]) == (3, 2)
+
+
+def test_ollama_show(t):
+    s = t.server(models={"fast": "demo/echo"})
+    r = s.request("POST", "/api/show", {"model": "fast"})
+    assert r.status == 200 and "completion" in r.json()["capabilities"] and r.json()["model_info"]["general.basename"] == "fast", r.body
+    r = s.request("POST", "/api/show", {"model": "fasst"})
+    assert r.status == 404 and "fast" in r.json()["error"], r.body
+    assert s.request("POST", "/api/show", {}).status == 400

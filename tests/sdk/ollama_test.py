@@ -90,4 +90,28 @@ def test_async_stream():
     equal(asyncio.run(main()), "Hello, wörld!")
 
 
+def test_embed():
+    found = client.embed("up/vec", ["one", "three"], dimensions=2)
+    equal([list(v) for v in found.embeddings], [[3.0, -0.5], [5.0, -0.5]])
+    equal(found.prompt_eval_count, 5)
+    equal(list(client.embeddings("up/vec", "one").embedding), [3.0, -0.5, 0.25])
+    equal(raises(ollama.ResponseError, lambda: client.embed("up/vec", [])).status_code, 400)
+
+
+def test_generate():
+    model = fresh("plain")
+    answer = client.generate("up/" + model, "Say hello", system="Be brief", options={"num_predict": 20})
+    equal((answer.response, answer.done, answer.done_reason, answer.eval_count), ("Hello, wörld!", True, "stop", 7))
+    equal(seen(model)[0]["json"]["messages"], [{"role": "system", "content": "Be brief"}, {"role": "user", "content": "Say hello"}])
+    parts = list(client.generate("up/plain", "Say hello", stream=True))
+    equal("".join(p.response for p in parts), "Hello, wörld!")
+    equal([p.done for p in parts], [False] * (len(parts) - 1) + [True])
+
+
+def test_show():
+    found = client.show("up/plain")
+    assert "completion" in found.capabilities, found
+    equal(raises(ollama.ResponseError, lambda: client.show("no-such-model")).status_code, 404)
+
+
 run("ollama", globals())

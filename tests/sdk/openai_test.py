@@ -464,4 +464,45 @@ def test_many_streams_at_once():
     equal(asyncio.run(main()), [f"stream{i} " * 20 for i in range(100)])
 
 
+# ---- beside chat
+
+def test_embeddings():
+    found = client.embeddings.create(model="up/vec", input=["one", "three"], dimensions=2)  # the SDK asks for base64
+    equal([e.embedding for e in found.data], [[3.0, -0.5], [5.0, -0.5]])
+    equal((found.usage.prompt_tokens, found.usage.total_tokens), (5, 5))
+    found = client.embeddings.create(model="up/vec", input=[1, 2, 3, 4], encoding_format="float")
+    equal(found.data[0].embedding, [4.0, -0.5, 0.25])
+    found = client.embeddings.create(model="demo/echo", input="hello")
+    equal(len(found.data[0].embedding), 64)
+    error = raises(openai.BadRequestError, lambda: client.embeddings.create(model="up/vec", input=[]))
+    equal(error.body["param"], "input")
+
+
+def test_moderations():
+    found = client.moderations.create(model="up/mod", input="something bad")
+    assert found.results[0].flagged and found.results[0].categories.hate
+    assert not client.moderations.create(model="up/mod", input="nice").results[0].flagged
+
+
+def test_images():
+    equal(client.images.generate(model="up/pic", prompt="a cat").data[0].b64_json, "UE5H")
+    events = list(client.images.generate(model="up/pic", prompt="a cat", stream=True, partial_images=1))
+    equal([e.type for e in events], ["image_generation.partial_image", "image_generation.completed"])
+    equal(events[-1].usage.output_tokens, 10)
+    equal(client.images.edit(model="up/pic", prompt="a hat", image=("a.png", b"PNGDATA", "image/png")).data[0].b64_json, "UE5H")
+
+
+def test_audio():
+    sound = b"ID3" + bytes(range(256)) * 200
+    equal(client.audio.speech.create(model="up/tts", voice="alloy", input="Hello").read(), sound)
+    with client.audio.speech.with_streaming_response.create(model="up/tts", voice="alloy", input="Hello") as reply:
+        equal(reply.headers["content-type"], "audio/mpeg")
+        equal(b"".join(reply.iter_bytes()), sound)
+    wave = ("a.wav", b"RIFFDATA" + bytes(100000), "audio/wav")
+    equal(client.audio.transcriptions.create(model="up/stt", file=wave).text, "Hello")
+    events = list(client.audio.transcriptions.create(model="up/stt", file=wave, stream=True))
+    equal([e.type for e in events], ["transcript.text.delta", "transcript.text.done"])
+    equal(client.audio.translations.create(model="up/stt", file=wave).text, "Hello")
+
+
 run("python", globals())

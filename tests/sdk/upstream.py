@@ -21,6 +21,7 @@ import http.server
 import json
 import select
 import socket
+import struct
 import sys
 import threading
 import time
@@ -147,11 +148,14 @@ class Handler(AnthropicFace, http.server.BaseHTTPRequestHandler):
     def do_POST(self):
         body = self.rfile.read(int(self.headers["content-length"]))
         anthropic = self.path in ("/v1/messages", "/v1/messages/count_tokens")
-        if self.path != "/v1/chat/completions" and not anthropic:
+        task = getattr(self, "task_" + self.path[4:].replace("/", "_"), None) if self.path.startswith("/v1/") else None
+        if task is None and self.path != "/v1/chat/completions" and not anthropic:
             return self.send_json(404, {"error": {"message": "no such path", "type": "invalid_request_error", "param": None, "code": None}})
         if not anthropic and self.headers.get("authorization") != "Bearer " + KEY:
             return self.send_json(401, {"error": {"message": "Incorrect API key provided", "type": "invalid_request_error", "param": None,
                                                   "code": "invalid_api_key"}})
+        if task is not None:
+            return task(body)
         request = json.loads(body)
         record = {"body": base64.b64encode(body).decode(), "headers": {k.lower(): v for k, v in self.headers.items()}, "gone": False}
         with seen_lock:
@@ -176,6 +180,73 @@ class Handler(AnthropicFace, http.server.BaseHTTPRequestHandler):
         except (BrokenPipeError, ConnectionResetError):
             record["gone"] = True
             self.close_connection = True
+
+    # ---- the endpoints beside chat: what they say follows from the request alone
+
+    def send_bytes(self, body, content_type):
+        self.send_response(200)
+        self.send_header("content-type", content_type)
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def task_embeddings(self, body):
+        request = json.loads(body)
+        inputs = request["input"] if isinstance(request["input"], list) else [request["input"]]
+        inputs = [inputs] if isinstance(inputs[0], int) else inputs
+        data = []
+        for i, text in enumerate(inputs):
+            vector = [float(len(text)), -0.5, 0.25][:request.get("dimensions", 3)]
+            coded = base64.b64encode(struct.pack("<%df" % len(vector), *vector)).decode()
+            data.append({"object": "embedding", "index": i, "embedding": coded if request.get("encoding_format") == "base64" else vector})
+        self.send_json(200, {"object": "list", "data": data, "model": request["model"], "usage": {"prompt_tokens": 5, "total_tokens": 5}})
+
+    def task_moderations(self, body):
+        request = json.loads(body)
+        names = ["harassment", "harassment/threatening", "hate", "hate/threatening", "illicit", "illicit/violent", "self-harm", "self-harm/instructions",
+                 "self-harm/intent", "sexual", "sexual/minors", "violence", "violence/graphic"]
+        flagged = "bad" in request["input"]
+        self.send_json(200, {"id": "modr-1", "model": request["model"], "results": [{
+            "flagged": flagged, "categories": {n: flagged and n == "hate" for n in names}, "category_scores": {n: 0.5 for n in names},
+            "category_applied_input_types": {n: ["text"] for n in names}}]})
+
+    def task_rerank(self, body):
+        request = json.loads(body)
+        order = sorted(range(len(request["documents"])), key=lambda i: -len(request["documents"][i]))[:request.get("top_n", 1000)]
+        self.send_json(200, {"id": "rr-1", "model": request["model"], "results": [{"index": i, "relevance_score": 1 / (1 + n)} for n, i in enumerate(order)],
+                             "usage": {"total_tokens": 9}})
+
+    def task_images_generations(self, body):
+        request = json.loads(body)
+        if not request.get("stream"):
+            return self.send_json(200, {"created": 1, "data": [{"b64_json": "UE5H"}], "usage": {
+                "input_tokens": 5, "output_tokens": 10, "total_tokens": 15, "input_tokens_details": {"text_tokens": 5, "image_tokens": 0}}})
+        self.begin_stream()
+        for kind in ("partial_image", "completed"):
+            event = {"type": "image_generation." + kind, "b64_json": "UE5H", "created_at": 1, "size": "1024x1024", "quality": "low", "background": "auto",
+                     "output_format": "png"}
+            event.update({"partial_image_index": 0} if kind == "partial_image" else {"usage": {"input_tokens": 5, "output_tokens": 10, "total_tokens": 15,
+                         "input_tokens_details": {"text_tokens": 5, "image_tokens": 0}}})
+            self.send_piece(b"event: " + event["type"].encode() + b"\n")
+            self.send_event(event)
+        self.wfile.write(b"0\r\n\r\n")
+
+    def task_images_edits(self, body):
+        self.send_json(200, {"created": 1, "data": [{"b64_json": "UE5H" if b"PNGDATA" in body else ""}]})
+
+    def task_audio_speech(self, body):
+        self.send_bytes(b"ID3" + bytes(range(256)) * 200, "audio/mpeg")
+
+    def task_audio_transcriptions(self, body):
+        if b'name="stream"' not in body:
+            return self.send_json(200, {"text": "Hello" if b"RIFFDATA" in body else "", "usage": {"type": "duration", "seconds": 1}})
+        self.begin_stream()
+        self.send_event({"type": "transcript.text.delta", "delta": "Hel"})
+        self.send_event({"type": "transcript.text.done", "text": "Hello"})
+        self.wfile.write(b"0\r\n\r\n")
+
+    def task_audio_translations(self, body):
+        self.send_json(200, {"text": "Hello"})
 
     def answer_plain(self, request, argument, words, record):
         if request.get("stream"):

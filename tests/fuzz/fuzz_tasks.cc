@@ -1,0 +1,87 @@
+// Requests and answers of embeddings, rankings and forms, in every dialect.
+#include <memory>
+#include <string>
+
+#include "fuzz/fuzz.h"
+#include "llmrouter/codec.h"
+#include "wire/json_scan.h"
+
+using namespace llmrouter;
+
+namespace {
+
+std::shared_ptr<const Dialect> dialect(std::string_view name) {
+  for (const auto& d : builtin_dialects()) {
+    if (d->name() == name) return d;
+  }
+  return nullptr;
+}
+
+std::string body_of(const EncodedRequest& request) {
+  std::string body;
+  for (std::string_view piece : request.http.body) body += piece;
+  return body;
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  static constexpr std::string_view kNames[] = {"openai", "ollama", "cohere", "gemini"};
+  static constexpr Operation kOperations[] = {Operation::kEmbed, Operation::kRerank, Operation::kModerate, Operation::kImageEdit, Operation::kTranscribe};
+  static constexpr std::string_view kPaths[] = {"", "embeddings", "batchEmbedContents"};
+  fuzz::Input in(data, size);
+  const unsigned a = in.byte(), b = in.byte();
+  const std::string_view from = kNames[a % 4], to = kNames[a / 4 % 4];
+  const Operation operation = kOperations[b % 5];
+  ProviderConfig provider;
+  provider.name = "up";
+  provider.base_url = "http://127.0.0.1:9/v1";
+  if (a & 16) provider.quirks = {"voyage_names"};
+  if (a & 32) provider.quirks = {"tei_rerank", "jina_names", "embed_batch_1"};
+  const std::string text(in.rest());
+
+  auto upstream = dialect(to)->new_task_upstream(operation);
+  auto client = dialect(from)->new_task_client(operation);
+  if (!upstream || !client) return 0;
+  RequestPath path;
+  path.operation = kPaths[b / 5 % 3];
+  path.model = "m";
+  if (b & 128) path.content_type = "multipart/form-data; boundary=b";
+  client->set_path(path);
+  auto facts = client->scan(text);
+  if (!facts) {
+    fuzz::must(facts.error().code == ErrorCode::kInvalidRequest || facts.error().code == ErrorCode::kUnsupportedMediaType, "a bad body is the client's fault");
+  } else {
+    EncodeInput input;
+    input.provider = &provider;
+    input.upstream_model = "upstream-model";
+    if (from == to && facts->relayable && upstream->relays(provider, *facts)) {
+      EncodedRequest request;
+      input.body = text;
+      input.facts = &*facts;
+      fuzz::must(upstream->encode(input, request).ok(), "what was scanned can be relayed");
+      const std::string body = body_of(request);
+      fuzz::must(!facts->content_type.empty() || static_cast<bool>(wire::validate(body)), "a relayed body is JSON");
+      input.facts = nullptr;
+    }
+    if (auto task = client->decode_task()) {
+      fuzz::must(operation != Operation::kEmbed || static_cast<int64_t>(task->embed.inputs.size()) == facts->inputs, "scan and decode agree");
+      EncodedRequest request;
+      input.task = &*task;
+      input.foreign = from != to;
+      if (auto encoded = upstream->encode(input, request); encoded) fuzz::must(static_cast<bool>(wire::validate(body_of(request))), "a written body is JSON");
+      else fuzz::must(encoded.error().code == ErrorCode::kInvalidRequest && !encoded.error().param.empty(), "what cannot be said is named");
+    } else {
+      fuzz::must(!task.error().message.empty(), "why it cannot be decoded is said");
+    }
+  }
+  // The same bytes as an answer.
+  auto answer = upstream->decode_task(text);
+  upstream->inspect(text).ok();
+  if (!answer) return 0;
+  if (operation == Operation::kEmbed && answer->vectors.empty()) return 0;  // the core asks for as many as there were inputs
+  std::string out;
+  client->encode_task(*answer, out);
+  fuzz::must(out.empty() || static_cast<bool>(wire::validate(out)), "an answer is JSON");
+  return 0;
+}
