@@ -33,6 +33,7 @@ server: {{listen: "127.0.0.1:{port}", threads: 2, auth: keys}}
 storage: {{keys: "memory:", usage: "memory:"}}
 providers:
   up: {{base_url: "{url}", api_key: {key}}}
+  native: {{base_url: "{url}", api_key: {key}, also: [responses, completions], models: {{override: [plain]}}}}
   hasty: {{base_url: "{url}", api_key: {key}, models: {{override: [slow]}}, timeouts: {{first_token: 300ms}}}}
   badkey: {{base_url: "{url}", api_key: sk-wrong, models: {{override: [plain]}}}}
   busy: {{base_url: "{url}", api_key: {key}, models: {{override: [plain]}}}}
