@@ -31,6 +31,7 @@ struct RouterParts {
   std::vector<std::shared_ptr<const Dialect>> dialects;  // builtin_dialects()
   // Strategies of your own; asked before make_balancer().
   std::function<std::unique_ptr<Balancer>(std::string_view name, const std::vector<BalancerTarget>&)> balancers;
+  FilterMap filters;                                     // by name, beside those of the configuration; think_tags is always there
   uint64_t seed = 0;                                     // 0: from the system
 };
 
