@@ -42,7 +42,7 @@ install_deps() {
 }
 
 # What building the library and the server takes. Debian 12 names first; newer releases' names after the bar.
-BUILD_DEPS=(g++ cmake ninja-build ccache pkg-config libcurl4-openssl-dev libssl-dev libsqlite3-dev libyaml-cpp-dev ca-certificates
+BUILD_DEPS=(g++ cmake ninja-build ccache pkg-config libcurl4-openssl-dev libssl-dev libsqlite3-dev libyaml-cpp-dev libre2-dev ca-certificates
   "libboost1.81-dev|libboost-dev")
 # What the tests take besides.
 TEST_DEPS=(catch2 clang "libclang-rt-14-dev|libclang-rt-dev" libsimdjson-dev python3 python3-venv curl openssl)

@@ -29,9 +29,10 @@ class SignalsBlocked {
 
 }  // namespace
 
-Result<std::shared_ptr<Core>> Core::make(const Config& config, std::shared_ptr<Logger> logger) {
+Result<std::shared_ptr<Core>> Core::make(const Config& config, std::shared_ptr<Logger> logger, FilterMap filters) {
   auto parts = build_parts(config, std::move(logger));
   if (!parts) return std::move(parts).error();
+  parts->filters = std::move(filters);
   auto core = std::make_shared<Core>();
   core->usage_ = std::dynamic_pointer_cast<UsageStore>(parts->usage);
   for (const auto& dialect : parts->dialects) {

@@ -14,7 +14,7 @@ namespace llmrouter::c {
 // Shared by its handle, its calls and, while there is one, its thread. Thread-safe.
 class Core : public std::enable_shared_from_this<Core> {
  public:
-  static Result<std::shared_ptr<Core>> make(const Config& config, std::shared_ptr<Logger> logger);
+  static Result<std::shared_ptr<Core>> make(const Config& config, std::shared_ptr<Logger> logger, FilterMap filters);
 
   Router& router() noexcept { return *router_; }
   const std::shared_ptr<UsageStore>& usage() const noexcept { return usage_; }

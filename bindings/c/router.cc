@@ -23,7 +23,7 @@ llmrouter_error* open_options(const llmrouter_options& options, llmrouter_router
   auto config = llmrouter::c::load(options);
   if (!config) return new_error(std::move(config).error());
   auto router = std::make_unique<llmrouter_router>();
-  auto core = Core::make(*config, options.logger);
+  auto core = Core::make(*config, options.logger, options.filters);
   if (!core) return new_error(std::move(core).error());
   router->core = std::move(*core);
   *out = router.release();

@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "llmrouter/filter.h"
 #include "llmrouter/keys.h"
 #include "llmrouter/logger.h"
 #include "llmrouter/provider.h"
@@ -62,6 +63,7 @@ struct ModelConfig {
   std::vector<std::pair<std::string, std::string>> defaults;
   std::vector<std::pair<std::string, std::string>> override_;
   std::vector<std::string> drop;
+  std::vector<std::string> filters;  // names: of RouterParts::filters, of Config::filters, or think_tags
 };
 
 struct BackoffConfig {
@@ -105,6 +107,7 @@ struct Config {
   std::vector<ModelConfig> models;        // in the file's order
   RoutingConfig routing;
   std::vector<FileKey> keys;
+  std::vector<TextFilterConfig> filters;
   std::vector<PriceEntry> prices;
   ObserveConfig observe;
 };

@@ -74,6 +74,8 @@ LLMROUTER_C_EXPORT void llmrouter_error_free(llmrouter_error* error);
 LLMROUTER_C_EXPORT const char* llmrouter_text_data(const llmrouter_text* text);
 LLMROUTER_C_EXPORT size_t llmrouter_text_size(const llmrouter_text* text);
 LLMROUTER_C_EXPORT void llmrouter_text_free(llmrouter_text* text);
+/* Only to the text that a filter is given (llmrouter_on_filter). */
+LLMROUTER_C_EXPORT llmrouter_error* llmrouter_text_append(llmrouter_text* text, const char* data, size_t size);
 
 /* ---- Options: the configuration of docs/configuration.md, from a file, from text, value by value, or mixed ---- */
 
@@ -102,6 +104,18 @@ typedef void (*llmrouter_on_log)(void* user_data, int level, const char* line, s
 /* Lines of `level` and above. Without this nothing is logged. `destroy` comes when options and routers that use it are gone. */
 LLMROUTER_C_EXPORT llmrouter_error* llmrouter_options_set_log(llmrouter_options* options, int level, llmrouter_on_log on_log, void* user_data,
                                                               llmrouter_destroy destroy);
+
+/* Where a filter's text stands: in a message of the request, in a whole answer, in a stream; LLMROUTER_FILTER_END comes without text once a choice's words are
+ * over, for what was held back. */
+enum { LLMROUTER_FILTER_REQUEST = 0, LLMROUTER_FILTER_RESPONSE = 1, LLMROUTER_FILTER_STREAM = 2, LLMROUTER_FILTER_END = 3 };
+/* A text of a call. What is appended to `out` stands in its place; nothing appended: nothing. `attempt` is another number for each attempt of each call, so
+ * that a stream's pieces can be told apart from others'; `choice` is that of the answer. Called from any thread that drives calls, several at once; must not
+ * call anything but llmrouter_text_append. */
+typedef void (*llmrouter_on_filter)(void* user_data, uint64_t attempt, int place, int64_t choice, const char* text, size_t text_size, llmrouter_text* out);
+/* A filter of the application, switched on by `models.NAME.filters` of the configuration. `destroy` comes when options and routers that use it are gone. A
+ * reload keeps the filters that the router was opened with. */
+LLMROUTER_C_EXPORT llmrouter_error* llmrouter_options_add_filter(llmrouter_options* options, const char* name, size_t name_size,
+                                                                 llmrouter_on_filter on_filter, void* user_data, llmrouter_destroy destroy);
 
 /* ---- Routers ---- */
 

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <iterator>
 
+#include "llmrouter/filter.h"
+
 namespace llmrouter::config {
 namespace {
 
@@ -254,6 +256,20 @@ std::string check_api_version(const std::string& version) {
     return digit(c) || (c >= 'a' && c <= 'z') || c == '-' || c == '.';
   });
   return good ? "" : "expected a version such as 2024-10-21 or preview";
+}
+
+std::string check_expression(const std::string& pattern) {
+  TextFilterConfig config;
+  config.name = "x";
+  config.pattern = pattern;
+  auto made = make_text_filter(config);
+  if (made) return {};
+  const std::string& words = made.error().message;
+  return "expected a regular expression (RE2): " + words.substr(words.find(": ") + 2);
+}
+
+std::string check_filter_place(const std::string& place) {
+  return place == "request" || place == "response" || place == "stream" ? "" : "expected request, response or stream";
 }
 
 std::string check_label(const std::string& name) {

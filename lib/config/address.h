@@ -23,6 +23,8 @@ std::string check_forwarded_header(const std::string& name);
 std::string check_key_text(const std::string& secret);     // fits into a header; the fault does not show it
 std::string check_dialect_beside(const std::string& name); // of `also`
 std::string check_api_version(const std::string& version); // 2024-10-21, 2025-03-01-preview, preview
+std::string check_expression(const std::string& pattern);  // of a text filter
+std::string check_filter_place(const std::string& place);
 std::string check_label(const std::string& name);          // of keys and users, for people and logs
 
 // True when nobody but this host can reach it.

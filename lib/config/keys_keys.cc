@@ -67,6 +67,22 @@ void may_spend(std::vector<Key>& keys) {
   });
 }
 
+void text_filters(std::vector<Key>& keys) {
+  keys.emplace_back("filters", Type::kNamed, "", "Text filters of your own, switched on by `models.*.filters`.");
+  keys.emplace_back("filters.*", Type::kMap, "", "One filter.").to([](S s, V) {
+    s.filter = &s.config->filters.emplace_back();
+    s.filter->name = s.name;
+  });
+  keys.emplace_back("filters.*.pattern", Type::kText, "", "A regular expression (RE2); each match in a text is replaced.").must().checked(check_expression).to([](S s, V v) {
+    s.filter->pattern = v.text;
+  });
+  keys.emplace_back("filters.*.replace", Type::kText, "", "What stands there instead; `\\1` to `\\9` are groups.").to([](S s, V v) { s.filter->replace = v.text; });
+  keys.emplace_back("filters.*.on", Type::kTexts, "[response, stream]", "What is filtered: `request`, `response` (whole answers), `stream`.").checked(check_filter_place).to([](S s, V v) {
+    s.filter->request = s.filter->response = s.filter->stream = false;
+    for (const std::string& place : v.texts) (place == "request" ? s.filter->request : place == "stream" ? s.filter->stream : s.filter->response) = true;
+  });
+}
+
 }  // namespace
 
 void add_key_keys(std::vector<Key>& keys) {
@@ -82,15 +98,14 @@ void add_key_keys(std::vector<Key>& keys) {
   keys.emplace_back("keys[].role", Type::kWord, "user", "`admin` opens `/admin/v1` too.").within("user|admin").to([](S s, V v) {
     s.key->spec.role = v.text == "admin" ? KeyRole::kAdmin : KeyRole::kUser;
   });
-  keys.emplace_back("keys[].purpose", Type::kWord, "default", "`cursor` will add the think_tags filter.")
-      .within("default")
-      .not_yet("cursor")
+  keys.emplace_back("keys[].purpose", Type::kWord, "default", "`cursor` adds the think_tags filter.")
+      .within("default|cursor")
       .to([](S s, V v) { s.key->spec.purpose = v.text; });
   may_do(keys);
   may_spend(keys);
   keys.emplace_back("keys[].expires", Type::kTime, "", "When it stops working.").to([](S s, V v) { s.key->spec.expires = v.time(); });
   keys.emplace_back("users", Type::kList, "", "People, who group keys.").not_yet();
-  keys.emplace_back("filters", Type::kNamed, "", "Text filters of your own.").not_yet();
+  text_filters(keys);
 }
 
 }  // namespace llmrouter::config

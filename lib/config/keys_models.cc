@@ -68,7 +68,10 @@ void add_model_keys(std::vector<Key>& keys) {
   keys.emplace_back("models.*.drop", Type::kTexts, "", "Members that are removed.").checked(check_member).to([](S s, V v) {
     s.model->drop = v.texts;
   });
-  keys.emplace_back("models.*.filters", Type::kTexts, "", "Text filters.").not_yet();
+  keys.emplace_back("models.*.filters", Type::kTexts, "",
+                    "What rewrites requests and answers, in this order: names of `filters`, `think_tags` (reasoning becomes `<think>` text), or what the application "
+                    "registered. Such a call is translated, not passed on byte by byte.")
+      .to([](S s, V v) { s.model->filters = v.texts; });
 }
 
 }  // namespace llmrouter::config

@@ -62,6 +62,7 @@ struct Scope {
   ModelConfig* model = nullptr;
   TargetConfig* target = nullptr;
   FileKey* key = nullptr;
+  TextFilterConfig* filter = nullptr;
   PriceEntry* price = nullptr;
   Limits* limits = nullptr;
   Timeouts* timeouts = nullptr;

@@ -159,7 +159,8 @@ Result<void> Call::State::encode_attempt(const Candidate& c) {
   encoded_ = EncodedRequest();
   edits_ = param_edits_;
   if (c.route != nullptr) edits_.insert(edits_.end(), c.route->edits.begin(), c.route->edits.end());
-  relay_ = provider_->speaks(client_dialect_) && facts_.relayable && (edits_.empty() || client_dialect_->openai_members());
+  make_filters(c);
+  relay_ = filters_.empty() && provider_->speaks(client_dialect_) && facts_.relayable && (edits_.empty() || client_dialect_->openai_members());
   const Dialect* spoken = relay_ ? client_dialect_ : provider_->dialect;
   upstream_ = operation_ == Operation::kChat ? spoken->new_upstream_codec() : task_upstream(&spoken);
   if (!upstream_) {
@@ -183,9 +184,12 @@ Result<void> Call::State::encode_attempt(const Candidate& c) {
       chat_->stream = facts_.stream;
     }
     input.chat = chat_.get();
-    if (!edits_.empty()) {
+    if (!edits_.empty() || !filters_.empty()) {
       edited = std::make_unique<ChatRequest>(*chat_);
       if (auto applied = apply_edits(edits_, *edited); !applied) return applied;
+      for (const auto& filter : filters_) {
+        if (auto rewritten = filter->on_request(*edited); !rewritten) return rewritten;
+      }
       input.chat = edited.get();
     }
   }
@@ -382,6 +386,7 @@ void Call::State::finish_whole() {
   usage_ = response->usage;
   payload_bytes_ = static_cast<int64_t>(response->text().size());
   if (!facts_.stream) {
+    for (const auto& filter : filters_) filter->on_response(*response);
     end_attempt("ok", "answered");
     return deliver_response(std::move(*response));
   }

@@ -119,6 +119,11 @@ struct Call::State final : public TransferSink, public UpstreamSink {
   void deliver_estimate();
   void deliver_task();
 
+  // filtering.cc
+  void make_filters(const core::Candidate& candidate);
+  void pass_event(const StreamEvent& event, size_t filter);  // through the filters from this one on
+  Flow take_event(const StreamEvent& event);                 // what came through all of them
+
   // reply.cc
   void commit();
   void deliver_event(const StreamEvent& event);
@@ -179,6 +184,7 @@ struct Call::State final : public TransferSink, public UpstreamSink {
   std::unique_ptr<UpstreamCodec> upstream_;
   EncodedRequest encoded_;
   std::vector<BodyEdit> edits_;
+  std::vector<std::unique_ptr<Filter>> filters_;
   Reservation attempt_reservation_;
   const core::ProviderRuntime* provider_ = nullptr;
   int credential_ = -1;

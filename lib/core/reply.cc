@@ -92,6 +92,13 @@ Flow Call::State::on_event(const StreamEvent& event) {
     payload_bytes_ += static_cast<int64_t>(event.text.size() + event.arguments.size());
     payload_seen_ = true;
   }
+  if (filters_.empty()) return take_event(event);
+  pass_event(event, 0);
+  return flow_;
+}
+
+Flow Call::State::take_event(const StreamEvent& event) {
+  if (ended_) return Flow::kCancel;
   if (!committed_) {
     const bool decisive = event.visible() || event.kind == StreamEvent::Kind::kFinish || held_events_.size() >= kPreludeEvents;
     if (!decisive) {

@@ -29,6 +29,7 @@ class Builder {
   }
 
   Result<std::shared_ptr<const Snapshot>> build() {
+    if (auto added = add_filters(); !added) return std::move(added).error();
     for (const ProviderConfig& provider : snapshot_->config.providers) {
       if (auto added = add_provider(provider); !added) return std::move(added).error();
     }
@@ -42,6 +43,18 @@ class Builder {
  private:
   LimitBucket* bucket(std::string id, std::string label, const Limits& limits) {
     return limits.empty() ? nullptr : limiter_.bucket(id, label, limits);
+  }
+
+  // The application's own win over those of the file.
+  Result<void> add_filters() {
+    snapshot_->filters = parts_.filters;
+    snapshot_->filters.emplace("think_tags", think_tags_filter());
+    for (const TextFilterConfig& config : snapshot_->config.filters) {
+      auto made = make_text_filter(config);
+      if (!made) return std::move(made).error();
+      snapshot_->filters.emplace(config.name, std::move(*made));
+    }
+    return {};
   }
 
   Result<void> add_provider(const ProviderConfig& config) {
@@ -112,6 +125,11 @@ class Builder {
     r->bucket = bucket("model:" + config.name, "model " + config.name, config.limits);
     for (const auto& [name, json] : config.defaults) r->edits.push_back({BodyEdit::Kind::kDefault, name, json});
     for (const auto& [name, json] : config.override_) r->edits.push_back({BodyEdit::Kind::kSet, name, json});
+    for (const std::string& name : config.filters) {
+      auto found = snapshot_->filters.find(name);
+      if (found == snapshot_->filters.end()) return config_error(path + ".filters", "there is no filter \"" + name + "\"");
+      r->filters.push_back(found->second);
+    }
     for (const std::string& name : config.drop) r->edits.push_back({BodyEdit::Kind::kRemove, name, {}});
     if (config.name.find('*') != std::string::npos) {
       snapshot_->wildcards.push_back(r.get());

@@ -62,6 +62,7 @@ struct Route {
   std::unique_ptr<Balancer> balancer;
   LimitBucket* bucket = nullptr;
   std::vector<BodyEdit> edits;
+  std::vector<FilterFactory> filters;
 };
 
 // What survives from one snapshot to the next, by name. Touched only while a snapshot is built or an overview is made.
@@ -95,6 +96,7 @@ struct Snapshot {
   std::vector<std::unique_ptr<ProviderRuntime>> providers;
   std::vector<std::unique_ptr<Route>> routes;
   NameMap<const ProviderRuntime*> provider_by_name;
+  FilterMap filters;
   NameMap<const Route*> route_by_name;         // names without a star
   std::vector<const Route*> wildcards;         // in the file's order
   std::string default_model;

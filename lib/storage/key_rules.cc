@@ -86,8 +86,7 @@ Result<void> check_spec(const KeySpec& spec) {
   if (!spec.name.empty() && (spec.name.front() == ' ' || spec.name.back() == ' ')) return invalid("name", "begins or ends with a blank");
   if (auto ok = check_text(spec.user, "user"); !ok) return ok;
   if (auto ok = check_text(spec.purpose, "purpose"); !ok) return ok;
-  if (spec.purpose == "cursor") return Error(ErrorCode::kNotSupported, "purpose: `cursor` is not supported yet", "purpose");
-  if (spec.purpose != KeySpec().purpose) return invalid("purpose", "is not one there is: expected default");
+  if (spec.purpose != "default" && spec.purpose != "cursor") return invalid("purpose", "is not one there is: expected default or cursor");
   if (auto ok = check_list(spec.allow.models, "allow.models"); !ok) return ok;
   if (auto ok = check_list(spec.allow.providers, "allow.providers"); !ok) return ok;
   if (auto ok = check_endpoints(spec.allow.endpoints); !ok) return ok;

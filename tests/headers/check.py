@@ -26,6 +26,7 @@ LAYERS = {  # inner headers, as "LAYER/x.h", and libraries
     "wire": ([], []),
     "dialects": (["wire"], []),
     "net": (["wire"], ["curl/"]),
+    "filters": ([], ["re2/"]),
     "core": ([], ["absl/"]),
     "auth": (["wire"], ["openssl/"]),
     "storage": (["wire"], ["sqlite3.h", "openssl/"]),

@@ -268,3 +268,42 @@ def test_azure(t):
     assert chats[0].target == "/openai/deployments/gpt-4o%20prod/chat/completions?api-version=2024-10-21", chats[0].target
     assert chats[0].json()["max_completion_tokens"] == 5 and "max_tokens" not in chats[0].json()
     assert chats[1].target == "/openai/v1/chat/completions", chats[1].target
+
+
+def test_filters(t):
+    async def handler(x):
+        if not x.request.json().get("stream"):
+            body = up.chat_body("Ann is here")
+            body["choices"][0]["message"]["reasoning_content"] = "who?"
+            return await x.send(up.reply(body))
+        await stream(x, [up.chunk({"reasoning_content": "wh"}), up.chunk({"reasoning_content": "o?"}), up.chunk({"content": "A"}), up.chunk({"content": "nn is here"}),
+                         up.chunk({}, "stop"), b"data: [DONE]\n\n"])
+
+    u = t.upstream(up.scripted(handler))
+    config = t.config(u, server={"auth": "keys"})
+    config["filters"] = {"names": {"pattern": "Ann", "replace": "X", "on": ["request", "response", "stream"]}}
+    config["models"] = {"filtered": {"targets": ["up/m1"], "filters": ["names"]}, "plain": {"targets": ["up/m1"]}, "both": {"targets": ["up/m1"], "filters": ["think_tags", "names"]}}
+    config["keys"] = [{"name": "cursor", "key": "sk-cursor-0123456789abcdef", "purpose": "cursor"}, {"name": "other", "key": "sk-other-0123456789abcdef"}]
+    s = t.start(config)
+
+    def said(model, key, **members):
+        r = s.chat(model, "Ann asks", key="sk-%s-0123456789abcdef" % key, **members)
+        assert r.status == 200, r.body
+        if members.get("stream"):
+            return r.text(), "reasoning_content" in r.body.decode()
+        message = r.json()["choices"][0]["message"]
+        return message["content"], "reasoning_content" in message
+
+    for streamed in (False, True):
+        assert said("plain", "other", stream=streamed) == ("Ann is here", True)
+        assert u.chats()[-1].json()["messages"][0]["content"] == "Ann asks"
+        assert said("filtered", "other", stream=streamed) == ("X is here", True)
+        assert u.chats()[-1].json()["messages"][0]["content"] == "X asks"
+        assert said("plain", "cursor", stream=streamed) == ("<think>who?</think>Ann is here", False)
+        assert said("filtered", "cursor", stream=streamed) == ("<think>who?</think>X is here", False)
+        assert said("both", "cursor", stream=streamed) == ("<think>who?</think>X is here", False)
+    record = s.usage()[0]
+    assert record["input_tokens"] == 11 or record["estimated"], record
+    config["models"]["filtered"]["filters"] = ["nobody"]
+    s.write(config)
+    assert s.wait_log("there is no filter"), "".join(s.log[-5:])

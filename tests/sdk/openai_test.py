@@ -503,6 +503,82 @@ def test_audio():
     events = list(client.audio.transcriptions.create(model="up/stt", file=wave, stream=True))
     equal([e.type for e in events], ["transcript.text.delta", "transcript.text.done"])
     equal(client.audio.translations.create(model="up/stt", file=wave).text, "Hello")
+# ---- the Responses half, towards a chat model (up) and one that speaks it (native)
+
+TOOL = {"type": "function", "name": "get_weather", "description": "Weather of a city", "strict": True, "parameters": WEATHER["function"]["parameters"]}
+responses = client.responses
+
+
+def test_responses():
+    for provider, text in (("up", "Hello, wörld!"), ("native", "native wörld")):
+        answer = responses.create(model=f"{provider}/plain", input="Say hello", instructions="Be brief", max_output_tokens=50)
+        equal(answer.output_text, text)
+        equal((answer.status, answer.object, answer.error), ("completed", "response", None))
+        equal((answer.usage.input_tokens, answer.usage.output_tokens, answer.usage.total_tokens), (11, 7, 18))
+        equal(answer.usage.input_tokens_details.cached_tokens, 3)
+        equal(answer.usage.output_tokens_details.reasoning_tokens, 2)
+    equal(responses.create(model="native/plain", input="x").novel_member, {"k": 1})
+    equal(len({responses.create(model="up/plain", input="x").id for _ in range(5)}), 5)
+
+
+def test_responses_streamed():
+    for provider, text in (("up", "Hello, wörld!"), ("native", "native wörld")):
+        events = list(responses.create(model=f"{provider}/plain", input="Say hello", stream=True))
+        equal([e.sequence_number for e in events], list(range(len(events))))
+        equal("".join(e.delta for e in events if e.type == "response.output_text.delta"), text)
+        equal(events[-1].type, "response.completed")
+        equal(events[-1].response.output_text, text)
+        equal(events[-1].response.usage.total_tokens, 18)
+        with responses.stream(model=f"{provider}/plain", input="Say hello") as stream:
+            for _ in stream:
+                pass
+            equal(stream.get_final_response().output_text, text)
+
+
+def test_responses_tools_and_the_next_turn():
+    for provider, expected in (("up", [("call_paris", '{"city":"Paris"}'), ("call_tokyo", '{"city":"Tokyo"}')]), ("native", [("call_paris", '{"city":"Paris"}')])):
+        model = "up/tools" if provider == "up" else "native/plain"
+        turn = [{"role": "user", "content": "How is the weather?"}]
+        with responses.stream(model=model, input=turn, tools=[TOOL], store=False, include=["reasoning.encrypted_content"]) as stream:
+            done = [(e.name, e.arguments) for e in stream if e.type == "response.function_call_arguments.done"]
+            final = stream.get_final_response()
+        whole = responses.create(model=model, input=turn, tools=[TOOL])
+        for answer in (final, whole):
+            calls = [i for i in answer.output if i.type == "function_call"]
+            equal([(c.call_id, c.arguments) for c in calls], expected)
+        equal(done, [("get_weather", arguments) for _, arguments in expected])
+        turn += final.output
+        turn += [{"type": "function_call_output", "call_id": c, "output": "sunny " + c} for c, _ in expected]
+        answer = responses.create(model=model, input=turn, tools=[TOOL])
+        assert all("sunny " + c in answer.output_text for c, _ in expected), answer.output_text
+
+
+def test_responses_parse():
+    equal(responses.parse(model="up/json", input="Which city?", text_format=City).output_parsed, City(name="Paris", people=2102650))
+
+
+def test_responses_errors():
+    e = raises(openai.BadRequestError, lambda: responses.create(model="up/status-400", input="x"))
+    equal(e.code, "scripted_400")
+    e = raises(openai.BadRequestError, lambda: responses.create(model="up/plain", input="x", previous_response_id="resp_1"))
+    equal(e.param, "previous_response_id")
+    raises(openai.NotFoundError, lambda: responses.create(model="nobody", input="x"))
+    raises(openai.AuthenticationError, lambda: openai.OpenAI(base_url=BASE, api_key="sk-nobody", max_retries=0).responses.create(model="up/plain", input="x"))
+    raises(openai.APIError, lambda: list(responses.create(model="up/cut-2", input="x", stream=True)))
+
+
+# ---- legacy completions
+
+def test_completions():
+    for provider, text in (("up", "Hello, wörld!"), ("native", "native")):
+        answer = client.completions.create(model=f"{provider}/plain", prompt="Once", max_tokens=20)
+        equal((answer.object, answer.choices[0].text, answer.choices[0].finish_reason), ("text_completion", text, "stop"))
+        equal(answer.usage.total_tokens, 18)
+        chunks = list(client.completions.create(model=f"{provider}/plain", prompt="Once", stream=True))
+        equal("".join(c.choices[0].text for c in chunks), text)
+        equal([c.choices[0].finish_reason for c in chunks if c.choices[0].finish_reason], ["stop"])
+    e = raises(openai.BadRequestError, lambda: client.completions.create(model="up/plain", prompt=["a", "b"]))
+    equal(e.param, "prompt")
 
 
 run("python", globals())

@@ -38,6 +38,7 @@ providers:
   up: {{base_url: "{url}", api_key: {key}}}
   claude: {{dialect: anthropic, base_url: "{url}", api_key: {key}, models: {{override: [plain]}}}}
   claude2: {{dialect: anthropic, base_url: "{url}", api_key: {key}, models: {{override: [plain]}}}}
+  native: {{base_url: "{url}", api_key: {key}, also: [responses, completions], models: {{override: [plain]}}}}
   hasty: {{base_url: "{url}", api_key: {key}, models: {{override: [slow]}}, timeouts: {{first_token: 300ms}}}}
   badkey: {{base_url: "{url}", api_key: sk-wrong, models: {{override: [plain]}}}}
   busy: {{base_url: "{url}", api_key: {key}, models: {{override: [plain]}}}}

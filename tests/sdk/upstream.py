@@ -14,6 +14,8 @@ What it does is said by the model's name, which ends in "+anything" so that test
   slow        nothing for ten seconds
   fail-once   500 the first time a name is asked for, then as plain
 
+/v1/responses and /v1/completions are served natively, for providers that are said to speak them.
+
 GET /v1/models lists some of them. GET /_seen?model=NAME tells what was asked for by that name: [{body (base64), headers, gone}].
 """
 import base64
@@ -149,7 +151,7 @@ class Handler(AnthropicFace, http.server.BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers["content-length"]))
         anthropic = self.path in ("/v1/messages", "/v1/messages/count_tokens")
         task = getattr(self, "task_" + self.path[4:].replace("/", "_"), None) if self.path.startswith("/v1/") else None
-        if task is None and self.path != "/v1/chat/completions" and not anthropic:
+        if task is None and self.path not in ("/v1/chat/completions", "/v1/responses", "/v1/completions") and not anthropic:
             return self.send_json(404, {"error": {"message": "no such path", "type": "invalid_request_error", "param": None, "code": None}})
         if not anthropic and self.headers.get("authorization") != "Bearer " + KEY:
             return self.send_json(401, {"error": {"message": "Incorrect API key provided", "type": "invalid_request_error", "param": None,
@@ -169,6 +171,10 @@ class Handler(AnthropicFace, http.server.BaseHTTPRequestHandler):
                 record["gone"] = True
                 self.close_connection = True
                 return
+        if self.path == "/v1/responses":
+            return self.answer_responses(request)
+        if self.path == "/v1/completions":
+            return self.answer_completions(request)
         kind, _, words = request["model"].partition("+")
         name, _, argument = kind.partition("-")
         if kind == "fail-once":
@@ -247,6 +253,66 @@ class Handler(AnthropicFace, http.server.BaseHTTPRequestHandler):
 
     def task_audio_translations(self, body):
         self.send_json(200, {"text": "Hello"})
+
+    def answer_completions(self, request):
+        base = {"id": f"cmpl-{time.time_ns():x}", "object": "text_completion", "created": int(time.time()), "model": request["model"]}
+        if not request.get("stream"):
+            return self.send_json(200, dict(base, choices=[{"text": "native", "index": 0, "logprobs": None, "finish_reason": "stop"}], usage=usage()))
+        self.begin_stream()
+        for text, finish in (("na", None), ("tive", None), ("", "stop")):
+            self.send_event(dict(base, choices=[{"text": text, "index": 0, "logprobs": None, "finish_reason": finish}]))
+        self.send_piece(b"data: [DONE]\n\n")
+        self.wfile.write(b"0\r\n\r\n")
+
+    def answer_responses(self, request):
+        """A thought, and a text or (with tools and no results yet) a call; in OpenAI's own grammar."""
+        items = request["input"] if isinstance(request["input"], list) else []
+        results = [i for i in items if i.get("type") == "function_call_output"]
+        thought = {"id": "rs_1", "type": "reasoning", "summary": [{"type": "summary_text", "text": "hm"}], "encrypted_content": "AAAA"}
+        if request.get("tools") and not results:
+            last = {"id": "fc_1", "type": "function_call", "status": "completed", "call_id": "call_paris", "name": "get_weather", "arguments": '{"city":"Paris"}'}
+        else:
+            text = "; ".join(r["output"] for r in results) or "native wörld"
+            last = {"id": "msg_1", "type": "message", "status": "completed", "role": "assistant",
+                    "content": [{"type": "output_text", "text": text, "annotations": [], "logprobs": []}]}
+        base = {"id": f"resp_{time.time_ns():x}", "object": "response", "created_at": int(time.time()), "status": "completed", "model": request["model"],
+                "error": None, "incomplete_details": None, "instructions": None, "metadata": {}, "parallel_tool_calls": True, "temperature": 1.0,
+                "tool_choice": "auto", "tools": [], "top_p": 1.0, "novel_member": {"k": 1}}
+        counts = {"input_tokens": 11, "input_tokens_details": {"cached_tokens": 3}, "output_tokens": 7,
+                  "output_tokens_details": {"reasoning_tokens": 2}, "total_tokens": 18}
+        whole = dict(base, output=[thought, last], usage=counts)
+        if not request.get("stream"):
+            return self.send_json(200, whole)
+        self.begin_stream()
+        number = 0
+
+        def tell(kind, **members):
+            nonlocal number
+            event = json.dumps(dict(members, type="response." + kind, sequence_number=number), ensure_ascii=False)
+            self.send_piece(f"event: response.{kind}\ndata: {event}\n\n".encode())
+            number += 1
+
+        started = dict(base, status="in_progress", output=[], usage=None)
+        tell("created", response=started)
+        tell("in_progress", response=started)
+        tell("output_item.added", output_index=0, item=dict(thought, summary=[]))
+        tell("output_item.done", output_index=0, item=thought)
+        if last["type"] == "message":
+            part = last["content"][0]
+            tell("output_item.added", output_index=1, item=dict(last, content=[], status="in_progress"))
+            tell("content_part.added", output_index=1, content_index=0, item_id="msg_1", part=dict(part, text=""))
+            for i in range(0, len(part["text"]), 4):
+                tell("output_text.delta", output_index=1, content_index=0, item_id="msg_1", delta=part["text"][i:i + 4], logprobs=[])
+            tell("output_text.done", output_index=1, content_index=0, item_id="msg_1", text=part["text"], logprobs=[])
+            tell("content_part.done", output_index=1, content_index=0, item_id="msg_1", part=part)
+        else:
+            tell("output_item.added", output_index=1, item=dict(last, arguments="", status="in_progress"))
+            for i in range(0, len(last["arguments"]), 5):
+                tell("function_call_arguments.delta", output_index=1, item_id="fc_1", delta=last["arguments"][i:i + 5])
+            tell("function_call_arguments.done", output_index=1, item_id="fc_1", name="get_weather", arguments=last["arguments"])
+        tell("output_item.done", output_index=1, item=last)
+        tell("completed", response=whole)
+        self.wfile.write(b"0\r\n\r\n")
 
     def answer_plain(self, request, argument, words, record):
         if request.get("stream"):

@@ -58,6 +58,53 @@ static void options(void) {
   CHECK("something was logged", g_lines > 0);
 }
 
+static int g_filter_destroys, g_filter_attempts, g_filter_ends;
+static void on_filter(void* user_data, uint64_t attempt, int place, int64_t choice, const char* text, size_t size, llmrouter_text* out) {
+  char mark[16];
+  (void)user_data;
+  if (choice != 0 || attempt == 0) return;
+  if ((int)attempt > g_filter_attempts) g_filter_attempts = (int)attempt;
+  if (place == LLMROUTER_FILTER_END) g_filter_ends++;
+  snprintf(mark, sizeof mark, "[%d]", place);
+  is_error(llmrouter_text_append(out, mark, strlen(mark)), NULL);
+  is_error(llmrouter_text_append(out, text, size), NULL);
+}
+static void filter_destroy(void* user_data) {
+  (void)user_data;
+  g_filter_destroys++;
+}
+static char g_streamed[4096];
+static int on_streamed(void* user_data, const char* text, size_t size) {
+  (void)user_data;
+  if (strlen(g_streamed) + size < sizeof g_streamed) strncat(g_streamed, text, size);
+  return 0;
+}
+
+static void filters(void) {
+  llmrouter_options* o = NULL;
+  llmrouter_router* router = NULL;
+  llmrouter_text* text = NULL;
+
+  is_error(llmrouter_options_new(&o), NULL);
+  is_error(llmrouter_options_set_yaml(o, S("storage: {keys: 'memory:', usage: 'memory:'}\nmodels: {marked: {targets: [demo/echo], filters: [mark]}}\n")), NULL);
+  CHECK("a filter that nobody registered is a fault", is_error(llmrouter_open(o, &router), "config") && router == NULL);
+  CHECK("a filter needs a function", is_error(llmrouter_options_add_filter(o, S("mark"), NULL, NULL, filter_destroy), "invalid_request") && g_filter_destroys == 1);
+  CHECK("a filter is registered", is_error(llmrouter_options_add_filter(o, S("mark"), on_filter, NULL, filter_destroy), NULL));
+  CHECK("a router with a filter opens", is_error(llmrouter_open(o, &router), NULL) && router != NULL);
+  llmrouter_options_free(o);
+  CHECK("the filter lives with its router", g_filter_destroys == 1);
+  if (router) {
+    CHECK("request and answer pass the filter", is_error(llmrouter_chat(router, S("marked"), S("hello"), &text), NULL) && text_has(text, "[1]"));
+    CHECK("others do not", is_error(llmrouter_chat(router, S("demo/echo"), S("hello"), &text), NULL) && strstr(llmrouter_text_data(text), "[") == NULL);
+    llmrouter_text_free(text);
+    CHECK("a stream passes it", is_error(llmrouter_stream(router, S("marked"), S("hello"), on_streamed, NULL, NULL), NULL));
+    CHECK("piece by piece, and to its end", strstr(g_streamed, "[2]") != NULL && strstr(g_streamed, "[3]") != NULL && g_filter_ends == 1);
+    CHECK("each attempt has its number", g_filter_attempts == 2);
+  }
+  llmrouter_close(router);
+  CHECK("the filter is let go once", g_filter_destroys == 2);
+}
+
 static void bad_options(void) {
   llmrouter_options* o = NULL;
   llmrouter_router* router = NULL;
@@ -188,6 +235,7 @@ int main(void) {
   llmrouter_text* text = NULL;
   CHECK("the version", llmrouter_version()[0] >= '0' && llmrouter_version()[0] <= '9');
   options();
+  filters();
   bad_options();
   CHECK("a router opens from text", is_error(llmrouter_open_yaml(S("storage: {keys: 'memory:', usage: 'memory:'}\n"), &router), NULL));
   if (router == NULL) return finish();

@@ -309,6 +309,48 @@ const tests = {
     assert.ok(times[1] - times[0] > 500, `retry-after was not honoured: ${times[1] - times[0]} ms`);
   },
 
+  async responses() {
+    for (const [provider, text] of [['up', 'Hello, wörld!'], ['native', 'native wörld']]) {
+      const answer = await client.responses.create({ model: `${provider}/plain`, input: 'Say hello', instructions: 'Be brief' });
+      assert.equal(answer.output_text, text);
+      assert.equal(answer.usage.total_tokens, 18);
+      const events = await collect(await client.responses.create({ model: `${provider}/plain`, input: 'Say hello', stream: true }));
+      assert.deepEqual(events.map((e) => e.sequence_number), events.map((_, i) => i));
+      assert.equal(events.at(-1).response.status, 'completed');
+      const final = await client.responses.stream({ model: `${provider}/plain`, input: 'Say hello' }).finalResponse();
+      assert.equal(final.output_text, text);
+    }
+  },
+
+  async responses_tools_and_the_next_turn() {
+    const tools = [{ type: 'function', strict: true, ...weather.function }];
+    for (const model of ['up/tools', 'native/plain']) {
+      const input = [{ role: 'user', content: 'How is the weather?' }];
+      const final = await client.responses.stream({ model, input, tools }).finalResponse();
+      const calls = final.output.filter((i) => i.type === 'function_call');
+      assert.equal(calls[0].call_id, 'call_paris');
+      assert.deepEqual(JSON.parse(calls[0].arguments), { city: 'Paris' });
+      const results = calls.map((c) => ({ type: 'function_call_output', call_id: c.call_id, output: `sunny ${c.call_id}` }));
+      const answer = await client.responses.create({ model, tools, input: [...input, ...calls, ...results] });
+      for (const c of calls) assert.ok(answer.output_text.includes(`sunny ${c.call_id}`), answer.output_text);
+    }
+  },
+
+  async responses_errors() {
+    const error = await rejects(OpenAI.BadRequestError, () => client.responses.create({ model: 'up/plain', input: 'x', previous_response_id: 'resp_1' }));
+    assert.equal(error.param, 'previous_response_id');
+    await assert.rejects(async () => collect(await client.responses.create({ model: 'up/cut-2', input: 'x', stream: true })));
+  },
+
+  async completions() {
+    for (const [provider, text] of [['up', 'Hello, wörld!'], ['native', 'native']]) {
+      const answer = await client.completions.create({ model: `${provider}/plain`, prompt: 'Once' });
+      assert.equal(answer.choices[0].text, text);
+      const chunks = await collect(await client.completions.create({ model: `${provider}/plain`, prompt: 'Once', stream: true }));
+      assert.equal(chunks.map((c) => c.choices[0].text).join(''), text);
+    }
+  },
+
   async many_streams_at_once() {
     const one = async (i) => textOf(await collect(await client.chat.completions.create({ model: `up/words-20+node${i}`, messages: hello, stream: true })));
     const texts = await Promise.all(Array.from({ length: 100 }, (_, i) => one(i)));

@@ -315,6 +315,29 @@ TEST_CASE("what a preset gives, and what stands against it") {
   CHECK(joined(local.notes).find("provider vllm: its base_url has the port of server.listen") == 0);
 }
 
+TEST_CASE("filters of a file") {
+  const ConfigResult result = load(
+      "models: {m: {targets: [demo/echo], filters: [names, think_tags]}}\n"
+      "filters:\n"
+      "  names: {pattern: \"Ann|Bob\", replace: X}\n"
+      "  all: {pattern: (a)b, replace: '\\1', on: [request, stream]}\n"
+      "keys: [{name: c, key: sk-cursor-0123456789, purpose: cursor}]\n");
+  INFO(words(result));
+  REQUIRE(result.ok());
+  CHECK(result.config.models.at(0).filters == std::vector<std::string>{"names", "think_tags"});
+  REQUIRE(result.config.filters.size() == 2);
+  const TextFilterConfig& names = result.config.filters[0];
+  CHECK((names.name == "names" && names.pattern == "Ann|Bob" && names.replace == "X" && !names.request && names.response && names.stream));
+  const TextFilterConfig& all = result.config.filters[1];
+  CHECK((all.replace == "\\1" && all.request && !all.response && all.stream));
+  CHECK(result.config.keys.at(0).spec.purpose == "cursor");
+  const ConfigResult bad = load("filters:\n  a: {pattern: \"(\"}\n  b: {replace: x}\n  c: {pattern: x, on: [nowhere]}\n");
+  REQUIRE(bad.faults.size() == 3);
+  CHECK(bad.faults[0].message.find("missing )") != std::string::npos);
+  CHECK(bad.faults[1].path == "filters.b.pattern");
+  CHECK(bad.faults[2].message.find("expected request, response or stream") != std::string::npos);
+}
+
 TEST_CASE("a file and what lies beside it") {
   Folder folder;
   const std::string file = folder.write("llmrouter.yaml",

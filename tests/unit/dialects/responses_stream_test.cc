@@ -122,7 +122,7 @@ TEST_CASE("responses upstream: a text, its frames and its events") {
   CHECK(both.relay.frames.back().kind == FrameKind::kDone);
 }
 
-TEST_CASE("responses upstream: CRLF, no event names, comments, and OpenRouter's [DONE]") {
+TEST_CASE("quirk: [DONE] on a Responses stream (OpenRouter), CRLF, comments, no event names") {
   Script s("\r\n");
   s.raw(": OPENROUTER PROCESSING\r\n\r\n").begin();
   say_hello(s).end().raw("data: [DONE]\r\n\r\n");
