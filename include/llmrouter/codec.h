@@ -88,6 +88,8 @@ class LLMROUTER_EXPORT ClientCodec {
   virtual std::string_view content_type(bool stream) const noexcept = 0;
   virtual void encode_response(const ChatResponse& response, std::string& out) = 0;
   virtual void encode_event(const StreamEvent& event, std::string& out) = 0;  // may append nothing
+  // Frames of a relayed stream passed to the client as they came: for dialects whose error frames go on from what was said before.
+  virtual void relayed(std::string_view frames) { (void)frames; }
   virtual void encode_end(std::string& out) = 0;  // closes what is open, the usage frame when asked for, the terminator
 
   // Errors, for both ways through. Is this an error body of the dialect's own shape? Then an upstream's refusal of a relayed request passes as

@@ -10,7 +10,10 @@ namespace llmrouter {
 const std::vector<std::string>& endpoint_names() {
   static const std::vector<std::string> names = [] {
     std::vector<std::string> all;
-    for (int i = 0; i <= static_cast<int>(kLastOperation); ++i) all.emplace_back(operation_name(static_cast<Operation>(i)));
+    for (int i = 0; i <= static_cast<int>(kLastOperation); ++i) {
+      const std::string_view name = operation_name(static_cast<Operation>(i));
+      if (std::find(all.begin(), all.end(), name) == all.end()) all.emplace_back(name);
+    }
     all.emplace_back("models");
     return all;
   }();

@@ -58,7 +58,7 @@ void pool(std::vector<Key>& keys) {
 void add_template(std::vector<Key>& keys) {
   keys.emplace_back("providers.*.http", Type::kMap, "", "The template of `dialect: http`: how a server of no known dialect is asked, and where its answer stands.")
       .to([](S, V) {});
-  keys.emplace_back("providers.*.http.method", Type::kWord, "POST", "").within("POST|PUT").to([](S s, V v) { s.provider->http.method = v.text; });
+  keys.emplace_back("providers.*.http.method", Type::kWord, "POST", "The request's method.").within("POST|PUT").to([](S s, V v) { s.provider->http.method = v.text; });
   keys.emplace_back("providers.*.http.path", Type::kText, "", "Appended to `base_url`. `{model}` in it is the model's name.")
       .must()
       .checked(check_template_path)
@@ -76,8 +76,8 @@ void add_template(std::vector<Key>& keys) {
     s.provider->http.finish = v.text;
   });
   keys.emplace_back("providers.*.http.usage", Type::kMap, "", "Where the tokens are counted. Without it they are estimated.").to([](S, V) {});
-  keys.emplace_back("providers.*.http.usage.input", Type::kText, "", "").checked(check_pointer).to([](S s, V v) { s.provider->http.usage_input = v.text; });
-  keys.emplace_back("providers.*.http.usage.output", Type::kText, "", "").checked(check_pointer).to([](S s, V v) { s.provider->http.usage_output = v.text; });
+  keys.emplace_back("providers.*.http.usage.input", Type::kText, "", "JSON pointer to the tokens of the question.").checked(check_pointer).to([](S s, V v) { s.provider->http.usage_input = v.text; });
+  keys.emplace_back("providers.*.http.usage.output", Type::kText, "", "JSON pointer to the tokens of the answer.").checked(check_pointer).to([](S s, V v) { s.provider->http.usage_output = v.text; });
   keys.emplace_back("providers.*.http.stream", Type::kMap, "", "How it streams. Without it every answer comes whole.").to([](S, V) {});
   keys.emplace_back("providers.*.http.stream.format", Type::kWord, "", "Server-sent events, or lines of JSON.").within("sse|ndjson").must().to([](S s, V v) {
     s.provider->http.stream_format = v.text;

@@ -127,6 +127,7 @@ struct Call::State final : public TransferSink, public UpstreamSink {
   // reply.cc
   void commit();
   void deliver_event(const StreamEvent& event);
+  void deliver_frames(std::string_view frames);
   void deliver_bytes(std::string_view bytes);
   void deliver_whole(std::string&& body);
   void deliver_response(ChatResponse&& response);

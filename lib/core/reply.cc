@@ -80,7 +80,7 @@ Flow Call::State::on_frame(std::string_view bytes, FrameKind kind) {
     commit();
     if (ended_) return Flow::kCancel;
   }
-  deliver_bytes(bytes);
+  deliver_frames(bytes);
   return flow_;
 }
 
@@ -129,7 +129,7 @@ void Call::State::commit() {
     if (ended_) return;
   }
   if (!held_bytes_.empty()) {
-    deliver_bytes(held_bytes_);
+    deliver_frames(held_bytes_);
     held_bytes_ = std::string();
   }
   for (const HeldEvent& held : held_events_) {
@@ -137,6 +137,11 @@ void Call::State::commit() {
     deliver_event(held.view());
   }
   held_events_ = {};
+}
+
+void Call::State::deliver_frames(std::string_view frames) {
+  if (client_) client_->relayed(frames);
+  deliver_bytes(frames);
 }
 
 void Call::State::deliver_bytes(std::string_view bytes) {

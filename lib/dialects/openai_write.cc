@@ -89,7 +89,7 @@ void write_part(const Part& part, PartOptions options, JsonWriter& w) {
 
 // Reasoning and refusals have members of their own; what is left stands in `content`.
 bool stands_in_content(const Part& part, PartOptions options) noexcept {
-  if (part.kind == Part::Kind::kOther) return options.extras;
+  if (part.kind == Part::Kind::kOther) return options.extras || !part.text.empty();
   if (part.kind == Part::Kind::kReasoning) return !part.raw.empty();
   if (part.kind == Part::Kind::kText && part.text.empty() && !part.signature.empty()) return false;  // its signature was all of it
   return part.kind != Part::Kind::kRefusal;

@@ -21,6 +21,7 @@ class ResponsesClient final : public ClientCodec {
   void encode_event(const StreamEvent& event, std::string& out) override { writer().event(event, out); }
   void encode_end(std::string& out) override { writer().end(out); }
 
+  void relayed(std::string_view frames) override { writer_.passed(frames); }
   void encode_error(const Error& error, std::string& out) const override { openai::write_error(error, out); }
   void encode_stream_error(const Error& error, std::string& out) override { writer().error(error, out); }
 

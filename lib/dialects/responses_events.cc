@@ -411,6 +411,22 @@ void EventWriter::end(std::string& out) {
   state_frame(cut ? "response.incomplete" : "response.completed", cut ? "incomplete" : "completed", nullptr, out);
 }
 
+// The answer so far was another's: its name and its numbers go on.
+void EventWriter::passed(std::string_view frames) {
+  if (id_.empty()) {
+    const size_t begin = frames.find("data:"), end = frames.find('\n', begin);
+    if (end == std::string_view::npos) return;
+    const JsonValue response = find_member(JsonValue(frames.substr(begin + 5, end - begin - 5)), "response");
+    find_member(response, "id").string(id_);
+    created_ = find_member(response, "created_at").integer().value_or(0);
+  }
+  constexpr std::string_view kNumber = "\"sequence_number\":";
+  const size_t at = frames.rfind(kNumber);
+  if (at == std::string_view::npos) return;
+  const std::string_view rest = frames.substr(at + kNumber.size());
+  sequence_ = JsonValue(rest.substr(0, rest.find_first_of(",}\r\n"))).integer().value_or(sequence_ - 1) + 1;
+}
+
 // Both shapes that clients look for: the members beside `type`, as documented, and the object that the real ones send.
 void EventWriter::error(const Error& error, std::string& out) {
   if (dead_) return;

@@ -24,6 +24,7 @@ class EventWriter {
   void start(std::string_view body, std::vector<MemberSpan> members);
   void event(const StreamEvent& event, std::string& out);
   void end(std::string& out);
+  void passed(std::string_view frames);
   void error(const Error& error, std::string& out);
   // A whole answer as one object: what the last event of its stream would hold. On a fresh writer.
   void response(const ChatResponse& response, std::string& out);

@@ -37,7 +37,8 @@ class Asked(World):
         except (pairs.Refused, KeyError, TypeError, ValueError, AttributeError, IndexError) as e:
             self.seen.append(pairs.Refused("%s: %s\n%s\n%s" % (type(e).__name__, e, request.target, request.body.decode("utf-8", "replace")[:4000])))
             return await self.send(exchange, 400, up.headers(False), [up.error(400, "refused")], whole=True)
-        say = cases.Say("Well said.")
+        say = cases.Say('{"well": "said"}')
+        say = up.said(say, ask)
         if ask.stream:
             return await self.send(exchange, 200, up.headers(True), up.stream(say, ask.model), whole=False)
         await self.send(exchange, 200, up.headers(False), [up.whole(say, ask.model)], whole=True)
@@ -75,7 +76,7 @@ def run_one(world, r, make, up):
     check(not isinstance(seen[0], Exception), "the upstream refuses it:", seen[0])
     check(reply.status == 200, "status", reply.status, reply.body[:400])
     heard = client.streamed(reply.body) if stream else client.whole(reply.json())
-    check(heard.text == "Well said.", "text:", heard.text)
+    check(heard.text == '{"well": "said"}', "text:", heard.text)
     return "translated"
 
 

@@ -67,6 +67,7 @@ class Ask:
         self.model, self.turns, self.system, self.tools, self.choice = model, list(turns), system, list(tools), choice
         self.schema, self.max_tokens, self.temperature, self.stop, self.effort = schema, max_tokens, temperature, list(stop), effort
         self.stream = stream
+        self.answer_tool = None  # (name, schema): the answer is wanted as the arguments of this tool
 
 
 class Say:
@@ -110,7 +111,7 @@ CASES = [
          [Say(calls=[Call("call_e1", "get_weather", {"city": "Atlantis"})], finish="tools"), Say("No such place.")],
          results=[("no such city", True)]),
     Case("image", Ask(turns=[user("What is this?", images=[("image/png", PIXEL)])]), [Say("A dot.")]),
-    Case("schema", Ask(turns=[user("Ada is 36.")], schema=("person", PERSON)), [Say('{"name":"Ada","age":36}')]),
+    Case("schema", Ask(turns=[user("Ada is 36.")], schema=("person", PERSON)), [Say('{"name": "Ada", "age": 36}')]),
     Case("reasoning", Ask(turns=[user("Think about Rome.")], effort="high", max_tokens=8000, tools=[WEATHER]),
          [Say("", thought=Thought("Rome has weather. Ask.", "c2lnbmVkLWJ5LW1ha2VyLTE="), calls=[Call("call_r1", "get_weather", {"city": "Rome"})],
               finish="tools", usage=Usage(100, 50, reasoning=20)),

@@ -118,6 +118,7 @@ class World:
             return await self.send(exchange, 400, up.headers(False), [up.error(400, words)], whole=True)
         turn = sum(1 for t in ask.turns if t.role == "assistant") - sum(1 for t in case.ask.turns if t.role == "assistant")
         say = case.says[min(turn, len(case.says) - 1)]
+        say = up.said(say, ask)
         if say.error and not say.inside:
             return await self.send(exchange, say.error[0], up.headers(False), [up.error(*say.error)], whole=True)
         if ask.stream:
@@ -237,6 +238,7 @@ def call(world, client, model, stream):
 def run_pair(world, ids, make, up, case, stream):
     ask = case.new_ask()
     client = make(ask)
+    up.joins = client.dialect == up.dialect
     turns = list(ask.turns)
     provider = "%s-busy-%s-%d" % (up.dialect, client.dialect, stream) if case.name == "error_busy" else up.dialect + "-up"
     for say in case.says:

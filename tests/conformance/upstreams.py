@@ -5,7 +5,7 @@ import itertools
 import json
 import struct
 
-from cases import Ask, Call, Result, Thought, Turn, is_base64
+from cases import Ask, Call, Result, Say, Thought, Turn, is_base64
 
 _numbers = itertools.count(1)
 
@@ -54,9 +54,13 @@ class Upstream:
     stream_type = "text/event-stream"
     json_type = "application/json"
     no_error_inside = False
+    joins = False       # turns of one role after another are for who relays them to bear
 
     def headers(self, stream):
         return [("content-type", self.stream_type if stream else self.json_type)]
+
+    def said(self, say, ask):
+        return say
 
     # see(path, headers, body) -> Ask; whole(say, model) -> bytes; stream(say, model) -> [bytes]; error(status, words) -> bytes
 
@@ -197,7 +201,7 @@ class Responses(Upstream):
                 turn.thought, thought = thought, None
                 ask.turns.append(turn)
             elif kind == "reasoning":
-                need(item["id"] and isinstance(item["summary"], list), "reasoning", item)
+                need(item.get("id") != "" and isinstance(item["summary"], list), "reasoning", item)  # stateless clients leave the id out
                 thought = Thought("".join(p["text"] for p in item["summary"]), item.get("encrypted_content"))
             elif kind == "function_call":
                 if not (ask.turns and ask.turns[-1].role == "assistant") or thought:
@@ -325,7 +329,7 @@ class Anthropic(Upstream):
         last, open_calls = None, []
         for message in body["messages"]:
             role = message["role"]
-            need(role in ("user", "assistant") and role != last, "roles", role, "after", last)
+            need(role in ("user", "assistant") and (role != last or self.joins), "roles", role, "after", last)
             last = role
             turn, content = Turn(role), message["content"]
             need(content, "an empty message")
@@ -369,12 +373,22 @@ class Anthropic(Upstream):
             need(body.get("tools"), "tool_choice without tools")
             ask.choice = {"any": "required", "auto": None, "none": "none", "tool": choice.get("name")}[choice["type"]]
             need(not ask.effort or choice["type"] in ("auto", "none"), "tool_choice with thinking")
+        if ask.tools and ask.tools[-1]["description"].startswith("Gives the final answer"):
+            need(choice["type"] == "tool" and choice["name"] == ask.tools[-1]["name"], "tool_choice", choice)
+            tool, ask.choice = ask.tools.pop(), None
+            ask.schema = ask.answer_tool = (tool["name"], tool["schema"])
         form = (body.get("output_config") or {}).get("format")
         if form:
             need(form["type"] == "json_schema", "format")
             ask.schema = (None, form["schema"])
         ask.max_tokens, ask.temperature, ask.stop = body["max_tokens"], body.get("temperature"), body.get("stop_sequences") or []
         return ask
+
+    def said(self, say, ask):
+        """Older models answer in a form by calling a tool that has it."""
+        if not ask.answer_tool:
+            return say
+        return Say("", calls=[Call("toolu_answer", ask.answer_tool[0], json.loads(say.text))], finish="tools", usage=say.usage)
 
     def usage(self, u):
         return {"input_tokens": u.input - u.cached - u.written, "cache_read_input_tokens": u.cached, "cache_creation_input_tokens": u.written,
@@ -443,7 +457,7 @@ class Gemini(Upstream):
         last, open_calls = None, []
         for content in body["contents"]:
             role = content["role"]
-            need(role in ("user", "model") and role != last, "roles", role, "after", last)
+            need(role in ("user", "model") and (role != last or self.joins), "roles", role, "after", last)
             last = role
             need(content["parts"], "no parts")
             turn, results = Turn("assistant" if role == "model" else "user"), []

@@ -81,7 +81,7 @@ Recorder read(const std::string& stream, const ProviderConfig& config) {
 
 TEST_CASE("http: placeholders become values of their kind, or text inside text, never anything else") {
   const std::string body = written(
-      R"({"p":"${prompt}","history":"${messages}","max":"${max_tokens:-512}","t":"${temperature}","deep":[{"q":"Q: ${prompt} (${seed:-none})"},"${stop}"],"lit":"$${prompt}","n":1.50,"s":"${stream}"})",
+      R"j({"p":"${prompt}","history":"${messages}","max":"${max_tokens:-512}","t":"${temperature}","deep":[{"q":"Q: ${prompt} (${seed:-none})"},"${stop}"],"lit":"$${prompt}","n":1.50,"s":"${stream}"})j",
       R"("max_tokens":7,"stop":["a"])");
   const JsonValue root(body);
   CHECK(find_member(root, "p").string_or() == "hi \"you\", ${model} \x07\n");  // what a user writes is never a placeholder

@@ -389,7 +389,7 @@ TEST_CASE("models are listed and shown; other paths and methods are not known") 
   CHECK(find(JsonValue(one.body), "id").equals("echo"));
   demo.run(none, "", "demo:/models/nope", "GET");
   CHECK(none.head.status == 404);
-  demo.run(path, "{}", "demo:/embeddings");
+  demo.run(path, "{}", "demo:/nowhere");
   CHECK(path.head.status == 404);
   CHECK(find(JsonValue(path.body), "error", "code").equals("unknown_url"));
   demo.run(method, "", "demo:/chat/completions", "GET");
