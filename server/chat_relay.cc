@@ -11,8 +11,6 @@ namespace {
 Result<CallOptions> options_of(Session& session, Request& request) {
   CallOptions options;
   options.trusted = session.trusted();
-  if (!request.not_yet.empty())
-    return Error(ErrorCode::kNotSupported, std::string(request.not_yet) + " is not supported yet", std::string(request.not_yet));
   if (!request.timeout.empty()) {
     auto timeout = parse_duration(request.timeout);
     if (!timeout || timeout->count() <= 0)

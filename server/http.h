@@ -39,7 +39,6 @@ struct Request {
   std::string cors_headers;       // access-control-request-headers
   std::string timeout;            // x-llmrouter-timeout
   std::string provider;           // x-llmrouter-provider
-  std::string_view not_yet;       // an x-llmrouter-* header that is known and not supported yet; static text
   std::vector<HttpHeader> forwarded;
   std::string body;
 

@@ -249,6 +249,7 @@ Reply explain_reply(Session& session) {
   if (auto proxy = query_value(session.request().query(), "proxy")) options.forced_provider = std::move(*proxy);
   else options.forced_provider = session.request().provider;
   if (options.trusted && (context.router->keys() == nullptr || !context.router->keys()->find(options.key.reveal()))) options.key = Secret();
+  options.headers = session.request().forwarded;
   const auto model = query_value(session.request().query(), "model");
   auto plan = context.router->explain(model.value_or(std::string()), options, session.request().body);
   if (!plan) return error_reply(context, "openai", plan.error());

@@ -127,6 +127,7 @@ class Parser final : public http::basic_parser<true> {
       if (iequals(name, "x-api-key")) return take_key(value, 2);
       if (iequals(name, "x-goog-api-key")) return take_key(value, 3);
       if (iequals(name, "x-forwarded-for")) request_.proxied = true;
+      if (iequals(name, "x-session-id")) request_.forwarded.push_back({"x-session-id", std::string(value)});  // for affinity
       if (iequals(name, "x-request-id")) {
         if (well_formed_request_id(value)) request_.request_id.assign(value);
         return;
@@ -145,8 +146,8 @@ class Parser final : public http::basic_parser<true> {
   void on_own(std::string_view name, std::string_view value) {
     if (iequals(name, "timeout")) request_.timeout.assign(value);
     if (iequals(name, "provider")) request_.provider.assign(value);
-    for (std::string_view later : {"x-llmrouter-tags", "x-llmrouter-strategy", "x-llmrouter-cache"})
-      if (iequals(name, later.substr(12))) request_.not_yet = later;
+    for (const char* routing : {"x-llmrouter-tags", "x-llmrouter-strategy", "x-llmrouter-cache"})
+      if (iequals(name, std::string_view(routing).substr(12))) request_.forwarded.push_back({routing, std::string(value)});
   }
 
   void take_key(std::string_view value, int rank) {

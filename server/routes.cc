@@ -56,6 +56,7 @@ constexpr Row kPlain[] = {
     {"/health/readiness", Endpoint::kReady, kGet},
     {"/metrics", Endpoint::kMetrics, kGet},
     {"/v1/route/explain", Endpoint::kExplain, kPost},
+    {"/route/invoke", Endpoint::kChat, kPost, "openai", false, "route"},
     {"/v1/me", Endpoint::kMe, kGet},
     {"/admin/v1/usage", Endpoint::kUsage, kGet},
     {"/admin/v1/keys", Endpoint::kKeys, kGet | kPost},
@@ -64,7 +65,7 @@ constexpr Row kPlain[] = {
 // Paths of the contract that are not served yet: beginnings.
 constexpr std::string_view kLater[] = {
     "/v1/responses/", "/v1/realtime", "/v1/files", "/v1/batches", "/v1/fine_tuning/", "/v1/messages/",
-    "/v1beta/", "/v2/", "/route/invoke", "/v1/health/", "/api/v1/providers/", "/openapi.json",
+    "/v1beta/", "/v2/", "/v1/health/", "/api/v1/providers/", "/openapi.json",
     "/docs", "/console", "/admin/v1/", "/monitor/", "/api/v1/router/", "/api/v1/routing/", "/api/v1/cost/", "/v1/db/", "/v1/stats",
     "/v1/providers/", "/v1/load-balancing/", "/internal/", "/v1/me/", "/auth/session", "/api/v1/",
     "/v1/models/clear-cache",
@@ -123,6 +124,17 @@ bool match_google(std::string_view path, Route& route) noexcept {
   return true;
 }
 
+// /models/{provider}/{model}/invoke: a chat with what the path names.
+Route invoke(std::string_view id) noexcept {
+  Route route;
+  route.model = id.substr(0, id.size() - std::string_view("/invoke").size());
+  if (route.model.find('/') == std::string_view::npos) return Route();
+  route.endpoint = Endpoint::kChat;
+  route.methods = kPost;
+  route.operation = "invoke";
+  return route;
+}
+
 bool match(const Row& row, std::string_view path, Route& route) noexcept {
   if (!starts_with(path, row.path)) return false;
   std::string_view rest = path.substr(row.path.size());
@@ -134,6 +146,7 @@ bool match(const Row& row, std::string_view path, Route& route) noexcept {
   route.takes_id = row.takes_id;
   route.operation = row.operation;
   route.id = rest.empty() ? rest : rest.substr(1);
+  if (row.operation == "route") route.model = "auto";
   return true;
 }
 
@@ -147,7 +160,7 @@ Route find_route(std::string_view path) noexcept {
   if (starts_with(openai, "/api/v1/")) openai.remove_prefix(7);
   else if (starts_with(openai, "/v1/")) openai.remove_prefix(3);
   for (const Row& row : kPrefixed)
-    if (match(row, openai, route)) return route.endpoint == Endpoint::kModels && ends_with(route.id, "/invoke") ? not_yet() : route;
+    if (match(row, openai, route)) return route.endpoint == Endpoint::kModels && ends_with(route.id, "/invoke") ? invoke(route.id) : route;
   for (const Row& row : kPlain)
     if (match(row, path, route)) return route;
   // A key's own path.

@@ -51,6 +51,8 @@ struct TargetConfig {
   std::string model;   // upstream's name; may hold the `*` that the model's own name captured
   int weight = 1;      // 0: only when nothing else is left
   int priority = 1;    // the lowest number first
+  int quality = 0;     // 0..100, for the strategy `pareto`; 0: nothing said
+  std::vector<std::string> tags{};
 };
 
 struct ModelConfig {
@@ -64,6 +66,9 @@ struct ModelConfig {
   std::vector<std::pair<std::string, std::string>> override_;
   std::vector<std::string> drop;
   std::vector<std::string> filters;  // names: of RouterParts::filters, of Config::filters, or think_tags
+  std::vector<std::string> tags;  // of every target, beside its own
+  std::optional<std::vector<std::string>> modalities;    // image audio video file: all it accepts beside text; unset: the catalogue's, or not known
+  std::optional<std::vector<std::string>> capabilities;  // tools json_schema: all it can; unset: not known, so that nothing is refused
 };
 
 struct BackoffConfig {
@@ -78,6 +83,39 @@ struct CooldownConfig {
   Duration max{std::chrono::minutes(10)};
 };
 
+// Keeps what belongs together at one target, so that the provider's prompt cache stays warm.
+struct AffinityConfig {
+  std::vector<std::string> by;  // key | user | session | prefix: all of them together say what belongs together; empty: off
+  Duration ttl{std::chrono::minutes(5)};  // since the last request
+};
+
+// A rule over requests. What is set in `when` must all hold.
+struct RuleConfig {
+  std::string name;
+  int priority = 0;                     // high first; equal ones in the file's order
+  struct When {
+    std::vector<std::string> model, key, user, tag;  // patterns: of the name asked for, the key's name or id, the user, a tag asked for; any of them
+    std::vector<std::pair<std::string, std::string>> header;  // name, pattern
+    std::string content;                // RE2 syntax, searched for in the text of user and system messages
+    std::vector<std::string> has;       // image audio video file tools json_schema stream: all of them
+    std::optional<int64_t> tokens_over, tokens_under;  // estimated input
+    std::string hours;                  // "08:00-18:00", "mon-fri 22:00-06:00"; UTC
+  } when;
+  struct Use {
+    std::string model;                  // a name under models, or provider/model; empty: what was asked for
+    std::vector<std::string> tags, provider_types;
+    std::string strategy;
+    std::string reject;                 // why; not empty: 403
+  } use;
+};
+
+// Off sends everything to the default model.
+struct SwitchConfig {
+  bool enabled = true;                  // until somebody toggles it
+  Duration delay{std::chrono::seconds(10)};    // before a change takes effect
+  Duration cooldown{std::chrono::minutes(5)};  // between two changes
+};
+
 struct RoutingConfig {
   std::string default_model;  // empty: the first configured model; with none, demo/echo
   std::string strategy = "weighted";
@@ -85,6 +123,9 @@ struct RoutingConfig {
   BackoffConfig backoff;
   Timeouts timeouts{std::chrono::seconds(5), Duration(0), std::chrono::seconds(60), std::chrono::minutes(10)};  // first_token: see Timeouts
   CooldownConfig cooldown;
+  AffinityConfig affinity;
+  std::vector<RuleConfig> rules;        // in the file's order
+  SwitchConfig toggle;                  // `switch` in the file
 };
 
 // USD per million tokens in the file, micro-USD per million tokens here.

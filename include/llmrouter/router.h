@@ -45,6 +45,7 @@ struct CallOptions {
   std::string endpoint;       // what the key must be allowed, and the record says; empty: the operation's name
   Duration timeout{0};        // shorter than the configured total; 0: that one
   std::string forced_provider;  // as `?proxy=` does; empty: none
+  RouteRequest route;         // what the call asks of routing; headers named x-llmrouter-* and the body's own members come over it
   std::vector<HttpHeader> headers;  // the client's own, names in lower case; only allow-listed ones go upstream
 };
 

@@ -152,6 +152,7 @@ struct ModelFacts {
   int64_t max_output = 0;
   bool image = false, audio = false, video = false, file = false;  // accepted beside text
   bool known = false;
+  bool modalities_known = false;  // false: the four above say nothing
 };
 
 // Prices and facts by provider type and model name. Thread-safe, immutable.

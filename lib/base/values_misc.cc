@@ -51,8 +51,26 @@ std::string_view step_reason_text(StepReason reason) noexcept {
     case StepReason::kNotAllowed: return "out: the key may not use it";
     case StepReason::kCoolingDown: return "resting after failures: asked only after the others";
     case StepReason::kCannotExpress: return "out: its dialect cannot serve this request";
+    case StepReason::kOtherProvider: return "out: the request asks for another provider";
+    case StepReason::kOtherType: return "out: the request asks for another type of provider";
+    case StepReason::kNoTag: return "out: it has not all the tags that the request asks for";
+    case StepReason::kTooDear: return "out: above the request's max_price";
+    case StepReason::kNoPrice: return "out: its price is not known, and the request has a max_price";
+    case StepReason::kNoFallbacks: return "out: the request allows no fallbacks";
+    case StepReason::kNoImage: return "out: it takes no images";
+    case StepReason::kNoAudio: return "out: it takes no audio";
+    case StepReason::kNoVideo: return "out: it takes no video";
+    case StepReason::kNoFile: return "out: it takes no files";
+    case StepReason::kNoTools: return "out: it takes no tools";
+    case StepReason::kNoSchema: return "out: it takes no JSON schema";
+    case StepReason::kTooLong: return "out: the request is longer than its context window";
   }
   return "";
+}
+
+bool RouteRequest::empty() const noexcept {
+  return tags.empty() && providers.empty() && ignore.empty() && order.empty() && provider_types.empty() && strategy.empty() && !fallbacks &&
+         allow_fallbacks && !require_parameters && !max_input_price && !max_output_price && cache;
 }
 
 }  // namespace llmrouter

@@ -21,6 +21,16 @@ std::string check_member(const std::string& name) {
   return name.empty() ? "expected the name of a request's member" : "";
 }
 
+std::string check_tag(const std::string& tag) {
+  return tag.empty() || tag.size() > 64 || tag.find_first_of(" ,\t\r\n") != std::string::npos ? "expected a tag: at most 64 characters, no blanks or commas" : "";
+}
+
+std::string check_modality(const std::string& word) {
+  return word == "image" || word == "audio" || word == "video" || word == "file" ? "" : "expected image, audio, video or file";
+}
+
+std::string check_capability(const std::string& word) { return word == "tools" || word == "json_schema" ? "" : "expected tools or json_schema"; }
+
 }  // namespace
 
 void add_model_keys(std::vector<Key>& keys) {
@@ -43,13 +53,26 @@ void add_model_keys(std::vector<Key>& keys) {
   keys.emplace_back("models.*.targets[].priority", Type::kInt, "1", "The lowest number first, for the strategy `priority`.")
       .within("0..1000000")
       .to([](S s, V v) { s.target->priority = v.integer(); });
-  keys.emplace_back("models.*.targets[].tags", Type::kTexts, "", "For requests that ask for a tag.").not_yet();
+  keys.emplace_back("models.*.targets[].quality", Type::kInt, "0", "How good its answers are, 0 to 100, for the strategy `pareto`. 0: nothing said.")
+      .within("0..100")
+      .to([](S s, V v) { s.target->quality = v.integer(); });
+  keys.emplace_back("models.*.targets[].tags", Type::kTexts, "", "For requests that ask for a tag; beside the model's own.").checked(check_tag).to([](S s, V v) {
+    s.target->tags = v.texts;
+  });
   keys.emplace_back("models.*.strategy", Type::kWord, "", "How the targets are ordered. Unset: `routing.strategy`.")
       .within(kStrategies)
-      .not_yet(kLaterStrategies)
       .to([](S s, V v) { s.model->strategy = v.text; });
-  keys.emplace_back("models.*.tags", Type::kTexts, "", "For requests that ask for a tag.").not_yet();
-  keys.emplace_back("models.*.modalities", Type::kTexts, "", "What it accepts beside text.").not_yet();
+  keys.emplace_back("models.*.tags", Type::kTexts, "", "For requests that ask for a tag, and rules.").checked(check_tag).to([](S s, V v) {
+    s.model->tags = v.texts;
+  });
+  keys.emplace_back("models.*.modalities", Type::kTexts, "",
+                    "All it accepts beside text: `image`, `audio`, `video`, `file`. Requests with anything else go elsewhere, or are refused. Unset: what the "
+                    "catalogue knows; where it knows nothing, everything is tried.")
+      .checked(check_modality)
+      .to([](S s, V v) { s.model->modalities = v.texts; });
+  keys.emplace_back("models.*.capabilities", Type::kTexts, "", "All it can: `tools`, `json_schema`. Unset: everything is tried.")
+      .checked(check_capability)
+      .to([](S s, V v) { s.model->capabilities = v.texts; });
   keys.emplace_back("models.*.fallbacks", Type::kTexts, "", "Names that are tried, in this order, when every target has failed.").to([](S s, V v) {
     s.model->fallbacks = v.texts;
   });

@@ -18,6 +18,10 @@ LogLevel level_of(const std::string& word) {
   return LogLevel::kInfo;
 }
 
+std::string check_affinity(const std::string& word) {
+  return word == "key" || word == "user" || word == "session" || word == "prefix" ? "" : "expected key, user, session or prefix";
+}
+
 std::string check_price_pattern(const std::string& text) {
   if (text.empty() || text.size() > 256) return "expected a pattern of provider/model names";
   return text[0] == '!' ? "an exclusion (!) means nothing here" : "";
@@ -108,7 +112,7 @@ void routing(std::vector<Key>& keys) {
   row(".default_model", Type::kText, "",
       "What `auto` and `default` mean: a name under `models`, or `provider/model`. Empty: the first name under `models`; without one, `demo/echo`.")
       .to([](S s, V v) { s.config->routing.default_model = v.text; });
-  row(".strategy", Type::kWord, "weighted", "The strategy of models that name none.").within(kStrategies).not_yet(kLaterStrategies).to([](S s, V v) {
+  row(".strategy", Type::kWord, "weighted", "The strategy of models that name none.").within(kStrategies).to([](S s, V v) {
     s.config->routing.strategy = v.text;
   });
   row(".attempts", Type::kInt, "3", "Upstream attempts for one request, all targets together. 1: never retry.").within("1..20").to([](S s, V v) {
@@ -140,8 +144,14 @@ void routing(std::vector<Key>& keys) {
   row(".hedge.after", Type::kText, "0s", "When it starts; `p95` is the target's own. 0s: never.").not_yet();
   row(".hedge.max_extra", Type::kPercent, "5%", "The most it may cost beside the live traffic.").not_yet();
   row(".affinity", Type::kMap, "", "Requests that belong together go to the same target.");
-  row(".affinity.by", Type::kTexts, "", "`key`, `user`, `session`, `prefix`.").not_yet();
-  row(".affinity.ttl", Type::kDuration, "5m", "For how long.").not_yet();
+  row(".affinity.by", Type::kTexts, "",
+      "What belongs together, so that a provider's prompt cache stays warm: `key`, `user`, `session` (the header `x-session-id`, or `prompt_cache_key`), "
+      "`prefix` (the first KiB of the prompt). Several together say it more narrowly.")
+      .checked(check_affinity)
+      .to([](S s, V v) { s.config->routing.affinity.by = v.texts; });
+  row(".affinity.ttl", Type::kDuration, "5m", "For how long after the last request.").within("1s..1d").to([](S s, V v) {
+    s.config->routing.affinity.ttl = v.duration();
+  });
   row(".retry_budget", Type::kText, "off", "Retries and hedges as a share of live traffic (`20%`).").not_yet();
   row(".queue", Type::kMap, "", "Waiting for a limited target instead of failing at once.");
   row(".queue.max_wait", Type::kDuration, "0s", "How long. 0s: not at all.").not_yet();

@@ -146,9 +146,8 @@ void add_timeouts(std::vector<Key>& keys, const std::string& path, const char* c
 // The figures of one price.
 void add_price_figures(std::vector<Key>& keys, const std::string& path);
 
-// The strategies that are there, and those of the contract that come later.
-constexpr const char* kStrategies = "weighted|round_robin|priority";
-constexpr const char* kLaterStrategies = "least_busy|latency|performance|cost|pareto|random|hash";
+// The strategies; docs/routing.md says what they do.
+constexpr const char* kStrategies = "weighted|round_robin|random|priority|least_busy|latency|performance|cost|pareto|hash";
 
 }  // namespace llmrouter::config
 

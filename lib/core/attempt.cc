@@ -40,6 +40,7 @@ bool same_name(std::string_view a, std::string_view lower) {
 
 // Never from a client to an upstream, whatever a list says: they belong to the connection or to this router's own credentials.
 bool never_forwarded(std::string_view name) {
+  if (starts_with(name, "x-llmrouter-")) return true;
   static constexpr std::string_view kNames[] = {"authorization", "x-api-key", "x-goog-api-key", "api-key", "cookie", "host",
                                                 "content-length", "transfer-encoding", "connection", "content-type", "accept-encoding",
                                                 "te", "trailer", "upgrade", "expect", "proxy-authorization", "content-encoding"};
@@ -75,6 +76,10 @@ bool Call::State::start_attempt(size_t index) {
   if (attempts_ > 1) router_.counters.retries.fetch_add(1, std::memory_order_relaxed);
   provider_->shared->in_flight.fetch_add(1, std::memory_order_relaxed);
   provider_->shared->attempts.fetch_add(1, std::memory_order_relaxed);
+  if (c.stats != nullptr) c.stats->started();
+  if (session_ != 0 && home_ == 0 && c.id != 0) {
+    snap_->affinity->put(session_, c.id, now() + snap_->config.routing.affinity.ttl);  // before it answers: what comes meanwhile joins it
+  }
   send_exchange();
   return true;
 }
@@ -106,11 +111,14 @@ void Call::State::skip(Candidate& c, Error error) {
 }
 
 bool Call::State::reserve_attempt(const CredentialRuntime* credential, Denial* denial) {
-  LimitBucket* buckets[2] = {provider_->bucket, credential != nullptr ? credential->bucket : nullptr};
-  if (buckets[0] == nullptr && buckets[1] == nullptr) return true;
+  // The model's own limits were reserved with the call, unless this target came by a fallback or a selector.
+  const core::Route* route = candidates_[current_].route;
+  LimitBucket* buckets[3] = {provider_->bucket, credential != nullptr ? credential->bucket : nullptr,
+                             route != nullptr && route != resolved_.route ? route->bucket : nullptr};
+  if (buckets[0] == nullptr && buckets[1] == nullptr && buckets[2] == nullptr) return true;
   Demand demand;
   demand.tokens = charged_input() + facts_.max_tokens.value_or(0) * std::max<int64_t>(1, facts_.n);
-  attempt_reservation_ = router_.parts.limiter->reserve(buckets, 2, demand, denial);
+  attempt_reservation_ = router_.parts.limiter->reserve(buckets, 3, demand, denial);
   return attempt_reservation_.active();
 }
 
@@ -418,7 +426,7 @@ void Call::State::finish_stream() {
   end_call(Error(), CallStatus::kOk, true);
 }
 
-void Call::State::end_attempt(std::string_view outcome, std::string_view reason) {
+void Call::State::end_attempt(std::string_view outcome, std::string_view reason, bool learn) {
   in_attempt_ = false;
   const TimePoint t = now();
   const bool ok = outcome == "ok";
@@ -429,10 +437,29 @@ void Call::State::end_attempt(std::string_view outcome, std::string_view reason)
   watch_timer_ = 0;
   if (ok) {
     c.health->succeeded();
+    // Who answers in place of a busy home does not become it.
+    if (session_ != 0 && c.id != 0) {
+      const bool overflow = home_ != 0 && c.id != home_ && attempts_ == 1;
+      snap_->affinity->put(session_, overflow ? home_ : c.id, t + snap_->config.routing.affinity.ttl);
+    }
     if (credential_ >= 0) provider_->credentials[static_cast<size_t>(credential_)].health->succeeded();
   } else if (outcome != "cancelled") {
     shared.failures.fetch_add(1, std::memory_order_relaxed);
     shared.set_last_error(std::string(reason));
+  }
+  if (c.stats != nullptr) {
+    if (!learn) {
+      c.stats->cancelled();
+    } else {
+      AttemptSample sample;
+      sample.ok = ok;
+      if (facts_.stream && payload_frames_ > 0) sample.first_token = first_token_ - attempt_began_;
+      sample.total = t - attempt_began_;
+      sample.input_tokens = usage_.input;
+      sample.cached_tokens = usage_.cached;
+      sample.output_tokens = usage_.known ? usage_.output : payload_frames_;
+      c.stats->ended(sample, t);
+    }
   }
   if (attempt_reservation_.active()) {
     attempt_reservation_.settle({exchanges_, usage_.known ? usage_.input + usage_.output : payload_frames_, 0});
@@ -453,7 +480,9 @@ void Call::State::end_attempt(std::string_view outcome, std::string_view reason)
 void Call::State::attempt_failed(Error error, std::string_view outcome) {
   transfer_.reset();
   if (error.provider.empty()) error.provider = provider_->config.name;
-  end_attempt(outcome, error.message);
+  const bool targets_fault = error.code == ErrorCode::kUpstreamError || error.code == ErrorCode::kUpstreamTimeout ||
+                             error.code == ErrorCode::kUpstreamRateLimited || error.code == ErrorCode::kUpstreamCredentialsRejected;
+  end_attempt(outcome, error.message, targets_fault);
   router_.logger().log(LogLevel::kWarn, "attempt failed",
                        {{"request_id", record_.request_id}, {"provider", provider_->config.name}, {"model", candidates_[current_].model},
                         {"code", code_name(error.code)}, {"error", error.message}});

@@ -1,55 +1,71 @@
-// The strategies: weighted, round_robin, priority.
+// Strategies that know of no load: weighted, random, priority, round_robin, hash. And the list of all.
 #include <algorithm>
 #include <atomic>
 #include <bit>
 #include <cmath>
 #include <memory>
 
+#include "core/balancers.h"
 #include "core/random.h"
-#include "core/room.h"
-#include "llmrouter/route.h"
 
 namespace llmrouter {
-namespace {
 
-// Weighted order without replacement (Efraimidis and Spirakis 2006, "Weighted random sampling with a reservoir", A-ES): each target draws
-// -ln(u)/weight and the smallest goes first. Weight 0 goes last.
-void weighted_order(BalancerTarget* targets, size_t count, uint64_t seed) {
-  if (count < 2) return;
-  // A key and, in its last bits, a place: positive doubles are in the order of their bits, and the weightless stay in theirs.
-  const int bits = std::bit_width(count - 1);
-  const uint64_t mask = (uint64_t{1} << bits) - 1;
-  core::Room<uint64_t, 1024> keys(count);  // more targets are worth an allocation
-  core::Room<BalancerTarget, 1024> before(count);
-  core::Random random(seed);
-  for (size_t i = 0; i < count; ++i) {
-    const double key = targets[i].weight > 0 ? -std::log(random.unit()) / targets[i].weight : HUGE_VAL;
-    keys.add((std::bit_cast<uint64_t>(key) & ~mask) | i);
-    before.add(targets[i]);
-  }
-  std::sort(keys.begin(), keys.end());
-  for (uint64_t key : keys) *targets++ = before.data()[key & mask];
-}
+using core::weighted_order;
+
+namespace {
 
 class WeightedBalancer final : public Balancer {
  public:
   std::string_view name() const noexcept override { return "weighted"; }
-  void order(BalancerTarget* targets, size_t count, uint64_t seed) override { weighted_order(targets, count, seed); }
-  void preview(BalancerTarget* targets, size_t count, uint64_t seed) const override { weighted_order(targets, count, seed); }
+  bool wants_expectations() const noexcept override { return false; }
+  void order(BalancerTarget* targets, size_t count, const BalancerRequest& request) override { weighted_order(targets, count, request.seed); }
+  void preview(BalancerTarget* targets, size_t count, const BalancerRequest& request) const override { weighted_order(targets, count, request.seed); }
+};
+
+// Every order as likely as every other (Fisher and Yates); of the weights only 0 counts.
+class RandomBalancer final : public Balancer {
+ public:
+  std::string_view name() const noexcept override { return "random"; }
+  bool wants_expectations() const noexcept override { return false; }
+  void order(BalancerTarget* targets, size_t count, const BalancerRequest& request) override { preview(targets, count, request); }
+  void preview(BalancerTarget* targets, size_t count, const BalancerRequest& request) const override {
+    count = static_cast<size_t>(std::partition(targets, targets + count, [](const BalancerTarget& t) { return t.weight > 0; }) - targets);
+    core::Random random(request.seed);
+    for (size_t left = count; left > 1; --left) {
+      std::swap(targets[left - 1], targets[static_cast<size_t>(random.unit() * static_cast<double>(left))]);
+    }
+  }
+};
+
+// Rendezvous hashing (Thaler and Ravishankar 1998), weighted by -w / ln(u) (Schindelhauer and Schomaker 2005): a target that comes or goes moves
+// only what it takes or leaves. Without anything to hash it is `weighted`.
+class HashBalancer final : public Balancer {
+ public:
+  std::string_view name() const noexcept override { return "hash"; }
+  bool wants_affinity() const noexcept override { return true; }
+  bool wants_expectations() const noexcept override { return false; }
+  void order(BalancerTarget* targets, size_t count, const BalancerRequest& request) override { preview(targets, count, request); }
+  void preview(BalancerTarget* targets, size_t count, const BalancerRequest& request) const override {
+    if (request.affinity == 0) return weighted_order(targets, count, request.seed);
+    core::order_by(targets, count, [&](const BalancerTarget& t) {
+      return t.weight > 0 ? -std::log(core::Random(request.affinity ^ t.id).unit()) / t.weight : HUGE_VAL;
+    });
+  }
 };
 
 class PriorityBalancer final : public Balancer {
  public:
   std::string_view name() const noexcept override { return "priority"; }
-  void order(BalancerTarget* targets, size_t count, uint64_t seed) override { preview(targets, count, seed); }
-  void preview(BalancerTarget* targets, size_t count, uint64_t seed) const override {
+  bool wants_expectations() const noexcept override { return false; }
+  void order(BalancerTarget* targets, size_t count, const BalancerRequest& request) override { preview(targets, count, request); }
+  void preview(BalancerTarget* targets, size_t count, const BalancerRequest& request) const override {
     // Unlike std::stable_sort this allocates nothing.
     std::sort(targets, targets + count,
               [](const BalancerTarget& a, const BalancerTarget& b) { return a.priority != b.priority ? a.priority < b.priority : a.index < b.index; });
     for (size_t begin = 0; begin < count;) {
       size_t end = begin + 1;
       while (end < count && targets[end].priority == targets[begin].priority) ++end;
-      weighted_order(targets + begin, end - begin, seed + begin);
+      weighted_order(targets + begin, end - begin, request.seed + begin);
       begin = end;
     }
   }
@@ -85,10 +101,11 @@ class RoundRobinBalancer final : public Balancer {
     }
   }
   std::string_view name() const noexcept override { return "round_robin"; }
-  void order(BalancerTarget* targets, size_t count, uint64_t) override {
+  bool wants_expectations() const noexcept override { return false; }
+  void order(BalancerTarget* targets, size_t count, const BalancerRequest&) override {
     if (!sequence_.empty()) place(targets, count, next_.fetch_add(1, std::memory_order_relaxed));
   }
-  void preview(BalancerTarget* targets, size_t count, uint64_t) const override {
+  void preview(BalancerTarget* targets, size_t count, const BalancerRequest&) const override {
     if (!sequence_.empty()) place(targets, count, next_.load(std::memory_order_relaxed));
   }
 
@@ -113,11 +130,29 @@ class RoundRobinBalancer final : public Balancer {
 
 std::unique_ptr<Balancer> make_balancer(std::string_view name, const std::vector<BalancerTarget>& targets) {
   if (name == "weighted") return std::make_unique<WeightedBalancer>();
+  if (name == "random") return std::make_unique<RandomBalancer>();
   if (name == "priority") return std::make_unique<PriorityBalancer>();
   if (name == "round_robin") return std::make_unique<RoundRobinBalancer>(targets);
-  return nullptr;
+  if (name == "hash") return std::make_unique<HashBalancer>();
+  if (auto learning = core::make_load_balancer(name)) return learning;
+  return core::make_cost_balancer(name);
 }
 
-std::vector<std::string_view> balancer_names() { return {"weighted", "round_robin", "priority"}; }
+std::vector<std::string_view> balancer_names() {
+  return {"weighted", "round_robin", "random", "priority", "least_busy", "latency", "performance", "cost", "pareto", "hash"};
+}
+
+uint64_t stable_hash(std::string_view text, uint64_t seed) noexcept {
+  // FNV-1a over eight bytes at a time, each step finished by SplitMix64's mixer.
+  uint64_t hash = seed ^ 0xcbf29ce484222325ull ^ text.size();
+  while (!text.empty()) {
+    uint64_t word = 0;
+    const size_t n = std::min<size_t>(8, text.size());
+    for (size_t i = 0; i < n; ++i) word |= uint64_t{static_cast<unsigned char>(text[i])} << (8 * i);
+    hash = core::Random(hash ^ word).next();
+    text.remove_prefix(n);
+  }
+  return hash == 0 ? 1 : hash;
+}
 
 }  // namespace llmrouter

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "core/call_state.h"
+#include "core/wishes.h"
 #include "llmrouter/pattern.h"
 
 namespace llmrouter {
@@ -48,10 +49,13 @@ void Call::State::begin_neutral(ChatRequest request, bool stream, StreamSink& si
 }
 
 void Call::State::begin() {
+  auto wished = core::read_header_wishes(options_, wishes_);
   arm_total();
   if (options_.endpoint.empty()) options_.endpoint = operation_name(operation_);
   record_.endpoint = options_.endpoint;
-  if (raw_sink_ != nullptr && !client_) {
+  if (!wished) {
+    fail(std::move(wished).error());
+  } else if (raw_sink_ != nullptr && !client_) {
     fail(Error(ErrorCode::kInvalidRequest,
                "there is no client codec for dialect \"" + record_.dialect + "\" (" + std::string(operation_name(operation_)) + ")", "dialect"));
   } else if (auto admitted = admit(); !admitted) {
@@ -113,35 +117,24 @@ Result<void> Call::State::admit() {
     if (chat_->messages.empty()) return Error(ErrorCode::kInvalidRequest, "messages: at least one message is needed", "messages");
     facts_ = facts_of(*chat_);
   }
-  if (auto known = check_routing_members(); !known) return known;
+  if (auto read = read_members(); !read) return read;
   record_.requested_model = facts_.model;
   record_.stream = facts_.stream;
-  auto resolved = core::resolve(*snap_, facts_.model, options_.forced_provider);
-  if (!resolved) return std::move(resolved).error();
-  resolved_ = std::move(*resolved);
-  if (resolved_.route != nullptr) visited_.push_back(resolved_.route);
-  const bool any = core::append_candidates(*snap_, resolved_, facts_.model, key_.get(), options_.forced_provider, false, router_.draw(),
-                                           began_, false, candidates_);
-  if (!any) {
-    return Error(ErrorCode::kModelNotAllowed, "this key may not use model \"" + facts_.model + "\"", "model");
-  }
+  if (auto placed = place(); !placed) return placed;
   if (auto allowed = check_params(); !allowed) return allowed;
   return reserve();
 }
 
-// Members that ask for routing. They must neither be ignored nor reach an upstream; OpenRouter's own two may go to OpenRouter.
-Result<void> Call::State::check_routing_members() const {
-  for (const MemberSpan& member : facts_.members) {
-    const bool openrouter = member.name == "models" || member.name == "provider";
-    if (member.name != "route" && !openrouter) continue;
-    auto resolved = core::resolve(*snap_, facts_.model, options_.forced_provider);
-    const core::ProviderRuntime* only = !resolved                            ? nullptr
-                                        : resolved->provider != nullptr      ? resolved->provider
-                                        : resolved->route->targets.size() == 1 ? resolved->route->targets.front().provider
-                                                                             : nullptr;
-    if (openrouter && only != nullptr && only->config.type == "openrouter") continue;
-    return Error(ErrorCode::kNotSupported, "`" + member.name + "` in the body is not supported yet", member.name);
-  }
+// Members that ask for routing are read and never reach an upstream. Requests that have none, almost all, are not touched.
+Result<void> Call::State::read_members() {
+  if (chat_ && !client_) return take_route_members(chat_->extras, facts_.model, wishes_);
+  if (!core::has_route_members(*snap_, facts_, options_.forced_provider)) return {};
+  if (auto cut = core::cut_route_members(facts_, body_, wishes_); !cut) return cut;
+  client_ = operation_ == Operation::kChat ? client_dialect_->new_client_codec() : client_dialect_->new_task_client(operation_);
+  client_->set_path(path_);
+  auto facts = client_->scan(body_);
+  if (!facts) return std::move(facts).error();
+  facts_ = std::move(*facts);
   return {};
 }
 
@@ -220,6 +213,52 @@ int64_t Call::State::expected_output() const noexcept {
     default: break;
   }
   return facts_.max_tokens.value_or(kUnknownOutput) * std::max<int64_t>(1, facts_.n);
+}
+
+// Who could be asked, in which order.
+Result<void> Call::State::place() {
+  if (auto known = core::check_wishes(*snap_, wishes_); !known) return known;
+  auto resolved = core::resolve_wish(*snap_, facts_.model, options_.forced_provider, wishes_);
+  if (!resolved) return std::move(resolved).error();
+  resolved_ = std::move(*resolved);
+  const auto& affinity = snap_->config.routing.affinity;
+  const core::Route* route = resolved_.route;
+  const bool hashes = route != nullptr && core::balancer_of(*snap_, *route, &wishes_).wants_affinity();
+  if ((snap_->affinity && wishes_.cache) || hashes) affinity_ = core::affinity_of(affinity.by, key_.get(), facts_, body_, chat_.get(), options_.headers);
+  core::Ask first = ask();
+  if (affinity_ != 0 && snap_->affinity && wishes_.cache && route != nullptr) {
+    session_ = stable_hash(route->name, affinity_);
+    first.home = home_ = snap_->affinity->find(session_, began_);
+  }
+  if (!core::append_first(*snap_, resolved_, facts_.model, first, candidates_)) return core::nobody(*snap_, candidates_, facts_.model, asking());
+  if (resolved_.route != nullptr) fallbacks_.visited(resolved_.route);
+  const bool there = std::any_of(candidates_.begin(), candidates_.end(), [this](const Candidate& c) {
+    return c.id == home_ && !c.out && c.reason != StepReason::kCoolingDown;
+  });
+  if (!there) home_ = 0;
+  return {};
+}
+
+core::Ask Call::State::ask() {
+  core::Ask ask = asking();
+  ask.seed = router_.draw();
+  return ask;
+}
+
+core::Ask Call::State::asking() const {
+  core::Ask ask;
+  if (operation_ == Operation::kChat && core::needs_abilities(facts_)) ask.facts = &facts_;
+  if (!wishes_.empty()) ask.wishes = &wishes_;
+  ask.dialect = client_dialect_;
+  ask.relays = facts_.relayable;
+  ask.affinity = affinity_;
+  ask.key = key_.get();
+  ask.forced = options_.forced_provider;
+  ask.input_tokens = facts_.input_tokens;
+  ask.max_output = facts_.max_tokens.value_or(0) * std::max<int64_t>(1, facts_.n);
+  ask.now = now();
+  ask.wall = record_.time;
+  return ask;
 }
 
 Error Call::State::refusal(const Denial& denial) {
@@ -304,26 +343,7 @@ size_t Call::State::choose() {
   }
 }
 
-// The fallbacks of every route among the candidates, appended behind them; each route once.
-bool Call::State::expand_fallbacks() {
-  const size_t begin = candidates_.size();
-  for (size_t i = fallbacks_from_; i < begin; ++i) {
-    const core::Route* route = candidates_[i].route;
-    if (route == nullptr || (i > fallbacks_from_ && candidates_[i - 1].route == route)) continue;
-    for (const std::string& name : route->config->fallbacks) {
-      auto resolved = core::resolve(*snap_, name, {});
-      if (!resolved) continue;
-      if (resolved->route != nullptr) {
-        if (std::find(visited_.begin(), visited_.end(), resolved->route) != visited_.end()) continue;
-        visited_.push_back(resolved->route);
-      }
-      core::append_candidates(*snap_, *resolved, name, key_.get(), {}, true, router_.draw(), now(), false, candidates_,
-                              candidates_[i].granted);
-    }
-  }
-  fallbacks_from_ = begin;
-  return candidates_.size() > begin;
-}
+bool Call::State::expand_fallbacks() { return fallbacks_.append(*snap_, ask(), candidates_); }
 
 void Call::State::next_attempt() {
   const int most = std::max(1, snap_->config.routing.attempts);
@@ -429,7 +449,7 @@ void Call::State::cancel() {
   if (ended_) return;
   Guard guard(this);
   transfer_.reset();
-  if (in_attempt_) end_attempt("cancelled", "the caller cancelled");
+  if (in_attempt_) end_attempt("cancelled", "the caller cancelled", false);
   Error error(ErrorCode::kCancelled, "cancelled by the caller");
   settle(CallStatus::kCancelled, error);
   end_call(std::move(error), CallStatus::kCancelled, !committed_);
@@ -439,7 +459,7 @@ void Call::State::abandon() noexcept {
   if (!ended_) {
     ended_ = true;
     transfer_.reset();
-    if (in_attempt_) end_attempt("cancelled", "the caller went away");
+    if (in_attempt_) end_attempt("cancelled", "the caller went away", false);
     settle(CallStatus::kCancelled, Error(ErrorCode::kCancelled, "the caller went away"));
     if (router_.parts.usage && admitted_) router_.parts.usage->record(std::move(record_));
     reactor_.cancel_timer(step_timer_);

@@ -68,10 +68,13 @@ struct Call::State final : public TransferSink, public UpstreamSink {
   // call.cc
   void begin();
   Result<void> admit();
-  Result<void> check_routing_members() const;
+  Result<void> read_members();
+  Result<void> place();
   Result<void> check_params();
   Result<void> reserve();
   int64_t expected_output() const noexcept;
+  core::Ask asking() const;
+  core::Ask ask();                       // the same with a fresh seed
   static Error refusal(const Denial& denial);
   void later(Duration delay, void (State::*step)());  // one pending step at a time
   void fail(Error error);                // now, or later while still inside start()
@@ -98,7 +101,7 @@ struct Call::State final : public TransferSink, public UpstreamSink {
   void arm_watch();
   void on_watch();
   void after_feed();
-  void end_attempt(std::string_view outcome, std::string_view reason);
+  void end_attempt(std::string_view outcome, std::string_view reason, bool learn = true);  // learn: it says something of the target
   void attempt_failed(Error error, std::string_view outcome);
   void rest_credential(const Error& error);
   void stall(std::string_view which, Duration limit);
@@ -171,8 +174,11 @@ struct Call::State final : public TransferSink, public UpstreamSink {
   // Routing.
   core::Resolved resolved_;
   std::vector<core::Candidate> candidates_;
-  std::vector<const core::Route*> visited_;
-  size_t fallbacks_from_ = 0;            // the first candidate whose route's fallbacks were not asked yet
+  RouteRequest wishes_;
+  core::Fallbacks fallbacks_;
+  uint64_t affinity_ = 0;                // a hash of what belongs together; 0: nothing does
+  uint64_t session_ = 0;                 // the same with the route, in the affinity table; 0: not kept there
+  uint64_t home_ = 0;                    // the target that served it before, if that may be asked now
   size_t next_ = 0;                      // the first candidate that was not tried
   size_t current_ = 0;
   int attempts_ = 0;

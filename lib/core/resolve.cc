@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "core/room.h"
 #include "llmrouter/pattern.h"
 
 namespace llmrouter::core {
@@ -206,69 +205,6 @@ Result<Resolved> resolve(const Snapshot& snapshot, std::string_view name, std::s
     return found;
   }
   return not_found(snapshot, name);
-}
-
-bool append_candidates(const Snapshot& snapshot, const Resolved& resolved, std::string_view requested, const KeyRecord* key,
-                       std::string_view forced, bool fallback, uint64_t seed, TimePoint now, bool peek, std::vector<Candidate>& out,
-                       bool granted) {
-  (void)snapshot;
-  const Grant grant = grant_of(key, requested, resolved.route, granted);
-  const size_t begin = out.size();
-  auto add = [&](const Route* route, const ProviderRuntime* provider, std::string_view model, size_t star, TargetHealth* health, int weight,
-                 int priority) {
-    Candidate& c = out.emplace_back();
-    c.route = route;
-    c.provider = provider;
-    c.health = health;
-    c.weight = weight;
-    c.priority = priority;
-    if (route == nullptr) {
-      c.owned = std::make_unique<const std::string>(model);
-    } else if (star != std::string_view::npos) {
-      c.owned = std::make_unique<const std::string>(std::string(model).replace(star, 1, resolved.model));
-    }
-    c.model = c.owned ? std::string_view(*c.owned) : model;
-    c.granted = grant.by_name;
-    c.out = !grant.allows(*c.provider, c.model) ||
-            (resolved.route != nullptr && !forced.empty() && c.provider->config.name != forced);
-    if (c.out) {
-      c.reason = StepReason::kNotAllowed;
-    } else if (c.health->resting(now)) {
-      c.reason = StepReason::kCoolingDown;
-    } else {
-      c.reason = fallback ? StepReason::kFallback : c.weight == 0 ? StepReason::kLastResort : StepReason::kStrategy;
-    }
-  };
-  if (resolved.route == nullptr) {
-    add(nullptr, resolved.provider, resolved.model, std::string_view::npos, &resolved.provider->shared->health, 1, 1);
-  } else {
-    const Route& route = *resolved.route;
-    const size_t count = route.targets.size();
-    Room<BalancerTarget, 1024> room(count);
-    for (size_t i = 0; i < count; ++i) {
-      const RouteTarget& t = route.targets[i];
-      room.add({static_cast<uint32_t>(i), t.weight, t.priority, t.provider->shared->in_flight.load(std::memory_order_relaxed)});
-    }
-    BalancerTarget* const seats = room.data();
-    if (peek) {
-      route.balancer->preview(seats, count, seed);
-    } else if (count > 1) {
-      route.balancer->order(seats, count, seed);
-    }
-    out.reserve(begin + count);
-    for (size_t i = 0; i < count; ++i) {
-      const RouteTarget& t = route.targets[seats[i].index];
-      add(&route, t.provider, t.model, t.star, t.health.get(), t.weight, t.priority);
-    }
-  }
-  // Those that rest go behind those that do not, each group in its own order.
-  size_t end = begin;
-  for (size_t i = begin; i < out.size(); ++i) {
-    if (out[i].reason == StepReason::kCoolingDown) continue;
-    std::rotate(out.begin() + static_cast<ptrdiff_t>(end), out.begin() + static_cast<ptrdiff_t>(i), out.begin() + static_cast<ptrdiff_t>(i) + 1);
-    ++end;
-  }
-  return std::any_of(out.begin() + static_cast<ptrdiff_t>(begin), out.end(), [](const Candidate& c) { return !c.out; });
 }
 
 }  // namespace llmrouter::core

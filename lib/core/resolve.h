@@ -27,6 +27,9 @@ struct Candidate {
   std::string_view model;              // upstream's name; in the snapshot, or in `owned`
   std::unique_ptr<const std::string> owned;  // a name made for this call: what a star stood for, or a model named directly
   TargetHealth* health = nullptr;
+  TargetStats* stats = nullptr;        // null: named directly, nothing is kept of it
+  uint64_t id = 0;                     // as in RouteTarget; 0: named directly
+  int64_t cost_nano_usd = -1;          // expected of this request; -1: not worked out, or no price known
   int weight = 1;
   int priority = 1;
   StepReason reason = StepReason::kStrategy;
@@ -40,12 +43,57 @@ struct Candidate {
 // In the order of CONFIG.md, "A model's name". `forced` is a provider's name or empty. kModelNotFound with the nearest names.
 Result<Resolved> resolve(const Snapshot& snapshot, std::string_view name, std::string_view forced);
 
+// What a plan depends on beside the name.
+struct Ask {
+  const RequestFacts* facts = nullptr;     // null: the name alone counts
+  const RouteRequest* wishes = nullptr;    // null: none
+  bool relays = true;                      // the client's bytes may pass where its dialect is spoken
+  const Dialect* dialect = nullptr;        // the client's; null: neutral
+  const KeyRecord* key = nullptr;      // null: any
+  std::string_view forced;             // a provider's name; empty: none
+  int64_t input_tokens = 0;            // estimated
+  int64_t max_output = 0;              // tokens; 0: the request does not say
+  uint64_t seed = 0;
+  uint64_t affinity = 0;               // as in BalancerRequest
+  uint64_t home = 0;                   // the target that served this affinity before: first while it is not busier than its share; 0: none
+  TimePoint now{};
+  WallTime wall{};
+  bool fallback = false;               // these come after others
+  bool granted = false;                // the key may use what this is a fallback of, by name
+  bool peek = false;                   // change no strategy's state
+};
+
 // Appends the candidates of a resolved name in the order they are to be tried, those that rest last, and those the key may not use
-// marked `out`. `peek`: change no strategy's state. `granted`: the key may use what this is a fallback of, by name. True when at least one may be
-// used.
-bool append_candidates(const Snapshot& snapshot, const Resolved& resolved, std::string_view requested, const KeyRecord* key,
-                       std::string_view forced, bool fallback, uint64_t seed, TimePoint now, bool peek, std::vector<Candidate>& out,
-                       bool granted = false);
+// marked `out`. True when at least one may be used.
+bool append_candidates(const Snapshot& snapshot, const Resolved& resolved, std::string_view requested, const Ask& ask, std::vector<Candidate>& out);
+
+// The same for the name of a request: when `auto` leads to a model none of whose targets can, every configured model may.
+bool append_first(const Snapshot& snapshot, Resolved& resolved, std::string_view requested, const Ask& ask, std::vector<Candidate>& out);
+
+// Does a request mean this provider by that name: its own, or its type, in any case?
+bool is_called(const ProviderRuntime& provider, std::string_view name) noexcept;
+
+// false: every target that answers at all can take it.
+bool needs_abilities(const RequestFacts& facts) noexcept;
+// What of the request a target lacks; kStrategy: nothing.
+StepReason missing_ability(const Abilities& able, const RequestFacts& facts) noexcept;
+
+// The strategy that orders a route for a request.
+Balancer& balancer_of(const Snapshot& snapshot, const Route& route, const RouteRequest* wishes);
+
+// Fallbacks of what stands in a plan, and of those in turn, each model once.
+class Fallbacks {
+ public:
+  // Appends those of the candidates that came since the last time. False: there are none.
+  bool append(const Snapshot& snapshot, const Ask& ask, std::vector<Candidate>& candidates);
+  void visited(const Route* route) { visited_.push_back(route); }
+
+ private:
+  void append_one(const Snapshot& snapshot, std::string_view name, const Ask& ask, bool granted, std::vector<Candidate>& candidates);
+  std::vector<const Route*> visited_;   // stand in the plan
+  std::vector<const Route*> expanded_;  // their fallbacks too
+  size_t from_ = 0;
+};
 
 // What AllowList says: of a name first, then of each target it stands for.
 struct Grant {

@@ -5,6 +5,7 @@
 
 #include "core/call_state.h"
 #include "core/router_impl.h"
+#include "core/wishes.h"
 #include "llmrouter/pattern.h"
 
 namespace llmrouter {
@@ -151,43 +152,59 @@ PlanStep step_of(const Candidate& c) {
 
 }  // namespace
 
-Result<Plan> Router::explain(std::string_view model, const CallOptions& options, std::string_view body) const {
+Result<Plan> Router::explain(std::string_view model, const CallOptions& given, std::string_view body) const {
   auto snap = impl_->snapshot.load();
+  CallOptions options = given;
+  RouteRequest wishes;
+  if (auto read = core::read_header_wishes(options, wishes); !read) return std::move(read).error();
   auto key = impl_->authenticate(*snap, options.key, options.endpoint.empty() ? "chat" : options.endpoint, options.trusted);
   if (!key) return std::move(key).error();
-  std::string asked(model);
+  RequestFacts facts;
+  const Dialect* dialect = snap->dialect("openai");
   if (!body.empty()) {
-    const Dialect* dialect = snap->dialect("openai");
     auto codec = dialect != nullptr ? dialect->new_client_codec() : nullptr;
     if (!codec) return Error(ErrorCode::kNotSupported, "no openai codec to read the body with");
-    auto facts = codec->scan(body);
-    if (!facts) return std::move(facts).error();
-    if (asked.empty()) asked = facts->model;
+    auto scanned = codec->scan(body);
+    if (!scanned) return std::move(scanned).error();
+    facts = std::move(*scanned);
   }
-  auto resolved = core::resolve(*snap, asked, options.forced_provider);
+  if (!model.empty()) facts.model = model;
+  if (core::has_route_members(*snap, facts, options.forced_provider)) {
+    std::string copy(body);
+    if (auto cut = core::cut_route_members(facts, copy, wishes); !cut) return std::move(cut).error();
+  }
+  if (auto known = core::check_wishes(*snap, wishes); !known) return std::move(known).error();
+  auto resolved = core::resolve_wish(*snap, facts.model, options.forced_provider, wishes);
   if (!resolved) return std::move(resolved).error();
-  const TimePoint now = impl_->clock().now();
+  core::Ask ask;
+  if (core::needs_abilities(facts)) ask.facts = &facts;
+  if (!wishes.empty()) ask.wishes = &wishes;
+  ask.dialect = dialect;
+  ask.relays = facts.relayable;
+  ask.key = key->get();
+  ask.forced = options.forced_provider;
+  ask.input_tokens = facts.input_tokens;
+  ask.max_output = facts.max_tokens.value_or(0) * std::max<int64_t>(1, facts.n);
+  ask.seed = impl_->seed;
+  ask.now = impl_->clock().now();
+  ask.wall = impl_->clock().wall();
+  ask.peek = true;
+  ask.affinity = core::affinity_of(snap->config.routing.affinity.by, key->get(), facts, body, nullptr, options.headers);
+  if (snap->affinity && ask.affinity != 0 && wishes.cache && resolved->route != nullptr) {
+    ask.home = snap->affinity->find(stable_hash(resolved->route->name, ask.affinity), ask.now);
+  }
   std::vector<Candidate> candidates;
-  const uint64_t seed = impl_->seed;
-  core::append_candidates(*snap, *resolved, asked, key->get(), options.forced_provider, false, seed, now, true, candidates);
+  core::append_first(*snap, *resolved, facts.model, ask, candidates);
   Plan plan;
-  plan.requested = asked;
+  plan.requested = facts.model;
   plan.how = resolved->how;
+  core::Fallbacks fallbacks;
   if (resolved->route != nullptr) {
-    plan.strategy = resolved->route->balancer->name();
+    fallbacks.visited(resolved->route);
+    plan.strategy = core::balancer_of(*snap, *resolved->route, ask.wishes).name();
     if (resolved->how == "wildcard") plan.how += " " + resolved->route->name;
   }
-  // Fallbacks of fallbacks, each route once.
-  std::vector<const core::Route*> visited{resolved->route};
-  for (size_t i = 0; i < candidates.size(); ++i) {
-    const core::Route* route = candidates[i].route;
-    if (route == nullptr || (i > 0 && candidates[i - 1].route == route)) continue;
-    for (const std::string& name : route->config->fallbacks) {
-      auto next = core::resolve(*snap, name, {});
-      if (!next || (next->route != nullptr && std::find(visited.begin(), visited.end(), next->route) != visited.end())) continue;
-      visited.push_back(next->route);
-      core::append_candidates(*snap, *next, name, key->get(), {}, true, seed, now, true, candidates, candidates[i].granted);
-    }
+  while (fallbacks.append(*snap, ask, candidates)) {
   }
   for (bool eligible : {true, false}) {
     for (const Candidate& c : candidates) {

@@ -86,7 +86,7 @@ void Call::State::fill_record(CallStatus status, const Error& error) {
   }
   if (!resolved_.how.empty()) {
     record_.decision = resolved_.how;
-    if (resolved_.route != nullptr) (record_.decision += "; ") += resolved_.route->balancer->name();
+    if (resolved_.route != nullptr) (record_.decision += "; ") += core::balancer_of(*snap_, *resolved_.route, &wishes_).name();
     if (attempts_ > 0) (record_.decision += "; ") += step_reason_text(candidates_[current_].reason);
   }
   router_.counters.count(status);

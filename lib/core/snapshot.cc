@@ -37,6 +37,11 @@ class Builder {
       if (auto added = add_route(model); !added) return std::move(added).error();
     }
     choose_default();
+    for (std::string_view name : balancer_names()) snapshot_->balancers.emplace(name, make_balancer(name, {}));
+    std::sort(snapshot_->tags.begin(), snapshot_->tags.end());
+    snapshot_->tags.erase(std::unique(snapshot_->tags.begin(), snapshot_->tags.end()), snapshot_->tags.end());
+    if (auto made = make_pool(); !made) return std::move(made).error();
+    if (!snapshot_->config.routing.affinity.by.empty()) snapshot_->affinity = registry_.affinity();
     return std::shared_ptr<const Snapshot>(std::move(snapshot_));
   }
 
@@ -114,7 +119,13 @@ class Builder {
       t.star = t.model.find('*');
       t.weight = target.weight;
       t.priority = target.priority;
-      t.health = registry_.target(target.provider, target.model);
+      t.quality = target.quality;
+      t.id = stable_hash(target.provider + '/' + target.model);
+      t.state = registry_.target(target.provider, target.model);
+      t.tags = config.tags;
+      t.tags.insert(t.tags.end(), target.tags.begin(), target.tags.end());
+      snapshot_->tags.insert(snapshot_->tags.end(), t.tags.begin(), t.tags.end());
+      t.able = abilities(config, t);
       seats.push_back({static_cast<uint32_t>(r->targets.size()), t.weight, t.priority, 0});
       r->targets.push_back(std::move(t));
     }
@@ -122,6 +133,7 @@ class Builder {
     if (parts_.balancers) r->balancer = parts_.balancers(strategy, seats);
     if (!r->balancer) r->balancer = make_balancer(strategy, seats);
     if (!r->balancer) return config_error(path + ".strategy", "there is no strategy \"" + strategy + "\"");
+    if (seats.size() > 1) r->round_robin = make_balancer("round_robin", seats);
     r->bucket = bucket("model:" + config.name, "model " + config.name, config.limits);
     for (const auto& [name, json] : config.defaults) r->edits.push_back({BodyEdit::Kind::kDefault, name, json});
     for (const auto& [name, json] : config.override_) r->edits.push_back({BodyEdit::Kind::kSet, name, json});
@@ -137,6 +149,53 @@ class Builder {
       return config_error(path, "there are two of this name");
     }
     snapshot_->routes.push_back(std::move(r));
+    return {};
+  }
+
+  // What the configuration says, else the catalogue.
+  Abilities abilities(const ModelConfig& config, const RouteTarget& t) const {
+    Abilities able;
+    ModelFacts facts;
+    if (snapshot_->catalog && t.model.find('*') == std::string::npos) facts = snapshot_->catalog->facts(t.provider->config.type, t.model);
+    able.window = facts.context_window;
+    auto holds = [](const std::vector<std::string>& list, std::string_view word) { return std::find(list.begin(), list.end(), word) != list.end(); };
+    if (config.modalities) {
+      able.says_inputs = true;
+      able.image = holds(*config.modalities, "image");
+      able.audio = holds(*config.modalities, "audio");
+      able.video = holds(*config.modalities, "video");
+      able.file = holds(*config.modalities, "file");
+    } else if (facts.modalities_known) {
+      able.says_inputs = true;
+      able.image = facts.image, able.audio = facts.audio, able.video = facts.video, able.file = facts.file;
+    }
+    if (config.capabilities) {
+      able.says_capabilities = true;
+      able.tools = holds(*config.capabilities, "tools");
+      able.schema = holds(*config.capabilities, "json_schema");
+    }
+    return able;
+  }
+
+  Result<void> make_pool() {
+    auto pool = std::make_unique<Route>();
+    std::vector<BalancerTarget> seats;
+    for (const auto& route : snapshot_->routes) {
+      if (route->name.find('*') != std::string::npos) continue;
+      for (const RouteTarget& t : route->targets) {
+        RouteTarget copy = t;
+        copy.home = route.get();
+        seats.push_back({static_cast<uint32_t>(pool->targets.size()), t.weight, t.priority, 0});
+        pool->targets.push_back(std::move(copy));
+      }
+    }
+    if (seats.empty()) return {};
+    const std::string& strategy = snapshot_->config.routing.strategy;
+    if (parts_.balancers) pool->balancer = parts_.balancers(strategy, seats);
+    if (!pool->balancer) pool->balancer = make_balancer(strategy, seats);
+    if (!pool->balancer) return config_error("routing.strategy", "there is no strategy \"" + strategy + "\"");
+    if (seats.size() > 1) pool->round_robin = make_balancer("round_robin", seats);
+    snapshot_->pool = std::move(pool);
     return {};
   }
 
@@ -176,9 +235,9 @@ std::shared_ptr<ProviderShared> Registry::provider(const std::string& name) {
   });
 }
 
-std::shared_ptr<TargetHealth> Registry::target(const std::string& provider, const std::string& model) {
+std::shared_ptr<TargetState> Registry::target(const std::string& provider, const std::string& model) {
   std::lock_guard<std::mutex> lock(mutex_);
-  return find_or_make(targets_, provider + '/' + model, [] { return std::make_shared<TargetHealth>(); });
+  return find_or_make(targets_, provider + '/' + model, [] { return std::make_shared<TargetState>(); });
 }
 
 std::shared_ptr<CredentialHealth> Registry::credential(const std::string& provider, const Credential& credential) {
@@ -201,6 +260,12 @@ Result<std::shared_ptr<AccessTokens>> Registry::tokens(const ProviderConfig& pro
   auto made = parts.tokens(provider, credential.key);
   if (made && *made) tokens_.emplace(name, *made);
   return made;
+}
+
+std::shared_ptr<AffinityTable> Registry::affinity() {
+  std::lock_guard<std::mutex> lock(mutex_);
+  if (!affinity_) affinity_ = std::make_shared<AffinityTable>();
+  return affinity_;
 }
 
 const ProviderRuntime* Snapshot::provider(std::string_view name) const noexcept {

@@ -12,6 +12,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "core/affinity.h"
 #include "core/stats.h"
 #include "llmrouter/codec.h"
 #include "llmrouter/config.h"
@@ -46,13 +47,35 @@ struct ProviderRuntime {
   bool speaks(const Dialect* asked) const noexcept { return asked == dialect || std::find(also.begin(), also.end(), asked) != also.end(); }
 };
 
+// A target as all snapshots know it.
+struct TargetState {
+  TargetHealth health;
+  TargetStats stats;
+};
+
+// What a target takes beside text.
+struct Abilities {
+  bool says_inputs = false;        // false: not known, everything is tried
+  bool image = false, audio = false, video = false, file = false;
+  bool says_capabilities = false;  // the same
+  bool tools = false, schema = false;
+  int64_t window = 0;              // tokens of context; 0: not known
+};
+
+struct Route;
+
 struct RouteTarget {
   const ProviderRuntime* provider = nullptr;
   std::string model;  // may hold the `*` of its route
   size_t star = std::string::npos;  // where
   int weight = 1;
   int priority = 1;
-  std::shared_ptr<TargetHealth> health;
+  int quality = 0;
+  uint64_t id = 0;    // stable_hash of provider/model
+  std::vector<std::string> tags;  // its own and its model's
+  Abilities able;
+  const Route* home = nullptr;    // in the pool: the route it stands under
+  std::shared_ptr<TargetState> state;
 };
 
 struct Route {
@@ -60,6 +83,7 @@ struct Route {
   const ModelConfig* config = nullptr;
   std::vector<RouteTarget> targets;
   std::unique_ptr<Balancer> balancer;
+  std::unique_ptr<Balancer> round_robin;  // for requests that ask for it; null: one target
   LimitBucket* bucket = nullptr;
   std::vector<BodyEdit> edits;
   std::vector<FilterFactory> filters;
@@ -69,17 +93,19 @@ struct Route {
 class Registry {
  public:
   std::shared_ptr<ProviderShared> provider(const std::string& name);
-  std::shared_ptr<TargetHealth> target(const std::string& provider, const std::string& model);
+  std::shared_ptr<TargetState> target(const std::string& provider, const std::string& model);
   std::shared_ptr<CredentialHealth> credential(const std::string& provider, const Credential& credential);
   // The tokens of a credential, those that were there when the key is the same one.
   Result<std::shared_ptr<AccessTokens>> tokens(const ProviderConfig& provider, const Credential& credential, const RouterParts& parts);
+  std::shared_ptr<AffinityTable> affinity();
 
  private:
   std::mutex mutex_;
   std::map<std::string, std::shared_ptr<ProviderShared>> providers_;
-  std::map<std::string, std::shared_ptr<TargetHealth>> targets_;
+  std::map<std::string, std::shared_ptr<TargetState>> targets_;
   std::map<std::string, std::shared_ptr<CredentialHealth>> credentials_;
   std::map<std::string, std::shared_ptr<AccessTokens>> tokens_;
+  std::shared_ptr<AffinityTable> affinity_;  // made when a configuration first asks for it
 };
 
 struct NameHash {
@@ -95,11 +121,15 @@ struct Snapshot {
   std::vector<std::shared_ptr<const Dialect>> dialects;
   std::vector<std::unique_ptr<ProviderRuntime>> providers;
   std::vector<std::unique_ptr<Route>> routes;
+  std::unique_ptr<Route> pool;                 // every target of a name without a star, for requests that choose by what a target is; null: none
+  NameMap<std::unique_ptr<Balancer>> balancers;  // by strategy, for requests that name one; they keep no state but that of round_robin's turns
+  std::vector<std::string> tags;               // all there are, sorted
   NameMap<const ProviderRuntime*> provider_by_name;
   FilterMap filters;
   NameMap<const Route*> route_by_name;         // names without a star
   std::vector<const Route*> wildcards;         // in the file's order
   std::string default_model;
+  std::shared_ptr<AffinityTable> affinity;     // null: off
 
   const ProviderRuntime* provider(std::string_view name) const noexcept;
   const Dialect* dialect(std::string_view name) const noexcept;

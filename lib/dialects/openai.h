@@ -23,7 +23,8 @@ std::unique_ptr<UpstreamCodec> new_legacy_upstream_codec();
 // --- requests ---
 
 // Reads a body once for what routing, limits and metering need. Errors name the field.
-Result<RequestFacts> scan_request(std::string_view body);
+// `path_model`: the model that the path names; empty: the body has to.
+Result<RequestFacts> scan_request(std::string_view body, std::string_view path_model = {});
 
 // The whole request, neutral. Of a body that scan_request() accepts; of others something, or an error.
 Result<ChatRequest> read_request(std::string_view body);

@@ -7,9 +7,16 @@ namespace {
 
 class OpenAiClient final : public ClientCodec {
  public:
+  // A path that names a model comes before the body's; that of the operation "route" stands in for one that is missing.
+  void set_path(const RequestPath& path) override {
+    path_model_ = path.model;
+    may_name_ = path.operation == "route";
+  }
+
   Result<RequestFacts> scan(std::string_view body) override {
     body_ = body;
-    Result<RequestFacts> facts = scan_request(body);
+    Result<RequestFacts> facts = scan_request(body, path_model_);
+    if (facts && !path_model_.empty() && !(may_name_ && !facts->model.empty())) facts->model = path_model_;
     if (facts) chunks_.start(facts->model, facts->include_usage);
     return facts;
   }
@@ -34,6 +41,8 @@ class OpenAiClient final : public ClientCodec {
 
  private:
   std::string_view body_;
+  std::string path_model_;
+  bool may_name_ = false;
   ChunkWriter chunks_;
   IdSource ids_;
 };

@@ -18,7 +18,7 @@ size_t text_bytes(JsonValue string) noexcept { return string.is_string() ? strin
 
 class Scanner {
  public:
-  explicit Scanner(std::string_view body) : body_(body) {}
+  Scanner(std::string_view body, bool model_elsewhere) : body_(body), model_elsewhere_(model_elsewhere) {}
 
   Result<RequestFacts> run() {
     if (wire::ScanResult scanned = wire::scan_object(body_, {}, facts_.members); !scanned) return scanned.to_error(body_);
@@ -26,7 +26,7 @@ class Scanner {
       take(m.name, JsonValue(body_.substr(m.value_begin, m.value_end - m.value_begin)));
       if (!fields_.ok()) return fields_.take_error();
     }
-    if (facts_.model.empty()) return model_seen_ ? wrong_value("model", "a string that is not empty") : missing("model", "a string");
+    if (facts_.model.empty() && (model_seen_ || !model_elsewhere_)) return model_seen_ ? wrong_value("model", "a string that is not empty") : missing("model", "a string");
     if (!messages_seen_) return missing("messages", "an array of messages");
     facts_.max_tokens = max_completion_tokens_ ? max_completion_tokens_ : max_tokens_;
     if (facts_.user.empty()) facts_.user = std::move(safety_identifier_);
@@ -231,6 +231,7 @@ class Scanner {
   }
 
   std::string_view body_;
+  bool model_elsewhere_;
   RequestFacts facts_;
   Fields fields_;
   InputEstimate estimate_;
@@ -241,6 +242,6 @@ class Scanner {
 
 }  // namespace
 
-Result<RequestFacts> scan_request(std::string_view body) { return Scanner(body).run(); }
+Result<RequestFacts> scan_request(std::string_view body, std::string_view path_model) { return Scanner(body, !path_model.empty()).run(); }
 
 }  // namespace llmrouter::dialects::openai

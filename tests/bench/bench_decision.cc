@@ -78,7 +78,10 @@ int main(int argc, char** argv) {
   const Cost decision = measure(rounds, [&] {
     candidates.clear();
     auto resolved = core::resolve(**snapshot, "bench", {});
-    core::append_candidates(**snapshot, *resolved, "bench", nullptr, {}, false, ++seed, now, false, candidates);
+    core::Ask ask;
+    ask.seed = ++seed;
+    ask.now = now;
+    core::append_candidates(**snapshot, *resolved, "bench", ask, candidates);
     seen += candidates.size();
   });
   const Cost explain = measure(rounds / 10 + 1, [&] { seen += (*router)->explain("bench")->steps.size(); });

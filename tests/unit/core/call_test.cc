@@ -753,24 +753,6 @@ TEST_CASE("a reload brings its own prices") {
   CHECK(w.heard.header("x-llmrouter-cost-usd") == "0.00014");
 }
 
-TEST_CASE("routing members of the body are refused by name, not ignored and not sent upstream") {
-  World w;
-  w.config.providers = {provider("a"), provider("o")};
-  w.config.providers[1].type = "openrouter";
-  w.transport.fallback = [](const SeenRequest&) { return ScriptedReply::json(kWhole); };
-  for (const char* member : {"route", "models", "provider"}) {
-    w.relay(World::body("a/m", false, std::string(",\"") + member + "\":{}"));
-    w.run();
-    CHECK(w.heard.head.status == 400);
-    CHECK(w.heard.bytes.find(member) != std::string::npos);
-  }
-  CHECK(w.transport.seen().empty());
-  w.relay(World::body("o/m", false, R"(,"provider":{"only":["x"]})"));
-  w.run();
-  CHECK(w.heard.head.status == 200);
-  CHECK(w.transport.seen().at(0).body.find(R"("provider":{"only":["x"]})") != std::string::npos);
-}
-
 TEST_CASE("a name that several providers offer says which they are; a forced provider takes names it has no route for") {
   World w;
   w.config.providers = {provider("a"), provider("b")};

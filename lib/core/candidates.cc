@@ -1,0 +1,303 @@
+// From what a name stands for to who is asked, in which order.
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "core/resolve.h"
+#include "core/room.h"
+
+namespace llmrouter::core {
+namespace {
+
+char lower(char c) noexcept { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
+
+bool same_word(std::string_view a, std::string_view b) noexcept {
+  return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(), [](char x, char y) { return lower(x) == lower(y); });
+}
+
+// Its place in a list of providers; the list's size when it is not there.
+size_t place_of(const ProviderRuntime& provider, const std::vector<std::string>& list) noexcept {
+  return static_cast<size_t>(std::find_if(list.begin(), list.end(), [&](const std::string& name) { return is_called(provider, name); }) - list.begin());
+}
+
+bool called_one_of(const ProviderRuntime& provider, const std::vector<std::string>& list) noexcept {
+  return place_of(provider, list) < list.size();
+}
+
+constexpr int64_t kShortestWindow = 2000;  // no model's is shorter: not worth a lookup
+
+// Of what the request asks for, what this target is not; kStrategy: nothing.
+StepReason misfit(const Snapshot& snapshot, const Candidate& c, const RouteTarget* target, const Ask& ask) {
+  if (ask.facts != nullptr) {
+    Abilities able;
+    if (target != nullptr) able = target->able;
+    if (able.window == 0 && c.owned && snapshot.catalog && ask.input_tokens > kShortestWindow) {
+      able.window = snapshot.catalog->facts(c.provider->config.type, c.model).context_window;
+    }
+    if (const StepReason lack = missing_ability(able, *ask.facts); lack != StepReason::kStrategy) return lack;
+  }
+  if (ask.wishes == nullptr) return StepReason::kStrategy;
+  const RouteRequest& w = *ask.wishes;
+  const ProviderConfig& provider = c.provider->config;
+  if (!w.providers.empty() && !called_one_of(*c.provider, w.providers)) return StepReason::kOtherProvider;
+  if (called_one_of(*c.provider, w.ignore)) return StepReason::kOtherProvider;
+  if (!w.provider_types.empty() && std::find(w.provider_types.begin(), w.provider_types.end(), provider.type) == w.provider_types.end()) {
+    return StepReason::kOtherType;
+  }
+  if (!w.allow_fallbacks && !w.order.empty() && !called_one_of(*c.provider, w.order)) return StepReason::kNoFallbacks;
+  const bool named_fallback = ask.fallback && w.fallbacks;  // asked for by name: tags choose the others
+  for (const std::string& tag : w.tags) {
+    if (!named_fallback && (target == nullptr || std::find(target->tags.begin(), target->tags.end(), tag) == target->tags.end())) return StepReason::kNoTag;
+  }
+  if (w.max_input_price || w.max_output_price) {
+    std::optional<PriceRow> price;
+    if (snapshot.catalog) price = snapshot.catalog->price(provider.name, provider.type, c.model, ask.input_tokens, ask.wall);
+    if (!price) return StepReason::kNoPrice;
+    if (w.max_input_price && price->input > *w.max_input_price) return StepReason::kTooDear;
+    if (w.max_output_price && price->output > *w.max_output_price) return StepReason::kTooDear;
+  }
+  if (w.require_parameters && (ask.dialect == nullptr || !ask.relays || !c.provider->speaks(ask.dialect))) return StepReason::kCannotExpress;
+  return StepReason::kStrategy;
+}
+
+constexpr int64_t kUsualOutput = 512;  // tokens of an answer before any was seen
+
+// What answers of these targets are like, within what the request allows.
+int64_t expected_output(const Route& route, int64_t most) noexcept {
+  double sum = 0;
+  int known = 0;
+  for (const RouteTarget& t : route.targets) {
+    const double tokens = t.state->stats.output_tokens();
+    if (tokens <= 0) continue;
+    sum += tokens;
+    ++known;
+  }
+  const int64_t usual = known == 0 ? kUsualOutput : std::max<int64_t>(1, std::llround(sum / known));
+  return most > 0 ? std::min(most, usual) : usual;
+}
+
+// Consistent hashing with bounded loads (Mirrokni, Thorup, Zadimoghaddam 2018): nobody gets more than 5/4 of his share of what is in flight; a few
+// requests at once, as one session makes them, are never too many.
+constexpr int64_t kAlwaysTaken = 4;
+
+bool within_bound(const BalancerTarget* seats, size_t count, const BalancerTarget& home) noexcept {
+  if (home.in_flight < kAlwaysTaken) return true;
+  int64_t flights = 1, weights = 0;
+  for (size_t i = 0; i < count; ++i) {
+    flights += seats[i].in_flight;
+    weights += seats[i].weight;
+  }
+  return weights > 0 && 4 * (home.in_flight + 1) * weights <= 5 * flights * home.weight + 4 * weights - 1;
+}
+
+// Home goes first; when it has its share, behind all others that are not the last resort.
+void place_home(BalancerTarget* seats, size_t count, uint64_t home) {
+  for (size_t i = 0; i < count; ++i) {
+    if (seats[i].id != home) continue;
+    if (seats[i].weight == 0) return;
+    if (within_bound(seats, count, seats[i])) {
+      std::rotate(seats, seats + i, seats + i + 1);
+      return;
+    }
+    size_t end = count;
+    while (seats[end - 1].weight == 0) --end;
+    if (i < end) std::rotate(seats + i, seats + i + 1, seats + end);
+    return;
+  }
+}
+
+int64_t cost_of(const Snapshot& snapshot, const RouteTarget& t, const BalancerRequest& request, WallTime wall) {
+  if (!snapshot.catalog) return -1;
+  auto price = snapshot.catalog->price(t.provider->config.name, t.provider->config.type, t.model, request.input_tokens, wall);
+  if (!price) return -1;
+  TokenUsage usage;
+  usage.input = request.input_tokens;
+  usage.cached = static_cast<int64_t>(static_cast<double>(request.input_tokens) * t.state->stats.cached_share());
+  usage.output = request.expected_output;
+  return llmrouter::cost_nano_usd(usage, *price);
+}
+
+// The seats of a route, ordered by its strategy.
+class Seating {
+ public:
+  Seating(const Snapshot& snapshot, const Route& route, const Ask& ask) : seats_(route.targets.size()) {
+    BalancerRequest request(ask.seed);
+    request.now = ask.now;
+    request.input_tokens = ask.input_tokens;
+    request.affinity = ask.affinity;
+    Balancer& balancer = balancer_of(snapshot, route, ask.wishes);
+    const bool costs = balancer.wants_cost();
+    if (balancer.wants_expectations()) request.expected_output = expected_output(route, ask.max_output);
+    for (const RouteTarget& t : route.targets) {
+      const int64_t cost = costs ? cost_of(snapshot, t, request, ask.wall) : -1;
+      seats_.add({static_cast<uint32_t>(seats_.size()), t.weight, t.priority, t.state->stats.in_flight(), t.quality, t.id, cost, &t.state->stats});
+    }
+    if (ask.peek) {
+      balancer.preview(seats_.data(), seats_.size(), request);
+    } else if (seats_.size() > 1) {
+      balancer.order(seats_.data(), seats_.size(), request);
+    }
+    if (ask.home != 0) place_home(seats_.data(), seats_.size(), ask.home);
+  }
+  const BalancerTarget* begin() noexcept { return seats_.begin(); }
+  const BalancerTarget* end() noexcept { return seats_.end(); }
+
+ private:
+  Room<BalancerTarget, 1024> seats_;
+};
+
+}  // namespace
+
+bool is_called(const ProviderRuntime& provider, std::string_view name) noexcept {
+  return same_word(provider.config.name, name) || (!provider.config.type.empty() && same_word(provider.config.type, name));
+}
+
+bool append_first(const Snapshot& snapshot, Resolved& resolved, std::string_view requested, const Ask& ask, std::vector<Candidate>& out) {
+  if (append_candidates(snapshot, resolved, requested, ask, out)) return true;
+  if (resolved.how != "default" || !snapshot.pool || ask.facts == nullptr) return false;
+  std::vector<Candidate> all;
+  Resolved pool;
+  pool.route = snapshot.pool.get();
+  pool.how = "selector";
+  if (!append_candidates(snapshot, pool, requested, ask, all)) return false;
+  resolved = std::move(pool);
+  out = std::move(all);
+  return true;
+}
+
+bool needs_abilities(const RequestFacts& f) noexcept {
+  return f.has_image || f.has_audio || f.has_video || f.has_file || f.has_tools || f.wants_schema || f.input_tokens > kShortestWindow;
+}
+
+StepReason missing_ability(const Abilities& able, const RequestFacts& facts) noexcept {
+  if (able.says_inputs) {
+    if (facts.has_image && !able.image) return StepReason::kNoImage;
+    if (facts.has_audio && !able.audio) return StepReason::kNoAudio;
+    if (facts.has_video && !able.video) return StepReason::kNoVideo;
+    if (facts.has_file && !able.file) return StepReason::kNoFile;
+  }
+  if (able.says_capabilities) {
+    if (facts.has_tools && !able.tools) return StepReason::kNoTools;
+    if (facts.wants_schema && !able.schema) return StepReason::kNoSchema;
+  }
+  if (able.window > 0 && facts.input_tokens > able.window) return StepReason::kTooLong;
+  return StepReason::kStrategy;
+}
+
+Balancer& balancer_of(const Snapshot& snapshot, const Route& route, const RouteRequest* wishes) {
+  if (wishes == nullptr || wishes->strategy.empty() || wishes->strategy == route.balancer->name()) return *route.balancer;
+  if (wishes->strategy == "round_robin") return route.round_robin ? *route.round_robin : *route.balancer;
+  auto found = snapshot.balancers.find(wishes->strategy);
+  return found == snapshot.balancers.end() ? *route.balancer : *found->second;
+}
+
+void Fallbacks::append_one(const Snapshot& snapshot, std::string_view name, const Ask& ask, bool granted, std::vector<Candidate>& candidates) {
+  auto resolved = resolve(snapshot, name, {});
+  if (!resolved) return;
+  if (resolved->route != nullptr) {
+    if (std::find(visited_.begin(), visited_.end(), resolved->route) != visited_.end()) return;
+    visited_.push_back(resolved->route);
+  }
+  Ask later = ask;
+  later.forced = {};
+  later.home = 0;
+  later.fallback = true;
+  later.granted = granted;
+  append_candidates(snapshot, *resolved, name, later, candidates);
+}
+
+bool Fallbacks::append(const Snapshot& snapshot, const Ask& ask, std::vector<Candidate>& candidates) {
+  const size_t begin = candidates.size(), from = std::exchange(from_, begin);
+  if (ask.wishes != nullptr && !ask.wishes->allow_fallbacks) return false;
+  if (ask.wishes != nullptr && ask.wishes->fallbacks) {
+    if (from > 0 || begin == 0) return false;
+    const bool granted = candidates[0].granted;
+    for (const std::string& name : *ask.wishes->fallbacks) append_one(snapshot, name, ask, granted, candidates);
+    return candidates.size() > begin;
+  }
+  for (size_t i = from; i < begin; ++i) {
+    const Route* route = candidates[i].route;
+    const bool granted = candidates[i].granted;
+    if (route == nullptr || route->config->fallbacks.empty() || std::find(expanded_.begin(), expanded_.end(), route) != expanded_.end()) continue;
+    expanded_.push_back(route);
+    for (const std::string& name : route->config->fallbacks) append_one(snapshot, name, ask, granted, candidates);
+  }
+  return candidates.size() > begin;
+}
+
+bool append_candidates(const Snapshot& snapshot, const Resolved& resolved, std::string_view requested, const Ask& ask, std::vector<Candidate>& out) {
+  const Grant grant = grant_of(ask.key, requested, resolved.route, ask.granted);
+  const size_t begin = out.size();
+  const bool picky = ask.facts != nullptr || ask.wishes != nullptr;
+  auto judge = [&](Candidate& c, const RouteTarget* target) {
+    c.granted = grant.by_name;
+    StepReason lack = StepReason::kStrategy;
+    if (!grant.allows(*c.provider, c.model)) {
+      lack = StepReason::kNotAllowed;
+    } else if (resolved.route != nullptr && !ask.forced.empty() && c.provider->config.name != ask.forced) {
+      lack = StepReason::kOtherProvider;
+    } else if (picky) {
+      lack = misfit(snapshot, c, target, ask);
+    }
+    c.out = lack != StepReason::kStrategy;
+    if (c.out) {
+      c.reason = lack;
+    } else if (c.health->resting(ask.now)) {
+      c.reason = StepReason::kCoolingDown;
+    } else {
+      c.reason = ask.fallback ? StepReason::kFallback : c.weight == 0 ? StepReason::kLastResort : StepReason::kStrategy;
+    }
+  };
+  if (resolved.route == nullptr) {
+    Candidate c;
+    c.provider = resolved.provider;
+    c.health = &resolved.provider->shared->health;
+    c.owned = std::make_unique<const std::string>(resolved.model);
+    c.model = *c.owned;
+    judge(c, nullptr);
+    out.push_back(std::move(c));
+  } else {
+    const Route& route = *resolved.route;
+    out.reserve(begin + route.targets.size());
+    Seating seating(snapshot, route, ask);
+    for (const BalancerTarget& seat : seating) {
+      const RouteTarget& t = route.targets[seat.index];
+      Candidate& c = out.emplace_back();
+      c.route = t.home != nullptr ? t.home : &route;
+      c.provider = t.provider;
+      c.health = &t.state->health;
+      c.stats = &t.state->stats;
+      c.id = t.id;
+      c.weight = t.weight;
+      c.priority = t.priority;
+      c.cost_nano_usd = seat.cost_nano_usd;
+      if (t.star != std::string::npos) c.owned = std::make_unique<const std::string>(std::string(t.model).replace(t.star, 1, resolved.model));
+      c.model = c.owned ? std::string_view(*c.owned) : std::string_view(t.model);
+      judge(c, &t);
+    }
+  }
+  if (ask.wishes != nullptr && !ask.wishes->order.empty()) {
+    const auto& order = ask.wishes->order;
+    std::stable_sort(out.begin() + static_cast<ptrdiff_t>(begin), out.end(), [&order](const Candidate& a, const Candidate& b) {
+      return place_of(*a.provider, order) < place_of(*b.provider, order);
+    });
+  }
+  // Those that rest go behind those that do not, each group in its own order.
+  size_t end = begin;
+  for (size_t i = begin; i < out.size(); ++i) {
+    if (out[i].reason == StepReason::kCoolingDown) continue;
+    if (i != end) std::rotate(out.begin() + static_cast<ptrdiff_t>(end), out.begin() + static_cast<ptrdiff_t>(i), out.begin() + static_cast<ptrdiff_t>(i) + 1);
+    ++end;
+  }
+  if (ask.wishes != nullptr && !ask.wishes->allow_fallbacks && ask.wishes->order.empty()) {
+    bool first = true;
+    for (size_t i = begin; i < out.size(); ++i) {
+      if (out[i].out || std::exchange(first, false)) continue;
+      out[i].out = true;
+      out[i].reason = StepReason::kNoFallbacks;
+    }
+  }
+  return std::any_of(out.begin() + static_cast<ptrdiff_t>(begin), out.end(), [](const Candidate& c) { return !c.out; });
+}
+
+}  // namespace llmrouter::core

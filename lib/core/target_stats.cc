@@ -1,0 +1,117 @@
+#include "llmrouter/target_stats.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+namespace llmrouter {
+namespace {
+
+constexpr double kBlendMs = 10e3;   // how fast samples below the mean pull it down
+constexpr double kForgetMs = 60e3;  // how fast it falls without any
+constexpr double kLeast = 1.0 / 16;
+constexpr double kStaleMs = 166e3;  // when that is reached: 60 s * ln 16
+// An answer that came whole says nothing of its first token: it is taken to last as long as this many others, which is what streams show.
+constexpr double kFirstTokenAsOthers = 25;
+
+uint32_t stamp_of(TimePoint now) noexcept {
+  return static_cast<uint32_t>(std::chrono::duration_cast<std::chrono::milliseconds>(now.time_since_epoch()).count());
+}
+float value_of(uint64_t word) noexcept {
+  const auto bits = static_cast<uint32_t>(word >> 32);
+  float value;
+  std::memcpy(&value, &bits, sizeof value);
+  return value;
+}
+uint64_t word_of(double value, uint32_t low) noexcept {
+  const auto narrow = static_cast<float>(value);
+  uint32_t bits;
+  std::memcpy(&bits, &narrow, sizeof bits);
+  return (uint64_t{bits} << 32) | low;
+}
+// Threads read the clock before they write: a stamp may be a little younger than `now`.
+double age_ms(uint64_t word, TimePoint now) noexcept {
+  return std::max(0.0, static_cast<double>(static_cast<int32_t>(stamp_of(now) - static_cast<uint32_t>(word))));
+}
+double ms(Duration d) noexcept { return static_cast<double>(d.count()) / 1e6; }
+
+}  // namespace
+
+double TargetStats::Stamped::read(TimePoint now) const noexcept {
+  const uint64_t word = word_.load(std::memory_order_relaxed);
+  return word == 0 ? 0 : value_of(word) * std::max(kLeast, std::exp(-age_ms(word, now) / kForgetMs));
+}
+
+bool TargetStats::Stamped::stale(TimePoint now) const noexcept {
+  const uint64_t word = word_.load(std::memory_order_relaxed);
+  return word == 0 || age_ms(word, now) >= kStaleMs;
+}
+
+double TargetStats::Stamped::forgiven(TimePoint now) const noexcept {
+  const uint64_t word = word_.load(std::memory_order_relaxed);
+  return word == 0 ? 0 : value_of(word) * std::exp(-age_ms(word, now) / kForgetMs);
+}
+
+void TargetStats::Stamped::peak(double sample, TimePoint now) noexcept {
+  uint64_t word = word_.load(std::memory_order_relaxed), next;
+  do {
+    double value = sample;
+    if (word != 0) {
+      const double age = age_ms(word, now);
+      const double mean = value_of(word) * std::max(kLeast, std::exp(-age / kForgetMs));
+      if (sample < mean) {
+        const double keep = std::exp(-age / kBlendMs);
+        value = mean * keep + sample * (1 - keep);
+      }
+    }
+    next = word_of(value, stamp_of(now));
+  } while (!word_.compare_exchange_weak(word, next, std::memory_order_relaxed));
+}
+
+void TargetStats::Stamped::blend(double sample, double weight, TimePoint now) noexcept {
+  uint64_t word = word_.load(std::memory_order_relaxed), next;
+  do {
+    const double mean = word == 0 ? 0 : value_of(word) * std::exp(-age_ms(word, now) / kForgetMs);
+    next = word_of(mean + (sample - mean) * weight, stamp_of(now));
+  } while (!word_.compare_exchange_weak(word, next, std::memory_order_relaxed));
+}
+
+double TargetStats::Mean::read() const noexcept {
+  const uint64_t word = word_.load(std::memory_order_relaxed);
+  return word == 0 ? 0 : value_of(word);
+}
+
+void TargetStats::Mean::add(double sample, double weight) noexcept {
+  uint64_t word = word_.load(std::memory_order_relaxed), next;
+  do {
+    const double mean = word == 0 ? sample : value_of(word);
+    next = word_of(mean + (sample - mean) * weight, 1);
+  } while (!word_.compare_exchange_weak(word, next, std::memory_order_relaxed));
+}
+
+double TargetStats::success(TimePoint now) const noexcept { return std::clamp(1 - failing_.forgiven(now), 0.0, 1.0); }
+
+void TargetStats::ended(const AttemptSample& s, TimePoint now) noexcept {
+  in_flight_.fetch_sub(1, std::memory_order_relaxed);
+  attempts_.fetch_add(1, std::memory_order_relaxed);
+  failing_.blend(s.ok ? 0 : 1, 0.1, now);
+  if (!s.ok) {
+    failures_.fetch_add(1, std::memory_order_relaxed);
+    // Failing fast is not being fast, but what took its time to fail was at least that slow.
+    const double waited = ms(s.first_token > Duration(0) ? s.first_token : s.total);
+    if (waited > first_token_.read(now) && !first_token_.stale(now)) first_token_.peak(waited, now);
+    return;
+  }
+  if (s.first_token > Duration(0)) {
+    first_token_.peak(ms(s.first_token), now);
+    if (s.output_tokens > 1) per_token_.peak(ms(s.total - s.first_token) / static_cast<double>(s.output_tokens - 1), now);
+  } else {
+    const double each = ms(s.total) / (kFirstTokenAsOthers + static_cast<double>(s.output_tokens));
+    first_token_.peak(each * kFirstTokenAsOthers, now);
+    if (s.output_tokens > 0) per_token_.peak(each, now);
+  }
+  if (s.output_tokens > 0) output_tokens_.add(static_cast<double>(s.output_tokens), 0.05);
+  if (s.input_tokens > 0) cached_share_.add(std::clamp(static_cast<double>(s.cached_tokens) / static_cast<double>(s.input_tokens), 0.0, 1.0), 0.1);
+}
+
+}  // namespace llmrouter

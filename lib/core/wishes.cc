@@ -1,0 +1,251 @@
+#include "core/wishes.h"
+
+#include <algorithm>
+
+#include "core/random.h"
+#include "llmrouter/values.h"
+
+namespace llmrouter::core {
+namespace {
+
+constexpr size_t kShown = 100;  // of a stranger's text
+constexpr size_t kNamed = 20;   // names in a message
+
+template <typename Names>
+std::string joined(const Names& names) {
+  std::string out;
+  size_t n = 0;
+  for (const auto& name : names) {
+    if (n++ == kNamed) return out + ", ...";
+    if (n > 1) out += ", ";
+    out += name;
+  }
+  return out.empty() ? "none" : out;
+}
+
+Error unknown(std::string field, std::string_view what, std::string_view name, const std::string& there) {
+  std::string words = field + ": there is no " + std::string(what) + " \"" + std::string(name.substr(0, kShown)) + "\"; there are: " + there;
+  return Error(ErrorCode::kInvalidRequest, std::move(words), std::move(field));
+}
+
+bool routes_member(std::string_view name) { return name == "route" || name == "models" || name == "provider"; }
+
+}  // namespace
+
+Result<void> read_header_wishes(CallOptions& options, RouteRequest& wishes) {
+  wishes = options.route;
+  for (const HttpHeader& h : options.headers) {
+    if (h.name.rfind("x-llmrouter-", 0) != 0) continue;
+    if (h.name == "x-llmrouter-timeout") {
+      const auto timeout = parse_duration(h.value);
+      if (!timeout || *timeout <= Duration(0)) return Error(ErrorCode::kInvalidRequest, h.name + ": expected a duration such as 30s", h.name);
+      options.timeout = *timeout;
+    } else if (h.name == "x-llmrouter-provider") {
+      options.forced_provider = h.value;
+    } else if (auto read = read_route_header(h.name, h.value, wishes); !read) {
+      return std::move(read).error();
+    }
+  }
+  return {};
+}
+
+bool has_route_members(const Snapshot& snapshot, const RequestFacts& facts, std::string_view forced) {
+  bool ours = false, openrouter = false;
+  for (const MemberSpan& m : facts.members) {
+    ours |= m.name == "route";
+    openrouter |= m.name == "models" || m.name == "provider";
+  }
+  if (ours || !openrouter) return ours;
+  auto resolved = resolve(snapshot, facts.model, forced);
+  const ProviderRuntime* only = !resolved                              ? nullptr
+                                : resolved->provider != nullptr        ? resolved->provider
+                                : resolved->route->targets.size() == 1 ? resolved->route->targets.front().provider
+                                                                       : nullptr;
+  return only == nullptr || only->config.type != "openrouter";
+}
+
+Result<void> cut_route_members(const RequestFacts& facts, std::string& body, RouteRequest& wishes) {
+  std::vector<const MemberSpan*> members;
+  for (const MemberSpan& m : facts.members) members.push_back(&m);
+  std::sort(members.begin(), members.end(), [](const MemberSpan* a, const MemberSpan* b) { return a->key_begin < b->key_begin; });
+  for (const MemberSpan* m : members) {
+    auto read = read_route_member(m->name, std::string_view(body).substr(m->value_begin, m->value_end - m->value_begin), facts.model, wishes);
+    if (!read) return std::move(read).error();
+  }
+  // What stays is written anew: from each member's key to its value's end, and what stands around all of them.
+  std::string kept = body.substr(0, members.front()->key_begin);
+  bool first = true;
+  for (const MemberSpan* m : members) {
+    if (routes_member(m->name)) continue;
+    if (!first) kept += ',';
+    first = false;
+    kept.append(body, m->key_begin, m->value_end - m->key_begin);
+  }
+  kept.append(body, members.back()->value_end, std::string::npos);
+  body = std::move(kept);
+  return {};
+}
+
+Result<void> check_wishes(const Snapshot& snapshot, const RouteRequest& wishes) {
+  for (const std::string& tag : wishes.tags) {
+    if (!std::binary_search(snapshot.tags.begin(), snapshot.tags.end(), tag)) return unknown("route.tags", "tag", tag, joined(snapshot.tags));
+  }
+  auto provider_names = [&] {
+    std::vector<std::string> names;
+    for (const auto& p : snapshot.providers) names.push_back(p->config.name);
+    return joined(names);
+  };
+  const std::pair<const char*, const std::vector<std::string>*> lists[] = {
+      {"providers", &wishes.providers}, {"ignore", &wishes.ignore}, {"order", &wishes.order}};
+  for (const auto& [field, list] : lists) {
+    for (const std::string& name : *list) {
+      const bool there = std::any_of(snapshot.providers.begin(), snapshot.providers.end(), [&](const auto& p) { return is_called(*p, name); });
+      if (!there) return unknown(std::string("route.") + field, "provider", name, provider_names());
+    }
+  }
+  for (const std::string& type : wishes.provider_types) {
+    std::vector<std::string> types;
+    for (const auto& p : snapshot.providers) {
+      if (!p->config.type.empty() && std::find(types.begin(), types.end(), p->config.type) == types.end()) types.push_back(p->config.type);
+    }
+    if (std::find(types.begin(), types.end(), type) == types.end()) return unknown("route.provider_types", "provider of type", type, joined(types));
+  }
+  if (!wishes.strategy.empty() && snapshot.balancers.find(wishes.strategy) == snapshot.balancers.end()) {
+    return unknown("route.strategy", "strategy", wishes.strategy, joined(balancer_names()));
+  }
+  if (wishes.fallbacks) {
+    for (const std::string& name : *wishes.fallbacks) {
+      auto found = resolve(snapshot, name, {});
+      if (found) continue;
+      Error error = std::move(found).error();
+      error.param = "route.fallbacks";
+      return error;
+    }
+  }
+  return {};
+}
+
+Result<Resolved> resolve_wish(const Snapshot& snapshot, std::string_view name, std::string_view forced, const RouteRequest& wishes) {
+  const bool chooses = !wishes.tags.empty() || !wishes.provider_types.empty() || !wishes.providers.empty();
+  if (chooses && snapshot.pool && (name == "auto" || name == "default") && snapshot.route_by_name.find(name) == snapshot.route_by_name.end()) {
+    Resolved out;
+    out.route = snapshot.pool.get();
+    out.how = "selector";
+    return out;
+  }
+  return resolve(snapshot, name, forced);
+}
+
+namespace {
+
+struct Lack {
+  StepReason reason;
+  const char* what;
+  const char* field;
+};
+constexpr Lack kLacks[] = {
+    {StepReason::kNoImage, "images", "messages"},   {StepReason::kNoAudio, "audio", "messages"}, {StepReason::kNoVideo, "video", "messages"},
+    {StepReason::kNoFile, "files", "messages"},     {StepReason::kNoTools, "tools", "tools"},    {StepReason::kNoSchema, "a JSON schema", "response_format"},
+};
+
+// Configured models with a target that takes the request.
+std::string able_models(const Snapshot& snapshot, const Ask& ask) {
+  std::vector<std::string> names;
+  for (const auto& route : snapshot.routes) {
+    const bool able = std::any_of(route->targets.begin(), route->targets.end(), [&](const RouteTarget& t) {
+      return missing_ability(t.able, *ask.facts) == StepReason::kStrategy;
+    });
+    if (able) names.push_back(route->name);
+  }
+  return joined(names);
+}
+
+}  // namespace
+
+Error nobody(const Snapshot& snapshot, const std::vector<Candidate>& candidates, std::string_view model, const Ask& ask) {
+  const std::string name = "model \"" + std::string(model.substr(0, 200)) + "\"";
+  auto any = [&](StepReason reason) {
+    return std::any_of(candidates.begin(), candidates.end(), [reason](const Candidate& c) { return c.reason == reason; });
+  };
+  for (const Lack& lack : kLacks) {
+    if (!any(lack.reason)) continue;
+    return Error(ErrorCode::kInvalidRequest,
+                 std::string(lack.field) + ": no target of " + name + " takes " + lack.what + "; models that do: " + able_models(snapshot, ask), lack.field);
+  }
+  if (any(StepReason::kTooLong)) {
+    return Error(ErrorCode::kContextLengthExceeded,
+                 "messages: about " + std::to_string(ask.input_tokens) + " tokens are more than the context window of any target of " + name +
+                     " holds; models that hold them: " + able_models(snapshot, ask),
+                 "messages");
+  }
+  const std::pair<StepReason, const char*> wishes[] = {
+      {StepReason::kNoTag, "route.tags"},           {StepReason::kOtherProvider, "route.providers"}, {StepReason::kOtherType, "route.provider_types"},
+      {StepReason::kTooDear, "route.max_price"},    {StepReason::kNoPrice, "route.max_price"},       {StepReason::kCannotExpress, "provider.require_parameters"},
+      {StepReason::kNoFallbacks, "provider.allow_fallbacks"},
+  };
+  for (const auto& [reason, field] : wishes) {
+    if (any(reason)) return Error(ErrorCode::kInvalidRequest, std::string(field) + ": no target of " + name + " is what the request asks for", field);
+  }
+  return Error(ErrorCode::kModelNotAllowed, "this key may not use " + name, "model");
+}
+
+namespace {
+
+// Of the beginning of the prompt: about what providers look at to find a cached one. Shorter prompts are not worth a cache.
+constexpr size_t kPrefixBytes = 1024;
+
+uint64_t prefix_hash(const RequestFacts& facts, std::string_view body, const ChatRequest* chat) {
+  std::string head;
+  if (chat != nullptr) {
+    for (const Message& m : chat->messages) {
+      if (head.size() >= kPrefixBytes) break;
+      head.append(1, static_cast<char>('0' + static_cast<int>(m.role)));
+      for (const Part& part : m.parts) head.append(part.text, 0, kPrefixBytes);
+    }
+  }
+  for (std::string_view name : {"system", "instructions", "systemInstruction", "messages", "contents", "input", "prompt"}) {
+    for (const MemberSpan& m : facts.members) {
+      if (m.name == name && head.size() < kPrefixBytes) head.append(body.substr(m.value_begin, std::min(kPrefixBytes, m.value_end - m.value_begin)));
+    }
+  }
+  return head.size() < kPrefixBytes ? 0 : stable_hash(std::string_view(head).substr(0, kPrefixBytes), 4);
+}
+
+// What the caller calls its conversation: a header, or a member of the body.
+uint64_t session_hash(const RequestFacts& facts, std::string_view body, const ChatRequest* chat, const std::vector<HttpHeader>& headers) {
+  for (const HttpHeader& h : headers) {
+    if ((h.name == "x-session-id" || h.name == "session_id" || h.name == "session-id") && !h.value.empty()) return stable_hash(h.value, 3);
+  }
+  for (const MemberSpan& m : facts.members) {
+    const std::string_view value = body.substr(m.value_begin, m.value_end - m.value_begin);
+    if ((m.name == "session_id" || m.name == "prompt_cache_key") && value.size() > 2 && value.front() == '"') {
+      return stable_hash(value.substr(1, value.size() - 2), 3);
+    }
+  }
+  return chat != nullptr && !chat->prompt_cache_key.empty() ? stable_hash(chat->prompt_cache_key, 3) : 0;
+}
+
+}  // namespace
+
+uint64_t affinity_of(const std::vector<std::string>& by, const KeyRecord* key, const RequestFacts& facts, std::string_view body,
+                     const ChatRequest* chat, const std::vector<HttpHeader>& headers) {
+  auto part = [&](std::string_view what) -> uint64_t {
+    if (what == "key") return key == nullptr ? 0 : stable_hash(key->id, 1);
+    if (what == "user") return !facts.user.empty() ? stable_hash(facts.user, 2) : key != nullptr && !key->spec.user.empty() ? stable_hash(key->spec.user, 2) : 0;
+    if (what == "session") return session_hash(facts, body, chat, headers);
+    return prefix_hash(facts, body, chat);
+  };
+  if (by.empty()) {  // a strategy that hashes where nothing says what: the narrowest that is known
+    for (std::string_view what : {"session", "user", "key", "prefix"}) {
+      if (uint64_t found = part(what)) return found;
+    }
+    return 0;
+  }
+  uint64_t hash = 0;
+  for (const std::string& what : by) {
+    if (uint64_t found = part(what)) hash = Random(hash ^ found).next() | 1;
+  }
+  return hash;
+}
+
+}  // namespace llmrouter::core

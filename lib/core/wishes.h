@@ -1,0 +1,37 @@
+// What a request asks of routing: gathered, checked, and told of when nobody can do it.
+#ifndef LLMROUTER_CORE_WISHES_H_
+#define LLMROUTER_CORE_WISHES_H_
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/resolve.h"
+#include "llmrouter/router.h"
+
+namespace llmrouter::core {
+
+// The call's options and its x-llmrouter-* headers; `timeout` from such a header replaces the options' own.
+Result<void> read_header_wishes(CallOptions& options, RouteRequest& wishes);
+
+// Has the body members that ask for routing? OpenRouter's own two pass to a model whose only target is OpenRouter.
+bool has_route_members(const Snapshot& snapshot, const RequestFacts& facts, std::string_view forced);
+// Reads them and cuts them out of `body`, which has to be scanned anew then.
+Result<void> cut_route_members(const RequestFacts& facts, std::string& body, RouteRequest& wishes);
+
+// kInvalidRequest when a name is asked for that is not there; the message says what there is.
+Result<void> check_wishes(const Snapshot& snapshot, const RouteRequest& wishes);
+
+// resolve(), but that `auto` and `default` with something to choose by (tags, types, providers) stand for every configured model.
+Result<Resolved> resolve_wish(const Snapshot& snapshot, std::string_view name, std::string_view forced, const RouteRequest& wishes);
+
+// Why none of these may be asked: what is missing, and who has it.
+Error nobody(const Snapshot& snapshot, const std::vector<Candidate>& candidates, std::string_view model, const Ask& ask);
+
+// Who or what should stay at one target: 0 when nothing of it is known.
+uint64_t affinity_of(const std::vector<std::string>& by, const KeyRecord* key, const RequestFacts& facts, std::string_view body,
+                     const ChatRequest* chat, const std::vector<HttpHeader>& headers);
+
+}  // namespace llmrouter::core
+
+#endif  // LLMROUTER_CORE_WISHES_H_
