@@ -37,6 +37,7 @@ struct HttpRequest {
   std::vector<HttpHeader> headers;  // content-length is the transport's
   std::vector<std::string_view> body;
   Duration connect_timeout{std::chrono::seconds(5)};
+  bool stream = false;  // the answer comes in small pieces over a long time: little memory is to be held for it
   std::shared_ptr<const Endpoint> endpoint;  // null: defaults
   std::shared_ptr<AccessTokens> tokens;      // not null: needs an access token, which a token transport gets and adds (token.h)
 };

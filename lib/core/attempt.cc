@@ -91,6 +91,7 @@ void Call::State::send_exchange() {
   reply_type_.clear();
   exchange_began_ = last_bytes_ = now();
   encoded_.http.connect_timeout = provider_->timeouts.connect;
+  encoded_.http.stream = facts_.stream;
   encoded_.http.endpoint = provider_->endpoint;
   if (credential_ >= 0) encoded_.http.tokens = provider_->credentials[static_cast<size_t>(credential_)].tokens;
   transfer_ = transport_.start(std::move(encoded_.http), *this);

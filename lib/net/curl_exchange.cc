@@ -15,6 +15,9 @@ namespace {
 
 // Up to here a body is copied once and leaves with the headers in one system call and packet; libcurl would copy it anyway.
 constexpr size_t kJoinedBody = 48 * 1024;
+// What a transfer reads at once. libcurl keeps so much for each as long as it lives; events are small, and of streams there are thousands.
+constexpr long kBuffer = 16 * 1024;
+constexpr long kStreamBuffer = 4 * 1024;
 // libcurl 7.88 gives up at 300 KiB for all headers on its own; below that the cap is the endpoint's.
 constexpr size_t kMaxHeaderCap = 256 * 1024;
 
@@ -97,6 +100,8 @@ bool CurlExchange::begin(HttpRequest request, TransferSink& sink) {
   set_endpoint();
   const auto connect_ms = static_cast<long>(std::chrono::ceil<std::chrono::milliseconds>(request_.connect_timeout).count());
   if (connect_ms != connect_ms_set_) set(CURLOPT_CONNECTTIMEOUT_MS, connect_ms_set_ = connect_ms);
+  const long buffer = request_.stream ? kStreamBuffer : kBuffer;
+  if (buffer != buffer_set_) set(CURLOPT_BUFFERSIZE, buffer_set_ = buffer);
   if (!options_lost_) return true;
   forget_options();
   fail(TransferError::Kind::kInternal, "no memory for a transfer");
@@ -108,7 +113,7 @@ void CurlExchange::forget_options() noexcept {
   url_set_.clear();
   method_set_.clear();
   endpoint_set_.reset();
-  connect_ms_set_ = -1;
+  connect_ms_set_ = buffer_set_ = -1;
 }
 
 void CurlExchange::end() noexcept {

@@ -141,6 +141,7 @@ class CurlExchange : public ResolveGate::Guest, public Hook<ByState>, public Hoo
   std::string method_set_;
   std::string joined_;  // a short body in one piece: it goes out with the headers in one write
   long connect_ms_set_ = -1;
+  long buffer_set_ = -1;
   std::shared_ptr<const Endpoint> endpoint_set_;
 };
 

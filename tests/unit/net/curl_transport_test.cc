@@ -122,6 +122,22 @@ TEST_CASE("connections are kept and used again") {
   CHECK(server.connections() == 1);
 }
 
+TEST_CASE("streams and whole answers take turns on one handle, each with room of its own size") {
+  std::string body(300000, 'x');
+  for (size_t i = 0; i < body.size(); ++i) body[i] = static_cast<char>('a' + i % 23);
+  ScriptedServer server(always("HTTP/1.1 200 OK\r\ncontent-length: " + std::to_string(body.size()) + "\r\n\r\n" + body));
+  Client client;
+  for (bool stream : {true, false, false, true, true, false}) {
+    Listener listener;
+    HttpRequest request = post_to(server.url("/"), "");
+    request.stream = stream;
+    client.run(listener, std::move(request));
+    CHECK(listener.good());
+    CHECK(listener.body == body);
+  }
+  CHECK(server.connections() == 1);
+}
+
 TEST_CASE("a body of many pieces and megabytes goes out without a copy of it") {
   std::string received;
   ScriptedServer server([&](Peer& peer) {
