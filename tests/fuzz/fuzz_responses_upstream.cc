@@ -24,6 +24,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     dialect("responses")->new_client_codec()->encode_response(*response, out);
     fuzz::must(bool(wire::validate(out)), "a written answer is JSON");
   }
-  whole->inspect(stream);
+  if (auto facts = reading("responses", false, 1, config)->inspect(stream)) {
+    fuzz::must(facts->usage.input >= 0 && facts->usage.output >= 0, "what was used is no debt");
+  }
   return 0;
 }

@@ -57,7 +57,7 @@ std::vector<std::string> wrong_values(const Key& key) {
     case Type::kSecret: return {"[a]", "{a: b}"};
     case Type::kTexts: return {"{a: b}", "[[a]]", "[{a: b}]", "['']", "[~]"};
     case Type::kHeaders: return {"text", "[a]", "{a: [b]}", "{'a b': c}"};
-    case Type::kJsonMap: return {"text", "[a]", "5"};
+    case Type::kJsonMap: case Type::kTemplate: return {"text", "[a]", "5"};
     case Type::kWord: return {"nonsense", "[a]", "{a: b}", "5"};
     case Type::kBool: return {"yes", "1", "[true]", "{a: b}", "on"};
     case Type::kInt: return {"many", "1.5", "-1", "5k", "[1]", "{a: b}", "99999999999999999999"};
