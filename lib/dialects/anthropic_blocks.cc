@@ -2,6 +2,7 @@
 
 #include "dialects/anthropic.h"
 #include "dialects/anthropic_plan.h"
+#include "dialects/media.h"
 #include "dialects/signature.h"
 #include "dialects/text_match.h"
 #include "wire/base64.h"
@@ -138,7 +139,9 @@ void BlockWriter::write_source(std::string_view mime, std::string_view data, std
 void BlockWriter::write_image(const Part& part, const std::string& where) {
   std::string_view mime = part.mime, data = part.data, url = part.url;
   if (split_data_url(url, mime, data)) url = {};
+  if (is_openai_file(part.file_id)) return fail(cannot_express(where, "an image in another vendor's store", kTarget));
   if (url.empty() && data.empty() && part.file_id.empty()) return fail(cannot_express(where, "an image without data or URL", kTarget));
+  if (!url.empty() && !is_common_url(url)) return fail(cannot_express(where, "an image at such a URL", kTarget));
   if (!part.detail.empty() && part.detail != "auto") drop(dropped_, "detail");
   w_.begin_object();
   w_.member("type", "image");
@@ -151,6 +154,8 @@ void BlockWriter::write_image(const Part& part, const std::string& where) {
 void BlockWriter::write_document(const Part& part, const std::string& where) {
   std::string_view mime = part.mime, data = part.data, url = part.url;
   if (split_data_url(url, mime, data)) url = {};
+  if (is_openai_file(part.file_id)) return fail(cannot_express(where, "a file in another vendor's store", kTarget));
+  if (!url.empty() && !is_common_url(url)) return fail(cannot_express(where, "a file at such a URL", kTarget));
   const bool inline_data = url.empty() && part.file_id.empty();
   if (mime.substr(0, 6) == "image/" && inline_data) return write_image(part, where);
   std::optional<std::string> text;

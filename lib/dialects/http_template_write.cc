@@ -54,8 +54,10 @@ class Filler {
   Result<void> run(std::string_view model, bool stream, bool foreign) {
     if (auto texts = check_texts(); !texts) return texts;
     std::vector<std::string> ignored;
+    const bool thoughts = has_thoughts();
+    const ChatRequest spoken = thoughts ? without_thoughts() : ChatRequest();
     // The request in OpenAI's shape is what placeholders are looked up in.
-    if (auto written = openai::write_request(request_, model, {}, {stream, false, foreign}, shaped_, ignored); !written) return written;
+    if (auto written = openai::write_request(thoughts ? spoken : request_, model, {}, {stream, false, foreign}, shaped_, ignored); !written) return written;
     for (std::string& name : ignored) drop(name);
     prompt_ = last_prompt();
     fill(JsonValue(form_.body));
@@ -88,10 +90,24 @@ class Filler {
     return {};
   }
 
-  std::string last_prompt() const {
+  static bool is_thought(const Part& part) noexcept { return part.kind == Part::Kind::kReasoning; }
+  bool has_thoughts() const {
+    return std::any_of(request_.messages.begin(), request_.messages.end(),
+                       [](const Message& m) { return std::any_of(m.parts.begin(), m.parts.end(), is_thought); });
+  }
+  // OpenAI's messages have no place for thoughts; that vendors made some says nothing of this server.
+  ChatRequest without_thoughts() {
+    drop("reasoning");
+    ChatRequest out = request_;
+    for (Message& m : out.messages) m.parts.erase(std::remove_if(m.parts.begin(), m.parts.end(), is_thought), m.parts.end());
+    return out;
+  }
+
+  std::string last_prompt() {
     for (size_t i = request_.messages.size(); i-- > 0;) {
       if (request_.messages[i].role == Role::kUser) return request_.messages[i].text();
     }
+    no_user_ = true;
     return {};
   }
 
@@ -183,6 +199,7 @@ class Filler {
       }
       if (!trivial && m.key != "n" && m.key != "tool_choice") drop(m.key);
     }
+    if (no_user_ && !is_used("messages")) return cannot_express("messages", "a conversation in which no user speaks", kTarget);
     // A prompt alone is the last words of a longer talk.
     if (!is_used("messages") && request_.messages.size() > 1) drop("messages");
     return {};
@@ -194,6 +211,7 @@ class Filler {
   std::vector<std::string>& dropped_;
   std::vector<std::string> used_;
   std::string shaped_, prompt_;
+  bool no_user_ = false;
 };
 
 }  // namespace

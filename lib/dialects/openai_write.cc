@@ -4,6 +4,7 @@
 
 #include "dialects/fields.h"
 #include "dialects/effort.h"
+#include "dialects/media.h"
 #include "dialects/openai.h"
 #include "dialects/signature.h"
 #include "dialects/tool_ids.h"
@@ -41,12 +42,14 @@ void write_url_part(const Part& part, std::string_view name, JsonWriter& w) {
   w.end_object();
 }
 
-void write_file_part(const Part& part, JsonWriter& w) {
+// `named`: a file that has no name gets one.
+void write_file_part(const Part& part, bool named, JsonWriter& w) {
   w.member("type", "file");
   w.key("file");
   w.begin_object();
   if (!part.file_id.empty()) w.member("file_id", part.file_id);
   if (!part.name.empty()) w.member("filename", part.name);
+  else if (named) w.member("filename", file_name_of(inline_of(part).mime));
   if (!part.url.empty()) {
     w.member("file_data", part.url);
   } else if (!part.data.empty()) {
@@ -69,7 +72,7 @@ void write_part(const Part& part, PartOptions options, JsonWriter& w) {
   switch (part.kind) {
     case Part::Kind::kImage: write_url_part(part, "image_url", w); break;
     case Part::Kind::kVideo: write_url_part(part, "video_url", w); break;
-    case Part::Kind::kFile: write_file_part(part, w); break;
+    case Part::Kind::kFile: write_file_part(part, !options.extras && part.file_id.empty(), w); break;
     case Part::Kind::kAudio:
       w.member("type", "input_audio");
       w.key("input_audio");
@@ -281,9 +284,22 @@ class RequestWriter {
       if (part.kind == Part::Kind::kAudio && part.data.empty() && part.raw.empty()) {
         refuse(path(path("messages", index, "content"), i), "audio by URL", "the chat dialect");
       }
+      check_place(part, path(path("messages", index, "content"), i));
       if (options_.foreign) for_each_member(part.extras, [&](const JsonMember& m) { drop("content." + std::string(m.key)); });
       ++i;
     }
+  }
+
+  // Where a picture or a file is. An id is known to who keeps the file, and there is none for a picture.
+  void check_place(const Part& part, const std::string& at) {
+    const bool media = part.kind == Part::Kind::kImage || part.kind == Part::Kind::kVideo || part.kind == Part::Kind::kFile;
+    if (!media || !part.raw.empty()) return;
+    if (!options_.foreign) return;
+    if (is_anthropic_file(part.file_id)) return refuse(at, "a file in another vendor's store", "the chat dialect");
+    if (!part.file_id.empty() && part.kind != Part::Kind::kFile) return refuse(at, "a picture in a vendor's store", "the chat dialect");
+    if (part.url.empty()) return;
+    if (!is_common_url(part.url)) return refuse(at, "a file at such a URL", "the chat dialect");
+    if (part.kind == Part::Kind::kFile && inline_of(part).data.empty()) refuse(at, "a file by URL", "the chat dialect");
   }
 
   bool takes_cache() const noexcept { return quirks_.takes_cache_control || !options_.foreign; }

@@ -3,6 +3,7 @@
 
 #include "dialects/effort.h"
 #include "dialects/fields.h"
+#include "dialects/media.h"
 #include "dialects/responses.h"
 #include "dialects/signature.h"
 #include "dialects/tool_ids.h"
@@ -144,6 +145,11 @@ class RequestWriter {
         if (foreign_) return refuse(at, "a part of this type");
         return w_.raw(part.raw);
       case Part::Kind::kReasoning: return drop("reasoning");
+      case Part::Kind::kImage:
+      case Part::Kind::kFile:
+        if (foreign_ && is_anthropic_file(part.file_id)) return refuse(at, "a file in another vendor's store");
+        if (!part.url.empty() && !is_common_url(part.url)) return refuse(at, "a file at such a URL");
+        break;
       default: break;
     }
     w_.begin_object();
@@ -165,7 +171,7 @@ class RequestWriter {
       case Part::Kind::kFile:
         w_.member("type", "input_file");
         text("file_id", part.file_id);
-        text("filename", part.name);
+        text("filename", foreign_ && part.name.empty() ? file_name_of(inline_of(part).mime) : std::string_view(part.name));
         if (!part.url.empty()) w_.member(is_remote(part.url) ? "file_url" : "file_data", part.url);
         else if (!part.data.empty()) w_.member("file_data", data_url(part.mime, part.data));
         break;

@@ -40,7 +40,8 @@ class Cohere(Client):
 
     def usage(self, value, heard):
         tokens = value["tokens"]
-        heard.usage.input = number(int(tokens["input_tokens"]), "input_tokens")
+        # Images are counted beside the text.
+        heard.usage.input = number(int(tokens["input_tokens"]), "input_tokens") + number(int(tokens.get("image_tokens") or 0), "image_tokens")
         heard.usage.output = number(int(tokens["output_tokens"]), "output_tokens")
         heard.usage.cached = int(value.get("cached_tokens") or 0)
 

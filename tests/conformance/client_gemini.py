@@ -10,6 +10,7 @@ class Gemini(Client):
 
     def begin(self):
         self.contents = []
+        self.others, self.ended_others = set(), set()
         for turn in self.ask.turns:
             parts = [{"text": turn.text}] + [{"inlineData": {"mimeType": mime, "data": data}} for mime, data in turn.images]
             self.contents.append({"role": "model" if turn.role == "assistant" else "user", "parts": parts})
@@ -49,7 +50,13 @@ class Gemini(Client):
             heard.usage.cached = usage.get("cachedContentTokenCount") or 0
             need(usage["totalTokenCount"] == heard.usage.input + heard.usage.output, "total", usage)
         for candidate in value.get("candidates") or []:
-            need(candidate.get("index", 0) == 0, "index")
+            index = candidate.get("index", 0)
+            if index != 0:  # of several answers the first is compared; the others have one end as well
+                need(index not in self.ended_others, "something after an answer's end", candidate)
+                if candidate.get("finishReason"):
+                    self.ended_others.add(index)
+                self.others.add(index)
+                continue
             for part in (candidate.get("content") or {}).get("parts") or []:
                 need(heard.finish is None, "a part after the finish")
                 parts.append(part)
@@ -70,6 +77,7 @@ class Gemini(Client):
             heard.finish = "filter"
 
     def close(self, heard, parts):
+        need(self.others == self.ended_others, "an answer without an end")
         if heard.finish == "stop" and heard.calls:
             heard.finish = "tools"
         heard.native = {"role": "model", "parts": parts}
@@ -77,6 +85,7 @@ class Gemini(Client):
 
     def whole(self, value):
         heard, parts = Heard(), []
+        self.others, self.ended_others = set(), set()
         self.take(value, heard, parts)
         self.close(heard, parts)
         need(heard.ended, "no finishReason")
@@ -84,6 +93,7 @@ class Gemini(Client):
 
     def streamed(self, raw):
         heard, parts = Heard(), []
+        self.others, self.ended_others = set(), set()
         last = None
         for name, data in sse(raw.replace(b"\r\n", b"\n")):
             need(name is None, "an event name")

@@ -25,6 +25,7 @@ class Said:
     def __init__(self):
         self.text, self.thought, self.calls, self.finish_word, self.error = "", "", [], None, False
         self.input = self.output = None
+        self.refused = False   # in words of its own, however it ended
         self.other = False     # parts that no other dialect has
 
     @property
@@ -123,6 +124,7 @@ def openai_delta(delta, said, calls):
         thought = "".join((d.get("text") or "") + (d.get("summary") or "") for d in delta.get("reasoning_details") or [])
     said.thought += thought if isinstance(thought, str) else ""
     said.text += delta.get("refusal") or ""
+    said.refused = said.refused or bool(delta.get("refusal"))
     for entry in delta.get("tool_calls") or []:
         f = entry.get("function") or {}
         index, id, name = entry.get("index"), entry.get("id"), f.get("name") or ""
@@ -179,6 +181,9 @@ def read_openai(r, said):
 def read_responses(r, said):
     if r.stream:
         values = datas(r.body)
+        # Some files hold several answers, one after the other: the first one is what was asked for.
+        ends = [i for i, v in enumerate(values) if v.get("type") in ("response.completed", "response.incomplete", "response.failed")]
+        values = values[:ends[0] + 1] if ends else values
         last = [v for v in values if v.get("type") in ("response.completed", "response.incomplete", "response.failed")]
         said.error = any(v.get("type") in ("error", "response.failed") for v in values)
         if not last:
@@ -196,6 +201,7 @@ def read_responses(r, said):
         if kind == "message":
             for part in item["content"]:
                 said.text += part.get("text") or part.get("refusal") or ""
+                said.refused = said.refused or bool(part.get("refusal"))
         elif kind == "reasoning":
             said.thought += "".join(p.get("text", "") for p in item.get("summary") or []) or "".join(p.get("text", "") for p in item.get("content") or [])
         elif kind == "function_call":
@@ -273,12 +279,24 @@ def read_gemini(r, said):
                 else:
                     said.other = True
             said.finish_word = candidate.get("finishReason") or said.finish_word
+            # What was blocked says why: words for the one who asked, where nothing else was said.
+            if candidate.get("finishMessage") and FINISH.get(said.finish_word) == "filter" and not said.text:
+                said.text, said.refused = candidate["finishMessage"], True
         if (value.get("promptFeedback") or {}).get("blockReason"):
-            said.finish_word = "SAFETY"
+            said.finish_word, said.refused = "SAFETY", True
+            said.text = value["promptFeedback"].get("blockReasonMessage") or ""
         usage = value.get("usageMetadata") or {}
         if "promptTokenCount" in usage:
             said.input = usage["promptTokenCount"] + (usage.get("toolUsePromptTokenCount") or 0)
             said.output = (usage.get("candidatesTokenCount") or 0) + (usage.get("thoughtsTokenCount") or 0)
+
+
+def cohere_usage(usage, said):
+    """Images are counted beside the text's tokens: billed_units, which leave out what a template adds, hold both (recording e1ada4-1)."""
+    tokens = usage.get("tokens") or {}
+    said.input, said.output = tokens.get("input_tokens"), tokens.get("output_tokens")
+    if said.input is not None:
+        said.input += tokens.get("image_tokens") or 0
 
 
 def read_cohere(r, said):
@@ -300,7 +318,7 @@ def read_cohere(r, said):
             elif kind == "message-end":
                 said.finish_word = value["delta"].get("finish_reason")
                 usage = value["delta"].get("usage") or {}
-                said.input, said.output = ((usage.get("tokens") or {}).get(k) for k in ("input_tokens", "output_tokens"))
+                cohere_usage(usage, said)
                 said.error = bool(value["delta"].get("error"))
         said.calls = [(n, as_arguments(a)) for n, a in calls]
     else:
@@ -312,7 +330,7 @@ def read_cohere(r, said):
         said.thought += message.get("tool_plan") or ""
         said.calls = [(c["function"]["name"], as_arguments(c["function"]["arguments"])) for c in message.get("tool_calls") or []]
         said.finish_word = value.get("finish_reason")
-        said.input, said.output = ((value.get("usage") or {}).get("tokens", {}).get(k) for k in ("input_tokens", "output_tokens"))
+        cohere_usage(value.get("usage") or {}, said)
     said.input, said.output = (int(v) if v is not None else None for v in (said.input, said.output))
 
 

@@ -3,6 +3,7 @@ import base64
 import binascii
 import itertools
 import json
+import re
 import struct
 
 from cases import Ask, Call, Result, Say, Thought, Turn, is_base64
@@ -35,6 +36,25 @@ def data_url(url):
     mime, _, data = url[5:].partition(";base64,")
     need(is_base64(data), "no base64")
     return mime, data
+
+
+def place(url):
+    """An image's URL: its bytes, or an address that the vendor asks by itself."""
+    return data_url(url) if url.startswith("data:") else (need(url.startswith(("https://", "http://")), "URL", url[:60]), url)
+
+
+def file_of(value, *ids):
+    """A file of OpenAI's dialects: its id at the vendor, or its bytes with a name (the vendor asks for one)."""
+    if value.get("file_id"):
+        need(not value["file_id"].startswith("file_"), "an id of another vendor's store", value)
+        return "id", value["file_id"]
+    need(value.get("filename"), "a file without a name", sorted(value))
+    return data_url(value["file_data"])
+
+
+def audio_of(value):
+    need(value["format"] in ("wav", "mp3") and is_base64(value["data"]), "audio", value["format"])
+    return "audio/" + value["format"], value["data"]
 
 
 def event(value, name=None):
@@ -78,7 +98,9 @@ class OpenAi(Upstream):
         need(path.endswith("/v1/chat/completions"), path)
         need(headers.get("authorization") == "Bearer key-up", "key")
         only(body, "model", "messages", "tools", "tool_choice", "response_format", "max_tokens", "max_completion_tokens", "temperature", "stop", "stream",
-             "stream_options", "reasoning_effort", "parallel_tool_calls", "top_p", "n", "user", "metadata", "store", "reasoning")
+             "stream_options", "reasoning_effort", "parallel_tool_calls", "top_p", "n", "user", "metadata", "store", "reasoning", "logprobs", "top_logprobs",
+             "seed", "frequency_penalty", "presence_penalty", "service_tier",
+             "top_k")  # OpenAI itself has no such thing, most servers of this dialect do (vLLM, llama.cpp, OpenRouter): no vendor is named here
         ask = Ask(model=body["model"], stream=bool(body.get("stream")))
         if not ask.stream:
             need("stream_options" not in body, "stream_options without a stream")
@@ -101,8 +123,11 @@ class OpenAi(Upstream):
                 if part["type"] == "text":
                     turn.text += part["text"]
                 else:
-                    need(part["type"] == "image_url" and role == "user", "part", part)
-                    turn.images.append(data_url(part["image_url"]["url"]))
+                    need(role == "user", "media of", role)
+                    kind = part["type"]
+                    # `video_url` is what OpenRouter, Qwen and vLLM have beside OpenAI's own.
+                    need(kind in ("image_url", "file", "input_audio", "video_url"), "part", part)
+                    turn.images.append(place(part[kind]["url"]) if kind.endswith("_url") else file_of(part[kind]) if kind == "file" else audio_of(part[kind]))
             if role == "assistant":
                 need(content or message.get("tool_calls"), "an assistant's turn without anything", message)
                 for call in message.get("tool_calls") or []:
@@ -178,7 +203,7 @@ class Responses(Upstream):
         need(path.endswith("/v1/responses"), path)
         need(headers.get("authorization") == "Bearer key-up", "key")
         only(body, "model", "input", "instructions", "tools", "tool_choice", "text", "max_output_tokens", "temperature", "stream", "store", "include",
-             "reasoning", "parallel_tool_calls", "top_p", "metadata", "user", "truncation")
+             "reasoning", "parallel_tool_calls", "top_p", "metadata", "user", "truncation", "top_logprobs", "service_tier")
         ask = Ask(model=body["model"], stream=bool(body.get("stream")), system=body.get("instructions") or "")
         items = body["input"]
         items = [{"role": "user", "content": items}] if isinstance(items, str) else items
@@ -189,8 +214,9 @@ class Responses(Upstream):
                 role, turn = item["role"], Turn(item["role"])
                 content = item["content"]
                 for part in [{"type": "input_text", "text": content}] if isinstance(content, str) else content:
-                    if part["type"] == "input_image":
-                        turn.images.append(data_url(part["image_url"]))
+                    if part["type"] in ("input_image", "input_file", "input_audio"):
+                        need(role == "user", "media of", role)
+                        turn.images.append(self.media(part))
                     else:
                         need(part["type"] == "output_text" if role == "assistant" and not isinstance(content, str) else part["type"] == "input_text",
                              part["type"], "of", role)
@@ -212,7 +238,9 @@ class Responses(Upstream):
             else:
                 need(kind == "function_call_output" and item["call_id"] in open_calls, "item", item)
                 open_calls.remove(item["call_id"])
-                text = item["output"] if isinstance(item["output"], str) else "".join(p["text"] for p in item["output"])
+                text = item["output"]
+                if not isinstance(text, str):
+                    text = "".join(p["text"] if p["type"] == "input_text" else "<%s>" % self.media(p)[0] for p in text)
                 ask.turns.append(Turn("tool", results=[Result(item["call_id"], None, text)]))
         need(not open_calls, "results are missing")
         for tool in body.get("tools") or []:
@@ -226,6 +254,14 @@ class Responses(Upstream):
         ask.max_tokens, ask.temperature = body.get("max_output_tokens"), body.get("temperature")
         ask.effort = (body.get("reasoning") or {}).get("effort")
         return ask
+
+    def media(self, part):
+        if part["type"] == "input_audio":
+            return audio_of(part["input_audio"])
+        if part["type"] == "input_image":
+            return ("id", part["file_id"]) if part.get("file_id") else place(part["image_url"])
+        need(part["type"] == "input_file", "part", part["type"])
+        return place(part["file_url"]) if part.get("file_url") else file_of(part)
 
     def items(self, say):
         n = next(_numbers)
@@ -311,10 +347,25 @@ class Anthropic(Upstream):
         need(headers.get("x-api-key") == "key-up" and headers.get("anthropic-version"), "key or version")
         need(isinstance(body.get("model"), str), "model")
 
+    def source(self, block, source):
+        """Where an image or a document is: inside, at a URL (the vendor asks for it), in the vendor's own store; a document may be text."""
+        kind = source["type"]
+        if kind == "file":
+            need(source["file_id"].startswith("file_"), "an id of another vendor's store", source)
+            return "id", source["file_id"]
+        if kind == "url":
+            return place(source["url"])
+        if kind == "text":
+            need(block == "document" and source["media_type"] == "text/plain", "source", source)
+            return "text/plain", source["data"]
+        need(kind == "base64" and is_base64(source["data"]), "source", kind)
+        need(source["media_type"] in (("application/pdf",) if block == "document" else ("image/png", "image/jpeg", "image/gif", "image/webp")), source["media_type"])
+        return source["media_type"], source["data"]
+
     def see(self, path, headers, body):
         self.check_head(path, headers, body)
         only(body, "model", "messages", "max_tokens", "system", "tools", "tool_choice", "output_config", "temperature", "stop_sequences", "thinking",
-             "stream", "metadata", "top_p", "top_k", "anthropic_version")
+             "stream", "metadata", "top_p", "top_k", "anthropic_version", "service_tier")
         need(isinstance(body["max_tokens"], int) and body["max_tokens"] > 0, "max_tokens")
         ask = Ask(model=body.get("model", ""), stream=bool(body.get("stream")))
         system = body.get("system", "")
@@ -340,9 +391,9 @@ class Anthropic(Upstream):
                     need(block["text"].strip(), "a blank text block")
                     turn.text += block["text"]
                     others = True
-                elif kind == "image":
-                    need(block["source"]["type"] == "base64", "source")
-                    turn.images.append((block["source"]["media_type"], block["source"]["data"]))
+                elif kind in ("image", "document"):
+                    need(role == "user", kind, "of", role)
+                    turn.images.append(self.source(kind, block["source"]))
                     others = True
                 elif kind == "tool_use":
                     need(role == "assistant" and isinstance(block["input"], dict), "tool_use", block)
@@ -352,7 +403,8 @@ class Anthropic(Upstream):
                     need(role == "user" and not others and block["tool_use_id"] in open_calls, "tool_result", block)
                     open_calls.remove(block["tool_use_id"])
                     inner = block.get("content", "")
-                    text = inner if isinstance(inner, str) else "".join(p["text"] for p in inner)
+                    text = inner if isinstance(inner, str) else "".join(p["text"] if p["type"] == "text" else "<%s>" % self.source(p["type"], p["source"])[0]
+                                                                        for p in inner)
                     results.append(Result(block["tool_use_id"], None, text, bool(block.get("is_error"))))
                 else:
                     need(kind in ("thinking", "redacted_thinking") and role == "assistant" and not turn.calls, "block", block)
@@ -374,7 +426,8 @@ class Anthropic(Upstream):
             ask.choice = {"any": "required", "auto": None, "none": "none", "tool": choice.get("name")}[choice["type"]]
             need(not ask.effort or choice["type"] in ("auto", "none"), "tool_choice with thinking")
         if ask.tools and ask.tools[-1]["description"].startswith("Gives the final answer"):
-            need(choice["type"] == "tool" and choice["name"] == ask.tools[-1]["name"], "tool_choice", choice)
+            # Alone it is the one to call; beside the caller's own tools any of them may come first.
+            need(choice["type"] == "any" if len(ask.tools) > 1 else choice["type"] == "tool" and choice["name"] == ask.tools[-1]["name"], "tool_choice", choice)
             tool, ask.choice = ask.tools.pop(), None
             ask.schema = ask.answer_tool = (tool["name"], tool["schema"])
         form = (body.get("output_config") or {}).get("format")
@@ -454,12 +507,17 @@ class Gemini(Upstream):
         only(body, "contents", "systemInstruction", "tools", "toolConfig", "generationConfig", "safetySettings")
         ask = Ask(model=model, stream=operation != "generateContent")
         ask.system = "".join(p["text"] for p in (body.get("systemInstruction") or {"parts": []})["parts"])
-        last, open_calls = None, []
+        last, open_calls, answers = None, [], False
         for content in body["contents"]:
             role = content["role"]
-            need(role in ("user", "model") and (role != last or self.joins), "roles", role, "after", last)
+            # Answers of functions stand alone in a content: Gemini 3 refuses other parts beside them. What the user says next is a content of its
+            # own, which Google takes (recording b138cc-2).
+            need(role in ("user", "model") and (role != last or answers or self.joins), "roles", role, "after", last)
             last = role
             need(content["parts"], "no parts")
+            of_answers = ["functionResponse" in part for part in content["parts"]]
+            answers = any(of_answers)
+            need(not answers or all(of_answers), "other parts beside a function's answer")
             turn, results = Turn("assistant" if role == "model" else "user"), []
             for part in content["parts"]:
                 if "functionCall" in part:
@@ -494,7 +552,7 @@ class Gemini(Upstream):
         ask.choice = {None: None, "AUTO": None, "ANY": "required", "NONE": "none"}[mode]
         config = body.get("generationConfig") or {}
         only(config, "maxOutputTokens", "temperature", "stopSequences", "responseMimeType", "responseSchema", "responseJsonSchema", "thinkingConfig", "topP", "topK",
-             "candidateCount", "seed")
+             "candidateCount", "seed", "presencePenalty", "frequencyPenalty", "responseLogprobs", "logprobs")
         schema = config.get("responseJsonSchema") or config.get("responseSchema")
         if schema:
             need(config["responseMimeType"] == "application/json", "responseMimeType")
@@ -638,7 +696,7 @@ class Cohere(Upstream):
         need(path.endswith("/v2/chat"), path)
         need(headers.get("authorization") == "Bearer key-up", "key")
         only(body, "model", "messages", "tools", "tool_choice", "response_format", "max_tokens", "temperature", "stop_sequences", "stream", "thinking",
-             "strict_tools", "p", "k", "seed")
+             "strict_tools", "p", "k", "seed", "logprobs", "frequency_penalty", "presence_penalty")
         ask = Ask(model=body["model"], stream=bool(body.get("stream")))
         open_calls = []
         for message in body["messages"]:
@@ -654,7 +712,7 @@ class Cohere(Upstream):
             turn = Turn(role)
             for part in [{"type": "text", "text": content}] if isinstance(content, str) else content or []:
                 if part["type"] == "image_url":
-                    turn.images.append(data_url(part["image_url"]["url"]))
+                    turn.images.append(place(part["image_url"]["url"]))  # remote ones too: recording e1ada4-1
                 elif part["type"] == "thinking":
                     turn.thought = Thought(part["thinking"])
                 else:
@@ -748,14 +806,36 @@ class Bedrock(Upstream):
     def base(self, root):
         return root
 
+    FORMATS = {"image": ("png", "jpeg", "gif", "webp"), "document": ("pdf", "csv", "doc", "docx", "xls", "xlsx", "html", "txt", "md"),
+               "video": ("mkv", "mov", "mp4", "webm", "flv", "mpeg", "mpg", "wmv", "three_gp"),
+               "audio": ("mp3", "opus", "wav", "aac", "flac", "mp4", "ogg", "mkv", "webm", "m4a")}
+    MEDIA = set(FORMATS)
+
+    def media(self, block):
+        """(type, bytes) of an image, a document, a video or audio. Nothing is fetched here but from S3."""
+        (kind, value), = block.items()
+        need(kind in self.MEDIA and value["format"] in self.FORMATS[kind], "block", kind, value.get("format"))
+        need("bytes" in value["source"] and is_base64(value["source"]["bytes"]) or value["source"]["s3Location"]["uri"].startswith("s3://"), "source")
+        need(kind != "document" or re.fullmatch(r"[A-Za-z0-9()\[\] -]{1,200}", value["name"]) and "  " not in value["name"], "a document's name")
+        return "%s/%s" % (kind, value["format"]), value["source"].get("bytes")
+
+    def marked(self, blocks):
+        """The blocks without the marks of the prompt cache, of which there are four at most and none at the beginning."""
+        marks = [i for i, b in enumerate(blocks) if "cachePoint" in b]
+        need(len(marks) <= 4 and 0 not in marks, "cachePoint")
+        for i in marks:
+            only(blocks[i], "cachePoint")
+            need(blocks[i]["cachePoint"]["type"] == "default", "cachePoint")
+        return [b for b in blocks if "cachePoint" not in b]
+
     def see(self, path, headers, body):
         need("/model/" in path, path)
         need(headers.get("authorization") == "Bearer key-up", "key")
         model, _, operation = path.partition("/model/")[2].partition("/")
         need(operation in ("converse", "converse-stream"), operation)
-        only(body, "messages", "system", "toolConfig", "inferenceConfig", "additionalModelRequestFields", "outputConfig")
+        only(body, "messages", "system", "toolConfig", "inferenceConfig", "additionalModelRequestFields", "outputConfig", "serviceTier")
         ask = Ask(model=model, stream=operation == "converse-stream")
-        ask.system = "".join(b["text"] for b in body.get("system") or [])
+        ask.system = "".join(b["text"] for b in self.marked(body.get("system") or []))
         last, open_calls = None, []
         for message in body["messages"]:
             role = message["role"]
@@ -763,13 +843,15 @@ class Bedrock(Upstream):
             last = role
             turn, results = Turn(role), []
             need(message["content"], "no content")
-            for block in message["content"]:
+            names = [block["document"]["name"] for block in message["content"] if "document" in block]
+            need(len(names) == len(set(names)), "two documents of one name")
+            for block in self.marked(message["content"]):
                 if "text" in block:
                     need(block["text"].strip(), "blank text")
                     turn.text += block["text"]
-                elif "image" in block:
-                    need(is_base64(block["image"]["source"]["bytes"]), "bytes")
-                    turn.images.append(("image/" + block["image"]["format"], block["image"]["source"]["bytes"]))
+                elif self.MEDIA & set(block):
+                    need(role == "user", "media of", role)
+                    turn.images.append(self.media(block))
                 elif "toolUse" in block:
                     call = block["toolUse"]
                     turn.calls.append(Call(call["toolUseId"], call["name"], call["input"]))
@@ -778,10 +860,11 @@ class Bedrock(Upstream):
                     answer = block["toolResult"]
                     need(answer["toolUseId"] in open_calls, "toolResult", block)
                     open_calls.remove(answer["toolUseId"])
-                    text = "".join(p["text"] if "text" in p else json.dumps(p["json"]) for p in answer["content"])
+                    text = "".join(p["text"] if "text" in p else json.dumps(p["json"]) if "json" in p else "<%s>" % self.media(p)[0] for p in answer["content"])
                     results.append(Result(answer["toolUseId"], None, text, answer.get("status") == "error"))
                 else:
-                    inner = block["reasoningContent"]["reasoningText"]
+                    need(role == "assistant", "a thought of", role)
+                    inner = block["reasoningContent"].get("reasoningText") or {"text": "", "signature": block["reasoningContent"].get("redactedContent")}
                     need(inner.get("signature"), "a thought without its signature")
                     turn.thought = Thought(inner["text"], inner["signature"])
             need(role == "assistant" or not open_calls, "results are missing")
@@ -791,8 +874,9 @@ class Bedrock(Upstream):
                 ask.turns.append(turn)
         config = body.get("toolConfig") or {}
         need(config.get("tools") or not any(t.calls for t in ask.turns), "toolConfig is missing")
-        for tool in config.get("tools") or []:
+        for tool in self.marked(config.get("tools") or []):
             spec = tool["toolSpec"]
+            need(spec.get("description", "x"), "an empty description")
             ask.tools.append({"name": spec["name"], "description": spec.get("description", ""), "schema": spec["inputSchema"]["json"]})
         choice = config.get("toolChoice") or {}
         ask.choice = "required" if "any" in choice else None
@@ -864,12 +948,15 @@ class Template(Upstream):
         need(path.endswith("/generate"), path)
         ask = Ask(model=body["model"], stream=body["stream"], max_tokens=body["max"])
         for message in body["history"]:
-            if message["role"] == "system":
-                ask.system += message["content"]
+            only(message, "role", "content", "name")
+            content = message["content"]
+            text = content if isinstance(content, str) else "".join(p["text"] for p in content)
+            if message["role"] in ("system", "developer"):
+                ask.system += text
             else:
-                ask.turns.append(Turn(message["role"], message["content"] if isinstance(message["content"], str) else
-                                      "".join(p["text"] for p in message["content"])))
-        need(body["prompt"] == ask.turns[-1].text, "the prompt is not the last user's text")
+                ask.turns.append(Turn(message["role"], text))
+        # A talk in which no user speaks has none; its words are in the history.
+        need(body["prompt"] == ([""] + [t.text for t in ask.turns if t.role == "user"])[-1], "the prompt is not the last user's text")
         return ask
 
     def whole(self, say, model):

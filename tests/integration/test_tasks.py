@@ -253,6 +253,35 @@ def test_every_client_gets_vectors_from_an_openai_upstream(t):
     assert "texts" in s.request("POST", "/v2/embed", {"model": "up/m1"}).json()["message"]
 
 
+def test_googles_embeddings_one_and_many(t):
+    async def handler(x):
+        if x.request.method == "GET":
+            return await x.send(up.reply({"models": [], "data": []}))
+        if x.request.target == "/v1/embeddings":
+            n = len(x.request.json()["input"])
+            return await x.send(up.reply({"data": [{"index": i, "embedding": [1, i]} for i in range(n)], "usage": {"prompt_tokens": 4, "total_tokens": 4}}))
+        single = x.request.target.endswith(":embedContent")
+        await x.send(up.reply({"embedding": {"values": [2, 3]}} if single else {"embeddings": [{"values": [2, 3]}, {"values": [4, 5]}]}))
+    u = t.upstream(handler)
+    base = "http://127.0.0.1:%d" % u.port
+    s = t.server(u, providers={"google": {"base_url": base, "dialect": "gemini", "type": "gemini", "api_key": "k"}})
+    one = {"content": {"parts": [{"text": "a"}]}}
+    many = {"requests": [dict(one, model="models/x"), dict(one, model="models/x")]}
+    for root in ("/v1beta", "/v1"):
+        r = s.request("POST", root + "/models/google/m:embedContent", one)
+        assert r.status == 200 and r.json()["embedding"]["values"] == [2, 3], r.body
+        r = s.request("POST", root + "/models/google/m:batchEmbedContents", many)
+        assert [e["values"] for e in r.json()["embeddings"]] == [[2, 3], [4, 5]], r.body
+        r = s.request("POST", root + "/models/up/m1:embedContent", one)
+        assert r.status == 200 and r.json()["embedding"]["values"] == [1, 0], r.body
+        r = s.request("POST", root + "/models/up/m1:batchEmbedContents", many)
+        assert [e["values"] for e in r.json()["embeddings"]] == [[1, 0], [1, 1]], r.body
+    asked = [c for c in u.chats() if "google" not in c.target and "/models/m:" in c.target]
+    assert {r["model"] for c in asked for r in c.json().get("requests", [])} == {"models/m"}
+    refused = s.request("POST", "/v1beta/models/up/m1:embedContent", {})
+    assert refused.status == 400 and refused.json()["error"]["status"] == "INVALID_ARGUMENT", refused.body
+
+
 def test_an_openai_client_gets_vectors_from_every_upstream(t):
     async def handler(x):
         target = x.request.target

@@ -39,8 +39,9 @@ def test_text():
 
 
 def test_the_sdks_own_version_of_the_path():
-    equal(make("v1").models.generate_content(model="up/plain", contents="x").text, "Hello, wörld!")
-    equal(make("v1").models.generate_content(model="models/goog/plain", contents="x").text, "Hello, wörld!")
+    stable = make("v1")
+    equal(stable.models.generate_content(model="up/plain", contents="x").text, "Hello, wörld!")
+    equal(stable.models.generate_content(model="models/goog/plain", contents="x").text, "Hello, wörld!")
 
 
 def test_stream():
@@ -55,7 +56,8 @@ def test_stream():
 def test_async_stream():
     async def main():
         out = ""
-        async for part in await make().aio.models.generate_content_stream(model="up/plain", contents="x"):
+        own = make()
+        async for part in await own.aio.models.generate_content_stream(model="up/plain", contents="x"):
             out += part.text or ""
         return out
     equal(asyncio.run(main()), "Hello, wörld!")
@@ -85,6 +87,19 @@ def test_functions_are_called_by_the_sdk_itself():
             equal(asked[0]["tools"][0]["function"]["parameters"]["properties"]["city"]["type"], "string")
         else:
             equal(asked[1]["contents"][1]["parts"][0]["thoughtSignature"], "c2lnbmF0dXJl")
+
+
+def test_thought_signatures_of_calls_go_round_and_to_no_other_maker():
+    config = types.GenerateContentConfig(tools=[get_weather], automatic_function_calling=types.AutomaticFunctionCallingConfig(disable=True))
+    model = fresh("tools")
+    first = client.models.generate_content(model="goog/" + model, contents="Weather?", config=config)
+    equal(first.candidates[0].content.parts[0].thought_signature, b"signature")
+    results = types.Content(role="user", parts=[types.Part.from_function_response(name=c.name, response={"result": "fine"}) for c in first.function_calls])
+    history = [types.Content(role="user", parts=[types.Part(text="Weather?")]), first.candidates[0].content, results]
+    assert "fine" in client.models.generate_content(model="goog/" + model, contents=history, config=config).text
+    other = fresh("tools")
+    assert "fine" in client.models.generate_content(model="up/" + other, contents=history, config=config).text
+    assert b"signature" not in seen(other)[0]["body"] and b"c2lnbmF0dXJl" not in seen(other)[0]["body"]
 
 
 def test_a_chat_of_many_turns_streamed_with_functions():
@@ -159,7 +174,8 @@ def test_errors():
     unknown = raises(errors.ClientError, lambda: client.models.generate_content(model="no-such-model", contents="x"))
     equal((unknown.code, unknown.status), (404, "NOT_FOUND"))
     assert "no-such-model" in unknown.message
-    stranger = raises(errors.ClientError, lambda: make(key="sk-wrong").models.generate_content(model="up/plain", contents="x"))
+    other = make(key="sk-wrong")
+    stranger = raises(errors.ClientError, lambda: other.models.generate_content(model="up/plain", contents="x"))
     equal((stranger.code, stranger.status), (401, "UNAUTHENTICATED"))
     for provider in BOTH:
         refused = raises(errors.ClientError, lambda p=provider: client.models.generate_content(model=p + "status-422", contents="x"))
@@ -185,6 +201,12 @@ def test_a_cut_stream_never_ends_clean():
 def test_tokens():
     equal(client.models.count_tokens(model="goog/plain", contents="x").total_tokens, 31)
     assert client.models.count_tokens(model="up/plain", contents="x" * 400).total_tokens > 100
+
+
+def test_embeddings():
+    for provider in BOTH:
+        answer = client.models.embed_content(model=provider + "plain", contents=["abc", "defgh"])
+        equal([e.values for e in answer.embeddings], [[3.0, -0.5, 0.25], [5.0, -0.5, 0.25]])
 
 
 def test_models():

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The official SDKs against the real server and a scripted upstream, all on loopback.
 
-    tests/sdk/run.py --server build/release/bin/llmrouter-server [--work build/sdk] [--only python|node|ollama|anthropic|anthropic-node|cohere|aws] [--test NAME] [--show-log]
+    tests/sdk/run.py --server build/release/bin/llmrouter-server [--work build/sdk] [--only python|node|ollama|anthropic|anthropic-node|cohere|gemini|aws] [--test NAME] [--show-log]
 
 Installs the pinned SDKs once (pip and npm, from wherever these are set up to fetch), prints a line for each test and ends with
 "N passed, M failed"; exits 1 when one failed. What cannot be installed is said in one line, "skipped: ...". Standard library only.
@@ -24,7 +24,7 @@ import urllib.request
 import upstream
 
 HERE = pathlib.Path(__file__).resolve().parent
-PYTHON = {"python": "openai_test.py", "ollama": "ollama_test.py", "anthropic": "anthropic_test.py", "cohere": "cohere_test.py", "aws": "aws_test.py"}
+PYTHON = {"python": "openai_test.py", "ollama": "ollama_test.py", "anthropic": "anthropic_test.py", "cohere": "cohere_test.py", "gemini": "gemini_test.py", "aws": "aws_test.py"}
 NODE = {"node": "openai_test.mjs", "anthropic-node": "anthropic_test.mjs"}
 SUITES = [*PYTHON, *NODE]
 SUITE_SECONDS = 300
@@ -36,6 +36,7 @@ server: {{listen: "127.0.0.1:{port}", threads: 2, auth: keys}}
 storage: {{keys: "memory:", usage: "memory:"}}
 providers:
   up: {{base_url: "{url}", api_key: {key}}}
+  goog: {{type: gemini, base_url: "{url}beta", api_key: {key}}}
   claude: {{dialect: anthropic, base_url: "{url}", api_key: {key}, models: {{override: [plain]}}}}
   claude2: {{dialect: anthropic, base_url: "{url}", api_key: {key}, models: {{override: [plain]}}}}
   native: {{base_url: "{url}", api_key: {key}, also: [responses, completions], models: {{override: [plain]}}}}
@@ -220,7 +221,7 @@ def main():
         try:
             env = dict(os.environ, SDK_SERVER=base, SDK_BINARY=str(server), SDK_UPSTREAM=url, SDK_KEYS=json.dumps(KEYS), PYTHONDONTWRITEBYTECODE="1")
             for name in ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "OPENAI_BASE_URL", "OLLAMA_HOST", "ANTHROPIC_BASE_URL",
-                         "ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN"):
+                         "ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "GOOGLE_API_KEY", "GEMINI_API_KEY", "GOOGLE_GEMINI_BASE_URL", "GOOGLE_GENAI_USE_VERTEXAI"):
                 env.pop(name, None)
             for label, command in suites:
                 p, f = run_suite(label, command + options.test, env)

@@ -12,9 +12,10 @@ What it does is said by the model's name, which ends in "+anything" so that test
   cut-N       N chunks of a stream, then the connection breaks in the middle of one
   cut         a whole answer that breaks off in its body
   slow        nothing for ten seconds
+  think       thoughts, then words
   fail-once   500 the first time a name is asked for, then as plain
 
-/v1/responses and /v1/completions are served natively, for providers that are said to speak them.
+/v1beta speaks Google's dialect (upstream_gemini.py), /v1/messages Anthropic's. /v1/responses and /v1/completions are served natively, for providers that are said to speak them.
 
 GET /v1/models lists some of them. GET /_seen?model=NAME tells what was asked for by that name: [{body (base64), headers, gone}].
 """
@@ -29,7 +30,9 @@ import threading
 import time
 import urllib.parse
 
+import upstream_gemini
 from upstream_anthropic import AnthropicFace
+from upstream_gemini import GeminiFace
 
 KEY = "sk-upstream-0123456789abcdef0123456789abcdef"
 MODELS = ["plain", "tools", "org/model-a", "slow"]
@@ -72,7 +75,7 @@ class Refusal(Exception):
         self.status, self.body = status, {"error": {"message": message, "type": kind, "param": param, "code": code}}
 
 
-class Handler(AnthropicFace, http.server.BaseHTTPRequestHandler):
+class Handler(AnthropicFace, GeminiFace, http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
 
@@ -145,10 +148,14 @@ class Handler(AnthropicFace, http.server.BaseHTTPRequestHandler):
         if url.path == "/v1/models":
             return self.send_json(200, {"object": "list", "data": [{"id": m, "object": "model", "created": 1700000000, "owned_by": "scripted"}
                                                                      for m in MODELS]})
+        if url.path == upstream_gemini.ROOT:
+            return self.answer_google_list()
         self.send_json(404, {"error": {"message": f"no such path {url.path}", "type": "invalid_request_error", "param": None, "code": None}})
 
     def do_POST(self):
         body = self.rfile.read(int(self.headers["content-length"]))
+        if self.path.startswith(upstream_gemini.ROOT):
+            return self.post_google(body)
         anthropic = self.path in ("/v1/messages", "/v1/messages/count_tokens")
         task = getattr(self, "task_" + self.path[4:].replace("/", "_"), None) if self.path.startswith("/v1/") else None
         if task is None and self.path not in ("/v1/chat/completions", "/v1/responses", "/v1/completions") and not anthropic:
@@ -186,6 +193,12 @@ class Handler(AnthropicFace, http.server.BaseHTTPRequestHandler):
         except (BrokenPipeError, ConnectionResetError):
             record["gone"] = True
             self.close_connection = True
+
+    def post_google(self, body):
+        model, operation = upstream_gemini.split(self.path)
+        with seen_lock:
+            seen.setdefault(model, []).append({"body": base64.b64encode(body).decode(), "headers": {k.lower(): v for k, v in self.headers.items()}, "gone": False})
+        self.answer_google(operation, dict(json.loads(body), model=model), KEY)
 
     # ---- the endpoints beside chat: what they say follows from the request alone
 
@@ -320,6 +333,11 @@ class Handler(AnthropicFace, http.server.BaseHTTPRequestHandler):
             return self.stream(request, [(0, {"content": w, "novel_delta_member": {"k": w}}, more) for w in ("Hello", ",", " wörld", "!")])
         self.send_json(200, completion(request, {"role": "assistant", "content": "Hello, wörld!", "refusal": None, "annotations": [],
                                                  "novel_message_member": "kept"}))
+
+    def answer_think(self, request, argument, words, record):
+        if request.get("stream"):
+            return self.stream(request, [(0, {"reasoning_content": "hm"}, {}), (0, {"content": "So."}, {})])
+        self.send_json(200, completion(request, {"role": "assistant", "content": "So.", "reasoning_content": "hm"}))
 
     def answer_words(self, request, argument, words, record):
         self.stream(request, [(0, {"content": f"{words} "}, {}) for _ in range(int(argument))])

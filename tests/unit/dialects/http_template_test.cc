@@ -192,3 +192,22 @@ TEST_CASE("http: there is no list of models to ask for") {
   EncodedRequest out;
   CHECK(dialect("http")->new_upstream_codec()->encode_models(lab("{}"), "k", out).error().code == ErrorCode::kNotSupported);
 }
+
+TEST_CASE("http template: thoughts of the history stay out and are named, in whatever form a client brought them") {
+  for (const char* thought : {R"("content":[{"type":"thinking","thinking":[{"type":"text","text":"hm"}]},{"type":"text","text":"b"}])",
+                              R"("reasoning_content":"hm","content":"b")"}) {
+    std::vector<std::string> dropped;
+    const std::string messages = std::string(R"([{"role":"user","content":"a"},{"role":"assistant",)") + thought + R"(},{"role":"user","content":"c"}])";
+    const std::string body = written(R"({"h":"${messages}"})", {}, messages, &dropped);
+    CHECK(find(JsonValue(body), "h", 1, "content").equals("b"));
+    CHECK(body.find("hm") == std::string::npos);
+    CHECK(body.find("thinking") == std::string::npos);
+    CHECK(dropped == std::vector<std::string>{"reasoning"});
+  }
+}
+
+TEST_CASE("http template: a talk in which no user speaks is not sent as an empty prompt") {
+  const std::string messages = R"([{"role":"developer","content":"be kind"}])";
+  CHECK(refused({}, messages) == "messages");
+  CHECK(find(JsonValue(written(R"({"p":"${prompt}","h":"${messages}"})", {}, messages)), "h", 0, "content").equals("be kind"));
+}
