@@ -78,6 +78,14 @@ struct CooldownConfig {
   Duration max{std::chrono::minutes(10)};
 };
 
+// What stands behind URLs in requests, fetched for targets that cannot (UpstreamCodec::fetches).
+struct RemoteMediaConfig {
+  bool fetch = false;
+  size_t max = 20 * 1024 * 1024;  // bytes, of all that one request names
+  Duration timeout{std::chrono::seconds(10)};
+  std::vector<std::string> allow;  // addresses and ranges that count as public, "10.1.0.0/16"; see AddressPolicy
+};
+
 struct RoutingConfig {
   std::string default_model;  // empty: the first configured model; with none, demo/echo
   std::string strategy = "weighted";
@@ -85,6 +93,7 @@ struct RoutingConfig {
   BackoffConfig backoff;
   Timeouts timeouts{std::chrono::seconds(5), Duration(0), std::chrono::seconds(60), std::chrono::minutes(10)};  // first_token: see Timeouts
   CooldownConfig cooldown;
+  RemoteMediaConfig remote_media;
 };
 
 // USD per million tokens in the file, micro-USD per million tokens here.

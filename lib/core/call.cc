@@ -288,6 +288,7 @@ void Call::State::on_total_timeout() {
   step_timer_ = 0;
   Error error(ErrorCode::kUpstreamTimeout, "timeout: total: no complete answer within " + seconds_text(deadline_ - began_));
   transfer_.reset();
+  media_.clear();
   if (in_attempt_) end_attempt("timeout", error.message);
   if (!committed_) return fail(std::move(error));
   settle(CallStatus::kCut, error);
@@ -429,6 +430,7 @@ void Call::State::cancel() {
   if (ended_) return;
   Guard guard(this);
   transfer_.reset();
+  media_.clear();
   if (in_attempt_) end_attempt("cancelled", "the caller cancelled");
   Error error(ErrorCode::kCancelled, "cancelled by the caller");
   settle(CallStatus::kCancelled, error);
@@ -439,6 +441,7 @@ void Call::State::abandon() noexcept {
   if (!ended_) {
     ended_ = true;
     transfer_.reset();
+    media_.clear();
     if (in_attempt_) end_attempt("cancelled", "the caller went away");
     settle(CallStatus::kCancelled, Error(ErrorCode::kCancelled, "the caller went away"));
     if (router_.parts.usage && admitted_) router_.parts.usage->record(std::move(record_));
