@@ -102,6 +102,10 @@ void Call::State::skip(Candidate& c, Error error) {
   a.outcome = "skipped";
   a.reason = error.message;
   record_.attempts.push_back(std::move(a));
+  if (error.code == ErrorCode::kInvalidRequest) {
+    refusals_.push_back({c.provider->config.name + "/" + std::string(c.model), std::move(error)});
+    return;
+  }
   const bool sooner = error.retry_after > Duration(0) && error.retry_after < skip_error_.retry_after;
   if (skip_error_.code == ErrorCode::kNone || sooner) skip_error_ = std::move(error);
 }

@@ -83,6 +83,7 @@ struct Call::State final : public TransferSink, public UpstreamSink {
   bool expand_fallbacks();
   void handle_failure(Error error);
   Error final_error() const;
+  Error joined_refusals() const;
   void arm_total();
   void on_total_timeout();
 
@@ -190,6 +191,11 @@ struct Call::State final : public TransferSink, public UpstreamSink {
   int attempts_ = 0;
   Error last_error_;
   Error skip_error_;                     // why a candidate was not asked at all; the answer when none was
+  struct Refusal {
+    std::string model;
+    Error error;
+  };
+  std::vector<Refusal> refusals_;        // candidates that have no word for what the request means
   TimePoint deadline_{};
 
   // The attempt in flight.

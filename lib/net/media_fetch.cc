@@ -19,9 +19,13 @@ std::string lower(std::string_view text) {
 
 bool is_http(std::string_view url) { return starts_with(lower(url.substr(0, 8)), "http://") || starts_with(lower(url.substr(0, 8)), "https://"); }
 
-// Without what may be secret in it: a signed query.
+// Without what may be secret in it: a password, a signed query.
 std::string shown(std::string_view url) {
-  std::string out(url.substr(0, std::min(url.find_first_of("?#"), size_t{200})));
+  std::string out(url.substr(0, url.find_first_of("?#")));
+  const size_t host = out.find("://"), end = host == std::string::npos ? host : out.find('/', host + 3);
+  const size_t user = out.rfind('@', end);
+  if (host != std::string::npos && user != std::string::npos && user > host) out.erase(host + 3, user - host - 2);
+  out.resize(std::min(out.size(), size_t{200}));
   for (char& c : out) c = static_cast<unsigned char>(c) < 0x20 || c == 0x7f ? '?' : c;
   return out;
 }
