@@ -91,6 +91,8 @@ constexpr GoogleRow kGoogle[] = {
     {"generateContent", Endpoint::kChat},
     {"streamGenerateContent", Endpoint::kChat},
     {"countTokens", Endpoint::kCountTokens},
+    {"embedContent", Endpoint::kEmbeddings},
+    {"batchEmbedContents", Endpoint::kEmbeddings},
 };
 
 bool match_google(std::string_view path, Route& route) noexcept {
@@ -115,7 +117,6 @@ bool match_google(std::string_view path, Route& route) noexcept {
     return true;
   }
   if (!beta) return false;  // the list under /v1 is OpenAI's
-  if (ends_with(name, ":embedContent") || ends_with(name, ":batchEmbedContents")) return false;
   route.endpoint = Endpoint::kModels;
   route.methods = kGet;
   route.takes_id = true;
