@@ -76,6 +76,7 @@ Result<RouterParts> build_parts(const Config& config, std::shared_ptr<Logger> lo
   parts.catalog = make_catalog(config.prices);
   parts.dialects = builtin_dialects();
   parts.tokens = exchanged_tokens;
+  parts.media = make_media_fetcher();
   return parts;
 }
 

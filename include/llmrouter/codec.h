@@ -164,6 +164,12 @@ class LLMROUTER_EXPORT UpstreamCodec {
   // kInvalidRequest when the target cannot express what the request means; `param` names the field.
   virtual Result<void> encode(const EncodeInput& input, EncodedRequest& out) = 0;
 
+  // Does the target get a picture, sound, film or file by this part's URL (http, https) itself? Else it has to be inline.
+  virtual bool fetches(const ProviderConfig& provider, const Part& part) const {
+    (void)provider, (void)part;
+    return true;
+  }
+
   // Streamed answer with a 2xx status. `finish` at the end of the body: delivers a last frame without a blank line; an end that
   // is too early (nothing finished) is reported by on_error.
   virtual void feed(std::string_view bytes, UpstreamSink& sink) = 0;
@@ -177,7 +183,7 @@ class LLMROUTER_EXPORT UpstreamCodec {
   // it has other names for their members, or takes fewer inputs at once than there are. max_inputs(): texts that it embeds in one request, 0: no
   // limit; more are sent in several. set_head(): the head of a 2xx answer, before feed(). decode_task(): in place of decode().
   virtual bool relays(const ProviderConfig& provider, const RequestFacts& facts) const;
-  virtual int64_t max_inputs(const ProviderConfig& provider) const;
+  virtual int64_t max_inputs(const ProviderConfig& provider, std::string_view upstream_model) const;
   virtual void set_head(const HttpHead& head);
   virtual Result<TaskResponse> decode_task(std::string_view body);
 

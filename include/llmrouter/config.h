@@ -116,6 +116,14 @@ struct SwitchConfig {
   Duration cooldown{std::chrono::minutes(5)};  // between two changes
 };
 
+// What stands behind URLs in requests, fetched for targets that cannot (UpstreamCodec::fetches).
+struct RemoteMediaConfig {
+  bool fetch = false;
+  size_t max = 20 * 1024 * 1024;  // bytes, of all that one request names
+  Duration timeout{std::chrono::seconds(10)};
+  std::vector<std::string> allow;  // addresses and ranges that count as public, "10.1.0.0/16"; see AddressPolicy
+};
+
 struct RoutingConfig {
   std::string default_model;  // empty: the first configured model; with none, demo/echo
   std::string strategy = "weighted";
@@ -126,6 +134,7 @@ struct RoutingConfig {
   AffinityConfig affinity;
   std::vector<RuleConfig> rules;        // in the file's order
   SwitchConfig toggle;                  // `switch` in the file
+  RemoteMediaConfig remote_media;
 };
 
 // USD per million tokens in the file, micro-USD per million tokens here.

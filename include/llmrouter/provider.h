@@ -28,10 +28,16 @@ struct ProviderPreset {
   bool key_required = true;
   std::vector<std::string> also;           // as in ProviderConfig
   std::string title;      // for people
-  // Where the vendor has several places: name and base URL of each. Empty, and no `{region}` in the base URL: `region` means nothing here.
+  // Where the vendor has several places: name and base URL of each. Empty, and no `{region}` in the base URL: `region` means nothing here. Beside a
+  // `{region}` in the base URL: those whose URL is another one, the usual one first.
   std::vector<std::pair<std::string, std::string>> regions;
   std::vector<std::string> region_variables;  // usual environment variables, the first that is set wins
-  bool served = true;     // false: known by name, but its dialect comes later; a configuration that uses it is refused
+  // `{project}` in the base URL stands for the customer's project; these variables name it. A single key that is no exchanged credential works without
+  // one at `keyed_base_url` (Google's express mode).
+  std::vector<std::string> project_variables;
+  std::string keyed_base_url;
+  std::string key_file_variable;  // usual environment variable that names a file with the key in it; empty: none
+  std::vector<std::pair<std::string, std::string>> model_dialects;  // as in ProviderConfig
 };
 
 // One key of a provider's pool.
@@ -82,11 +88,14 @@ struct ProviderConfig {
   std::string base_url;  // normalised: no trailing slash, with the dialect's version ending
   std::string dialect = "openai";
   std::vector<std::string> also;  // other dialects spoken under the same base URL: their clients' bytes pass as they are
+  // Models that speak another dialect than `dialect`: a pattern of the upstream's names and the dialect; the first that matches holds.
+  std::vector<std::pair<std::string, std::string>> model_dialects;
   std::string api_version;      // Azure: sent as `?api-version=`; empty: none
   std::string auth = "bearer";  // as in ProviderPreset
   std::vector<std::string> quirks;
   std::vector<Credential> credentials;  // may be empty: no key is sent
   std::string region;           // where a vendor has several places; requests to Amazon are signed for it
+  std::string project;          // whose resources are used, where the vendor asks (Google Cloud)
   std::string credentials_file;  // as the configuration names it; its content became a credential when that was loaded
   ModelListPolicy models;
   std::vector<HttpHeader> headers;

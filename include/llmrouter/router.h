@@ -12,6 +12,7 @@
 #include "llmrouter/config.h"
 #include "llmrouter/keys.h"
 #include "llmrouter/limits.h"
+#include "llmrouter/media.h"
 #include "llmrouter/route.h"
 #include "llmrouter/stream.h"
 #include "llmrouter/transport.h"
@@ -33,6 +34,7 @@ struct RouterParts {
   std::function<std::unique_ptr<Balancer>(std::string_view name, const std::vector<BalancerTarget>&)> balancers;
   // Makes the tokens of a credential that has to be exchanged for them; null for one that goes out as it is. None: there are no such credentials.
   std::function<Result<std::shared_ptr<AccessTokens>>(const ProviderConfig&, const Secret& key)> tokens;
+  std::shared_ptr<MediaFetcher> media;                   // none: routing.remote_media fetches nothing
   FilterMap filters;                                     // by name, beside those of the configuration; think_tags is always there
   uint64_t seed = 0;                                     // 0: from the system
 };

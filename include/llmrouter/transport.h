@@ -29,6 +29,17 @@ struct Endpoint {
   size_t max_body_bytes = 64 * 1024 * 1024;  // after decompression, for all of the body; 0: not limited (streams are limited by their parser)
 };
 
+// For requests whose URL a stranger chose: they go to public addresses alone. What is judged is the address that is connected to, after the name was
+// resolved, so that a name that changes its mind gets nowhere; such a request has a connection of its own and no proxy.
+struct LLMROUTER_EXPORT AddressPolicy {
+  std::vector<std::string> allow;  // "10.1.0.0/16", "127.0.0.1", "fd00::/8": private ones that may be asked all the same
+  // An address as 4 or 16 bytes in network order.
+  bool allows(std::string_view bytes) const noexcept;
+};
+
+// Is it an address or a range, as AddressPolicy::allow takes it?
+LLMROUTER_EXPORT bool is_address_range(std::string_view text) noexcept;
+
 // A request whose body stays where it is: the pieces are sent one after the other and must live until the transfer has ended or
 // is destroyed.
 struct HttpRequest {
@@ -39,6 +50,7 @@ struct HttpRequest {
   Duration connect_timeout{std::chrono::seconds(5)};
   bool stream = false;  // the answer comes in small pieces over a long time: little memory is to be held for it
   std::shared_ptr<const Endpoint> endpoint;  // null: defaults
+  std::shared_ptr<const AddressPolicy> addresses;  // null: any. Not null: an answer that redirects is handed over and not refused
   std::shared_ptr<AccessTokens> tokens;      // not null: needs an access token, which a token transport gets and adds (token.h)
 };
 

@@ -11,7 +11,7 @@ namespace {
 using Words = std::initializer_list<const char*>;
 
 // A vendor's row. `prices` names its provider in prices.inc; one that ends in `*` is completed by what follows the last colon of the model's
-// name (a market place that names the seller there); null: none. `served`: see ProviderPreset.
+// name (a market place that names the seller there); null: none.
 struct Vendor {
   const char* type;
   const char* title;
@@ -24,9 +24,13 @@ struct Vendor {
   Words quirks;
   std::initializer_list<std::pair<const char*, const char*>> regions;
   const char* prices;
-  bool served = true;
   Words also = {};  // other dialects under the same base URL
   Words region_variables = {};
+  // As in ProviderPreset, of a vendor whose URL names the customer's project.
+  Words project_variables = {};
+  const char* keyed_base_url = "";
+  const char* key_file_variable = "";
+  std::initializer_list<std::pair<const char*, const char*>> model_dialects = {};
 };
 
 constexpr const char* kBearer = "bearer";
@@ -34,7 +38,7 @@ constexpr const char* kBearer = "bearer";
 // Base URLs hold the version part that the dialect's paths are appended to. Quirks are explained in lib/dialects/README.md.
 constexpr Vendor kVendors[] = {
     {"openai", "OpenAI", "https://api.openai.com/v1", "openai", kBearer, true, {"OPENAI_API_KEY"}, "OPENAI_BASE_URL",
-     {"max_completion_tokens_only", "no_top_k", "metadata_needs_store", "no_reasoning_back", "embed_batch_2048"}, {}, "openai", true, {"responses", "completions"}},
+     {"max_completion_tokens_only", "no_top_k", "metadata_needs_store", "no_reasoning_back", "embed_batch_2048"}, {}, "openai", {"responses", "completions"}},
     {"anthropic", "Anthropic", "https://api.anthropic.com", "anthropic", "x-api-key", true, {"ANTHROPIC_API_KEY"}, "ANTHROPIC_BASE_URL", {}, {},
      "anthropic"},
     {"deepseek", "DeepSeek", "https://api.deepseek.com/v1", "openai", kBearer, true, {"DEEPSEEK_API_KEY"}, "", {"thinking_type"}, {}, "deepseek"},
@@ -49,12 +53,12 @@ constexpr Vendor kVendors[] = {
      {{"cn", "https://dashscope.aliyuncs.com/compatible-mode/v1"},
       {"intl", "https://dashscope-intl.aliyuncs.com/compatible-mode/v1"},
       {"us", "https://dashscope-us.aliyuncs.com/compatible-mode/v1"}}, "dashscope"},
-    {"xai", "xAI", "https://api.x.ai/v1", "openai", kBearer, true, {"XAI_API_KEY"}, "", {}, {}, "x-ai", true, {"responses"}},
+    {"xai", "xAI", "https://api.x.ai/v1", "openai", kBearer, true, {"XAI_API_KEY"}, "", {}, {}, "x-ai", {"responses"}},
     {"groq", "Groq", "https://api.groq.com/openai/v1", "openai", kBearer, true, {"GROQ_API_KEY"}, "", {"strict_members", "no_top_k", "no_reasoning_back"}, {}, "groq"},
     {"mistral", "Mistral", "https://api.mistral.ai/v1", "openai", kBearer, true, {"MISTRAL_API_KEY"}, "",
      {"no_stream_options", "max_tokens_only", "required_is_any", "random_seed", "short_tool_ids", "strict_members", "no_reasoning_back", "output_dimension"}, {}, "mistral"},
     {"openrouter", "OpenRouter", "https://openrouter.ai/api/v1", "openai", kBearer, true, {"OPENROUTER_API_KEY"}, "",
-     {"reasoning_object", "takes_cache_control"}, {}, "openrouter", true, {"responses"}},
+     {"reasoning_object", "takes_cache_control"}, {}, "openrouter", {"responses"}},
     {"together", "Together", "https://api.together.xyz/v1", "openai", kBearer, true, {"TOGETHER_API_KEY"}, "", {}, {}, "together"},
     {"fireworks", "Fireworks", "https://api.fireworks.ai/inference/v1", "openai", kBearer, true, {"FIREWORKS_API_KEY"}, "", {}, {}, "fireworks"},
     {"siliconflow", "SiliconFlow", "https://api.siliconflow.cn/v1", "openai", kBearer, true, {"SILICONFLOW_API_KEY"}, "", {"enable_thinking", "embed_batch_32"},
@@ -72,14 +76,22 @@ constexpr Vendor kVendors[] = {
      {"GEMINI_API_KEY", "GOOGLE_API_KEY"}, "GOOGLE_GEMINI_BASE_URL", {}, {}, "google"},
     {"cohere", "Cohere", "https://api.cohere.com/v2", "cohere", kBearer, true, {"COHERE_API_KEY", "CO_API_KEY"}, "", {}, {}, "cohere"},
     {"databricks", "Databricks (region: the workspace's host)", "https://{region}/serving-endpoints", "openai", kBearer, true, {"DATABRICKS_TOKEN"}, "", {}, {},
-     "databricks", true, {}, {"DATABRICKS_HOST"}},
+     "databricks", {}, {"DATABRICKS_HOST"}},
     {"snowflake", "Snowflake Cortex (region: the account)", "https://{region}.snowflakecomputing.com/api/v2/cortex/v1", "openai", kBearer, true,
-     {"SNOWFLAKE_TOKEN", "SNOWFLAKE_PAT"}, "", {}, {}, nullptr, true, {}, {"SNOWFLAKE_ACCOUNT"}},
-    {"watsonx", "IBM watsonx.ai", "https://{region}.ml.cloud.ibm.com/ml/v1", "openai", kBearer, true, {"WATSONX_TOKEN"}, "", {}, {}, nullptr, true, {},
+     {"SNOWFLAKE_TOKEN", "SNOWFLAKE_PAT"}, "", {}, {}, nullptr, {}, {"SNOWFLAKE_ACCOUNT"}},
+    {"watsonx", "IBM watsonx.ai", "https://{region}.ml.cloud.ibm.com/ml/v1", "openai", kBearer, true, {"WATSONX_TOKEN"}, "", {}, {}, nullptr, {},
      {"WATSONX_REGION"}},
     {"bedrock", "Amazon Bedrock", "https://bedrock-runtime.{region}.amazonaws.com", "bedrock", kBearer, true,
-     {"AWS_BEARER_TOKEN_BEDROCK", "AWS_ACCESS_KEY_ID:AWS_SECRET_ACCESS_KEY:AWS_SESSION_TOKEN"}, "", {}, {}, "aws", true, {},
+     {"AWS_BEARER_TOKEN_BEDROCK", "AWS_ACCESS_KEY_ID:AWS_SECRET_ACCESS_KEY:AWS_SESSION_TOKEN"}, "", {}, {}, "aws", {},
      {"AWS_REGION", "AWS_DEFAULT_REGION"}},
+    {"vertex", "Google Vertex AI (Gemini and Claude)", "https://{region}-aiplatform.googleapis.com/v1/projects/{project}/locations/{region}", "gemini", kBearer,
+     true, {"GOOGLE_VERTEX_API_KEY"}, "", {"publishers", "no_call_ids", "fetches_urls"},
+     {{"global", "https://aiplatform.googleapis.com/v1/projects/{project}/locations/global"},
+      {"us", "https://aiplatform.us.rep.googleapis.com/v1/projects/{project}/locations/us"},
+      {"eu", "https://aiplatform.eu.rep.googleapis.com/v1/projects/{project}/locations/eu"}},
+     "google", {}, {"GOOGLE_CLOUD_LOCATION", "CLOUD_ML_REGION"}, {"GOOGLE_CLOUD_PROJECT", "ANTHROPIC_VERTEX_PROJECT_ID"},
+     "https://aiplatform.googleapis.com/v1", "GOOGLE_APPLICATION_CREDENTIALS",
+     {{"claude-*", "anthropic"}, {"anthropic/*", "anthropic"}, {"publishers/anthropic/*", "anthropic"}}},
     // Vectors and rankings alone.
     {"voyage", "Voyage AI", "https://api.voyageai.com/v1", "openai", kBearer, true, {"VOYAGE_API_KEY"}, "", {"voyage_names", "embed_batch_1000"}, {},
      "voyageai"},
@@ -87,21 +99,18 @@ constexpr Vendor kVendors[] = {
 
     // Its place is the customer's own: base_url, or the variable.
     {"azure", "Azure OpenAI", "", "openai", "api-key", true, {"AZURE_OPENAI_API_KEY"}, "AZURE_OPENAI_ENDPOINT",
-     {"max_completion_tokens_only", "no_top_k", "metadata_needs_store", "no_reasoning_back"}, {}, "azure", true, {"responses", "completions"}},
+     {"max_completion_tokens_only", "no_top_k", "metadata_needs_store", "no_reasoning_back"}, {}, "azure", {"responses", "completions"}},
 
-    {"vllm", "vLLM", "http://127.0.0.1:8000/v1", "openai", kBearer, false, {}, "", {"template_thinking"}, {}, nullptr, true, {"completions"}},
-    {"sglang", "SGLang", "http://127.0.0.1:30000/v1", "openai", kBearer, false, {}, "", {"template_thinking"}, {}, nullptr, true, {"completions"}},
-    {"llamacpp", "llama.cpp server", "http://127.0.0.1:8080/v1", "openai", kBearer, false, {}, "", {}, {}, nullptr, true, {"responses", "completions"}},
-    {"lmstudio", "LM Studio", "http://127.0.0.1:1234/v1", "openai", kBearer, false, {}, "", {}, {}, nullptr, true, {"responses", "completions"}},
+    {"vllm", "vLLM", "http://127.0.0.1:8000/v1", "openai", kBearer, false, {}, "", {"template_thinking"}, {}, nullptr, {"completions"}},
+    {"sglang", "SGLang", "http://127.0.0.1:30000/v1", "openai", kBearer, false, {}, "", {"template_thinking"}, {}, nullptr, {"completions"}},
+    {"llamacpp", "llama.cpp server", "http://127.0.0.1:8080/v1", "openai", kBearer, false, {}, "", {}, {}, nullptr, {"responses", "completions"}},
+    {"lmstudio", "LM Studio", "http://127.0.0.1:1234/v1", "openai", kBearer, false, {}, "", {}, {}, nullptr, {"responses", "completions"}},
     {"tgi", "Text Generation Inference", "http://127.0.0.1:3000/v1", "openai", kBearer, false, {}, "", {}, {}, nullptr},
     {"tei", "Text Embeddings Inference", "http://127.0.0.1:8080/v1", "openai", kBearer, false, {}, "", {"tei_rerank", "embed_batch_32"}, {}, nullptr},
     {"transformers", "Hugging Face transformers serve", "http://127.0.0.1:8000/v1", "openai", kBearer, false, {}, "",
      {"strip_unknown", "max_tokens_only", "no_stream_options"}, {}, nullptr},
     {"ollama", "Ollama", "http://127.0.0.1:11434", "ollama", kBearer, false, {"OLLAMA_API_KEY"}, "OLLAMA_HOST", {}, {}, nullptr},
     {"demo", "The model in this process", "demo:", "openai", "", false, {}, "", {}, {}, nullptr},
-
-    // Their dialects come later: known, so that a configuration hears that and not "no such type".
-    {"vertex", "Google Vertex AI", "", "gemini", kBearer, true, {}, "", {}, {}, "google", false},
 };
 
 ProviderPreset preset_of(const Vendor& vendor) {
@@ -117,8 +126,11 @@ ProviderPreset preset_of(const Vendor& vendor) {
   preset.key_required = vendor.key_required;
   preset.also.assign(vendor.also.begin(), vendor.also.end());
   preset.regions.assign(vendor.regions.begin(), vendor.regions.end());
-  preset.served = vendor.served;
   preset.region_variables.assign(vendor.region_variables.begin(), vendor.region_variables.end());
+  preset.project_variables.assign(vendor.project_variables.begin(), vendor.project_variables.end());
+  preset.keyed_base_url = vendor.keyed_base_url;
+  preset.key_file_variable = vendor.key_file_variable;
+  preset.model_dialects.assign(vendor.model_dialects.begin(), vendor.model_dialects.end());
   return preset;
 }
 

@@ -4,6 +4,7 @@
 #include <iterator>
 
 #include "llmrouter/filter.h"
+#include "llmrouter/transport.h"
 
 namespace llmrouter::config {
 namespace {
@@ -251,6 +252,17 @@ std::string check_dialect_beside(const std::string& name) {
              : "expected one of openai, responses, completions, anthropic";
 }
 
+std::string check_address_range(const std::string& range) {
+  return is_address_range(range) ? "" : "expected an address or a range, such as 10.1.0.0/16 or ::1";
+}
+
+std::string check_project(const std::string& id) {
+  const bool good = id.size() >= 1 && id.size() <= 100 && std::all_of(id.begin(), id.end(), [](char c) {
+    return digit(c) || (c >= 'a' && c <= 'z') || c == '-' || c == '.' || c == ':';
+  });
+  return good ? "" : "expected a project's id, such as my-project-123";
+}
+
 std::string check_api_version(const std::string& version) {
   const bool good = !version.empty() && version.size() <= 64 && std::all_of(version.begin(), version.end(), [](char c) {
     return digit(c) || (c >= 'a' && c <= 'z') || c == '-' || c == '.';
@@ -311,6 +323,17 @@ std::string azure_base_url(std::string url, bool api_version) {
   if (!split_url(url, &parts)) return url;
   if (parts.path.empty()) return url + (api_version ? "/openai" : "/openai/v1");
   return parts.path == "/openai" && !api_version ? url + "/v1" : url;
+}
+
+std::string vertex_base_url(std::string url, const std::string& project_path) {
+  while (!url.empty() && url.back() == '/') url.pop_back();
+  if (const size_t at = url.find("/publishers"); at != std::string::npos) {
+    url.resize(at);
+    return url;
+  }
+  Url parts;
+  if (!split_url(url, &parts) || parts.path.find("/projects/") != std::string_view::npos) return url;
+  return url + (has_version(parts.path.empty() ? parts.path : parts.path.substr(1)) ? "" : "/v1") + project_path;
 }
 
 std::string ollama_url(std::string host) {

@@ -21,6 +21,8 @@ std::string check_header_name(const std::string& name);
 std::string check_header_value(const std::string& value);
 std::string check_forwarded_header(const std::string& name);
 std::string check_key_text(const std::string& secret);     // fits into a header; the fault does not show it
+std::string check_address_range(const std::string& range);
+std::string check_project(const std::string& id);          // of Google Cloud
 std::string check_dialect_beside(const std::string& name); // of `also`
 std::string check_api_version(const std::string& version); // 2024-10-21, 2025-03-01-preview, preview
 std::string check_expression(const std::string& pattern);  // of a text filter
@@ -35,6 +37,8 @@ bool is_loopback(std::string_view listen_address);
 std::string normalise_base_url(std::string url, std::string_view dialect);
 // Azure's, from the resource alone or with a path: `/openai/v1`, or with an API version `/openai`, whose paths name the deployment. Any other path
 // stays as it is.
+// Vertex AI: what stands before `/publishers`. `project_path` ("/projects/P/locations/R") is appended to a URL that names no project.
+std::string vertex_base_url(std::string url, const std::string& project_path);
 std::string azure_base_url(std::string url, bool api_version);
 // OLLAMA_HOST as its own program reads it: the scheme and the port may be missing, 0.0.0.0 is this host.
 std::string ollama_url(std::string host);

@@ -165,6 +165,10 @@ void add_provider_keys(std::vector<Key>& keys) {
   keys.emplace_back("providers.*.region", Type::kText, "", "Where the vendor has several places (see the presets).").to([](S s, V v) {
     s.provider->region = v.text;
   });
+  keys.emplace_back("providers.*.project", Type::kText, "",
+                    "Vertex AI: the Google Cloud project. Unset: the usual variable, or the one of the service account. None is needed with an API key.")
+      .checked(check_project)
+      .to([](S s, V v) { s.provider->project = v.text; });
   keys.emplace_back("providers.*.also", Type::kTexts, "",
                     "Other dialects that it speaks under the same base URL (`responses`, `completions`, `anthropic`): what their clients send goes there as it came. "
                     "Unset: what the preset knows of the vendor's own place.")

@@ -161,9 +161,16 @@ void routing(std::vector<Key>& keys) {
       .not_yet("cut")
       .to([](S, V) {});
   row(".remote_media", Type::kMap, "", "Images by URL, fetched for dialects that cannot.");
-  row(".remote_media.fetch", Type::kBool, "false", "Fetch them.").not_yet();
-  row(".remote_media.max", Type::kSize, "20MiB", "The largest.").not_yet();
-  row(".remote_media.timeout", Type::kDuration, "10s", "The slowest.").not_yet();
+  row(".remote_media.fetch", Type::kBool, "false", "Fetch them. Never from private addresses.").to([](S s, V v) { s.config->routing.remote_media.fetch = v.flag; });
+  row(".remote_media.max", Type::kSize, "20MiB", "Of all that one request names.").within("1KiB..256MiB").to([](S s, V v) {
+    s.config->routing.remote_media.max = static_cast<size_t>(v.number);
+  });
+  row(".remote_media.timeout", Type::kDuration, "10s", "How long all of them may take.").within("100ms..5m").to([](S s, V v) {
+    s.config->routing.remote_media.timeout = v.duration();
+  });
+  row(".remote_media.allow", Type::kTexts, "", "Private addresses that may be asked all the same: `10.1.0.0/16`, `127.0.0.1`.")
+      .checked(check_address_range)
+      .to([](S s, V v) { s.config->routing.remote_media.allow = v.texts; });
   row(".rules", Type::kList, "", "Rules over a request's content and caller.").not_yet();
   row(".switch", Type::kMap, "", "The routing switch.");
   row(".switch.enabled", Type::kBool, "true", "Off sends everything to `default_model`.").not_yet();

@@ -6,6 +6,7 @@
 #include "config/address.h"
 #include "llmrouter/llmrouter.h"
 #include "llmrouter/pattern.h"
+#include "wire/json_scan.h"
 
 namespace llmrouter::config {
 namespace {
@@ -17,11 +18,9 @@ const ProviderPreset* find_preset(const std::string& type) {
   return nullptr;
 }
 
-std::vector<std::string> served_types() {
+std::vector<std::string> known_types() {
   std::vector<std::string> types;
-  for (const ProviderPreset& preset : provider_presets()) {
-    if (preset.served) types.push_back(preset.type);
-  }
+  for (const ProviderPreset& preset : provider_presets()) types.push_back(preset.type);
   return types;
 }
 
@@ -81,6 +80,13 @@ void forget_place(const ProviderPreset& preset, bool also_said, ProviderConfig& 
 }
 
 constexpr std::string_view kRegionMark = "{region}";
+constexpr std::string_view kProjectMark = "{project}";
+
+void fill_in(std::string& url, std::string_view mark, const std::string& text) {
+  for (size_t at = 0; (at = url.find(mark, at)) != std::string::npos; at += text.size()) url.replace(at, mark.size(), text);
+}
+
+bool wants_project(const ProviderPreset& preset) { return preset.base_url.find(kProjectMark) != std::string::npos; }
 
 bool wants_region(const ProviderPreset& preset) { return preset.base_url.find(kRegionMark) != std::string::npos; }
 
@@ -102,13 +108,56 @@ std::string usual_region(const Context& context, const ProviderPreset& preset) {
   for (const std::string& variable : preset.region_variables) {
     if (auto value = context.environment.get_filled(variable)) return as_region(*value);
   }
-  return {};
+  return wants_region(preset) && !preset.regions.empty() ? preset.regions.front().first : std::string();
 }
 
 std::string url_in_region(const ProviderPreset& preset, const std::string& region) {
+  for (const auto& [name, url] : preset.regions) {
+    if (name == region) return url;
+  }
   std::string url = preset.base_url;
-  if (const size_t at = url.find(kRegionMark); at != std::string::npos) url.replace(at, kRegionMark.size(), region);
+  fill_in(url, kRegionMark, region);
   return url;
+}
+
+// Said, in a variable, or in the credential itself. Empty: nowhere.
+std::string project_of(const Context& context, const ProviderPreset& preset, const ProviderConfig& provider) {
+  if (!provider.project.empty()) return provider.project;
+  for (const std::string& variable : preset.project_variables) {
+    if (auto value = context.environment.get_filled(variable)) return *value;
+  }
+  for (const Credential& credential : provider.credentials) {
+    const wire::JsonValue root(credential.key.reveal());
+    for (const char* name : {"project_id", "quota_project_id"}) {
+      if (std::string id = wire::find_member(root, name).string_or(); !id.empty()) return id;
+    }
+  }
+  return {};
+}
+
+// One that goes out as it is: no JSON, and not the machine's own account.
+bool has_plain_key(const ProviderConfig& provider) {
+  return std::any_of(provider.credentials.begin(), provider.credentials.end(), [](const Credential& c) {
+    const std::string_view key = c.key.reveal();
+    const size_t first = key.find_first_not_of(" \t\r\n");
+    return first != std::string_view::npos && key[first] != '{' && key.substr(0, 15) != "google-metadata";
+  });
+}
+
+// Names the project in the URL; where there is none, a plain key has a URL without. False: neither.
+bool put_project(const Context& context, const ProviderPreset& preset, bool own_url, ProviderConfig& provider) {
+  provider.project = project_of(context, preset, provider);
+  const bool keyed = provider.project.empty();
+  if (own_url) {
+    const std::string path = keyed ? std::string() : "/projects/" + provider.project + "/locations/" + provider.region;
+    const std::string url = vertex_base_url(provider.base_url, path);
+    const bool complete = !keyed || url == vertex_base_url(provider.base_url, "/");
+    provider.base_url = url;
+    return complete || has_plain_key(provider) || provider.pass_client_key;
+  }
+  if (!keyed) fill_in(provider.base_url, kProjectMark, provider.project);
+  else provider.base_url = preset.keyed_base_url;
+  return !keyed || has_plain_key(provider);
 }
 
 // One provider of the file.
@@ -122,6 +171,7 @@ class Completion {
     dialect();
     place();
     keys();
+    project();
     tls();
   }
 
@@ -145,17 +195,8 @@ class Completion {
     if (!named && failed("type")) return false;
     preset_ = find_preset(named ? provider_.type : provider_.name);
     if (named && !preset_) {
-      fault("type", "unknown type " + shown(*seen("type"), provider_.type) + did_you_mean(provider_.type, served_types()));
+      fault("type", "unknown type " + shown(*seen("type"), provider_.type) + did_you_mean(provider_.type, known_types()));
       return false;
-    }
-    if (preset_ && !preset_->served) {
-      // A name alone is only a name where the rest is said.
-      if (named || provider_.base_url.empty() || provider_.dialect.empty()) {
-        fault("type", "`" + preset_->type + "` is not supported yet" +
-                          (named ? std::string() : " (an OpenAI-compatible server of that name needs base_url and dialect)"));
-        return false;
-      }
-      preset_ = nullptr;
     }
     if (preset_) {
       provider_.type = preset_->type;
@@ -171,7 +212,10 @@ class Completion {
     const bool wanted = provider_.dialect == "http";
     if (wanted && !seen("http") && !failed("http")) fault("http", "expected the template of `dialect: http`");
     if (!wanted && seen("http")) fault("http", "means nothing without `dialect: http`");
-    if (preset_ && provider_.dialect == preset_->dialect) return;
+    if (preset_ && provider_.dialect == preset_->dialect) {
+      provider_.model_dialects = preset_->model_dialects;
+      return;
+    }
     // Another dialect has its own way to show a key: that of the vendor it is named after.
     if (const ProviderPreset* namesake = find_preset(provider_.dialect)) provider_.auth = namesake->auth;
   }
@@ -199,13 +243,13 @@ class Completion {
       return;
     }
     if (!own) {
-      return fault("base_url", "expected a base_url, or a known `type`" + did_you_mean(provider_.name, served_types()));
+      return fault("base_url", "expected a base_url, or a known `type`" + did_you_mean(provider_.name, known_types()));
     }
     if (provider_.base_url == "demo:" && provider_.dialect != "openai") return fault("dialect", "`demo:` speaks openai");
     if (is_elsewhere(preset_, provider_.base_url)) forget_place(*preset_, seen("also") != nullptr, provider_);
     if (preset_ && preset_->type == "azure") provider_.base_url = azure_base_url(provider_.base_url, !provider_.api_version.empty());
     else if (preset_ && is_place_of(*preset_, provider_.base_url)) provider_.base_url = preset_->base_url;
-    else provider_.base_url = normalise_base_url(provider_.base_url, provider_.dialect);
+    else if (!preset_ || !wants_project(*preset_)) provider_.base_url = normalise_base_url(provider_.base_url, provider_.dialect);
   }
 
   // Of a vendor with a region in its URL. Beside a base_url of one's own it may still be said: requests are signed for it. False: it is wrong.
@@ -236,6 +280,22 @@ class Completion {
     fault("region", "expected one of " + names + ", found " + shown(*seen("region"), provider_.region));
   }
 
+  // After the keys: a service account names its project.
+  void project() {
+    if (!preset_ || !wants_project(*preset_)) {
+      if (!provider_.project.empty()) fault("project", "means nothing for this provider");
+      return;
+    }
+    for (const char* name : {"base_url", "region", "project", "api_key", "credentials_file"}) {
+      if (failed(name)) return;
+    }
+    if (!put_project(context_, *preset_, own_url_, provider_)) {
+      return fault("project", "expected a project, found none (nor the variable " + preset_->project_variables.front() + ", nor one in the credentials)");
+    }
+    const std::string wrong = provider_.project.empty() ? std::string() : check_project(provider_.project);
+    if (!wrong.empty()) fault("project", wrong);
+  }
+
   void keys() {
     if (seen("api_keys") && (seen("api_key") || seen("api_key_file"))) fault("api_keys", "stands beside `api_key`: one of the two");
     const bool given = seen("api_key") || seen("api_key_file") || seen("api_keys") || seen("credentials_file");
@@ -253,26 +313,44 @@ class Completion {
     if (provider_.credentials_file.empty()) return;
     if (!provider_.credentials.empty()) return fault("credentials_file", "stands beside other keys: one of the two");
     provider_.credentials_file = beside(context_.file, provider_.credentials_file);
+    const std::string wrong = read_credentials_file();
+    if (!wrong.empty()) fault("credentials_file", wrong);
+  }
+
+  // What is wrong with it; empty: its content is a credential.
+  std::string read_credentials_file() {
     constexpr size_t kMost = 64 * 1024;
     std::string error;
     auto text = read_file(provider_.credentials_file, kMost, &error);
-    if (!text) return fault("credentials_file", "cannot be read: " + error);
+    if (!text) return "cannot be read: " + error;
     const size_t first = text->find_first_not_of(" \t\r\n");
-    if (first == std::string::npos || (*text)[first] != '{') return fault("credentials_file", "expected a file with a JSON object");
+    if (first == std::string::npos || (*text)[first] != '{') return "expected a file with a JSON object";
     Credential credential;
     credential.key = Secret(std::move(*text));
     provider_.credentials.push_back(std::move(credential));
+    return {};
   }
 
   std::string usual_variables() const {
+    if (!preset_->key_file_variable.empty()) return " (nor the variable " + preset_->key_file_variable + ", which names a file)";
     return preset_->key_variables.empty() ? std::string() : " (nor the variable " + preset_->key_variables.front() + ")";
   }
 
   void usual_key() {
     const std::string variable = filled_variable(context_, *preset_);
-    if (variable.empty()) return;
+    if (variable.empty()) return usual_key_file();
     add_key(context_, variable, provider_);
     notes_.push_back("provider " + provider_.name + ": key from " + variable);
+  }
+
+  void usual_key_file() {
+    const std::string& variable = preset_->key_file_variable;
+    auto file = variable.empty() ? std::nullopt : context_.environment.get_filled(variable);
+    if (!file) return;
+    provider_.credentials_file = *file;
+    const std::string wrong = read_credentials_file();
+    if (!wrong.empty()) return context_.faults.add_in(variable, Place(), path_, wrong);
+    notes_.push_back("provider " + provider_.name + ": credentials from the file that " + variable + " names");
   }
 
   void name_credentials() {
@@ -319,6 +397,7 @@ ProviderConfig from_preset(const ProviderPreset& preset) {
   provider.auth = preset.auth;
   provider.quirks = preset.quirks;
   provider.also = preset.also;
+  provider.model_dialects = preset.model_dialects;
   return provider;
 }
 
@@ -333,12 +412,8 @@ void add_from_environment(Context& context, const ProviderPreset& preset, Config
   auto url = preset.base_url_variable.empty() ? std::nullopt : context.environment.get_filled(preset.base_url_variable);
   // Where no key is needed, one alone does not say that there is a server.
   if (!url && (variable.empty() || !preset.key_required)) return;
-  if (!url && preset.served && preset.base_url.empty()) {
+  if (!url && preset.base_url.empty()) {
     notes.push_back(variable + " is set, but " + (preset.base_url_variable.empty() ? "a base_url" : preset.base_url_variable) + " is not: " + preset.type + " has no place of its own");
-    return;
-  }
-  if (!preset.served) {
-    notes.push_back((variable.empty() ? preset.base_url_variable : variable) + " is set, but " + preset.type + " is not supported yet");
     return;
   }
   ProviderConfig provider = from_preset(preset);
@@ -368,6 +443,7 @@ void add_from_environment(Context& context, const ProviderPreset& preset, Config
     }
   }
   if (!variable.empty()) add_key(context, variable, provider);
+  if (wants_project(preset)) put_project(context, preset, false, provider);
   notes.push_back("provider " + provider.name + " from " + found);
   config.providers.push_back(std::move(provider));
 }

@@ -158,22 +158,21 @@ std::string joined(const std::vector<std::string>& names) {
 
 void presets(std::string& out) {
   out += "\n## Presets\n\nWhat `providers.*.type` may be. The first of the variables that is set gives the key; names joined by\n"
-         "colons make one of their values, so joined, and the third may be unset. `{region}` stands for `region`.\n\n";
+         "colons make one of their values, so joined, and the third may be unset. `{region}` stands for `region`, `{project}` for `project`.\n\n";
   out += "| type | | base URL | dialect | also | variables | quirks |\n|---|---|---|---|---|---|---|\n";
-  std::string later;
   for (const ProviderPreset& preset : provider_presets()) {
-    if (!preset.served) {
-      later += (later.empty() ? "`" : ", `") + preset.type + "`";
-      continue;
-    }
     std::vector<std::string> variables = preset.key_variables;
     if (!preset.base_url_variable.empty()) variables.push_back(preset.base_url_variable);
+    if (!preset.key_file_variable.empty()) variables.push_back(preset.key_file_variable);
     variables.insert(variables.end(), preset.region_variables.begin(), preset.region_variables.end());
+    variables.insert(variables.end(), preset.project_variables.begin(), preset.project_variables.end());
     out += "| `" + preset.type + "` | " + preset.title + " | `" + preset.base_url + "`";
     for (const auto& [name, url] : preset.regions) out += "; region `" + name + "`: `" + url + "`";
-    out += " | " + preset.dialect + " | " + joined(preset.also) + " | " + joined(variables) + " | " + joined(preset.quirks) + " |\n";
+    if (!preset.keyed_base_url.empty()) out += "; with an API key and no project: `" + preset.keyed_base_url + "`";
+    out += " | " + preset.dialect;
+    for (const auto& [pattern, dialect] : preset.model_dialects) out += "; `" + pattern + "`: " + dialect;
+    out += " | " + joined(preset.also) + " | " + joined(variables) + " | " + joined(preset.quirks) + " |\n";
   }
-  out += "\nNot supported yet: " + later + ".\n";
 }
 
 void variables(std::string& out) {

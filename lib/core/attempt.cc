@@ -52,6 +52,7 @@ bool never_forwarded(std::string_view name) {
 bool Call::State::start_attempt(size_t index) {
   current_ = index;
   Candidate& c = candidates_[index];
+  if (fetch_media(index)) return true;
   provider_ = c.provider;
   if (!pick_credential(c)) return false;
   if (auto encoded = encode_attempt(c); !encoded) {
@@ -107,6 +108,10 @@ void Call::State::skip(Candidate& c, Error error) {
   a.outcome = "skipped";
   a.reason = error.message;
   record_.attempts.push_back(std::move(a));
+  if (error.code == ErrorCode::kInvalidRequest) {
+    refusals_.push_back({c.provider->config.name + "/" + std::string(c.model), std::move(error)});
+    return;
+  }
   const bool sooner = error.retry_after > Duration(0) && error.retry_after < skip_error_.retry_after;
   if (skip_error_.code == ErrorCode::kNone || sooner) skip_error_ = std::move(error);
 }
@@ -164,14 +169,23 @@ bool Call::State::pick_credential(Candidate& c) {
   return false;
 }
 
+Result<void> Call::State::decode_chat() {
+  if (chat_) return {};
+  auto chat = client_->decode();
+  if (!chat) return std::move(chat).error();
+  chat_ = std::make_unique<ChatRequest>(std::move(*chat));
+  chat_->stream = facts_.stream;
+  return {};
+}
+
 Result<void> Call::State::encode_attempt(const Candidate& c) {
   encoded_ = EncodedRequest();
   edits_ = param_edits_;
   if (c.route != nullptr) edits_.insert(edits_.end(), c.route->edits.begin(), c.route->edits.end());
   make_filters(c);
-  relay_ = filters_.empty() && provider_->speaks(client_dialect_) && facts_.relayable && (edits_.empty() || client_dialect_->openai_members());
-  const Dialect* spoken = relay_ ? client_dialect_ : provider_->dialect;
-  upstream_ = operation_ == Operation::kChat ? spoken->new_upstream_codec() : task_upstream(&spoken);
+  relay_ = filters_.empty() && provider_->speaks(client_dialect_, c.model) && facts_.relayable && (edits_.empty() || client_dialect_->openai_members()) && !wants_inlined(c);
+  const Dialect* spoken = relay_ ? client_dialect_ : provider_->dialect_of(c.model);
+  upstream_ = operation_ == Operation::kChat ? spoken->new_upstream_codec() : task_upstream(c.model, &spoken);
   if (!upstream_) {
     return Error(ErrorCode::kNotSupported, "provider " + provider_->config.name + ": its dialect " + std::string(spoken->name()) + " has no " +
                                                std::string(operation_name(operation_)));
@@ -186,12 +200,7 @@ Result<void> Call::State::encode_attempt(const Candidate& c) {
   } else if (operation_ != Operation::kChat) {
     if (auto prepared = prepare_task(input); !prepared) return prepared;
   } else {
-    if (!chat_) {
-      auto chat = client_->decode();
-      if (!chat) return std::move(chat).error();
-      chat_ = std::make_unique<ChatRequest>(std::move(*chat));
-      chat_->stream = facts_.stream;
-    }
+    if (auto decoded = decode_chat(); !decoded) return decoded;
     input.chat = chat_.get();
     if (!edits_.empty() || !filters_.empty()) {
       edited = std::make_unique<ChatRequest>(*chat_);
@@ -219,7 +228,7 @@ Result<void> Call::State::encode_attempt(const Candidate& c) {
 
 // What the configuration sets wins over the client's, and the client's over what a codec takes for granted; lists of features are joined.
 void Call::State::add_forwarded_headers() {
-  const bool equal = relay_ || client_dialect_ == provider_->dialect;
+  const bool equal = relay_ || client_dialect_ == provider_->dialect_of(candidates_[current_].model);
   const auto& configured = provider_->config.headers;
   for (const HttpHeader& h : options_.headers) {
     const auto& allowed = provider_->config.forward_headers;

@@ -327,6 +327,7 @@ void Call::State::on_total_timeout() {
   step_timer_ = 0;
   Error error(ErrorCode::kUpstreamTimeout, "timeout: total: no complete answer within " + seconds_text(deadline_ - began_));
   transfer_.reset();
+  media_.clear();
   if (in_attempt_) end_attempt("timeout", error.message);
   if (!committed_) return fail(std::move(error));
   settle(CallStatus::kCut, error);
@@ -434,8 +435,36 @@ void Call::State::handle_failure(Error error) {
 
 Error Call::State::final_error() const {
   if (attempts_ > 0) return last_error_;
-  if (skip_error_.code != ErrorCode::kNone) return skip_error_;
+  if (skip_error_.code != ErrorCode::kNone) return skip_error_;  // it may work later: better news than a refusal
+  if (!refusals_.empty()) return joined_refusals();
   return Error(ErrorCode::kNoTarget, "no target of model \"" + facts_.model + "\" can take this request now");
+}
+
+// What cannot be expressed, and by which models: a reason that several share is told once.
+Error Call::State::joined_refusals() const {
+  constexpr size_t kMostNamed = 8;
+  Error error = refusals_.front().error;
+  std::string words;
+  for (size_t i = 0; i < refusals_.size(); ++i) {
+    const std::string& reason = refusals_[i].error.message;
+    const auto same = [&](const Refusal& r) { return r.error.message == reason; };
+    if (std::any_of(refusals_.begin(), refusals_.begin() + static_cast<std::ptrdiff_t>(i), same)) continue;
+    words.append(words.empty() ? "" : "; ").append(reason);
+    const char* before = " (";
+    size_t named = 0, more = 0;
+    for (size_t k = i; k < refusals_.size(); ++k) {
+      if (!same(refusals_[k])) continue;
+      if (++named > kMostNamed) {
+        ++more;
+        continue;
+      }
+      words.append(before).append(refusals_[k].model);
+      before = ", ";
+    }
+    words += more == 0 ? ")" : " and " + std::to_string(more) + " more)";
+  }
+  error.message = std::move(words);
+  return error;
 }
 
 void Call::State::resume() {
@@ -449,6 +478,7 @@ void Call::State::cancel() {
   if (ended_) return;
   Guard guard(this);
   transfer_.reset();
+  media_.clear();
   if (in_attempt_) end_attempt("cancelled", "the caller cancelled", false);
   Error error(ErrorCode::kCancelled, "cancelled by the caller");
   settle(CallStatus::kCancelled, error);
@@ -459,6 +489,7 @@ void Call::State::abandon() noexcept {
   if (!ended_) {
     ended_ = true;
     transfer_.reset();
+    media_.clear();
     if (in_attempt_) end_attempt("cancelled", "the caller went away", false);
     settle(CallStatus::kCancelled, Error(ErrorCode::kCancelled, "the caller went away"));
     if (router_.parts.usage && admitted_) router_.parts.usage->record(std::move(record_));

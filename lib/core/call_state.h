@@ -86,6 +86,7 @@ struct Call::State final : public TransferSink, public UpstreamSink {
   bool expand_fallbacks();
   void handle_failure(Error error);
   Error final_error() const;
+  Error joined_refusals() const;
   void arm_total();
   void on_total_timeout();
 
@@ -94,6 +95,7 @@ struct Call::State final : public TransferSink, public UpstreamSink {
   void send_exchange();
   bool pick_credential(core::Candidate& candidate);  // and reserves; false: none may be used now
   bool reserve_attempt(const core::CredentialRuntime* credential, Denial* denial);
+  Result<void> decode_chat();            // once
   Result<void> encode_attempt(const core::Candidate& candidate);
   void add_forwarded_headers();
   void skip(core::Candidate& candidate, Error error);
@@ -113,7 +115,7 @@ struct Call::State final : public TransferSink, public UpstreamSink {
   // task.cc
   Result<RequestFacts> task_facts() const;
   int64_t charged_input() const noexcept;
-  std::unique_ptr<UpstreamCodec> task_upstream(const Dialect** spoken);
+  std::unique_ptr<UpstreamCodec> task_upstream(std::string_view model, const Dialect** spoken);
   Result<void> prepare_task(EncodeInput& input);
   void finish_task();
   Result<void> join(TaskResponse&& response);
@@ -121,6 +123,17 @@ struct Call::State final : public TransferSink, public UpstreamSink {
   bool nobody_counts() const noexcept;
   void deliver_estimate();
   void deliver_task();
+
+  // remote_media.cc
+  struct RemotePart {
+    Part* part;
+    std::string where;
+  };
+  Result<std::vector<RemotePart>> remote_parts(const core::Candidate& candidate);
+  bool fetch_media(size_t index);
+  void take_media(const RemotePart& part, Result<FetchedMedia> media);
+  void media_over();
+  bool wants_inlined(const core::Candidate& candidate) const;
 
   // filtering.cc
   void make_filters(const core::Candidate& candidate);
@@ -184,6 +197,11 @@ struct Call::State final : public TransferSink, public UpstreamSink {
   int attempts_ = 0;
   Error last_error_;
   Error skip_error_;                     // why a candidate was not asked at all; the answer when none was
+  struct Refusal {
+    std::string model;
+    Error error;
+  };
+  std::vector<Refusal> refusals_;        // candidates that have no word for what the request means
   TimePoint deadline_{};
 
   // The attempt in flight.
@@ -210,6 +228,12 @@ struct Call::State final : public TransferSink, public UpstreamSink {
   bool watching_first_ = false;          // what the watch timer was set for
   int status_ = 0;
   std::unique_ptr<Error> stream_error_;  // found while feeding; handled after
+
+  // What was behind URLs in the request.
+  std::vector<std::unique_ptr<Transfer>> media_;  // on their way
+  size_t media_left_ = 0, media_bytes_ = 0;
+  Error media_error_;                    // the first
+  std::vector<Part> inlined_;            // as they were before
 
   // The answer.
   std::string reply_type_;               // the upstream's content type, where it is kept

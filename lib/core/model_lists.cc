@@ -26,7 +26,6 @@ class ListQuestion final : public TransferSink {
     std::string_view key;
     if (!provider_.credentials.empty()) key = provider_.credentials.front().key_to_send();
     if (!codec_->encode_models(provider_.config, key, encoded_)) return false;
-    if (!provider_.credentials.empty()) encoded_.http.tokens = provider_.credentials.front().tokens;
     transport_ = &transport;
     send();
     return true;
@@ -70,6 +69,7 @@ class ListQuestion final : public TransferSink {
   void send() {
     encoded_.http.connect_timeout = provider_.timeouts.connect;
     encoded_.http.endpoint = provider_.endpoint;
+    if (!provider_.credentials.empty()) encoded_.http.tokens = provider_.credentials.front().tokens;
     transfer_ = transport_->start(std::move(encoded_.http), *this);
   }
 
@@ -82,7 +82,7 @@ class ListQuestion final : public TransferSink {
     }
     ids_.insert(ids_.end(), std::make_move_iterator(ids->begin()), std::make_move_iterator(ids->end()));
     std::string_view key;
-    if (!provider_.credentials.empty()) key = provider_.credentials.front().config->key.reveal();
+    if (!provider_.credentials.empty()) key = provider_.credentials.front().key_to_send();
     encoded_ = EncodedRequest();
     if (!codec_->encode_more_models(provider_.config, key, encoded_)) return false;
     if (++pages_ >= kMostPages) {

@@ -75,6 +75,11 @@ class Builder {
       if (dialect == nullptr) return config_error(path + ".also", "no codec for \"" + name + "\"");
       p->also.push_back(dialect);
     }
+    for (const auto& [pattern, name] : p->config.model_dialects) {
+      const Dialect* dialect = snapshot_->dialect(name);
+      if (dialect == nullptr) return config_error(path + ".model_dialects", "no codec for \"" + name + "\"");
+      p->model_dialects.push_back({pattern, dialect});
+    }
     auto endpoint = std::make_shared<Endpoint>();
     endpoint->proxy = config.proxy;
     endpoint->ca_file = config.ca_file;
@@ -271,6 +276,13 @@ std::shared_ptr<AffinityTable> Registry::affinity() {
 const ProviderRuntime* Snapshot::provider(std::string_view name) const noexcept {
   auto it = provider_by_name.find(name);
   return it == provider_by_name.end() ? nullptr : it->second;
+}
+
+const Dialect* ProviderRuntime::dialect_of(std::string_view model) const noexcept {
+  for (const OfModels& other : model_dialects) {
+    if (pattern_match(other.pattern, model)) return other.dialect;
+  }
+  return dialect;
 }
 
 const Dialect* Snapshot::dialect(std::string_view name) const noexcept {

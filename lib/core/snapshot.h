@@ -44,7 +44,18 @@ struct ProviderRuntime {
   Timeouts timeouts;         // routing's where the provider has none
   std::shared_ptr<ProviderShared> shared;
 
-  bool speaks(const Dialect* asked) const noexcept { return asked == dialect || std::find(also.begin(), also.end(), asked) != also.end(); }
+  struct OfModels {
+    std::string_view pattern;  // the config's
+    const Dialect* dialect = nullptr;
+  };
+  std::vector<OfModels> model_dialects;  // models that speak another one
+
+  const Dialect* dialect_of(std::string_view model) const noexcept;
+  // Of the provider's own dialect and those beside it; a model with a dialect of its own has no other.
+  bool speaks(const Dialect* asked, std::string_view model) const noexcept {
+    const Dialect* own = dialect_of(model);
+    return asked == own || (own == dialect && std::find(also.begin(), also.end(), asked) != also.end());
+  }
 };
 
 // A target as all snapshots know it.

@@ -51,16 +51,17 @@ int64_t Call::State::charged_input() const noexcept { return operation_ == Opera
 
 // The codec for this provider. The client's own dialect when it is spoken there and fits; else the first of the provider's that knows the
 // operation. Null: none does.
-std::unique_ptr<UpstreamCodec> Call::State::task_upstream(const Dialect** spoken) {
+std::unique_ptr<UpstreamCodec> Call::State::task_upstream(std::string_view model, const Dialect** spoken) {
   if (relay_) {
     *spoken = client_dialect_;
     auto codec = client_dialect_->new_task_upstream(operation_);
     if (codec && codec->relays(provider_->config, facts_)) return codec;
     relay_ = false;
   }
-  *spoken = provider_->dialect;
-  auto codec = provider_->dialect->new_task_upstream(operation_);
-  for (size_t i = 0; !codec && i < provider_->also.size(); ++i) {
+  *spoken = provider_->dialect_of(model);
+  auto codec = (*spoken)->new_task_upstream(operation_);
+  const size_t beside = *spoken == provider_->dialect ? provider_->also.size() : 0;
+  for (size_t i = 0; !codec && i < beside; ++i) {
     *spoken = provider_->also[i];
     codec = provider_->also[i]->new_task_upstream(operation_);
   }
@@ -81,7 +82,7 @@ Result<void> Call::State::prepare_task(EncodeInput& input) {
   }
   std::vector<EmbedInput>& all = task_->embed.inputs;
   const size_t done = joined_.vectors.size();
-  const int64_t most = upstream_->max_inputs(provider_->config);
+  const int64_t most = upstream_->max_inputs(provider_->config, candidates_[current_].model);
   const size_t count = most > 0 ? std::min(static_cast<size_t>(most), all.size() - done) : all.size() - done;
   part_.reset();
   input.task = task_.get();

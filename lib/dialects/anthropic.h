@@ -39,6 +39,8 @@ struct WriteOptions {
   bool foreign = false;  // the request's extras are another dialect's
   bool model = true;     // write `model`; not where the path names it
   bool count = false;    // what is counted alone: no bound, no sampling, no stream
+  std::string_view version;  // `anthropic_version`, where it stands in the body; empty: none
+  bool in_google = false;    // Claude at Vertex AI: media go inline, and a schema of the answer is a tool's
 };
 
 // What was written, as far as reading the answer depends on it.

@@ -142,6 +142,7 @@ void BlockWriter::write_image(const Part& part, const std::string& where) {
   if (is_openai_file(part.file_id)) return fail(cannot_express(where, "an image in another vendor's store", kTarget));
   if (url.empty() && data.empty() && part.file_id.empty()) return fail(cannot_express(where, "an image without data or URL", kTarget));
   if (!url.empty() && !is_common_url(url)) return fail(cannot_express(where, "an image at such a URL", kTarget));
+  if (inline_only_ && !(url.empty() && part.file_id.empty())) return fail(cannot_express(where, "an image that is not inline", kInGoogle));
   if (!part.detail.empty() && part.detail != "auto") drop(dropped_, "detail");
   w_.begin_object();
   w_.member("type", "image");
@@ -157,6 +158,7 @@ void BlockWriter::write_document(const Part& part, const std::string& where) {
   if (is_openai_file(part.file_id)) return fail(cannot_express(where, "a file in another vendor's store", kTarget));
   if (!url.empty() && !is_common_url(url)) return fail(cannot_express(where, "a file at such a URL", kTarget));
   const bool inline_data = url.empty() && part.file_id.empty();
+  if (inline_only_ && !inline_data) return fail(cannot_express(where, "a file that is not inline", kInGoogle));
   if (mime.substr(0, 6) == "image/" && inline_data) return write_image(part, where);
   std::optional<std::string> text;
   if (inline_data && !is_pdf(mime, part.name, data)) {

@@ -13,12 +13,14 @@
 namespace llmrouter::dialects::anthropic {
 
 constexpr std::string_view kTarget = "Anthropic's dialect";
+constexpr std::string_view kInGoogle = "Claude at Vertex AI";
 
 // Writes blocks of one request. Remembers the first thing that cannot be said.
 class BlockWriter {
  public:
-  BlockWriter(bool foreign, bool claude, wire::JsonWriter& w, std::vector<std::string>& dropped)
-      : foreign_(foreign), claude_(claude), w_(w), dropped_(dropped) {}
+  // `inline_only`: neither URLs nor files of the vendor's store.
+  BlockWriter(bool foreign, bool claude, bool inline_only, wire::JsonWriter& w, std::vector<std::string>& dropped)
+      : foreign_(foreign), claude_(claude), inline_only_(inline_only), w_(w), dropped_(dropped) {}
 
   // Would a block come of it? Blank texts are refused by the vendor, thoughts of others have no place.
   bool writes(const Part& part) const noexcept;
@@ -44,7 +46,7 @@ class BlockWriter {
   void write_document(const Part& part, const std::string& where);
   void write_source(std::string_view mime, std::string_view data, std::string_view url, const std::string& file_id);
 
-  const bool foreign_, claude_;
+  const bool foreign_, claude_, inline_only_;
   wire::JsonWriter& w_;
   std::vector<std::string>& dropped_;
   Fields fields_;

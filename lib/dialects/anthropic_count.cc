@@ -5,6 +5,7 @@
 #include "dialects/anthropic_upstream.h"
 #include "dialects/fault.h"
 #include "dialects/task_codec.h"
+#include "dialects/vertex.h"
 
 namespace llmrouter::dialects::anthropic {
 namespace {
@@ -54,16 +55,16 @@ class CountUpstream final : public TaskUpstream {
     if (input.provider == nullptr) return Error(ErrorCode::kInternal, "no provider to encode for");
     key_ = Secret(std::string(input.key));
     if (input.facts != nullptr) {
-      splice_request(input, out);
+      splice_request(input, true, out);
     } else {
       if (input.task == nullptr) return Error(ErrorCode::kInternal, "nothing to encode");
-      WriteOptions options;
-      options.foreign = input.foreign;
-      options.count = true;
       std::string body;
-      auto written = write_request(input.task->chat, input.upstream_model, options, body, out.dropped);
+      auto written = write_request(input.task->chat, bare_name(input), write_options(input, true), body, out.dropped);
       if (!written) return std::move(written).error();
       out.http.body.push_back(out.owned.emplace_back(std::move(body)));
+    }
+    if (vertex::serves(*input.provider)) {
+      return vertex::fill(*input.provider, vertex::kAnthropic, "count-tokens", "rawPredict", "application/json", input.key, out.http);
     }
     return fill_anthropic(*input.provider, "POST", "/messages/count_tokens", "application/json", input.key, {}, out.http);
   }

@@ -35,9 +35,10 @@ bool lacks_thought(const std::vector<Message>& messages) {
 
 class Planner {
  public:
-  Planner(const ChatRequest& request, std::string_view model, bool foreign, std::vector<std::string>& dropped)
+  Planner(const ChatRequest& request, std::string_view model, bool foreign, bool schemas, std::vector<std::string>& dropped)
       : request_(request), foreign_(foreign), dropped_(dropped) {
     plan_.traits = traits_of(model);
+    plan_.traits.schema = plan_.traits.schema && schemas;
   }
 
   Result<Plan> run() {
@@ -186,8 +187,8 @@ void drop(std::vector<std::string>& dropped, std::string_view name) {
   if (std::find(dropped.begin(), dropped.end(), name) == dropped.end()) dropped.emplace_back(name);
 }
 
-Result<Plan> make_plan(const ChatRequest& request, std::string_view model, bool foreign, std::vector<std::string>& dropped) {
-  return Planner(request, model, foreign, dropped).run();
+Result<Plan> make_plan(const ChatRequest& request, std::string_view model, bool foreign, bool schemas, std::vector<std::string>& dropped) {
+  return Planner(request, model, foreign, schemas, dropped).run();
 }
 
 }  // namespace llmrouter::dialects::anthropic

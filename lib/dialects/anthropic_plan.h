@@ -29,7 +29,8 @@ struct Plan {
 };
 
 // `foreign` as in EncodeInput. Hints that come to nothing are named in `dropped`. kInvalidRequest: a format that cannot be had.
-Result<Plan> make_plan(const ChatRequest& request, std::string_view model, bool foreign, std::vector<std::string>& dropped);
+// `schemas`: structured output is to be had where the model knows it.
+Result<Plan> make_plan(const ChatRequest& request, std::string_view model, bool foreign, bool schemas, std::vector<std::string>& dropped);
 
 // A thought that this dialect's upstreams take back.
 bool is_own_thought(const Part& part) noexcept;

@@ -8,6 +8,7 @@
 #include "dialects/fields.h"
 #include "dialects/http_request.h"
 #include "dialects/text_match.h"
+#include "dialects/vertex.h"
 #include "llmrouter/secret.h"
 #include "wire/splice.h"
 
@@ -28,25 +29,31 @@ bool is_set_by_provider(const ProviderConfig& provider, std::string_view name) n
 
 class AnthropicUpstream final : public UpstreamCodec {
  public:
+  bool fetches(const ProviderConfig& provider, const Part&) const override { return !vertex::serves(provider); }
+
   Result<void> encode(const EncodeInput& input, EncodedRequest& out) override {
     if (input.provider == nullptr) return Error(ErrorCode::kInternal, "no provider to encode for");
     key_ = Secret(std::string(input.key));
     const bool relay = input.facts != nullptr;
     Written written;
     if (relay) {
-      splice_request(input, out);
+      splice_request(input, false, out);
     } else {
       if (input.chat == nullptr) return Error(ErrorCode::kInternal, "nothing to encode");
       std::string body;
-      auto wrote = write_request(*input.chat, input.upstream_model, {input.stream, input.foreign, true, false}, body, out.dropped);
+      auto wrote = write_request(*input.chat, input.upstream_model, write_options(input, false), body, out.dropped);
       if (!wrote) return std::move(wrote).error();
       written = std::move(*wrote);
       out.http.body.push_back(out.owned.emplace_back(std::move(body)));
     }
     answer_tool_ = written.answer_tool;
     stream_.start(relay, key_.reveal(), std::move(written.answer_tool));
-    return fill_anthropic(*input.provider, "POST", "/messages", input.stream ? "text/event-stream" : "application/json", input.key,
-                          written.files ? kFilesBeta : std::string_view{}, out.http);
+    const std::string_view accept = input.stream ? "text/event-stream" : "application/json";
+    if (vertex::serves(*input.provider)) {
+      return vertex::fill(*input.provider, vertex::kAnthropic, input.upstream_model, input.stream ? "streamRawPredict" : "rawPredict", accept, input.key,
+                          out.http);
+    }
+    return fill_anthropic(*input.provider, "POST", "/messages", accept, input.key, written.files ? kFilesBeta : std::string_view{}, out.http);
   }
 
   void feed(std::string_view bytes, UpstreamSink& sink) override { stream_.feed(bytes, sink); }
@@ -109,16 +116,41 @@ class AnthropicUpstream final : public UpstreamCodec {
 
 }  // namespace
 
-void splice_request(const EncodeInput& input, EncodedRequest& out) {
+void splice_request(const EncodeInput& input, bool counting, EncodedRequest& out) {
   std::vector<wire::SpliceEdit> edits;
   if (input.edits != nullptr) {
     for (const BodyEdit& edit : *input.edits) edits.push_back(wire::to_splice(edit));
   }
-  std::string model;
-  wire::append_json_string(model, input.upstream_model);
-  if (input.facts->model != input.upstream_model) edits.push_back({BodyEdit::Kind::kSet, "model", {}, model});
+  std::string model, version;
+  wire::append_json_string(model, bare_name(input));
+  const bool in_google = vertex::serves(*input.provider);
+  if (in_google && !counting) edits.push_back({BodyEdit::Kind::kRemove, "model", {}, {}});
+  else if (in_google || input.facts->model != input.upstream_model) edits.push_back({BodyEdit::Kind::kSet, "model", {}, model});
+  if (in_google) {
+    wire::append_json_string(version, vertex::kAnthropicVersion);
+    edits.push_back({BodyEdit::Kind::kDefault, "anthropic_version", {}, version});
+  }
   if (edits.empty()) out.http.body.push_back(input.body);
   else wire::splice(input.body, input.facts->members, edits, out.owned, out.http.body);
+}
+
+WriteOptions write_options(const EncodeInput& input, bool counting) {
+  WriteOptions options;
+  options.stream = input.stream && !counting;
+  options.foreign = input.foreign;
+  options.count = counting;
+  options.in_google = vertex::serves(*input.provider);
+  if (options.in_google) {
+    options.model = counting;  // else the path names it
+    options.version = vertex::kAnthropicVersion;
+  }
+  return options;
+}
+
+// "anthropic/claude-x" and "publishers/anthropic/models/claude-x" name a Claude of Vertex AI, too.
+std::string_view bare_name(const EncodeInput& input) noexcept {
+  const std::string_view model = input.upstream_model;
+  return vertex::serves(*input.provider) ? model.substr(model.rfind('/') + 1) : model;
 }
 
 Result<void> fill_anthropic(const ProviderConfig& provider, std::string_view method, std::string_view path, std::string_view accept, std::string_view key,

@@ -4,12 +4,19 @@
 
 #include <string_view>
 
+#include "dialects/anthropic.h"
 #include "llmrouter/codec.h"
 
 namespace llmrouter::dialects::anthropic {
 
-// A client's own body: the model's name and edits spliced in, nothing else.
-void splice_request(const EncodeInput& input, EncodedRequest& out);
+// A client's own body: the model's name and edits spliced in, and what Vertex AI wants (`anthropic_version`, no model but where tokens are counted).
+void splice_request(const EncodeInput& input, bool counting, EncodedRequest& out);
+
+// How a request is written for this provider.
+WriteOptions write_options(const EncodeInput& input, bool counting);
+
+// The model as a body names it.
+std::string_view bare_name(const EncodeInput& input) noexcept;
 
 // URL and headers: `path` stands behind /v1; `anthropic-version`, and `beta` when it is not empty.
 Result<void> fill_anthropic(const ProviderConfig& provider, std::string_view method, std::string_view path, std::string_view accept, std::string_view key,

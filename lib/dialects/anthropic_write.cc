@@ -55,11 +55,12 @@ class RequestWriter {
   RequestWriter(const ChatRequest& request, std::string_view model, const WriteOptions& options, Plan plan, std::string& out,
                 std::vector<std::string>& dropped)
       : request_(request), options_(options), plan_(std::move(plan)), w_(out), dropped_(dropped),
-        blocks_(options.foreign, find_ci(model, "claude") != std::string_view::npos, w_, dropped), ids_(request.messages, &spell_tool_id) {}
+        blocks_(options.foreign, find_ci(model, "claude") != std::string_view::npos, options.in_google, w_, dropped), ids_(request.messages, &spell_tool_id) {}
 
   Result<Written> run(std::string_view model) {
     check();
     w_.begin_object();
+    if (!options_.version.empty()) w_.member("anthropic_version", options_.version);
     if (options_.model) w_.member("model", model);
     if (!options_.count) w_.member("max_tokens", plan_.max_tokens);
     gather();
@@ -492,7 +493,7 @@ class RequestWriter {
 
 Result<Written> write_request(const ChatRequest& request, std::string_view model, const WriteOptions& options, std::string& out,
                               std::vector<std::string>& dropped) {
-  auto plan = make_plan(request, model, options.foreign, dropped);
+  auto plan = make_plan(request, model, options.foreign, !options.in_google, dropped);
   if (!plan) return std::move(plan).error();
   return RequestWriter(request, model, options, std::move(*plan), out, dropped).run(model);
 }

@@ -26,6 +26,8 @@ std::string_view region_of_url(std::string_view url) noexcept {
 
 class BedrockUpstream final : public UpstreamCodec {
  public:
+  bool fetches(const ProviderConfig&, const Part&) const override { return false; }
+
   Result<void> encode(const EncodeInput& input, EncodedRequest& out) override {
     if (input.provider == nullptr || input.chat == nullptr) return Error(ErrorCode::kInternal, "nothing to encode, or no provider to encode for");
     key_ = Secret(std::string(input.key));

@@ -98,14 +98,18 @@ struct WriteOptions {
 // Appends the request body. kInvalidRequest names what the dialect has no word for.
 Result<void> write_request(const ChatRequest& request, std::string_view model, const WriteOptions& options, std::string& out,
                            std::vector<std::string>& dropped);
+// Does the Gemini API get what stands there itself? From Google's own stores, and films of YouTube.
+bool is_googles(std::string_view url) noexcept;
 WriteOptions write_options(const ProviderConfig& provider, bool foreign);
-// Does its URL lead to Vertex AI's publishers?
-bool is_vertex(const ProviderConfig& provider) noexcept;
 // "/models/gemini-2.5-flash:generateContent"; tuned models have a collection of their own.
 std::string path_of(std::string_view model, std::string_view operation);
-void append_path(std::string& out, std::string_view text);  // percent-encoded; slashes stay
+// The HTTP request of an operation on a model, at the Gemini API or at Vertex AI.
+Result<void> fill_google(const ProviderConfig& provider, std::string_view model, std::string_view operation, std::string_view accept, std::string_view key,
+                         HttpRequest& out);
 // Relay: the client's body, with the policy's edits; a model that it names all the same is the upstream's.
 void splice_model(const EncodeInput& input, EncodedRequest& out);
+// The same for Vertex AI (gemini_vertex.cc), which wants a role for each content, takes no ids of calls, and no model's name in the body.
+void splice_for_vertex(const EncodeInput& input, EncodedRequest& out);
 // The members of generationConfig, without braces.
 Result<void> write_generation(const ChatRequest& request, const ModelTraits& model, bool foreign, std::string& out,
                               std::vector<std::string>& dropped);

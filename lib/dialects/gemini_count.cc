@@ -1,8 +1,10 @@
 // POST /v1beta/models/{model}:countTokens, both sides.
+#include <algorithm>
+
 #include "dialects/fault.h"
 #include "dialects/gemini.h"
-#include "dialects/http_request.h"
 #include "dialects/task_codec.h"
+#include "dialects/vertex.h"
 #include "wire/splice.h"
 
 namespace llmrouter::dialects::gemini {
@@ -50,6 +52,12 @@ class CountClient final : public TaskClient {
 
 class CountUpstream final : public TaskUpstream {
  public:
+  // Vertex AI does not know a whole request inside a request.
+  bool relays(const ProviderConfig& provider, const RequestFacts& facts) const override {
+    return !vertex::serves(provider) || std::none_of(facts.members.begin(), facts.members.end(),
+                                                     [](const MemberSpan& m) { return is_field(m.name, "generateContentRequest"); });
+  }
+
   Result<void> encode(const EncodeInput& input, EncodedRequest& out) override {
     if (input.provider == nullptr) return Error(ErrorCode::kInternal, "no provider to encode for");
     key_ = Secret(std::string(input.key));
@@ -61,7 +69,7 @@ class CountUpstream final : public TaskUpstream {
       if (auto written = write(input, body, out.dropped); !written) return written;
       out.http.body.push_back(out.owned.emplace_back(std::move(body)));
     }
-    return fill_request(*input.provider, "POST", path_of(input.upstream_model, "countTokens"), "application/json", input.key, out.http);
+    return fill_google(*input.provider, input.upstream_model, "countTokens", "application/json", input.key, out.http);
   }
 
   Result<TaskResponse> decode_task(std::string_view body) override {
@@ -86,7 +94,7 @@ class CountUpstream final : public TaskUpstream {
     if (!written) return written;
     JsonWriter w(out);
     w.begin_object();
-    if (is_vertex(*input.provider)) {
+    if (vertex::serves(*input.provider)) {
       for (std::string_view name : {"contents", "systemInstruction", "tools", "generationConfig"}) {
         if (JsonValue value = wire::find_member(JsonValue(request), name); value.exists()) w.raw_member(name, value.raw());
       }

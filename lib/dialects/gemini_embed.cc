@@ -4,20 +4,10 @@
 #include "dialects/gemini.h"
 #include "dialects/http_request.h"
 #include "dialects/task_codec.h"
+#include "dialects/vertex.h"
 #include "wire/json_writer.h"
 
 namespace llmrouter::dialects::gemini {
-namespace {
-
-using wire::find_member;
-using wire::JsonElements;
-using wire::JsonMember;
-using wire::JsonMembers;
-using wire::JsonValue;
-using wire::JsonWriter;
-
-constexpr std::string_view kBatch = "batchEmbedContents";
-constexpr int64_t kMostTexts = 100;  // of one request
 
 std::string_view use_word(EmbedUse use) noexcept {
   switch (use) {
@@ -29,6 +19,18 @@ std::string_view use_word(EmbedUse use) noexcept {
     default: return {};
   }
 }
+
+namespace {
+
+using wire::find_member;
+using wire::JsonElements;
+using wire::JsonMember;
+using wire::JsonMembers;
+using wire::JsonValue;
+using wire::JsonWriter;
+
+constexpr std::string_view kBatch = "batchEmbedContents";
+constexpr int64_t kMostTexts = 100;  // of one request
 
 class GeminiEmbedClient final : public TaskClient {
  public:
@@ -153,12 +155,23 @@ class GeminiEmbedClient final : public TaskClient {
 
 class GeminiEmbedUpstream final : public TaskUpstream {
  public:
-  bool relays(const ProviderConfig&, const RequestFacts& facts) const override { return facts.inputs <= kMostTexts; }
-  int64_t max_inputs(const ProviderConfig&) const override { return kMostTexts; }
+  bool relays(const ProviderConfig& provider, const RequestFacts& facts) const override { return facts.inputs <= kMostTexts && !vertex::serves(provider); }
+  int64_t max_inputs(const ProviderConfig& provider, std::string_view model) const override {
+    return vertex::serves(provider) ? vertex_most_texts(model) : kMostTexts;
+  }
 
   Result<void> encode(const EncodeInput& input, EncodedRequest& out) override {
     if (input.provider == nullptr) return Error(ErrorCode::kInternal, "no provider to encode for");
     key_ = Secret(std::string(input.key));
+    vertex_ = vertex::serves(*input.provider);
+    if (vertex_) {
+      if (input.task == nullptr) return Error(ErrorCode::kInternal, "nothing to encode");
+      std::string& body = out.owned.emplace_back();
+      if (auto written = write_vertex_embed(input, body, out.dropped); !written) return written;
+      out.http.body.push_back(body);
+      return vertex::fill(*input.provider, vertex::kGoogle, bare_model(input.upstream_model), vertex_embed_operation(input.upstream_model), "application/json",
+                          input.key, out.http);
+    }
     std::string_view operation = kBatch;
     if (input.facts != nullptr) {
       const JsonValue requests = find_field(JsonValue(input.body), "requests");
@@ -174,6 +187,11 @@ class GeminiEmbedUpstream final : public TaskUpstream {
   Result<TaskResponse> decode_task(std::string_view body) override {
     auto root = read_root(body);
     if (!root) return std::move(root).error();
+    if (vertex_) {
+      TaskResponse out;
+      if (!read_vertex_embed(*root, out)) return unreadable("the upstream's answer has no vectors", body, key_.reveal());
+      return out;
+    }
     const JsonValue list = find_member(*root, "embeddings");
     if (!list.is_array()) return unreadable("the upstream's answer has no `embeddings`", body, key_.reveal());
     TaskResponse out;
@@ -193,6 +211,8 @@ class GeminiEmbedUpstream final : public TaskUpstream {
   }
 
  private:
+  bool vertex_ = false;
+
   // Each request of a batch names the model again, and it must be the path's.
   static void relay(const EncodeInput& input, JsonValue requests, EncodedRequest& out) {
     std::string model;

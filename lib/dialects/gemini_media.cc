@@ -42,6 +42,14 @@ void to_plain_base64(std::string& data) {
 
 }  // namespace
 
+bool is_googles(std::string_view url) noexcept {
+  for (std::string_view own : {"gs://", "https://generativelanguage.googleapis.com/", "https://www.youtube.com/", "https://youtube.com/",
+                               "https://youtu.be/", "https://m.youtube.com/"}) {
+    if (url.substr(0, own.size()) == own) return true;
+  }
+  return false;
+}
+
 Part::Kind kind_of_mime(std::string_view mime) noexcept {
   if (starts_with_ci(mime, "image/")) return Part::Kind::kImage;
   if (starts_with_ci(mime, "audio/")) return Part::Kind::kAudio;

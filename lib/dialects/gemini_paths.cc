@@ -1,22 +1,10 @@
 // Where requests go: models stand in the path.
 #include "dialects/gemini.h"
-#include "dialects/text_match.h"
+#include "dialects/http_request.h"
+#include "dialects/vertex.h"
 #include "wire/splice.h"
 
 namespace llmrouter::dialects::gemini {
-
-void append_path(std::string& out, std::string_view text) {
-  constexpr char kHex[] = "0123456789ABCDEF";
-  for (char c : text) {
-    if (is_alnum(c) || std::string_view("-._~/@:").find(c) != std::string_view::npos) {
-      out += c;
-    } else {
-      out += '%';
-      out += kHex[static_cast<unsigned char>(c) >> 4];
-      out += kHex[static_cast<unsigned char>(c) & 15];
-    }
-  }
-}
 
 std::string path_of(std::string_view model, std::string_view operation) {
   model = bare_model(model);
@@ -25,7 +13,11 @@ std::string path_of(std::string_view model, std::string_view operation) {
   return path.append(":").append(operation);
 }
 
-bool is_vertex(const ProviderConfig& provider) noexcept { return provider.base_url.find("/publishers/") != std::string::npos; }
+Result<void> fill_google(const ProviderConfig& provider, std::string_view model, std::string_view operation, std::string_view accept, std::string_view key,
+                         HttpRequest& out) {
+  if (vertex::serves(provider)) return vertex::fill(provider, vertex::kGoogle, bare_model(model), operation, accept, key, out);
+  return fill_request(provider, "POST", path_of(model, operation), accept, key, out);
+}
 
 WriteOptions write_options(const ProviderConfig& provider, bool foreign) {
   WriteOptions options;
@@ -36,6 +28,7 @@ WriteOptions write_options(const ProviderConfig& provider, bool foreign) {
 }
 
 void splice_model(const EncodeInput& input, EncodedRequest& out) {
+  if (vertex::serves(*input.provider)) return splice_for_vertex(input, out);
   std::vector<wire::SpliceEdit> edits;
   if (input.edits != nullptr) {
     for (const BodyEdit& edit : *input.edits) edits.push_back(wire::to_splice(edit));

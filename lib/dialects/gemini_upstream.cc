@@ -5,6 +5,7 @@
 #include "dialects/gemini_events.h"
 #include "dialects/http_request.h"
 #include "dialects/text_match.h"
+#include "dialects/vertex.h"
 #include "llmrouter/secret.h"
 #include "wire/sse.h"
 
@@ -23,6 +24,8 @@ constexpr size_t kMaxWhole = 64 * 1024 * 1024;  // of an answer that is no event
 
 class GeminiUpstream final : public UpstreamCodec {
  public:
+  bool fetches(const ProviderConfig& provider, const Part& part) const override { return provider.has_quirk("fetches_urls") || is_googles(part.url); }
+
   Result<void> encode(const EncodeInput& input, EncodedRequest& out) override {
     if (input.provider == nullptr) return Error(ErrorCode::kInternal, "no provider to encode for");
     key_ = Secret(std::string(input.key));
@@ -37,8 +40,8 @@ class GeminiUpstream final : public UpstreamCodec {
       if (!written) return written;
       out.http.body.push_back(out.owned.emplace_back(std::move(body)));
     }
-    return fill_request(*input.provider, "POST", path_of(input.upstream_model, input.stream ? "streamGenerateContent?alt=sse" : "generateContent"),
-                        input.stream ? "text/event-stream" : "application/json", input.key, out.http);
+    return fill_google(*input.provider, input.upstream_model, input.stream ? "streamGenerateContent?alt=sse" : "generateContent",
+                       input.stream ? "text/event-stream" : "application/json", input.key, out.http);
   }
 
   void feed(std::string_view bytes, UpstreamSink& sink) override {
@@ -109,7 +112,11 @@ class GeminiUpstream final : public UpstreamCodec {
   }
 
   bool encode_more_models(const ProviderConfig& provider, std::string_view key, EncodedRequest& out) override {
-    if (page_token_.empty()) return false;
+    if (page_token_.empty()) {
+      // Vertex AI: the list of the other publisher whose models are served.
+      if (claude_ || !vertex::serves(provider)) return false;
+      claude_ = true;
+    }
     key_ = Secret(std::string(key));
     return ask_models(provider, out).ok();
   }
@@ -140,18 +147,14 @@ class GeminiUpstream final : public UpstreamCodec {
  private:
   enum class Shape { kUnknown, kEvents, kWhole };
 
-  // Vertex lists its publisher's models beside the project, not under it.
   Result<void> ask_models(const ProviderConfig& provider, EncodedRequest& out) const {
     std::string query = "?pageSize=1000";
     if (!page_token_.empty()) {
       query += "&pageToken=";
       append_query(query, page_token_);
     }
-    if (!is_vertex(provider)) return fill_request(provider, "GET", "/models" + query, "application/json", key_.reveal(), out.http);
-    ProviderConfig beside = provider;
-    const std::string& base = provider.base_url;
-    beside.base_url = base.substr(0, base.find('/', base.find("://") + 3)) + "/v1beta1" + base.substr(base.find("/publishers/"));
-    return fill_request(beside, "GET", "/models" + query, "application/json", key_.reveal(), out.http);
+    if (vertex::serves(provider)) return vertex::fill_list(provider, claude_ ? vertex::kAnthropic : vertex::kGoogle, query, key_.reveal(), out.http);
+    return fill_request(provider, "GET", "/models" + query, "application/json", key_.reveal(), out.http);
   }
 
   static void append_query(std::string& out, std::string_view text) {
@@ -265,6 +268,7 @@ class GeminiUpstream final : public UpstreamCodec {
 
   Secret key_;
   bool relay_ = false, dead_ = false, called_ = false;
+  bool claude_ = false;            // Vertex AI's list of models: that of Anthropic's is read
   uint64_t seen_ = 0, ended_ = 0;  // relay: candidates that began and those that ended, as in Look
   Shape shape_ = Shape::kUnknown;
   std::string whole_, page_token_;

@@ -32,15 +32,6 @@ bool split_data_url(std::string_view url, std::string_view* mime, std::string_vi
   return true;
 }
 
-// What Google's servers fetch by themselves: its own stores, and films of YouTube.
-bool is_googles(std::string_view url) noexcept {
-  for (std::string_view own : {"gs://", "https://generativelanguage.googleapis.com/", "https://www.youtube.com/", "https://youtube.com/",
-                               "https://youtu.be/", "https://m.youtube.com/"}) {
-    if (url.substr(0, own.size()) == own) return true;
-  }
-  return false;
-}
-
 // A document without a type: by its name, else by its first bytes in base64.
 std::string_view guess_mime(const Part& part, std::string_view data) noexcept {
   if (std::string_view mime = mime_of_name(!part.url.empty() && data.empty() ? part.url : part.name); !mime.empty()) return mime;

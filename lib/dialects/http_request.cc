@@ -26,10 +26,10 @@ std::string make_url(std::string_view base, std::string_view path) {
   return url;
 }
 
-void append_encoded(std::string& out, std::string_view text) {
+void append_encoded(std::string& out, std::string_view text, std::string_view plain = "-._~") {
   static constexpr char kHex[] = "0123456789ABCDEF";
   for (char c : text) {
-    if (is_alnum(c) || c == '-' || c == '.' || c == '_' || c == '~') {
+    if (is_alnum(c) || plain.find(c) != std::string_view::npos) {
       out += c;
     } else {
       const auto byte = static_cast<unsigned char>(c);
@@ -51,6 +51,8 @@ void add(const ProviderConfig& provider, std::string name, std::string value, Ht
 }
 
 }  // namespace
+
+void append_path(std::string& out, std::string_view text) { append_encoded(out, text, "-._~/@:"); }
 
 std::string model_path(const ProviderConfig& provider, std::string_view model, std::string_view path) {
   constexpr std::string_view kEnd = "/openai";

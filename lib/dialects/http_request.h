@@ -16,6 +16,9 @@ namespace llmrouter::dialects {
 Result<void> fill_request(const ProviderConfig& provider, std::string_view method, std::string_view path, std::string_view accept,
                           std::string_view key, HttpRequest& out);
 
+// Appends a part of a URL's path: percent-encoded, but for slashes, `:` and `@`, which model names hold.
+void append_path(std::string& out, std::string_view text);
+
 // The path of an operation on a model. Azure's older face names the deployment there: `/deployments/NAME/chat/completions`; it is known by an
 // api_version and a base URL that ends in `/openai`.
 std::string model_path(const ProviderConfig& provider, std::string_view model, std::string_view path);

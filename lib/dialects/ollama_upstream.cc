@@ -43,6 +43,8 @@ bool is_chat(const std::vector<MemberSpan>& members) noexcept {
 
 class OllamaUpstream final : public UpstreamCodec {
  public:
+  bool fetches(const ProviderConfig&, const Part&) const override { return false; }
+
   Result<void> encode(const EncodeInput& input, EncodedRequest& out) override {
     if (input.provider == nullptr) return Error(ErrorCode::kInternal, "no provider to encode for");
     key_ = Secret(std::string(input.key));

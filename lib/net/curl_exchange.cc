@@ -1,5 +1,6 @@
 #include "net/curl_exchange.h"
 
+#include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -98,6 +99,9 @@ bool CurlExchange::begin(HttpRequest request, TransferSink& sink) {
   set_url();
   set_method_and_body();
   set_endpoint();
+  // Connections that others opened were not judged, and those judged leniently are not for others.
+  set(CURLOPT_FRESH_CONNECT, request_.addresses ? 1L : 0L);
+  set(CURLOPT_FORBID_REUSE, request_.addresses ? 1L : 0L);
   const auto connect_ms = static_cast<long>(std::chrono::ceil<std::chrono::milliseconds>(request_.connect_timeout).count());
   if (connect_ms != connect_ms_set_) set(CURLOPT_CONNECTTIMEOUT_MS, connect_ms_set_ = connect_ms);
   const long buffer = request_.stream ? kStreamBuffer : kBuffer;
@@ -123,6 +127,7 @@ void CurlExchange::end() noexcept {
   request_.headers.clear();
   request_.body.clear();
   request_.endpoint.reset();
+  request_.addresses.reset();
   if (joined_.capacity() > 2 * kJoinedBody) joined_ = {};
 }
 
@@ -203,7 +208,7 @@ size_t CurlExchange::on_header(std::string_view line) {
     case HeadBuilder::Step::kDone:
       break;
   }
-  if (is_redirect(head_.head().status)) {
+  if (is_redirect(head_.head().status) && !request_.addresses) {
     refuse_redirect();
     return 0;
   }
@@ -358,8 +363,24 @@ int CurlExchange::prereq_callback(void* self, char*, char*, int, int) {
   return CURL_PREREQFUNC_OK;
 }
 
+bool CurlExchange::allows(const sockaddr& address) const noexcept {
+  if (address.sa_family == AF_INET) {
+    in_addr ip;
+    std::memcpy(&ip, &reinterpret_cast<const sockaddr_in&>(address).sin_addr, sizeof ip);
+    return request_.addresses->allows({reinterpret_cast<const char*>(&ip), sizeof ip});
+  }
+  if (address.sa_family != AF_INET6) return false;
+  in6_addr ip;
+  std::memcpy(&ip, &reinterpret_cast<const sockaddr_in6&>(address).sin6_addr, sizeof ip);
+  return request_.addresses->allows({reinterpret_cast<const char*>(&ip), sizeof ip});
+}
+
 curl_socket_t CurlExchange::open_socket_callback(void* self, curlsocktype, curl_sockaddr* address) {
   auto& exchange = *static_cast<CurlExchange*>(self);
+  if (exchange.request_.addresses && !exchange.allows(address->addr)) {
+    exchange.fail(TransferError::Kind::kConnect, "its address is not a public one");
+    return CURL_SOCKET_BAD;
+  }
   const int fd = ::socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
   if (fd < 0) return CURL_SOCKET_BAD;
   exchange.connected_ = false;

@@ -100,6 +100,7 @@ class CurlExchange : public ResolveGate::Guest, public Hook<ByState>, public Hoo
   size_t on_header(std::string_view line);
   size_t on_write(std::string_view bytes);
   void refuse_redirect();
+  bool allows(const sockaddr& address) const noexcept;  // by the request's policy
   void drop_sent_body() noexcept;
   void set_fixed_options();
   void set_url();

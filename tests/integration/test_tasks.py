@@ -1,11 +1,10 @@
 """The endpoints beside chat."""
 import base64
 import json
-import json
 import struct
 
 import upstream as up
-from harness import request_bytes
+from harness import request_bytes, wait
 
 
 def floats(text):
@@ -247,10 +246,47 @@ def test_every_client_gets_vectors_from_an_openai_upstream(t):
     r = s.request("POST", "/v2/embed", {"model": "up/m1", "texts": ["x"], "input_type": "search_query", "embedding_types": ["float"]})
     assert r.json()["embeddings"] == {"float": [[0.5, -1]]}, r.body
     assert r.header("x-llmrouter-dropped") == "input_type"
+    r = s.request("POST", "/v1beta/models/up/m1:embedContent", {"content": {"parts": [{"text": "x"}]}})
+    assert r.json() == {"embedding": {"values": [0.5, -1]}}, r.body
+    r = s.request("POST", "/v1/models/up/m1:batchEmbedContents", {"requests": [{"model": "models/up/m1", "content": {"parts": [{"text": "x"}]}}]})
+    assert r.json() == {"embeddings": [{"values": [0.5, -1]}]}, r.body
     assert all(c.json()["input"] == ["x"] for c in u.chats())
     # Errors in their own shape.
     assert "input" in s.request("POST", "/api/embed", {"model": "up/m1"}).json()["error"]
     assert "texts" in s.request("POST", "/v2/embed", {"model": "up/m1"}).json()["message"]
+    r = s.request("POST", "/v1beta/models/up/m1:embedContent", {})
+    assert r.status == 400 and "content" in r.json()["error"]["message"] and r.json()["error"]["status"] == "INVALID_ARGUMENT", r.body
+
+
+def test_a_gemini_clients_embeddings_pass_to_google(t):
+    answer = b'{ "embeddings":[{"values":[0.10]}] }'
+    u = t.upstream(up.sends(up.reply(answer)))
+    s = t.server(providers={"g": {"type": "gemini", "base_url": u.url[:-3], "api_key": "k"}})
+    body = b'{"requests":[ {"model":"models/g/gemini-embedding-001","content":{"parts":[{"text":"x"}]},"later":1} ]}'
+    r = s.request("POST", "/v1beta/models/g/gemini-embedding-001:batchEmbedContents", body)
+    assert r.status == 200 and r.body == answer, r.body
+    sent = u.chats()[0]
+    assert sent.target == "/v1beta/models/gemini-embedding-001:batchEmbedContents" and sent.body == body.replace(b"models/g/", b"models/"), (sent.target, sent.body)
+
+
+def test_lists_of_models_follow_the_files_words(t):
+    ids = ["gpt-4o", "GPT-4.1-mini", "gpt-3.5-turbo", "o4-mini", "text-embedding-3-small"]
+    u = t.upstream(up.sends(up.reply({"object": "list", "data": [{"id": i, "object": "model"} for i in ids]})))
+    own = {"base_url": u.url, "api_key": "k"}
+    s = t.server(providers={"a": dict(own, models={"filter": "gpt 4*", "append": ["my-finetune"]}), "b": dict(own, models={"override": ["only/this", "and-that"]}),
+                            "c": dict(own, models={"filter": "no such word"})})
+    wanted = {"a/gpt-4o", "a/GPT-4.1-mini", "a/my-finetune", "b/only/this", "b/and-that"}
+    assert wait(lambda: wanted <= set(m["id"] for m in s.get("/v1/models").json()["data"]))
+
+    def real(names):
+        return {n for n in names if not n.startswith("demo/")}
+    assert real(m["id"] for m in s.get("/v1/models").json()["data"]) == wanted
+    assert real(m["id"] for m in s.request("GET", "/v1/models", headers=[("anthropic-version", "2023-06-01")]).json()["data"]) == wanted
+    assert real(m["name"][len("models/"):] for m in s.get("/v1beta/models").json()["models"]) == wanted
+    assert real(m["name"] for m in s.get("/api/tags").json()["models"]) == wanted
+    assert s.get("/v1/models/b/only/this").json()["id"] == "b/only/this"
+    assert s.request("POST", "/api/show", {"model": "b/and-that"}).status == 200
+    assert s.get("/v1/models/c/gpt-4o").status == 404
 
 
 def test_googles_embeddings_one_and_many(t):

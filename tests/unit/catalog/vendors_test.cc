@@ -28,7 +28,7 @@ TEST_CASE("every preset is whole") {
                                         "required_is_any",   "random_seed",     "short_tool_ids",
                                         "no_top_k", "takes_cache_control", "strict_members", "metadata_needs_store", "thinking_type", "enable_thinking",
                                          "reasoning_object", "template_thinking", "no_reasoning_effort", "no_reasoning_back", "no_call_ids", "fetches_urls",
-                                         "output_dimension",  "voyage_names",    "jina_names",                 "nvidia_names",  "tei_rerank"};
+                                         "publishers",       "output_dimension",  "voyage_names",    "jina_names",                 "nvidia_names",  "tei_rerank"};
   const std::set<std::string> beside = {"responses", "completions"};
   const std::set<std::string> dialects = {"openai", "anthropic", "ollama", "cohere", "gemini", "bedrock"};
   std::set<std::string> types, variables;
@@ -38,7 +38,6 @@ TEST_CASE("every preset is whole") {
     CHECK_FALSE(preset.title.empty());
     for (const std::string& variable : preset.key_variables) CHECK(variables.insert(variable).second);
     for (const std::string& quirk : preset.quirks) CHECK((quirks.count(quirk) == 1 || quirk.rfind("embed_batch_", 0) == 0));
-    if (!preset.served) continue;
     CHECK(dialects.count(preset.dialect) == 1);
     if (preset.type == "demo") {
       CHECK(preset.base_url == "demo:");
@@ -56,7 +55,7 @@ TEST_CASE("every preset is whole") {
     CHECK(preset.auth == (preset.type == "gemini" ? "x-goog-api-key" : preset.type == "anthropic" ? "x-api-key" : "bearer"));
     CHECK((!preset.key_required || !preset.key_variables.empty()));
     for (const auto& [name, url] : preset.regions) CHECK(well_formed(url));
-    if (!preset.regions.empty()) CHECK(preset.regions.front().second == preset.base_url);
+    if (!preset.regions.empty() && preset.base_url.find("{region}") == std::string::npos) CHECK(preset.regions.front().second == preset.base_url);
   }
 }
 
@@ -64,17 +63,10 @@ TEST_CASE("the vendors of the contract are there") {
   for (const char* type : {"openai", "anthropic", "deepseek", "moonshot", "zai", "zai-coding", "qwen", "xai", "groq", "mistral", "openrouter", "together",
                            "fireworks", "siliconflow", "volcengine", "perplexity", "cerebras", "nvidia", "huggingface", "novita", "vllm",
                            "sglang", "llamacpp", "lmstudio", "tgi", "transformers", "ollama", "demo", "cohere", "azure", "gemini", "bedrock", "databricks",
-                           "snowflake", "watsonx", "voyage", "jina", "tei"}) {
+                           "snowflake", "watsonx", "voyage", "jina", "tei", "vertex"}) {
     CAPTURE(type);
     const ProviderPreset* preset = find(type);
     REQUIRE(preset);
-    CHECK(preset->served);
-  }
-  for (const char* type : {"vertex"}) {
-    CAPTURE(type);
-    const ProviderPreset* preset = find(type);
-    REQUIRE(preset);
-    CHECK_FALSE(preset->served);
   }
   CHECK(find("openai")->base_url_variable == "OPENAI_BASE_URL");
   CHECK(find("ollama")->base_url_variable == "OLLAMA_HOST");
@@ -82,5 +74,7 @@ TEST_CASE("the vendors of the contract are there") {
   CHECK(find("openai")->also == std::vector<std::string>{"responses", "completions"});
   CHECK(find("openrouter")->also == std::vector<std::string>{"responses"});
   CHECK(find("azure")->base_url.empty());
+  CHECK(find("vertex")->dialect == "gemini");
+  CHECK(find("vertex")->model_dialects.front() == std::pair<std::string, std::string>("claude-*", "anthropic"));
   CHECK(find("zai")->base_url == "https://api.z.ai/api/paas/v4");
 }

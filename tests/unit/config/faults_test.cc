@@ -273,10 +273,14 @@ TEST_CASE("faults of providers") {
         {4, 13, "providers.a.type", "unknown type `opnai`; did you mean `openai`?"},
         {5, 11, "providers.openai", "expected an api_key, found none (nor the variable OPENAI_API_KEY)"},
         {6, 3, "providers.groq", "expected an api_key"}}},
-      {"vendors that come later",
-       "providers:\n  b: {type: vertex, api_key: x}\n  vertex: {base_url: http://a, api_key: x}\n",
-       {{2, 13, "providers.b.type", "`vertex` is not supported yet"},
-        {3, 11, "providers.vertex", "`vertex` is not supported yet (an OpenAI-compatible server of that name needs base_url and dialect)"}}},
+      {"Vertex AI",
+       "providers:\n  a: {type: vertex, credentials_file: x.json}\n  b: {type: vertex, api_key: google-metadata}\n  vertex: {region: us-east5, project: P}\n"
+       "  openai: {project: p, api_key: x}\n",
+       {{2, 39, "providers.a.credentials_file", "cannot be read"},
+        {3, 6, "providers.b", "expected a project, found none (nor the variable GOOGLE_CLOUD_PROJECT, nor one in the credentials)"},
+        {4, 11, "providers.vertex", "expected an api_key, found none (nor the variable GOOGLE_APPLICATION_CREDENTIALS, which names a file)"},
+        {4, 39, "providers.vertex.project", "expected a project's id, such as my-project-123"},
+        {5, 21, "providers.openai.project", "means nothing for this provider"}}},
       {"base URLs",
        "providers:\n  a: {base_url: ftp://a}\n  b: {base_url: \"http://u:p@a/v1\"}\n  c: {base_url: \"http://a/v1?x=1\"}\n  d: {base_url: "
        "http://a/v1/chat/completions}\n"

@@ -513,3 +513,27 @@ TEST_CASE("a vendor with a region in its URL wants to know which") {
   CHECK(provider(load("providers: {snowflake: {api_key: x, region: MYORG-my_account}}\n").config, "snowflake")->base_url ==
         "https://myorg-my-account.snowflakecomputing.com/api/v2/cortex/v1");
 }
+
+TEST_CASE("Vertex AI: region and project make its URL, an API key alone another one") {
+  const auto url = [](const std::string& members, const Variables& variables = {}) {
+    const ConfigResult loaded = load("providers: {v: {type: vertex, " + members + "}}\n", variables);
+    const ProviderConfig* v = provider(loaded.config, "v");
+    return loaded.ok() && v != nullptr ? v->base_url : "faulty: " + words(loaded);
+  };
+  CHECK(url("api_key: google-metadata, project: p-1") == "https://aiplatform.googleapis.com/v1/projects/p-1/locations/global");
+  CHECK(url("api_key: google-metadata, region: us-east5", {{"GOOGLE_CLOUD_PROJECT", "p-2"}}) ==
+        "https://us-east5-aiplatform.googleapis.com/v1/projects/p-2/locations/us-east5");
+  CHECK(url("api_key: google-metadata, project: p", {{"GOOGLE_CLOUD_LOCATION", "eu"}}) == "https://aiplatform.eu.rep.googleapis.com/v1/projects/p/locations/eu");
+  CHECK(url("api_key: '{\"type\":\"service_account\",\"project_id\":\"p-3\"}'") == "https://aiplatform.googleapis.com/v1/projects/p-3/locations/global");
+  CHECK(url("api_key: AIzaKey") == "https://aiplatform.googleapis.com/v1");
+  CHECK(url("api_key: AIzaKey, project: p, region: us") == "https://aiplatform.us.rep.googleapis.com/v1/projects/p/locations/us");
+  CHECK(url("api_key: k, project: p, base_url: 'http://127.0.0.1:9/'") == "http://127.0.0.1:9/v1/projects/p/locations/global");
+  CHECK(url("api_key: k, base_url: 'http://h/v1/projects/q/locations/l/publishers/google/models'") == "http://h/v1/projects/q/locations/l");
+  CHECK(url("api_key: google-metadata, base_url: 'http://h'").find("expected a project") != std::string::npos);
+  CHECK(url("api_key: google-metadata, base_url: 'http://h/v1/projects/q/locations/l'") == "http://h/v1/projects/q/locations/l");
+  CHECK(url("api_key: AIzaKey, base_url: 'http://h'") == "http://h/v1");
+  const ConfigResult loaded = load("", {{"GOOGLE_VERTEX_API_KEY", "AIzaKey"}});
+  REQUIRE(provider(loaded.config, "vertex"));
+  CHECK(provider(loaded.config, "vertex")->base_url == "https://aiplatform.googleapis.com/v1");
+  CHECK(provider(loaded.config, "vertex")->model_dialects.size() == 3);
+}

@@ -586,11 +586,6 @@ TEST_CASE("gemini: the list of models comes in pages") {
   REQUIRE(codec->parse_models(R"({"models":[]})").ok());
   CHECK(!codec->encode_more_models(config, "k", third));
   CHECK(!codec->parse_models(R"({"data":[]})").ok());
-  config.base_url = "https://us-central1-aiplatform.googleapis.com/v1/projects/p/locations/us-central1/publishers/google";
-  EncodedRequest vertex;
-  REQUIRE(codec->encode_models(config, "k", vertex).ok());
-  CHECK(vertex.http.url == "https://us-central1-aiplatform.googleapis.com/v1beta1/publishers/google/models?pageSize=1000");
-  CHECK(*codec->parse_models(R"({"publisherModels":[{"name":"publishers/google/models/gemini-2.5-pro"}]})") == std::vector<std::string>{"gemini-2.5-pro"});
 }
 
 TEST_CASE("gemini: a call's signature goes to OpenAI's clients and back as Google's own OpenAI face has it") {

@@ -1,0 +1,112 @@
+// What stands behind URLs in a request, for targets that do not fetch it themselves. Fetched before the attempt, once for a call: the next target that
+// wants it inline has it.
+#include <algorithm>
+
+#include "core/call_state.h"
+
+namespace llmrouter {
+
+namespace {
+
+constexpr size_t kMostMedia = 32;  // of one request
+
+bool has_url(const Part& part) noexcept {
+  const bool media = part.kind == Part::Kind::kImage || part.kind == Part::Kind::kAudio || part.kind == Part::Kind::kVideo || part.kind == Part::Kind::kFile;
+  return media && (part.url.compare(0, 7, "http://") == 0 || part.url.compare(0, 8, "https://") == 0);
+}
+
+}  // namespace
+
+// Parts that this target wants inline and that are not yet. Decodes the request, relayed or not: its own dialect may have another server behind it.
+Result<std::vector<Call::State::RemotePart>> Call::State::remote_parts(const core::Candidate& c) {
+  std::vector<RemotePart> found;
+  const bool media = facts_.has_image || facts_.has_audio || facts_.has_video || facts_.has_file;
+  if (!media || operation_ != Operation::kChat || !snap_->config.routing.remote_media.fetch || !router_.parts.media) return found;
+  const auto codec = c.provider->dialect_of(c.model)->new_upstream_codec();
+  if (!codec) return found;
+  if (auto decoded = decode_chat(); !decoded) return std::move(decoded).error();
+  for (size_t i = 0; i < chat_->messages.size(); ++i) {
+    std::vector<Part>& parts = chat_->messages[i].parts;
+    for (size_t j = 0; j < parts.size(); ++j) {
+      if (has_url(parts[j]) && !codec->fetches(c.provider->config, parts[j])) {
+        found.push_back({&parts[j], "messages[" + std::to_string(i) + "].content[" + std::to_string(j) + "]"});
+      }
+    }
+  }
+  return found;
+}
+
+// Is a client's own request no use for this target, since its media are inline in the neutral form alone?
+bool Call::State::wants_inlined(const core::Candidate& c) const {
+  if (inlined_.empty()) return false;
+  const auto codec = c.provider->dialect_of(c.model)->new_upstream_codec();
+  return codec && std::any_of(inlined_.begin(), inlined_.end(), [&](const Part& part) { return !codec->fetches(c.provider->config, part); });
+}
+
+// False: there is nothing to fetch. True: the candidate's turn comes when all is there, or it is skipped.
+bool Call::State::fetch_media(size_t index) {
+  core::Candidate& c = candidates_[index];
+  auto parts = remote_parts(c);
+  if (!parts || parts->empty()) return false;  // what cannot be decoded is told by the attempt
+  current_ = index;
+  if (media_error_.code != ErrorCode::kNone) {  // for another target: it would fail again
+    later(Duration(0), &State::media_over);
+    return true;
+  }
+  if (parts->size() > kMostMedia) {
+    media_error_ = Error(ErrorCode::kInvalidRequest, (*parts)[kMostMedia].where + ": more than " + std::to_string(kMostMedia) + " URLs in one request", (*parts)[kMostMedia].where);
+    later(Duration(0), &State::media_over);
+    return true;
+  }
+  const RemoteMediaConfig& config = snap_->config.routing.remote_media;
+  MediaLimits limits;
+  limits.max_bytes = config.max;
+  limits.timeout = config.timeout;
+  auto policy = std::make_shared<AddressPolicy>();
+  policy->allow = config.allow;
+  limits.addresses = std::move(policy);
+  media_left_ = parts->size();
+  for (RemotePart& part : *parts) {
+    media_.push_back(router_.parts.media->fetch(transport_, part.part->url, part.part->kind, limits, [this, part](Result<FetchedMedia> media) {
+      Guard guard(this);
+      take_media(part, std::move(media));
+    }));
+  }
+  return true;
+}
+
+void Call::State::take_media(const RemotePart& part, Result<FetchedMedia> media) {
+  if (ended_) return;
+  if (!media) {
+    if (media_error_.code == ErrorCode::kNone) media_error_ = Error(ErrorCode::kInvalidRequest, part.where + ": " + media.error().message, part.where);
+  } else if (media_bytes_ + media->bytes > snap_->config.routing.remote_media.max) {
+    if (media_error_.code == ErrorCode::kNone) {
+      media_error_ = Error(ErrorCode::kInvalidRequest, part.where + ": what the URLs of this request lead to is over " + std::to_string(snap_->config.routing.remote_media.max) +
+                                                           " bytes (routing.remote_media.max)", part.where);
+    }
+  } else {
+    media_bytes_ += media->bytes;
+    inlined_.push_back(*part.part);
+    part.part->url.clear();
+    part.part->mime = std::move(media->mime);
+    part.part->data = std::move(media->data);
+  }
+  // The one that told is still on the stack.
+  if (--media_left_ == 0 || media_error_.code != ErrorCode::kNone) {
+    if (step_timer_ == 0) later(Duration(0), &State::media_over);
+  }
+}
+
+void Call::State::media_over() {
+  media_.clear();
+  if (media_error_.code != ErrorCode::kNone) {
+    core::Candidate& c = candidates_[current_];
+    c.out = true;
+    provider_ = c.provider;
+    skip(c, media_error_);
+    return next_attempt();
+  }
+  retry_current();
+}
+
+}  // namespace llmrouter

@@ -1,0 +1,91 @@
+"""What a target cannot express: it is not asked, and when nobody is left the caller hears the field and the models. Hints are dropped by name."""
+import json
+
+import upstream as up
+
+TOOLS = [{"type": "function", "function": {"name": "f", "parameters": {"type": "object", "properties": {}}}}]
+SCHEMA = {"type": "json_schema", "json_schema": {"name": "a", "schema": {"type": "object", "properties": {"x": {"type": "string"}}}}}
+PICTURE = [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "https://pictures.example/a.png"}}]}]
+SOUND = [{"role": "user", "content": [{"type": "input_audio", "input_audio": {"data": "UklGRg==", "format": "wav"}}]}]
+FILM = [{"role": "user", "content": [{"type": "video_url", "video_url": {"url": "https://films.example/a.mp4"}}]}]
+SPOKEN = {"modalities": ["text", "audio"], "audio": {"voice": "alloy", "format": "wav"}}
+NAMED = {"tools": TOOLS, "tool_choice": {"type": "function", "function": {"name": "f"}}}
+
+TEMPLATE = {"path": "/g", "body": {"p": "${prompt}"}, "text": "/t"}
+# For each dialect: what it has no word for, and the field that the answer names.
+REFUSED = {
+    "anthropic": [({"n": 2}, "n"), (SPOKEN, "modalities"), ({"messages": SOUND}, "messages[0].content[0]"), ({"messages": FILM}, "messages[0].content[0]")],
+    "bedrock": [({"n": 2}, "n"), (SPOKEN, "modalities"), ({"messages": PICTURE}, "messages[0].content[0]"), ({"messages": FILM}, "messages[0].content[0]")],
+    "cohere": [({"n": 2}, "n"), (SPOKEN, "modalities"), ({"messages": SOUND}, "messages[0].content[0]"), ({"tools": TOOLS, "response_format": SCHEMA}, "response_format")],
+    "gemini": [({"messages": PICTURE}, "messages[0].content[0]")],
+    "ollama": [({"n": 2}, "n"), (SPOKEN, "modalities"), ({"messages": PICTURE}, "messages[0].content[0]"), (NAMED, "tool_choice"), ({"messages": SOUND}, "messages[0].content[0]")],
+    "responses": [({"n": 2}, "n"), (SPOKEN, "modalities"), ({"messages": FILM}, "messages[0].content[0]")],
+    "http": [({"n": 2}, "n"), (SPOKEN, "modalities"), ({"tools": TOOLS}, "tools"), ({"response_format": SCHEMA}, "response_format"), ({"messages": PICTURE}, "messages[0].content[0]")],
+}
+
+
+def every_dialect(t, u, **more):
+    base = u.url[:-3]
+    providers = {"p-" + name: {"dialect": name, "base_url": base, "api_key": "k", "models": {"override": ["m"]}} for name in REFUSED}
+    providers["p-http"]["http"] = TEMPLATE
+    providers["p-bedrock"].update({"type": "bedrock", "region": "eu-west-1", "api_key": "AKID:secret"})
+    return t.server(u, providers=providers, **more)
+
+
+def test_each_dialect_names_the_field_and_the_model(t):
+    u = t.upstream()
+    s = every_dialect(t, u)
+    for name, rows in REFUSED.items():
+        for members, field in rows:
+            body = dict({"model": "p-%s/m" % name, "messages": [{"role": "user", "content": "hi"}]}, **members)
+            r = s.request("POST", "/v1/chat/completions", body)
+            assert r.status == 400 and r.code == "invalid_request", (name, members, r.status, r.body)
+            assert field in r.message and "(p-%s/m)" % name in r.message, (name, field, r.message)
+            assert r.json()["error"]["param"] == field, (name, field, r.body)
+    assert not u.chats(), u.chats()
+
+
+def test_several_models_are_named_each_with_its_reason(t):
+    u = t.upstream()
+    s = every_dialect(t, u, models={"any": {"targets": ["p-ollama/m", "p-anthropic/m", "p-cohere/m"], "strategy": "priority"}, "two": ["p-http/m", "p-ollama/m"]})
+    r = s.chat("any", n=2)
+    assert r.status == 400 and "`n`" in r.message, r.body
+    for model in ("p-ollama/m", "p-anthropic/m", "p-cohere/m"):
+        assert r.message.count(model) == 1, r.message
+    r = s.request("POST", "/v1/chat/completions", dict(NAMED, model="two", messages=[{"role": "user", "content": "hi"}]))
+    assert r.status == 400 and "`tools`" in r.message and "(p-http/m)" in r.message and "`tool_choice`" in r.message and "(p-ollama/m)" in r.message, r.message
+    # In the client's own shape, too.
+    r = s.request("POST", "/v1beta/models/any:generateContent", {"contents": [{"parts": [{"text": "hi"}]}], "generationConfig": {"candidateCount": 2}})
+    assert r.status == 400 and r.json()["error"]["status"] == "INVALID_ARGUMENT" and "p-cohere/m" in r.json()["error"]["message"], r.body
+    assert not u.chats()
+
+
+def test_a_target_that_can_is_asked_instead(t):
+    u = t.upstream()
+    s = every_dialect(t, u, models={"m": {"targets": [{"model": "p-ollama/m", "priority": 1}, {"model": "up/m1", "priority": 2}], "strategy": "priority"}})
+    r = s.chat("m", n=2)
+    assert r.status == 200 and r.header("x-llmrouter-provider") == "up", r.body
+    assert u.chats()[0].json()["n"] == 2
+
+
+def test_one_that_rests_is_better_news_than_one_that_cannot(t):
+    u = t.upstream(up.sends(up.error(429, "slow down", headers=[("retry-after", "30")])))
+    s = every_dialect(t, u, routing={"attempts": 1}, models={"m": ["up/m1", "p-ollama/m"]})
+    s.chat("up/m1", n=2)
+    r = s.chat("m", n=2)
+    assert r.status == 429, (r.status, r.body)
+
+
+def test_hints_are_dropped_by_name_in_the_answer_and_the_record(t):
+    async def claude(x):
+        await x.send(up.reply({"id": "msg_1", "type": "message", "role": "assistant", "model": "m", "content": [{"type": "text", "text": "Hi"}], "stop_reason": "end_turn",
+                               "usage": {"input_tokens": 5, "output_tokens": 2}}))
+    u = t.upstream(claude)
+    s = every_dialect(t, u)
+    r = s.chat("p-anthropic/m", seed=7, logit_bias={"1": 1}, frequency_penalty=0.5)
+    assert r.status == 200, r.body
+    dropped = {name.strip() for name in r.header("x-llmrouter-dropped").split(",")}
+    assert {"seed", "logit_bias", "frequency_penalty"} <= dropped, dropped
+    assert not dropped & set(u.chats()[0].json()), u.chats()[0].body
+    records = s.usage()
+    assert set(records[0]["dropped"]) == dropped, records[0]
