@@ -1,6 +1,7 @@
 // The sections about the process itself: server, storage, routing, prices, observe.
 #include "config/address.h"
 #include "config/table.h"
+#include "llmrouter/values.h"
 
 namespace llmrouter::config {
 namespace {
@@ -104,6 +105,11 @@ void storage(std::vector<Key>& keys) {
       .to([](S s, V v) { s.config->storage.secret_key = Secret(v.text); });
 }
 
+std::string check_share_or_off(const std::string& text) {
+  const bool percent = parse_percent(text).ok();
+  return text == "off" || percent ? "" : "expected a percentage such as 20%, or off";
+}
+
 void routing(std::vector<Key>& keys) {
   auto row = [&keys](const char* path, Type type, const char* fallback, const char* doc) -> Key& {
     return keys.emplace_back(std::string("routing") + path, type, fallback, doc);
@@ -152,7 +158,10 @@ void routing(std::vector<Key>& keys) {
   row(".affinity.ttl", Type::kDuration, "5m", "For how long after the last request.").within("1s..1d").to([](S s, V v) {
     s.config->routing.affinity.ttl = v.duration();
   });
-  row(".retry_budget", Type::kText, "off", "Retries and hedges as a share of live traffic (`20%`).").not_yet();
+  row(".retry_budget", Type::kText, "20%",
+      "Retries and hedges as a share of live traffic, of all calls together, so that they cannot multiply an outage. Ten a second are always allowed. `off`: no bound.")
+      .checked(check_share_or_off)
+      .to([](S s, V v) { s.config->routing.retry_budget = v.text == "off" ? -1 : *parse_percent(v.text); });
   row(".queue", Type::kMap, "", "Waiting for a limited target instead of failing at once.");
   row(".queue.max_wait", Type::kDuration, "0s", "How long. 0s: not at all.").not_yet();
   row(".queue.max", Type::kCount, "1000", "How many wait.").not_yet();

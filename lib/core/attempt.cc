@@ -1,5 +1,6 @@
 // One upstream exchange: choose a credential, reserve, encode, send, read, judge.
 #include <algorithm>
+#include <utility>
 
 #include "core/call_state.h"
 #include "llmrouter/pattern.h"
@@ -53,12 +54,16 @@ bool Call::State::start_attempt(size_t index) {
   current_ = index;
   Candidate& c = candidates_[index];
   provider_ = c.provider;
-  if (!pick_credential(c)) return false;
-  if (auto encoded = encode_attempt(c); !encoded) {
-    attempt_reservation_.settle({0, 0, 0});
-    attempt_reservation_ = Reservation();
+  if (passed_over(c) || !pick_credential(c)) return false;
+  auto encoded = encode_attempt(c);
+  if (!encoded) {
     c.out = true;
     skip(c, std::move(encoded).error());
+  }
+  if (!encoded || !may_retry()) {
+    attempt_reservation_.settle({0, 0, 0});
+    attempt_reservation_ = Reservation();
+    let_probes_go();
     return false;
   }
   ++attempts_;
@@ -82,6 +87,41 @@ bool Call::State::start_attempt(size_t index) {
   }
   send_exchange();
   return true;
+}
+
+// What the target's health says against it. A probe is taken here: whoever comes meanwhile asks this target last.
+bool Call::State::passed_over(Candidate& c) {
+  const TimePoint t = now();
+  if (c.health->limited_until() > t) {
+    Error why(ErrorCode::kUpstreamRateLimited, "provider " + provider_->config.name + ": rate limited, and said when to come back");
+    why.retry_after = std::chrono::ceil<std::chrono::milliseconds>(c.health->limited_until() - t);
+    skip(c, std::move(why));
+    return true;
+  }
+  probe_ = c.health->take_probe(t);
+  if (probe_ || last_resort_ || c.reason == StepReason::kCoolingDown || !c.health->resting(t)) return false;
+  c.reason = StepReason::kCoolingDown;
+  c.considered = false;
+  return true;
+}
+
+void Call::State::let_probes_go() {
+  if (std::exchange(probe_, false)) candidates_[current_].health->let_go();
+  if (std::exchange(key_probe_, false)) provider_->credentials[static_cast<size_t>(credential_)].health->let_go();
+}
+
+// All calls of the process together; the first attempt of a call is live traffic, what follows is not.
+bool Call::State::may_retry() {
+  const int percent = snap_->config.routing.retry_budget;
+  if (percent < 0) return true;
+  if (attempts_ == 0) {
+    router_.retries.first_attempt(now());
+    return true;
+  }
+  if (std::exchange(free_retry_, false) || router_.retries.grant(now(), percent)) return true;
+  out_of_retries_ = true;
+  router_.counters.retries_refused.fetch_add(1, std::memory_order_relaxed);
+  return false;
 }
 
 void Call::State::send_exchange() {
@@ -130,6 +170,7 @@ bool Call::State::pick_credential(Candidate& c) {
     credential_ = -1;
     if (reserve_attempt(nullptr, &denial)) return true;
     skip(c, refusal(denial));
+    let_probes_go();
     return false;
   }
   size_t start = 0;
@@ -144,22 +185,24 @@ bool Call::State::pick_credential(Candidate& c) {
     const size_t i = (start + step) % pool.size();
     const CredentialRuntime& credential = pool[i];
     if (!pattern_list_match(credential.config->models, c.model)) continue;
-    if (credential.health->until() > t) {
+    if (credential.health->resting(t)) {
       const bool limited = credential.health->why() == RestReason::kRateLimited;
       if (why.code == ErrorCode::kRateLimited || (why.code == ErrorCode::kUpstreamRateLimited && !limited)) continue;  // the better news
       why = Error(limited ? ErrorCode::kUpstreamRateLimited : ErrorCode::kUpstreamCredentialsRejected,
                   "provider " + provider_->config.name + ": " +
                       (limited ? "rate limited, and said when to come back" : "its credentials were refused or are out of quota"));
-      why.retry_after = std::chrono::ceil<std::chrono::milliseconds>(credential.health->until() - t);
+      if (credential.health->until() > t) why.retry_after = std::chrono::ceil<std::chrono::milliseconds>(credential.health->until() - t);
       continue;
     }
     if (reserve_attempt(&credential, &denial)) {
       credential_ = static_cast<int>(i);
+      key_probe_ = credential.health->take_probe(t);
       return true;
     }
     why = refusal(denial);
   }
   skip(c, std::move(why));
+  let_probes_go();
   return false;
 }
 
@@ -284,8 +327,8 @@ void Call::State::stall(std::string_view which, Duration limit) {
 void Call::State::on_head(const HttpHead& head) {
   if (ended_ || !in_attempt_) return;
   status_ = head.status;
-  provider_->shared->reach.succeeded();
   last_bytes_ = now();
+  provider_->shared->reach.succeeded(last_bytes_, snap_->config.routing.cooldown);
   const bool success = head.status >= 200 && head.status < 300;
   collecting_ = !success || !in_pieces() || starts_with(head.header("content-type"), "application/json");
   if (!success) head_ = head;
@@ -344,9 +387,7 @@ void Call::State::on_end(const TransferError& error) {
   if (!error.ok() && !(done_seen_ && !collecting_)) {
     const bool cut = status_ != 0;
     if (!cut && error.kind != TransferError::Kind::kUnauthorized) provider_->shared->reach.failed(now(), snap_->config.routing.cooldown);
-    Error failure = transfer_error(error, provider_->config.name);
-    rest_credential(failure);
-    return attempt_failed(std::move(failure), cut ? "cut" : error.kind == TransferError::Kind::kConnectTimeout ? "timeout" : "error");
+    return attempt_failed(transfer_error(error, provider_->config.name), cut ? "cut" : error.kind == TransferError::Kind::kConnectTimeout ? "timeout" : "error");
   }
   if (status_ >= 300 || status_ < 200) return finish_error_reply();
   if (collecting_) return finish_whole();
@@ -362,12 +403,20 @@ void Call::State::finish_error_reply() {
   Error error = upstream_->parse_error(head_, collected_);
   error.provider = provider_->config.name;
   if (error.code == ErrorCode::kNone) error = Error(ErrorCode::kUpstreamError, "provider " + error.provider + " answered " + std::to_string(status_));
-  rest_credential(error);
   attempt_failed(std::move(error), "error");
 }
 
-void Call::State::rest_credential(const Error& error) {
-  if (credential_ < 0) return;
+// What a failure says of the target and of the credential.
+void Call::State::judge(const Error& error) {
+  core::TargetHealth& target = *candidates_[current_].health;
+  if (error.code == ErrorCode::kUpstreamError || error.code == ErrorCode::kUpstreamTimeout) {
+    target.failed(now(), snap_->config.routing.cooldown);
+    target.rest_as_asked(now(), error.retry_after, false);
+  }
+  if (credential_ < 0) {
+    if (error.code == ErrorCode::kUpstreamRateLimited) target.rest_as_asked(now(), error.retry_after, true);
+    return;
+  }
   const auto& pool = provider_->credentials;
   const CooldownConfig& cooldown = snap_->config.routing.cooldown;
   core::CredentialHealth& health = *pool[static_cast<size_t>(credential_)].health;
@@ -436,17 +485,18 @@ void Call::State::end_attempt(std::string_view outcome, std::string_view reason,
   reactor_.cancel_timer(watch_timer_);
   watch_timer_ = 0;
   if (ok) {
-    c.health->succeeded();
+    c.health->succeeded(t, snap_->config.routing.cooldown);
     // Who answers in place of a busy home does not become it.
     if (session_ != 0 && c.id != 0) {
       const bool overflow = home_ != 0 && c.id != home_ && attempts_ == 1;
       snap_->affinity->put(session_, overflow ? home_ : c.id, t + snap_->config.routing.affinity.ttl);
     }
-    if (credential_ >= 0) provider_->credentials[static_cast<size_t>(credential_)].health->succeeded();
+    if (credential_ >= 0) provider_->credentials[static_cast<size_t>(credential_)].health->succeeded(t);
   } else if (outcome != "cancelled") {
     shared.failures.fetch_add(1, std::memory_order_relaxed);
     shared.set_last_error(std::string(reason));
   }
+  let_probes_go();  // succeeded(), failed() and rest() have judged by now, where there was something to judge
   if (c.stats != nullptr) {
     if (!learn) {
       c.stats->cancelled();
@@ -482,6 +532,7 @@ void Call::State::attempt_failed(Error error, std::string_view outcome) {
   if (error.provider.empty()) error.provider = provider_->config.name;
   const bool targets_fault = error.code == ErrorCode::kUpstreamError || error.code == ErrorCode::kUpstreamTimeout ||
                              error.code == ErrorCode::kUpstreamRateLimited || error.code == ErrorCode::kUpstreamCredentialsRejected;
+  judge(error);
   end_attempt(outcome, error.message, targets_fault);
   router_.logger().log(LogLevel::kWarn, "attempt failed",
                        {{"request_id", record_.request_id}, {"provider", provider_->config.name}, {"model", candidates_[current_].model},

@@ -230,8 +230,12 @@ Result<void> Call::State::place() {
     session_ = stable_hash(route->name, affinity_);
     first.home = home_ = snap_->affinity->find(session_, began_);
   }
-  if (!core::append_first(*snap_, resolved_, facts_.model, first, candidates_)) return core::nobody(*snap_, candidates_, facts_.model, asking());
+  const bool anybody = core::append_first(*snap_, resolved_, facts_.model, first, candidates_);
   if (resolved_.route != nullptr) fallbacks_.visited(resolved_.route);
+  if (!anybody) {
+    Error why = core::nobody(*snap_, candidates_, facts_.model, asking());
+    if (why.code != ErrorCode::kContextLengthExceeded || !fall_back_for(why.code)) return why;
+  }
   const bool there = std::any_of(candidates_.begin(), candidates_.end(), [this](const Candidate& c) {
     return c.id == home_ && !c.out && c.reason != StepReason::kCoolingDown;
   });
@@ -327,7 +331,11 @@ void Call::State::on_total_timeout() {
   step_timer_ = 0;
   Error error(ErrorCode::kUpstreamTimeout, "timeout: total: no complete answer within " + seconds_text(deadline_ - began_));
   transfer_.reset();
-  if (in_attempt_) end_attempt("timeout", error.message);
+  if (in_attempt_) {
+    // A caller in a hurry says nothing of the target.
+    if (options_.timeout <= Duration(0)) candidates_[current_].health->failed(now(), snap_->config.routing.cooldown);
+    end_attempt("timeout", error.message);
+  }
   if (!committed_) return fail(std::move(error));
   settle(CallStatus::kCut, error);
   deliver_error(error);
@@ -337,9 +345,15 @@ void Call::State::on_total_timeout() {
 size_t Call::State::choose() {
   for (;;) {
     for (; next_ < candidates_.size(); ++next_) {
-      if (!candidates_[next_].out) return next_++;
+      Candidate& c = candidates_[next_];
+      if (c.out || c.considered || (!last_resort_ && c.reason == StepReason::kCoolingDown)) continue;
+      c.considered = true;
+      return next_++;
     }
-    if (!expand_fallbacks()) return kNone;
+    if (expand_fallbacks()) continue;
+    if (last_resort_) return kNone;
+    last_resort_ = true;
+    next_ = 0;
   }
 }
 
@@ -347,13 +361,14 @@ bool Call::State::expand_fallbacks() { return fallbacks_.append(*snap_, ask(), c
 
 void Call::State::next_attempt() {
   const int most = std::max(1, snap_->config.routing.attempts);
-  while (attempts_ < most) {
+  while (attempts_ < most && !out_of_retries_) {
     const size_t index = choose();
     if (index == kNone) break;
     if (start_attempt(index)) return;
   }
   Duration wait{0};
-  if (attempts_ > 0 && attempts_ < most) {
+  if (out_of_retries_) last_error_.message += "; not tried again: the retry budget (routing.retry_budget) is used up";
+  if (attempts_ > 0 && attempts_ < most && !out_of_retries_) {
     const size_t index = again(&wait);
     if (index != kNone) {
       current_ = index;
@@ -400,6 +415,26 @@ size_t Call::State::again(Duration* wait) const {
   return t + *wait < deadline_ ? best : kNone;
 }
 
+// What one model refuses for its length or its content another may take.
+bool Call::State::fall_back_for(ErrorCode fault) {
+  const Candidate* c = candidates_.empty() ? nullptr : &candidates_[current_];
+  if (c == nullptr || c->route == nullptr || !wishes_.allow_fallbacks || wishes_.fallbacks || attempts_ >= std::max(1, snap_->config.routing.attempts)) return false;
+  const ModelConfig& model = *c->route->config;
+  const auto& names = fault == ErrorCode::kContextLengthExceeded ? model.context_fallbacks : model.content_fallbacks;
+  const size_t before = candidates_.size();
+  if (names.empty() || !fallbacks_.append_names(*snap_, names, ask(), c->granted, candidates_)) return false;
+  for (size_t i = 0; i < before; ++i) candidates_[i].out = true;
+  next_ = before;
+  free_retry_ = true;
+  return true;
+}
+
+namespace {
+
+constexpr int kConflict = 409;
+
+}  // namespace
+
 // An attempt failed before anything was passed on. `current_` is its candidate.
 void Call::State::handle_failure(Error error) {
   Candidate& c = candidates_[current_];
@@ -416,8 +451,15 @@ void Call::State::handle_failure(Error error) {
       break;
     case ErrorCode::kUpstreamError:
     case ErrorCode::kUpstreamTimeout:
-      c.health->failed(t, snap_->config.routing.cooldown);
       break;
+    case ErrorCode::kUpstreamRejected:
+      if (error.upstream_status != kConflict) return fail(std::move(error));
+      break;  // of another request's, not a fault of this one
+    case ErrorCode::kContextLengthExceeded:
+    case ErrorCode::kContentPolicy:
+      if (!fall_back_for(error.code)) return fail(std::move(error));
+      last_error_ = std::move(error);
+      return next_attempt();
     default:
       return fail(std::move(error));  // the request's own fault: no other target would take it either
   }

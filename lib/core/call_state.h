@@ -84,6 +84,7 @@ struct Call::State final : public TransferSink, public UpstreamSink {
   size_t choose();                       // the next candidate that was not tried; kNone: no more
   size_t again(Duration* wait) const;    // the candidate to try once more; kNone: none is worth it
   bool expand_fallbacks();
+  bool fall_back_for(ErrorCode fault);   // to the model's own list for this kind of refusal
   void handle_failure(Error error);
   Error final_error() const;
   void arm_total();
@@ -103,7 +104,10 @@ struct Call::State final : public TransferSink, public UpstreamSink {
   void after_feed();
   void end_attempt(std::string_view outcome, std::string_view reason, bool learn = true);  // learn: it says something of the target
   void attempt_failed(Error error, std::string_view outcome);
-  void rest_credential(const Error& error);
+  void judge(const Error& error);
+  bool passed_over(core::Candidate& candidate);
+  void let_probes_go();
+  bool may_retry();
   void stall(std::string_view which, Duration limit);
   void finish_whole();
   void finish_error_reply();
@@ -179,7 +183,10 @@ struct Call::State final : public TransferSink, public UpstreamSink {
   uint64_t affinity_ = 0;                // a hash of what belongs together; 0: nothing does
   uint64_t session_ = 0;                 // the same with the route, in the affinity table; 0: not kept there
   uint64_t home_ = 0;                    // the target that served it before, if that may be asked now
-  size_t next_ = 0;                      // the first candidate that was not tried
+  size_t next_ = 0;                      // the first candidate that was not considered
+  bool last_resort_ = false;             // those that rest are considered, too: nobody else is left
+  bool free_retry_ = false;              // the next attempt is another question, not the same one again
+  bool out_of_retries_ = false;          // by the process's budget
   size_t current_ = 0;
   int attempts_ = 0;
   Error last_error_;
@@ -205,6 +212,7 @@ struct Call::State final : public TransferSink, public UpstreamSink {
   std::unique_ptr<TaskRequest> part_;    // what the exchange in flight asks for, when that is not all
   TimePoint last_bytes_{};
   bool in_attempt_ = false;
+  bool probe_ = false, key_probe_ = false;  // it decides whether its target, its credential is back
   bool payload_seen_ = false;
   bool done_seen_ = false;
   bool watching_first_ = false;          // what the watch timer was set for

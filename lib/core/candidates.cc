@@ -206,6 +206,13 @@ void Fallbacks::append_one(const Snapshot& snapshot, std::string_view name, cons
   append_candidates(snapshot, *resolved, name, later, candidates);
 }
 
+bool Fallbacks::append_names(const Snapshot& snapshot, const std::vector<std::string>& names, const Ask& ask, bool granted,
+                             std::vector<Candidate>& candidates) {
+  from_ = candidates.size();
+  for (const std::string& name : names) append_one(snapshot, name, ask, granted, candidates);
+  return std::any_of(candidates.begin() + static_cast<ptrdiff_t>(from_), candidates.end(), [](const Candidate& c) { return !c.out; });
+}
+
 bool Fallbacks::append(const Snapshot& snapshot, const Ask& ask, std::vector<Candidate>& candidates) {
   const size_t begin = candidates.size(), from = std::exchange(from_, begin);
   if (ask.wishes != nullptr && !ask.wishes->allow_fallbacks) return false;
