@@ -20,7 +20,7 @@ Call::State::State(Router::Impl& router, Transport& transport, CallOptions optio
 
 Call::State::~State() {
   reactor_.cancel_timer(step_timer_);
-  reactor_.cancel_timer(watch_timer_);
+  reactor_.cancel_timer(at_->watch_timer);
   reactor_.cancel_timer(total_timer_);
   router_.counters.in_flight.fetch_sub(1, std::memory_order_relaxed);
 }
@@ -330,10 +330,10 @@ void Call::State::on_total_timeout() {
   reactor_.cancel_timer(step_timer_);
   step_timer_ = 0;
   Error error(ErrorCode::kUpstreamTimeout, "timeout: total: no complete answer within " + seconds_text(deadline_ - began_));
-  transfer_.reset();
-  if (in_attempt_) {
+  at_->transfer.reset();
+  if (at_->in_flight) {
     // A caller in a hurry says nothing of the target.
-    if (options_.timeout <= Duration(0)) candidates_[current_].health->failed(now(), snap_->config.routing.cooldown);
+    if (options_.timeout <= Duration(0)) candidates_[at_->current].health->failed(now(), snap_->config.routing.cooldown);
     end_attempt("timeout", error.message);
   }
   if (!committed_) return fail(std::move(error));
@@ -371,7 +371,7 @@ void Call::State::next_attempt() {
   if (attempts_ > 0 && attempts_ < most && !out_of_retries_) {
     const size_t index = again(&wait);
     if (index != kNone) {
-      current_ = index;
+      at_->current = index;
       return later(wait, &State::retry_current);
     }
   }
@@ -380,8 +380,8 @@ void Call::State::next_attempt() {
 }
 
 void Call::State::retry_current() {
-  if (!start_attempt(current_)) {
-    candidates_[current_].out = true;
+  if (!start_attempt(at_->current)) {
+    candidates_[at_->current].out = true;
     next_attempt();
   }
 }
@@ -417,7 +417,7 @@ size_t Call::State::again(Duration* wait) const {
 
 // What one model refuses for its length or its content another may take.
 bool Call::State::fall_back_for(ErrorCode fault) {
-  const Candidate* c = candidates_.empty() ? nullptr : &candidates_[current_];
+  const Candidate* c = candidates_.empty() ? nullptr : &candidates_[at_->current];
   if (c == nullptr || c->route == nullptr || !wishes_.allow_fallbacks || wishes_.fallbacks || attempts_ >= std::max(1, snap_->config.routing.attempts)) return false;
   const ModelConfig& model = *c->route->config;
   const auto& names = fault == ErrorCode::kContextLengthExceeded ? model.context_fallbacks : model.content_fallbacks;
@@ -435,9 +435,9 @@ constexpr int kConflict = 409;
 
 }  // namespace
 
-// An attempt failed before anything was passed on. `current_` is its candidate.
+// An attempt failed before anything was passed on. `at_->current` is its candidate.
 void Call::State::handle_failure(Error error) {
-  Candidate& c = candidates_[current_];
+  Candidate& c = candidates_[at_->current];
   const TimePoint t = now();
   c.not_before = t + error.retry_after;
   bool credential_fault = false;
@@ -468,8 +468,8 @@ void Call::State::handle_failure(Error error) {
   if (credential_fault && c.provider->credentials.size() > 1 && attempts_ < std::max(1, snap_->config.routing.attempts)) {
     const bool was_out = c.out;
     c.out = false;
-    if (start_attempt(current_)) return;
-    candidates_[current_].out = was_out;
+    if (start_attempt(at_->current)) return;
+    candidates_[at_->current].out = was_out;
   }
   next_attempt();
 }
@@ -481,17 +481,17 @@ Error Call::State::final_error() const {
 }
 
 void Call::State::resume() {
-  if (ended_ || !paused_) return;
-  paused_ = false;
-  last_bytes_ = now();
-  if (transfer_) transfer_->resume();
+  if (ended_ || !at_->paused) return;
+  at_->paused = false;
+  at_->last_bytes = now();
+  if (at_->transfer) at_->transfer->resume();
 }
 
 void Call::State::cancel() {
   if (ended_) return;
   Guard guard(this);
-  transfer_.reset();
-  if (in_attempt_) end_attempt("cancelled", "the caller cancelled", false);
+  at_->transfer.reset();
+  if (at_->in_flight) end_attempt("cancelled", "the caller cancelled", false);
   Error error(ErrorCode::kCancelled, "cancelled by the caller");
   settle(CallStatus::kCancelled, error);
   end_call(std::move(error), CallStatus::kCancelled, !committed_);
@@ -500,14 +500,14 @@ void Call::State::cancel() {
 void Call::State::abandon() noexcept {
   if (!ended_) {
     ended_ = true;
-    transfer_.reset();
-    if (in_attempt_) end_attempt("cancelled", "the caller went away", false);
+    at_->transfer.reset();
+    if (at_->in_flight) end_attempt("cancelled", "the caller went away", false);
     settle(CallStatus::kCancelled, Error(ErrorCode::kCancelled, "the caller went away"));
     if (router_.parts.usage && admitted_) router_.parts.usage->record(std::move(record_));
     reactor_.cancel_timer(step_timer_);
-    reactor_.cancel_timer(watch_timer_);
+    reactor_.cancel_timer(at_->watch_timer);
     reactor_.cancel_timer(total_timer_);
-    step_timer_ = watch_timer_ = total_timer_ = 0;
+    step_timer_ = at_->watch_timer = total_timer_ = 0;
   }
   if (depth_ > 0) {
     orphan_ = true;
