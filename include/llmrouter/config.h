@@ -91,6 +91,13 @@ struct AffinityConfig {
   Duration ttl{std::chrono::minutes(5)};  // since the last request
 };
 
+// A second attempt beside a first one that is slow, before its first token.
+struct HedgeConfig {
+  Duration after{0};   // 0 and not p95: off
+  bool p95 = false;    // after what 95 of 100 of the target's own answers take
+  int max_extra = 5;   // percent of the calls
+};
+
 // A rule over requests. What is set in `when` must all hold.
 struct RuleConfig {
   std::string name;
@@ -126,6 +133,7 @@ struct RoutingConfig {
   Timeouts timeouts{std::chrono::seconds(5), Duration(0), std::chrono::seconds(60), std::chrono::minutes(10)};  // first_token: see Timeouts
   CooldownConfig cooldown;
   AffinityConfig affinity;
+  HedgeConfig hedge;
   int retry_budget = 20;                // attempts after a call's first, percent of live traffic, all calls together (a few are always allowed); -1: no bound
   std::vector<RuleConfig> rules;        // in the file's order
   SwitchConfig toggle;                  // `switch` in the file

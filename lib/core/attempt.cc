@@ -82,10 +82,11 @@ bool Call::State::start_attempt(size_t index) {
   at_->provider->shared->in_flight.fetch_add(1, std::memory_order_relaxed);
   at_->provider->shared->attempts.fetch_add(1, std::memory_order_relaxed);
   if (c.stats != nullptr) c.stats->started();
-  if (session_ != 0 && home_ == 0 && c.id != 0) {
+  if (session_ != 0 && home_ == 0 && c.id != 0 && !hedged_) {
     snap_->affinity->put(session_, c.id, now() + snap_->config.routing.affinity.ttl);  // before it answers: what comes meanwhile joins it
   }
   send_exchange();
+  arm_hedge();
   return true;
 }
 
@@ -438,6 +439,7 @@ void Call::State::finish_whole() {
     if (!facts) return attempt_failed(std::move(facts).error(), "error");
     at_->usage = facts->usage;
     at_->payload_bytes = static_cast<int64_t>(at_->collected.size());
+    win();
     end_attempt("ok", "answered");
     return deliver_whole(std::move(at_->collected));
   }
@@ -447,6 +449,7 @@ void Call::State::finish_whole() {
   at_->payload_bytes = static_cast<int64_t>(response->text().size());
   if (!facts_.stream) {
     for (const auto& filter : at_->filters) filter->on_response(*response);
+    win();
     end_attempt("ok", "answered");
     return deliver_response(std::move(*response));
   }
@@ -456,6 +459,7 @@ void Call::State::finish_whole() {
 }
 
 void Call::State::finish_stream() {
+  win();
   end_attempt("ok", "answered");
   if (!committed_) commit();
   if (ended_) return;

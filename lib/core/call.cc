@@ -1,5 +1,6 @@
 // A call from its start to its end.
 #include <algorithm>
+#include <utility>
 
 #include "core/call_state.h"
 #include "core/wishes.h"
@@ -19,10 +20,14 @@ Call::State::State(Router::Impl& router, Transport& transport, CallOptions optio
 }
 
 Call::State::~State() {
-  reactor_.cancel_timer(step_timer_);
-  reactor_.cancel_timer(at_->watch_timer);
-  reactor_.cancel_timer(total_timer_);
+  cancel_timers();
   router_.counters.in_flight.fetch_sub(1, std::memory_order_relaxed);
+}
+
+void Call::State::cancel_timers() {
+  for (Reactor::TimerId* timer : {&step_timer_, &total_timer_, &hedge_timer_, &first_.watch_timer, second_ ? &second_->watch_timer : nullptr}) {
+    if (timer != nullptr) reactor_.cancel_timer(std::exchange(*timer, 0));
+  }
 }
 
 void Call::State::begin_raw(RawRequest request, ReplySink& sink) {
@@ -282,6 +287,7 @@ void Call::State::later(Duration delay, void (State::*step)()) {
 }
 
 void Call::State::fail(Error error) {
+  drop_other("the call failed");
   pending_failure_ = std::make_unique<Error>(std::move(error));
   if (starting_) {
     later(Duration(0), &State::fail_pending);
@@ -330,6 +336,7 @@ void Call::State::on_total_timeout() {
   reactor_.cancel_timer(step_timer_);
   step_timer_ = 0;
   Error error(ErrorCode::kUpstreamTimeout, "timeout: total: no complete answer within " + seconds_text(deadline_ - began_));
+  drop_other("timeout: total");
   at_->transfer.reset();
   if (at_->in_flight) {
     // A caller in a hurry says nothing of the target.
@@ -457,6 +464,7 @@ void Call::State::handle_failure(Error error) {
       break;  // of another request's, not a fault of this one
     case ErrorCode::kContextLengthExceeded:
     case ErrorCode::kContentPolicy:
+      drop_other("its request was refused elsewhere");
       if (!fall_back_for(error.code)) return fail(std::move(error));
       last_error_ = std::move(error);
       return next_attempt();
@@ -464,6 +472,7 @@ void Call::State::handle_failure(Error error) {
       return fail(std::move(error));  // the request's own fault: no other target would take it either
   }
   last_error_ = std::move(error);
+  if (Attempt* other = other_in_flight()) return lead_is(other);
   // The credential's fault: the same target by another one, at once.
   if (credential_fault && c.provider->credentials.size() > 1 && attempts_ < std::max(1, snap_->config.routing.attempts)) {
     const bool was_out = c.out;
@@ -490,6 +499,7 @@ void Call::State::resume() {
 void Call::State::cancel() {
   if (ended_) return;
   Guard guard(this);
+  drop_other("the caller cancelled");
   at_->transfer.reset();
   if (at_->in_flight) end_attempt("cancelled", "the caller cancelled", false);
   Error error(ErrorCode::kCancelled, "cancelled by the caller");
@@ -500,14 +510,12 @@ void Call::State::cancel() {
 void Call::State::abandon() noexcept {
   if (!ended_) {
     ended_ = true;
+    drop_other("the caller went away");
     at_->transfer.reset();
     if (at_->in_flight) end_attempt("cancelled", "the caller went away", false);
     settle(CallStatus::kCancelled, Error(ErrorCode::kCancelled, "the caller went away"));
     if (router_.parts.usage && admitted_) router_.parts.usage->record(std::move(record_));
-    reactor_.cancel_timer(step_timer_);
-    reactor_.cancel_timer(at_->watch_timer);
-    reactor_.cancel_timer(total_timer_);
-    step_timer_ = at_->watch_timer = total_timer_ = 0;
+    cancel_timers();
   }
   if (depth_ > 0) {
     orphan_ = true;

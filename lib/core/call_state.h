@@ -167,6 +167,14 @@ struct Call::State final {
   void finish_stream();
   bool in_pieces() const noexcept { return facts_.stream || facts_.opaque; }  // a good answer passes as it comes
 
+  // hedge.cc
+  Attempt* other_in_flight() noexcept;   // beside at_; null: none
+  void arm_hedge();
+  void on_hedge();
+  void lead_is(Attempt* attempt);
+  void win();
+  void drop_other(std::string_view why);
+
   // task.cc
   Result<RequestFacts> task_facts() const;
   int64_t charged_input() const noexcept;
@@ -195,6 +203,7 @@ struct Call::State final {
   void deliver_error(const Error& error);
   ReplyHead make_head(int status, bool stream, int64_t length);
   void add_limit_headers(std::vector<HttpHeader>& headers);
+  void cancel_timers();
   void end_call(Error error, CallStatus status, bool complete);
 
   // settle.cc
@@ -249,6 +258,8 @@ struct Call::State final {
   std::unique_ptr<Attempt> second_;      // made when it is first needed
   Attempt* at_ = &first_;
   int attempts_ = 0;
+  bool hedged_ = false;
+  int64_t lost_nano_usd_ = 0;            // by attempts that another one outran
 
   // The answer.
   TaskResponse joined_;                  // of the exchanges so far
@@ -268,6 +279,7 @@ struct Call::State final {
 
   Reactor::TimerId step_timer_ = 0;
   Reactor::TimerId total_timer_ = 0;
+  Reactor::TimerId hedge_timer_ = 0;
   std::unique_ptr<Error> pending_failure_;
   void (State::*step_)() = nullptr;
   bool starting_ = true;                 // inside start() or relay(): nothing may fire

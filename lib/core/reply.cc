@@ -115,6 +115,11 @@ Flow Call::State::take_event(const StreamEvent& event) {
 
 // From here on the answer belongs to this upstream: no other can take over.
 void Call::State::commit() {
+  win();
+  if (at_->probe) {  // its word is enough: a long answer need not end before others may come
+    candidates_[at_->current].health->succeeded(now(), snap_->config.routing.cooldown);
+    at_->probe = false;
+  }
   committed_ = true;
   if (raw_sink_ != nullptr) {
     raw_sink_->on_head(make_head(200, true, -1));
@@ -306,10 +311,7 @@ void Call::State::add_limit_headers(std::vector<HttpHeader>& h) {
 void Call::State::end_call(Error error, CallStatus status, bool complete) {
   ended_ = true;
   at_->transfer.reset();
-  reactor_.cancel_timer(step_timer_);
-  reactor_.cancel_timer(at_->watch_timer);
-  reactor_.cancel_timer(total_timer_);
-  step_timer_ = at_->watch_timer = total_timer_ = 0;
+  cancel_timers();
   settle(status, error);
   if (router_.parts.usage && admitted_) router_.parts.usage->record(record_);
   CallResult result;

@@ -39,6 +39,26 @@ class RetryBudget {
   Window first_, more_;
 };
 
+// What hedges may cost beside the live traffic: each call earns a share of one, ten at the most are saved up.
+class HedgeShare {
+ public:
+  void earn(int percent) noexcept {
+    if (credit_.load(std::memory_order_relaxed) < 10 * kOne) credit_.fetch_add(percent, std::memory_order_relaxed);
+  }
+  bool spend() noexcept {
+    int64_t credit = credit_.load(std::memory_order_relaxed);
+    while (credit >= kOne) {
+      if (credit_.compare_exchange_weak(credit, credit - kOne, std::memory_order_relaxed)) return true;
+    }
+    return false;
+  }
+  void give_back() noexcept { credit_.fetch_add(kOne, std::memory_order_relaxed); }
+
+ private:
+  static constexpr int64_t kOne = 100;  // percent of a call
+  std::atomic<int64_t> credit_{0};
+};
+
 }  // namespace llmrouter::core
 
 #endif  // LLMROUTER_CORE_RETRY_BUDGET_H_

@@ -23,6 +23,7 @@ struct Router::Impl {
   core::Registry registry;
   core::CallCounters counters;
   core::RetryBudget retries;
+  core::HedgeShare hedges;
   core::Published<core::Snapshot> snapshot;
   TimePoint started{};
 

@@ -9,7 +9,7 @@ void Call::State::settle(CallStatus status, const Error& error) {
   if (settled_) return;
   settled_ = true;
   if (!at_->in_flight && attempts_ > 0 && (status == CallStatus::kOk || at_->payload_frames > 0) && !at_->usage.known) estimate_usage();
-  record_.cost_nano_usd = price_usage();
+  record_.cost_nano_usd = price_usage() + lost_nano_usd_;
   if (reservation_.active()) {
     Demand used;
     used.requests = attempts_ > 0 ? 1 : 0;
@@ -77,7 +77,7 @@ void Call::State::fill_record(CallStatus status, const Error& error) {
     record_.provider = c.provider->config.name;
     record_.model = c.model;
     record_.overhead_us = duration_cast<std::chrono::microseconds>(sent_ - began_).count();
-    if (!record_.attempts.empty()) record_.attempts.back().cost_nano_usd = record_.cost_nano_usd;
+    if (!record_.attempts.empty()) record_.attempts.back().cost_nano_usd = record_.cost_nano_usd - lost_nano_usd_;
     if (price_) record_.price = to_json(*price_);
     core::ProviderShared& shared = *c.provider->shared;
     shared.input_tokens.fetch_add(static_cast<uint64_t>(at_->usage.input), std::memory_order_relaxed);

@@ -1,4 +1,5 @@
 // Bad days: who is asked again, who rests, and for how long.
+#include <cmath>
 #include <thread>
 
 #include "core/health.h"
@@ -427,4 +428,152 @@ TEST_CASE("without fallbacks of their own such refusals go back as they came") {
   w.run();
   CHECK(w.heard.head.status == 400);
   CHECK(w.transport.seen().size() == 1);
+}
+
+namespace {
+
+struct OnePrice final : Catalog {
+  std::optional<PriceRow> price(std::string_view, std::string_view, std::string_view, int64_t, WallTime) const override {
+    PriceRow row;
+    row.input = 1'000'000;
+    row.output = 2'000'000;
+    return row;
+  }
+  ModelFacts facts(std::string_view, std::string_view) const override { return {}; }
+};
+
+struct Slow : TwoTargets {
+  Slow() {
+    config.routing.hedge.after = seconds(1);
+    config.routing.hedge.max_extra = 100;
+  }
+  static ScriptedReply after(ScriptedReply reply, Duration time) {
+    reply.head_after = time;
+    return reply;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("hedging: the faster answer counts, the other attempt is let go at once and accounted") {
+  Slow w;
+  const bool stream = GENERATE(false, true);
+  w.parts.catalog = std::make_shared<OnePrice>();
+  w.transport.fallback = [&](const SeenRequest& r) {
+    return Slow::after(stream ? ScriptedReply::sse(stream_datas()) : ScriptedReply::json(kWhole), asked(r, "a") ? seconds(30) : milliseconds(500));
+  };
+  const TimePoint began = w.clock.now();
+  w.relay(World::body("m", stream));
+  w.run();
+  CHECK(w.heard.result.ok());
+  CHECK(w.heard.header("x-llmrouter-provider") == "b");
+  CHECK(w.clock.now() - began < seconds(2));
+  CHECK(w.transport.cancelled() == 1);
+  CHECK(w.transport.live() == 0);
+  const UsageRecord r = w.records().at(0);
+  REQUIRE(r.attempts.size() == 2);
+  CHECK(r.attempts[0].provider == "a");
+  CHECK(r.attempts[0].outcome == "cancelled");
+  CHECK(r.attempts[0].cost_nano_usd > 0);
+  CHECK(r.attempts[1].outcome == "ok");
+  CHECK(r.cost_nano_usd == r.attempts[0].cost_nano_usd + r.attempts[1].cost_nano_usd);
+  CHECK(w.router->metrics().find("llmrouter_hedges_total 1\n") != std::string::npos);
+  CHECK(w.router->providers().at(0).in_flight == 0);
+  CHECK(w.router->providers().at(1).in_flight == 0);
+}
+
+TEST_CASE("hedging: the first attempt may still win") {
+  Slow w;
+  w.transport.fallback = [&](const SeenRequest& r) {
+    return Slow::after(ScriptedReply::sse(stream_datas()), asked(r, "a") ? milliseconds(1500) : seconds(30));
+  };
+  w.relay(World::body("m", true));
+  w.run();
+  CHECK(w.heard.result.ok());
+  CHECK(w.heard.header("x-llmrouter-provider") == "a");
+  CHECK(w.transport.seen().size() == 2);
+  CHECK(w.transport.cancelled() == 1);
+  CHECK(w.records().at(0).provider == "a");
+}
+
+TEST_CASE("hedging: when one attempt fails the other one goes on, and when both fail there is a third") {
+  Slow w;
+  w.config.models[0].targets.push_back({"c", "z", 1, 3});
+  w.config.providers.push_back(provider("c"));
+  const bool both = GENERATE(false, true);
+  const bool first_fails = GENERATE(false, true);
+  w.transport.fallback = [&](const SeenRequest& r) {
+    if (asked(r, "c")) return ScriptedReply::json(kWhole);
+    const bool fails = both || asked(r, "a") == first_fails;
+    return Slow::after(fails ? failure(500) : ScriptedReply::json(kWhole), fails ? seconds(2) : seconds(5));
+  };
+  w.relay(World::body("m"));
+  w.run();
+  CHECK(w.heard.head.status == 200);
+  CHECK(w.heard.ends == 1);
+  CHECK(w.heard.header("x-llmrouter-provider") == (both ? "c" : first_fails ? "b" : "a"));
+  CHECK(w.transport.seen().size() == (both ? 3u : 2u));
+  CHECK(w.transport.live() == 0);
+}
+
+TEST_CASE("hedging: never after the first token, never twice, never more than its share") {
+  Slow w;
+  SECTION("after the first token") {
+    ScriptedReply slow = ScriptedReply::sse(stream_datas());
+    slow.chunk_every = milliseconds(400);
+    w.transport.push(slow);
+    w.relay(World::body("m", true));
+    w.run();
+    CHECK(w.heard.result.ok());
+    CHECK(w.transport.seen().size() == 1);
+  }
+  SECTION("off") {
+    w.config.routing.hedge.after = Duration(0);
+    w.transport.push(Slow::after(ScriptedReply::json(kWhole), seconds(30)));
+    w.relay(World::body("m"));
+    w.run();
+    CHECK(w.transport.seen().size() == 1);
+  }
+  SECTION("share") {
+    w.config.routing.hedge.max_extra = 5;
+    w.transport.fallback = [](const SeenRequest&) { return Slow::after(ScriptedReply::json(kWhole), seconds(2)); };
+    for (int i = 0; i < 100; ++i) {
+      w.relay(World::body("m"));
+      w.run();
+    }
+    CHECK(w.transport.seen().size() == 105);
+  }
+  SECTION("cancelled by the caller") {
+    w.transport.fallback = [](const SeenRequest&) { return Slow::after(ScriptedReply::json(kWhole), seconds(30)); };
+    w.relay(World::body("m"));
+    w.run(seconds(2));
+    CHECK(w.transport.live() == 2);
+    if (GENERATE(false, true)) w.call.cancel();
+    else w.call = Call();
+    CHECK(w.transport.live() == 0);
+    CHECK(w.records().at(0).status == CallStatus::kCancelled);
+    CHECK(w.records().at(0).attempts.size() == 2);
+  }
+}
+
+TEST_CASE("hedging after p95: only when it is known, and about one in twenty") {
+  TargetStats stats;
+  AttemptSample s;
+  uint64_t draw = 1;
+  auto next = [&] {
+    draw = draw * 6364136223846793005ull + 1442695040888963407ull;
+    return static_cast<double>(draw >> 11) / 9007199254740992.0;
+  };
+  CHECK(stats.p95_ms(true) == 0);
+  int above = 0;
+  for (int i = 0; i < 20000; ++i) {
+    s.first_token = Duration(static_cast<int64_t>((0.1 - 0.2 * std::log(1 - next())) * 1e9));
+    s.total = s.first_token;
+    if (i >= 1000) above += static_cast<double>(s.first_token.count()) / 1e6 > stats.p95_ms(true);
+    stats.started();
+    stats.ended(s, TimePoint(seconds(1000 + i)));
+  }
+  CHECK(above > 19000 * 4 / 100);
+  CHECK(above < 19000 * 6 / 100);
+  CHECK(stats.p95_ms(false) == 0);
 }
