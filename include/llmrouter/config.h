@@ -59,7 +59,9 @@ struct ModelConfig {
   std::string name;    // may hold `*`
   std::vector<TargetConfig> targets;
   std::string strategy;  // empty: routing's
-  std::vector<std::string> fallbacks;
+  std::vector<std::string> fallbacks;          // after every target failed
+  std::vector<std::string> context_fallbacks;  // when the prompt is too long for it
+  std::vector<std::string> content_fallbacks;  // when its content policy refuses
   Limits limits;
   // Request members by OpenAI's names; values are JSON text.
   std::vector<std::pair<std::string, std::string>> defaults;
@@ -87,6 +89,13 @@ struct CooldownConfig {
 struct AffinityConfig {
   std::vector<std::string> by;  // key | user | session | prefix: all of them together say what belongs together; empty: off
   Duration ttl{std::chrono::minutes(5)};  // since the last request
+};
+
+// A second attempt beside a first one that is slow, before its first token.
+struct HedgeConfig {
+  Duration after{0};   // 0 and not p95: off
+  bool p95 = false;    // after what 95 of 100 of the target's own answers take
+  int max_extra = 5;   // percent of the calls
 };
 
 // A rule over requests. What is set in `when` must all hold.
@@ -132,6 +141,8 @@ struct RoutingConfig {
   Timeouts timeouts{std::chrono::seconds(5), Duration(0), std::chrono::seconds(60), std::chrono::minutes(10)};  // first_token: see Timeouts
   CooldownConfig cooldown;
   AffinityConfig affinity;
+  HedgeConfig hedge;
+  int retry_budget = 20;                // attempts after a call's first, percent of live traffic, all calls together (a few are always allowed); -1: no bound
   std::vector<RuleConfig> rules;        // in the file's order
   SwitchConfig toggle;                  // `switch` in the file
   RemoteMediaConfig remote_media;

@@ -46,6 +46,11 @@ class LLMROUTER_EXPORT TargetStats {
   bool stale(TimePoint now) const noexcept { return first_token_.stale(now); }
   // The share of attempts that succeed, each new one counting a tenth; forgiven with exp(-idle / 60 s). In [0, 1].
   double success(TimePoint now) const noexcept;
+  // What 95 of 100 answers do not exceed, in milliseconds: of streams until the first visible payload, of whole answers until their end. 0: fewer than 20
+  // were seen. Stochastic approximation (Robbins and Monro, 1951): a step up by 19 parts when a sample exceeds it, down by one when not.
+  double p95_ms(bool stream) const noexcept { return (stream ? p95_stream_ : p95_whole_).read(); }
+  // An attempt was given up before it answered: it would have taken longer.
+  void took_at_least(bool stream, Duration waited) noexcept;
   // Of the input tokens, how many came from the provider's prompt cache. In [0, 1].
   double cached_share() const noexcept { return cached_share_.read(); }
   // How long answers are. 0: nothing is known.
@@ -74,11 +79,22 @@ class LLMROUTER_EXPORT TargetStats {
     std::atomic<uint64_t> word_{0};  // 0: never written
   };
 
+  // A running 95th percentile and how many samples it has seen, in one word.
+  class P95 {
+   public:
+    double read() const noexcept;
+    void add(double sample) noexcept;
+
+   private:
+    std::atomic<uint64_t> word_{0};  // 0: never written
+  };
+
   std::atomic<int64_t> in_flight_{0};
   std::atomic<uint64_t> attempts_{0};
   std::atomic<uint64_t> failures_{0};
   Stamped first_token_, per_token_, failing_;
   Mean cached_share_, output_tokens_;
+  P95 p95_stream_, p95_whole_;
 };
 
 }  // namespace llmrouter

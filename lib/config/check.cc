@@ -99,6 +99,10 @@ class Checker {
     }
   }
 
+  void must_resolve(const std::vector<std::string>& names, const std::string& path) {
+    for (size_t i = 0; i < names.size(); ++i) must_resolve(names[i], join(path, i));
+  }
+
   void models() {
     for (const ModelConfig& model : config_.models) {
       const std::string path = join("models", model.name);
@@ -115,7 +119,9 @@ class Checker {
           fault(at, "a `*` here stands for what the model's own name left open, and that has none");
         }
       }
-      for (size_t i = 0; i < model.fallbacks.size(); ++i) must_resolve(model.fallbacks[i], join(join(path, "fallbacks"), i));
+      must_resolve(model.fallbacks, join(path, "fallbacks"));
+      must_resolve(model.context_fallbacks, join(path, "context_fallbacks"));
+      must_resolve(model.content_fallbacks, join(path, "content_fallbacks"));
     }
     if (!config_.routing.default_model.empty()) must_resolve(config_.routing.default_model, "routing.default_model");
   }

@@ -76,8 +76,11 @@ void add_model_keys(std::vector<Key>& keys) {
   keys.emplace_back("models.*.fallbacks", Type::kTexts, "", "Names that are tried, in this order, when every target has failed.").to([](S s, V v) {
     s.model->fallbacks = v.texts;
   });
-  keys.emplace_back("models.*.context_fallbacks", Type::kTexts, "", "When the prompt is too long.").not_yet();
-  keys.emplace_back("models.*.content_fallbacks", Type::kTexts, "", "When a content policy refuses.").not_yet();
+  keys.emplace_back("models.*.context_fallbacks", Type::kTexts, "", "Names that are tried instead when the prompt is too long for this model.").to([](S s, V v) {
+    s.model->context_fallbacks = v.texts;
+  });
+  keys.emplace_back("models.*.content_fallbacks", Type::kTexts, "", "Names that are tried instead when a content policy of this model's provider refuses.")
+      .to([](S s, V v) { s.model->content_fallbacks = v.texts; });
   keys.emplace_back("models.*.limits", Type::kMap, "", "Limits of everything that asks for this name.").to([](S s, V) {
     s.limits = &s.model->limits;
   });

@@ -1,6 +1,7 @@
 // The sections about the process itself: server, storage, routing, prices, observe.
 #include "config/address.h"
 #include "config/table.h"
+#include "llmrouter/values.h"
 
 namespace llmrouter::config {
 namespace {
@@ -104,6 +105,15 @@ void storage(std::vector<Key>& keys) {
       .to([](S s, V v) { s.config->storage.secret_key = Secret(v.text); });
 }
 
+std::string check_hedge_after(const std::string& text) {
+  return text == "p95" || parse_duration(text).ok() ? "" : "expected a duration such as 500ms, or p95";
+}
+
+std::string check_share_or_off(const std::string& text) {
+  const bool percent = parse_percent(text).ok();
+  return text == "off" || percent ? "" : "expected a percentage such as 20%, or off";
+}
+
 void routing(std::vector<Key>& keys) {
   auto row = [&keys](const char* path, Type type, const char* fallback, const char* doc) -> Key& {
     return keys.emplace_back(std::string("routing") + path, type, fallback, doc);
@@ -141,8 +151,15 @@ void routing(std::vector<Key>& keys) {
   row(".cooldown.max", Type::kDuration, "10m", "up to this.").within("1s..7d").to([](S s, V v) { s.config->routing.cooldown.max = v.duration(); });
 
   row(".hedge", Type::kMap, "", "A second attempt beside a slow first one.");
-  row(".hedge.after", Type::kText, "0s", "When it starts; `p95` is the target's own. 0s: never.").not_yet();
-  row(".hedge.max_extra", Type::kPercent, "5%", "The most it may cost beside the live traffic.").not_yet();
+  row(".hedge.after", Type::kText, "0s", "When it starts, before the first token: a time, or `p95`, what 95 of 100 answers of the target take. 0s: never.")
+      .checked(check_hedge_after)
+      .to([](S s, V v) {
+        s.config->routing.hedge.p95 = v.text == "p95";
+        if (v.text != "p95") s.config->routing.hedge.after = *parse_duration(v.text);
+      });
+  row(".hedge.max_extra", Type::kPercent, "5%", "The most of them, as a share of the calls.").to([](S s, V v) {
+    s.config->routing.hedge.max_extra = static_cast<int>(v.integer());
+  });
   row(".affinity", Type::kMap, "", "Requests that belong together go to the same target.");
   row(".affinity.by", Type::kTexts, "",
       "What belongs together, so that a provider's prompt cache stays warm: `key`, `user`, `session` (the header `x-session-id`, or `prompt_cache_key`), "
@@ -152,7 +169,10 @@ void routing(std::vector<Key>& keys) {
   row(".affinity.ttl", Type::kDuration, "5m", "For how long after the last request.").within("1s..1d").to([](S s, V v) {
     s.config->routing.affinity.ttl = v.duration();
   });
-  row(".retry_budget", Type::kText, "off", "Retries and hedges as a share of live traffic (`20%`).").not_yet();
+  row(".retry_budget", Type::kText, "20%",
+      "Retries and hedges as a share of live traffic, of all calls together, so that they cannot multiply an outage. Ten a second are always allowed. `off`: no bound.")
+      .checked(check_share_or_off)
+      .to([](S s, V v) { s.config->routing.retry_budget = v.text == "off" ? -1 : *parse_percent(v.text); });
   row(".queue", Type::kMap, "", "Waiting for a limited target instead of failing at once.");
   row(".queue.max_wait", Type::kDuration, "0s", "How long. 0s: not at all.").not_yet();
   row(".queue.max", Type::kCount, "1000", "How many wait.").not_yet();

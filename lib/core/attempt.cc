@@ -1,5 +1,6 @@
 // One upstream exchange: choose a credential, reserve, encode, send, read, judge.
 #include <algorithm>
+#include <utility>
 
 #include "core/call_state.h"
 #include "llmrouter/pattern.h"
@@ -50,52 +51,92 @@ bool never_forwarded(std::string_view name) {
 }  // namespace
 
 bool Call::State::start_attempt(size_t index) {
-  current_ = index;
+  at_->current = index;
   Candidate& c = candidates_[index];
   if (fetch_media(index)) return true;
-  provider_ = c.provider;
-  if (!pick_credential(c)) return false;
-  if (auto encoded = encode_attempt(c); !encoded) {
-    attempt_reservation_.settle({0, 0, 0});
-    attempt_reservation_ = Reservation();
+  at_->provider = c.provider;
+  if (passed_over(c) || !pick_credential(c)) return false;
+  auto encoded = encode_attempt(c);
+  if (!encoded) {
     c.out = true;
     skip(c, std::move(encoded).error());
+  }
+  if (!encoded || !may_retry()) {
+    at_->reservation.settle({0, 0, 0});
+    at_->reservation = Reservation();
+    let_probes_go();
     return false;
   }
-  ++attempts_;
+  at_->number = ++attempts_;
   ++c.tried;
-  in_attempt_ = true;
-  payload_seen_ = done_seen_ = false;
-  held_bytes_.clear();
-  held_events_.clear();
-  stream_error_.reset();
-  usage_ = TokenUsage();
-  payload_frames_ = payload_bytes_ = 0;
-  exchanges_ = 1;
-  attempt_began_ = now();
-  if (attempts_ == 1) sent_ = attempt_began_;
+  at_->in_flight = true;
+  at_->payload_seen = at_->done_seen = false;
+  at_->held_bytes.clear();
+  at_->held_events.clear();
+  at_->stream_error.reset();
+  at_->usage = TokenUsage();
+  at_->payload_frames = at_->payload_bytes = 0;
+  at_->exchanges = 1;
+  at_->began = now();
+  if (attempts_ == 1) sent_ = at_->began;
   if (attempts_ > 1) router_.counters.retries.fetch_add(1, std::memory_order_relaxed);
-  provider_->shared->in_flight.fetch_add(1, std::memory_order_relaxed);
-  provider_->shared->attempts.fetch_add(1, std::memory_order_relaxed);
+  at_->provider->shared->in_flight.fetch_add(1, std::memory_order_relaxed);
+  at_->provider->shared->attempts.fetch_add(1, std::memory_order_relaxed);
   if (c.stats != nullptr) c.stats->started();
-  if (session_ != 0 && home_ == 0 && c.id != 0) {
+  if (session_ != 0 && home_ == 0 && c.id != 0 && !hedged_) {
     snap_->affinity->put(session_, c.id, now() + snap_->config.routing.affinity.ttl);  // before it answers: what comes meanwhile joins it
   }
   send_exchange();
+  arm_hedge();
   return true;
 }
 
+// What the target's health says against it. A probe is taken here: whoever comes meanwhile asks this target last.
+bool Call::State::passed_over(Candidate& c) {
+  const TimePoint t = now();
+  if (c.health->limited_until() > t) {
+    Error why(ErrorCode::kUpstreamRateLimited, "provider " + at_->provider->config.name + ": rate limited, and said when to come back");
+    why.retry_after = std::chrono::ceil<std::chrono::milliseconds>(c.health->limited_until() - t);
+    skip(c, std::move(why));
+    return true;
+  }
+  at_->probe = c.health->take_probe(t);
+  if (at_->probe || last_resort_ || c.reason == StepReason::kCoolingDown || !c.health->resting(t)) return false;
+  c.reason = StepReason::kCoolingDown;
+  c.considered = false;
+  return true;
+}
+
+void Call::State::let_probes_go() {
+  if (std::exchange(at_->probe, false)) candidates_[at_->current].health->let_go();
+  if (std::exchange(at_->key_probe, false)) at_->provider->credentials[static_cast<size_t>(at_->credential)].health->let_go();
+}
+
+// All calls of the process together; the first attempt of a call is live traffic, what follows is not.
+bool Call::State::may_retry() {
+  const int percent = snap_->config.routing.retry_budget;
+  if (percent < 0) return true;
+  if (attempts_ == 0) {
+    router_.retries.first_attempt(now());
+    return true;
+  }
+  if (std::exchange(free_retry_, false) || router_.retries.grant(now(), percent)) return true;
+  out_of_retries_ = true;
+  router_.counters.retries_refused.fetch_add(1, std::memory_order_relaxed);
+  return false;
+}
+
 void Call::State::send_exchange() {
-  collecting_ = false;
-  status_ = 0;
-  collected_.clear();
-  reply_type_.clear();
-  exchange_began_ = last_bytes_ = now();
-  encoded_.http.connect_timeout = provider_->timeouts.connect;
-  encoded_.http.stream = facts_.stream;
-  encoded_.http.endpoint = provider_->endpoint;
-  if (credential_ >= 0) encoded_.http.tokens = provider_->credentials[static_cast<size_t>(credential_)].tokens;
-  transfer_ = transport_.start(std::move(encoded_.http), *this);
+  at_->collecting = false;
+  at_->status = 0;
+  at_->collected.clear();
+  at_->reply_type.clear();
+  at_->exchange_began = at_->last_bytes = now();
+  at_->encoded.http.connect_timeout = at_->provider->timeouts.connect;
+  at_->encoded.http.stream = facts_.stream;
+  at_->encoded.http.endpoint = at_->provider->endpoint;
+  if (at_->credential >= 0) at_->encoded.http.tokens = at_->provider->credentials[static_cast<size_t>(at_->credential)].tokens;
+  at_->transfer = transport_.start(std::move(at_->encoded.http), *at_);
   arm_watch();
 }
 
@@ -118,54 +159,57 @@ void Call::State::skip(Candidate& c, Error error) {
 
 bool Call::State::reserve_attempt(const CredentialRuntime* credential, Denial* denial) {
   // The model's own limits were reserved with the call, unless this target came by a fallback or a selector.
-  const core::Route* route = candidates_[current_].route;
-  LimitBucket* buckets[3] = {provider_->bucket, credential != nullptr ? credential->bucket : nullptr,
+  const core::Route* route = candidates_[at_->current].route;
+  LimitBucket* buckets[3] = {at_->provider->bucket, credential != nullptr ? credential->bucket : nullptr,
                              route != nullptr && route != resolved_.route ? route->bucket : nullptr};
   if (buckets[0] == nullptr && buckets[1] == nullptr && buckets[2] == nullptr) return true;
   Demand demand;
   demand.tokens = charged_input() + facts_.max_tokens.value_or(0) * std::max<int64_t>(1, facts_.n);
-  attempt_reservation_ = router_.parts.limiter->reserve(buckets, 3, demand, denial);
-  return attempt_reservation_.active();
+  at_->reservation = router_.parts.limiter->reserve(buckets, 3, demand, denial);
+  return at_->reservation.active();
 }
 
 // Walks the pool from where the rotation stands: weights decide whose turn it is, rests and limits who is passed over.
 bool Call::State::pick_credential(Candidate& c) {
   Denial denial;
-  const auto& pool = provider_->credentials;
+  const auto& pool = at_->provider->credentials;
   if (pool.empty()) {
-    credential_ = -1;
+    at_->credential = -1;
     if (reserve_attempt(nullptr, &denial)) return true;
     skip(c, refusal(denial));
+    let_probes_go();
     return false;
   }
   size_t start = 0;
   if (pool.size() > 1) {
-    auto turn = static_cast<int64_t>(provider_->shared->rotation.fetch_add(1, std::memory_order_relaxed) %
-                                     static_cast<uint64_t>(provider_->total_weight));
+    auto turn = static_cast<int64_t>(at_->provider->shared->rotation.fetch_add(1, std::memory_order_relaxed) %
+                                     static_cast<uint64_t>(at_->provider->total_weight));
     while (turn >= std::max(1, pool[start].config->weight)) turn -= std::max(1, pool[start++].config->weight);
   }
   const TimePoint t = now();
-  Error why(ErrorCode::kNoTarget, "provider " + provider_->config.name + ": no credential may be used for model \"" + std::string(c.model) + "\"");
+  Error why(ErrorCode::kNoTarget, "provider " + at_->provider->config.name + ": no credential may be used for model \"" + std::string(c.model) + "\"");
   for (size_t step = 0; step < pool.size(); ++step) {
     const size_t i = (start + step) % pool.size();
     const CredentialRuntime& credential = pool[i];
     if (!pattern_list_match(credential.config->models, c.model)) continue;
-    if (credential.health->until() > t) {
+    if (credential.health->resting(t)) {
       const bool limited = credential.health->why() == RestReason::kRateLimited;
       if (why.code == ErrorCode::kRateLimited || (why.code == ErrorCode::kUpstreamRateLimited && !limited)) continue;  // the better news
       why = Error(limited ? ErrorCode::kUpstreamRateLimited : ErrorCode::kUpstreamCredentialsRejected,
-                  "provider " + provider_->config.name + ": " +
+                  "provider " + at_->provider->config.name + ": " +
                       (limited ? "rate limited, and said when to come back" : "its credentials were refused or are out of quota"));
-      why.retry_after = std::chrono::ceil<std::chrono::milliseconds>(credential.health->until() - t);
+      if (credential.health->until() > t) why.retry_after = std::chrono::ceil<std::chrono::milliseconds>(credential.health->until() - t);
       continue;
     }
     if (reserve_attempt(&credential, &denial)) {
-      credential_ = static_cast<int>(i);
+      at_->credential = static_cast<int>(i);
+      at_->key_probe = credential.health->take_probe(t);
       return true;
     }
     why = refusal(denial);
   }
   skip(c, std::move(why));
+  let_probes_go();
   return false;
 }
 
@@ -179,65 +223,66 @@ Result<void> Call::State::decode_chat() {
 }
 
 Result<void> Call::State::encode_attempt(const Candidate& c) {
-  encoded_ = EncodedRequest();
-  edits_ = param_edits_;
-  if (c.route != nullptr) edits_.insert(edits_.end(), c.route->edits.begin(), c.route->edits.end());
+  at_->encoded = EncodedRequest();
+  at_->edits = param_edits_;
+  if (c.route != nullptr) at_->edits.insert(at_->edits.end(), c.route->edits.begin(), c.route->edits.end());
   make_filters(c);
-  relay_ = filters_.empty() && provider_->speaks(client_dialect_, c.model) && facts_.relayable && (edits_.empty() || client_dialect_->openai_members()) && !wants_inlined(c);
-  const Dialect* spoken = relay_ ? client_dialect_ : provider_->dialect_of(c.model);
-  upstream_ = operation_ == Operation::kChat ? spoken->new_upstream_codec() : task_upstream(c.model, &spoken);
-  if (!upstream_) {
-    return Error(ErrorCode::kNotSupported, "provider " + provider_->config.name + ": its dialect " + std::string(spoken->name()) + " has no " +
+  at_->relay = at_->filters.empty() && at_->provider->speaks(client_dialect_, c.model) && facts_.relayable &&
+               (at_->edits.empty() || client_dialect_->openai_members()) && !wants_inlined(c);
+  const Dialect* spoken = at_->relay ? client_dialect_ : at_->provider->dialect_of(c.model);
+  at_->upstream = operation_ == Operation::kChat ? spoken->new_upstream_codec() : task_upstream(c.model, &spoken);
+  if (!at_->upstream) {
+    return Error(ErrorCode::kNotSupported, "provider " + at_->provider->config.name + ": its dialect " + std::string(spoken->name()) + " has no " +
                                                std::string(operation_name(operation_)));
   }
 
   EncodeInput input;
   std::unique_ptr<ChatRequest> edited;
-  if (relay_) {
+  if (at_->relay) {
     input.body = body_;
     input.facts = &facts_;
-    input.edits = &edits_;
+    input.edits = &at_->edits;
   } else if (operation_ != Operation::kChat) {
     if (auto prepared = prepare_task(input); !prepared) return prepared;
   } else {
     if (auto decoded = decode_chat(); !decoded) return decoded;
     input.chat = chat_.get();
-    if (!edits_.empty() || !filters_.empty()) {
+    if (!at_->edits.empty() || !at_->filters.empty()) {
       edited = std::make_unique<ChatRequest>(*chat_);
-      if (auto applied = apply_edits(edits_, *edited); !applied) return applied;
-      for (const auto& filter : filters_) {
+      if (auto applied = apply_edits(at_->edits, *edited); !applied) return applied;
+      for (const auto& filter : at_->filters) {
         if (auto rewritten = filter->on_request(*edited); !rewritten) return rewritten;
       }
       input.chat = edited.get();
     }
   }
-  input.provider = &provider_->config;
-  if (credential_ >= 0) {
-    input.key = provider_->credentials[static_cast<size_t>(credential_)].key_to_send();
-  } else if (provider_->config.pass_client_key) {
+  input.provider = &at_->provider->config;
+  if (at_->credential >= 0) {
+    input.key = at_->provider->credentials[static_cast<size_t>(at_->credential)].key_to_send();
+  } else if (at_->provider->config.pass_client_key) {
     input.key = options_.key.reveal();
   }
   input.upstream_model = c.model;
   input.stream = facts_.stream;
-  input.foreign = !relay_ && client_dialect_ != nullptr && client_dialect_ != spoken;
-  if (auto encoded = upstream_->encode(input, encoded_); !encoded) return encoded;
-  record_.dropped = encoded_.dropped;
+  input.foreign = !at_->relay && client_dialect_ != nullptr && client_dialect_ != spoken;
+  if (auto encoded = at_->upstream->encode(input, at_->encoded); !encoded) return encoded;
+  record_.dropped = at_->encoded.dropped;
   add_forwarded_headers();
   return {};
 }
 
 // What the configuration sets wins over the client's, and the client's over what a codec takes for granted; lists of features are joined.
 void Call::State::add_forwarded_headers() {
-  const bool equal = relay_ || client_dialect_ == provider_->dialect_of(candidates_[current_].model);
-  const auto& configured = provider_->config.headers;
+  const bool equal = at_->relay || client_dialect_ == at_->provider->dialect_of(candidates_[at_->current].model);
+  const auto& configured = at_->provider->config.headers;
   for (const HttpHeader& h : options_.headers) {
-    const auto& allowed = provider_->config.forward_headers;
+    const auto& allowed = at_->provider->config.forward_headers;
     const bool listed = std::find(allowed.begin(), allowed.end(), h.name) != allowed.end();
     const bool carried = equal && carries_between_equal_dialects(h.name);
     if ((!listed && !carried) || never_forwarded(h.name)) continue;
     const auto same = [&](const HttpHeader& o) { return same_name(o.name, h.name); };
     if (std::any_of(configured.begin(), configured.end(), same)) continue;
-    auto& out = encoded_.http.headers;
+    auto& out = at_->encoded.http.headers;
     const auto there = std::find_if(out.begin(), out.end(), same);
     if (there == out.end()) out.push_back(h);
     else if (is_list(h.name)) there->value.append(",").append(h.value);
@@ -246,141 +291,150 @@ void Call::State::add_forwarded_headers() {
 }
 
 bool Call::State::awaits_first() const noexcept {
-  return in_pieces() && status_ < 300 && !collecting_ ? !payload_seen_ : status_ == 0;
+  return in_pieces() && at_->status < 300 && !at_->collecting ? !at_->payload_seen : at_->status == 0;
 }
 
 // One timer watches first for the first token, then for silence between bytes. It is not moved for each chunk: when it fires it looks when
 // the last bytes came and goes back to sleep.
 void Call::State::arm_watch() {
-  reactor_.cancel_timer(watch_timer_);
-  watch_timer_ = 0;
-  const Timeouts& t = provider_->timeouts;
-  watching_first_ = awaits_first();
+  reactor_.cancel_timer(at_->watch_timer);
+  at_->watch_timer = 0;
+  const Timeouts& t = at_->provider->timeouts;
+  at_->watching_first = awaits_first();
   TimePoint due;
-  if (watching_first_) {
+  if (at_->watching_first) {
     const Duration first = t.first_token > Duration(0) ? t.first_token : facts_.stream ? kFirstTokenOfStreams : Duration(0);
     if (first <= Duration(0)) return;
-    due = exchange_began_ + first;
+    due = at_->exchange_began + first;
   } else {
     if (t.idle <= Duration(0)) return;
-    due = (paused_ ? now() : last_bytes_) + t.idle;
+    due = (at_->paused ? now() : at_->last_bytes) + t.idle;
   }
-  watch_timer_ = reactor_.add_timer(due, [this] {
-    Guard guard(this);
-    watch_timer_ = 0;
-    on_watch();
+  at_->watch_timer = reactor_.add_timer(due, [attempt = at_] {
+    State& call = attempt->entered();
+    Guard guard(&call);
+    attempt->watch_timer = 0;
+    call.on_watch();
   });
 }
 
 void Call::State::on_watch() {
-  if (ended_ || !in_attempt_) return;
-  const Timeouts& t = provider_->timeouts;
-  if (watching_first_ && awaits_first()) return stall("first_token", t.first_token > Duration(0) ? t.first_token : kFirstTokenOfStreams);
-  if (!awaits_first() && !paused_ && last_bytes_ + t.idle <= now()) return stall("idle", t.idle);
+  if (ended_ || !at_->in_flight) return;
+  const Timeouts& t = at_->provider->timeouts;
+  if (at_->watching_first && awaits_first()) return stall("first_token", t.first_token > Duration(0) ? t.first_token : kFirstTokenOfStreams);
+  if (!awaits_first() && !at_->paused && at_->last_bytes + t.idle <= now()) return stall("idle", t.idle);
   arm_watch();
 }
 
 void Call::State::stall(std::string_view which, Duration limit) {
-  if (done_seen_) {  // the answer is all there, only the connection was not ended
-    transfer_.reset();
+  if (at_->done_seen) {  // the answer is all there, only the connection was not ended
+    at_->transfer.reset();
     return finish_stream();
   }
   const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(limit).count();
-  Error error(ErrorCode::kUpstreamTimeout, "provider " + provider_->config.name + ": timeout: " + std::string(which) + ": nothing came within " +
+  Error error(ErrorCode::kUpstreamTimeout, "provider " + at_->provider->config.name + ": timeout: " + std::string(which) + ": nothing came within " +
                                                (ms % 1000 == 0 ? std::to_string(ms / 1000) + " s" : std::to_string(ms) + " ms"));
   attempt_failed(std::move(error), "timeout");
 }
 
 void Call::State::on_head(const HttpHead& head) {
-  if (ended_ || !in_attempt_) return;
-  status_ = head.status;
-  provider_->shared->reach.succeeded();
-  last_bytes_ = now();
+  if (ended_ || !at_->in_flight) return;
+  at_->status = head.status;
+  at_->last_bytes = now();
+  at_->provider->shared->reach.succeeded(at_->last_bytes, snap_->config.routing.cooldown);
   const bool success = head.status >= 200 && head.status < 300;
-  collecting_ = !success || !in_pieces() || starts_with(head.header("content-type"), "application/json");
-  if (!success) head_ = head;
+  at_->collecting = !success || !in_pieces() || starts_with(head.header("content-type"), "application/json");
+  if (!success) at_->head = head;
   if (success && operation_ != Operation::kChat) {
-    if (relay_) reply_type_ = head.header("content-type");
-    upstream_->set_head(head);
+    if (at_->relay) at_->reply_type = head.header("content-type");
+    at_->upstream->set_head(head);
   }
   if (!awaits_first()) arm_watch();
 }
 
 Flow Call::State::on_body(std::string_view bytes) {
-  if (ended_ || !in_attempt_) return Flow::kCancel;
+  if (ended_ || !at_->in_flight) return Flow::kCancel;
   Guard guard(this);
-  last_bytes_ = now();
-  if (collecting_ && in_pieces() && status_ < 300 && collected_.empty()) {
+  at_->last_bytes = now();
+  if (at_->collecting && in_pieces() && at_->status < 300 && at_->collected.empty()) {
     // Asked for a stream, named JSON: a whole answer or an error, unless the first byte tells that only the name is wrong.
     const size_t at = bytes.find_first_not_of(" \t\r\n");
-    if (at != std::string_view::npos && bytes[at] != '{' && bytes[at] != '[') collecting_ = false;
+    if (at != std::string_view::npos && bytes[at] != '{' && bytes[at] != '[') at_->collecting = false;
   }
-  if (collecting_) {
-    const size_t cap = status_ >= 300 ? kErrorBodyCap : provider_->endpoint->max_body_bytes;
-    if (cap != 0 && collected_.size() + bytes.size() > cap) {
-      if (status_ >= 300) return Flow::kContinue;  // enough of an error page
-      attempt_failed(Error(ErrorCode::kUpstreamError, "provider " + provider_->config.name + ": its answer is larger than " +
+  if (at_->collecting) {
+    const size_t cap = at_->status >= 300 ? kErrorBodyCap : at_->provider->endpoint->max_body_bytes;
+    if (cap != 0 && at_->collected.size() + bytes.size() > cap) {
+      if (at_->status >= 300) return Flow::kContinue;  // enough of an error page
+      attempt_failed(Error(ErrorCode::kUpstreamError, "provider " + at_->provider->config.name + ": its answer is larger than " +
                                                           std::to_string(cap) + " bytes"), "error");
       return Flow::kCancel;
     }
-    collected_.append(bytes);
+    at_->collected.append(bytes);
     return Flow::kContinue;
   }
-  const int mine = attempts_;  // a failure may start the next attempt before we return
+  const Attempt& mine = *at_;
+  const int number = mine.number;  // a failure may start the next attempt before we return
   flow_ = Flow::kContinue;
-  upstream_->feed(bytes, *this);
+  at_->upstream->feed(bytes, *at_);
   if (!ended_) after_feed();
-  if (ended_ || !in_attempt_ || attempts_ != mine) return Flow::kCancel;
+  if (ended_ || !mine.in_flight || mine.number != number) return Flow::kCancel;
   if (flow_ == Flow::kCancel) {
     cancel();
     return Flow::kCancel;
   }
-  if (watching_first_ && !awaits_first()) arm_watch();
-  if (flow_ == Flow::kPause) paused_ = true;
-  return paused_ ? Flow::kPause : Flow::kContinue;
+  if (at_->watching_first && !awaits_first()) arm_watch();
+  if (flow_ == Flow::kPause) at_->paused = true;
+  return at_->paused ? Flow::kPause : Flow::kContinue;
 }
 
 // What the codec found while it was fed is acted on when it has returned, since acting may replace the codec.
 void Call::State::after_feed() {
-  if (!stream_error_) return;
-  Error error = std::move(*stream_error_);
-  stream_error_.reset();
+  if (!at_->stream_error) return;
+  Error error = std::move(*at_->stream_error);
+  at_->stream_error.reset();
   attempt_failed(std::move(error), "error");
 }
 
 void Call::State::on_end(const TransferError& error) {
-  if (ended_ || !in_attempt_) return;
+  if (ended_ || !at_->in_flight) return;
   Guard guard(this);
-  if (!error.ok() && !(done_seen_ && !collecting_)) {
-    const bool cut = status_ != 0;
-    if (!cut && error.kind != TransferError::Kind::kUnauthorized) provider_->shared->reach.failed(now(), snap_->config.routing.cooldown);
-    Error failure = transfer_error(error, provider_->config.name);
-    rest_credential(failure);
-    return attempt_failed(std::move(failure), cut ? "cut" : error.kind == TransferError::Kind::kConnectTimeout ? "timeout" : "error");
+  if (!error.ok() && !(at_->done_seen && !at_->collecting)) {
+    const bool cut = at_->status != 0;
+    if (!cut && error.kind != TransferError::Kind::kUnauthorized) at_->provider->shared->reach.failed(now(), snap_->config.routing.cooldown);
+    return attempt_failed(transfer_error(error, at_->provider->config.name), cut ? "cut" : error.kind == TransferError::Kind::kConnectTimeout ? "timeout" : "error");
   }
-  if (status_ >= 300 || status_ < 200) return finish_error_reply();
-  if (collecting_) return finish_whole();
-  const int mine = attempts_;
+  if (at_->status >= 300 || at_->status < 200) return finish_error_reply();
+  if (at_->collecting) return finish_whole();
+  const Attempt& mine = *at_;
+  const int number = mine.number;
   flow_ = Flow::kContinue;
-  upstream_->finish(*this);
+  at_->upstream->finish(*at_);
   if (!ended_) after_feed();
-  if (ended_ || !in_attempt_ || attempts_ != mine) return;
+  if (ended_ || !mine.in_flight || mine.number != number) return;
   finish_stream();
 }
 
 void Call::State::finish_error_reply() {
-  Error error = upstream_->parse_error(head_, collected_);
-  error.provider = provider_->config.name;
-  if (error.code == ErrorCode::kNone) error = Error(ErrorCode::kUpstreamError, "provider " + error.provider + " answered " + std::to_string(status_));
-  rest_credential(error);
+  Error error = at_->upstream->parse_error(at_->head, at_->collected);
+  error.provider = at_->provider->config.name;
+  if (error.code == ErrorCode::kNone) error = Error(ErrorCode::kUpstreamError, "provider " + error.provider + " answered " + std::to_string(at_->status));
   attempt_failed(std::move(error), "error");
 }
 
-void Call::State::rest_credential(const Error& error) {
-  if (credential_ < 0) return;
-  const auto& pool = provider_->credentials;
+// What a failure says of the target and of the credential.
+void Call::State::judge(const Error& error) {
+  core::TargetHealth& target = *candidates_[at_->current].health;
+  if (error.code == ErrorCode::kUpstreamError || error.code == ErrorCode::kUpstreamTimeout) {
+    target.failed(now(), snap_->config.routing.cooldown);
+    target.rest_as_asked(now(), error.retry_after, false);
+  }
+  if (at_->credential < 0) {
+    if (error.code == ErrorCode::kUpstreamRateLimited) target.rest_as_asked(now(), error.retry_after, true);
+    return;
+  }
+  const auto& pool = at_->provider->credentials;
   const CooldownConfig& cooldown = snap_->config.routing.cooldown;
-  core::CredentialHealth& health = *pool[static_cast<size_t>(credential_)].health;
+  core::CredentialHealth& health = *pool[static_cast<size_t>(at_->credential)].health;
   if (error.code == ErrorCode::kUpstreamRateLimited) {
     health.rest(now(), RestReason::kRateLimited, error.retry_after, cooldown);
   } else if (error.code == ErrorCode::kUpstreamCredentialsRejected && pool.size() > 1) {
@@ -391,42 +445,45 @@ void Call::State::rest_credential(const Error& error) {
 
 void Call::State::finish_whole() {
   if (operation_ != Operation::kChat) return finish_task();
-  if (relay_ && !facts_.stream) {
-    auto facts = upstream_->inspect(collected_);
+  if (at_->relay && !facts_.stream) {
+    auto facts = at_->upstream->inspect(at_->collected);
     if (!facts) return attempt_failed(std::move(facts).error(), "error");
-    usage_ = facts->usage;
-    payload_bytes_ = static_cast<int64_t>(collected_.size());
+    at_->usage = facts->usage;
+    at_->payload_bytes = static_cast<int64_t>(at_->collected.size());
+    win();
     end_attempt("ok", "answered");
-    return deliver_whole(std::move(collected_));
+    return deliver_whole(std::move(at_->collected));
   }
-  auto response = upstream_->decode(collected_);
+  auto response = at_->upstream->decode(at_->collected);
   if (!response) return attempt_failed(std::move(response).error(), "error");
-  usage_ = response->usage;
-  payload_bytes_ = static_cast<int64_t>(response->text().size());
+  at_->usage = response->usage;
+  at_->payload_bytes = static_cast<int64_t>(response->text().size());
   if (!facts_.stream) {
-    for (const auto& filter : filters_) filter->on_response(*response);
+    for (const auto& filter : at_->filters) filter->on_response(*response);
+    win();
     end_attempt("ok", "answered");
     return deliver_response(std::move(*response));
   }
-  relay_ = false;  // asked for a stream and answered whole: the client's codec makes the stream
+  at_->relay = false;  // asked for a stream and answered whole: the client's codec makes the stream
   response_as_stream(*response);
-  if (!ended_ && in_attempt_) finish_stream();
+  if (!ended_ && at_->in_flight) finish_stream();
 }
 
 void Call::State::finish_stream() {
+  win();
   end_attempt("ok", "answered");
   if (!committed_) commit();
   if (ended_) return;
-  if (!relay_ && !usage_.known) {
+  if (!at_->relay && !at_->usage.known) {
     // Dialects whose answers end with counts must not end without them: the estimate that is recorded is told, too.
     estimate_usage();
     StreamEvent event;
     event.kind = StreamEvent::Kind::kUsage;
-    event.usage = usage_;
+    event.usage = at_->usage;
     deliver_event(event);
     if (ended_) return;
   }
-  if (!relay_ && raw_sink_ != nullptr) {
+  if (!at_->relay && raw_sink_ != nullptr) {
     client_->encode_end(out_);
     deliver_bytes(out_);
     out_.clear();
@@ -437,64 +494,66 @@ void Call::State::finish_stream() {
 }
 
 void Call::State::end_attempt(std::string_view outcome, std::string_view reason, bool learn) {
-  in_attempt_ = false;
+  at_->in_flight = false;
   const TimePoint t = now();
   const bool ok = outcome == "ok";
-  const Candidate& c = candidates_[current_];
-  core::ProviderShared& shared = *provider_->shared;
+  const Candidate& c = candidates_[at_->current];
+  core::ProviderShared& shared = *at_->provider->shared;
   shared.in_flight.fetch_sub(1, std::memory_order_relaxed);
-  reactor_.cancel_timer(watch_timer_);
-  watch_timer_ = 0;
+  reactor_.cancel_timer(at_->watch_timer);
+  at_->watch_timer = 0;
   if (ok) {
-    c.health->succeeded();
+    c.health->succeeded(t, snap_->config.routing.cooldown);
     // Who answers in place of a busy home does not become it.
     if (session_ != 0 && c.id != 0) {
       const bool overflow = home_ != 0 && c.id != home_ && attempts_ == 1;
       snap_->affinity->put(session_, overflow ? home_ : c.id, t + snap_->config.routing.affinity.ttl);
     }
-    if (credential_ >= 0) provider_->credentials[static_cast<size_t>(credential_)].health->succeeded();
+    if (at_->credential >= 0) at_->provider->credentials[static_cast<size_t>(at_->credential)].health->succeeded(t);
   } else if (outcome != "cancelled") {
     shared.failures.fetch_add(1, std::memory_order_relaxed);
     shared.set_last_error(std::string(reason));
   }
+  let_probes_go();  // succeeded(), failed() and rest() have judged by now, where there was something to judge
   if (c.stats != nullptr) {
     if (!learn) {
       c.stats->cancelled();
     } else {
       AttemptSample sample;
       sample.ok = ok;
-      if (facts_.stream && payload_frames_ > 0) sample.first_token = first_token_ - attempt_began_;
-      sample.total = t - attempt_began_;
-      sample.input_tokens = usage_.input;
-      sample.cached_tokens = usage_.cached;
-      sample.output_tokens = usage_.known ? usage_.output : payload_frames_;
+      if (facts_.stream && at_->payload_frames > 0) sample.first_token = at_->first_token - at_->began;
+      sample.total = t - at_->began;
+      sample.input_tokens = at_->usage.input;
+      sample.cached_tokens = at_->usage.cached;
+      sample.output_tokens = at_->usage.known ? at_->usage.output : at_->payload_frames;
       c.stats->ended(sample, t);
     }
   }
-  if (attempt_reservation_.active()) {
-    attempt_reservation_.settle({exchanges_, usage_.known ? usage_.input + usage_.output : payload_frames_, 0});
-    attempt_reservation_ = Reservation();
+  if (at_->reservation.active()) {
+    at_->reservation.settle({at_->exchanges, at_->usage.known ? at_->usage.input + at_->usage.output : at_->payload_frames, 0});
+    at_->reservation = Reservation();
   }
   AttemptRecord a;
-  a.provider = provider_->config.name;
+  a.provider = at_->provider->config.name;
   a.model = c.model;
-  if (credential_ >= 0) a.credential = provider_->credentials[static_cast<size_t>(credential_)].config->name;
-  a.started_ms = std::chrono::duration_cast<std::chrono::milliseconds>(attempt_began_ - began_).count();
-  a.duration_ms = std::chrono::duration_cast<std::chrono::milliseconds>(t - attempt_began_).count();
+  if (at_->credential >= 0) a.credential = at_->provider->credentials[static_cast<size_t>(at_->credential)].config->name;
+  a.started_ms = std::chrono::duration_cast<std::chrono::milliseconds>(at_->began - began_).count();
+  a.duration_ms = std::chrono::duration_cast<std::chrono::milliseconds>(t - at_->began).count();
   a.outcome = outcome;
-  a.http_status = status_;
+  a.http_status = at_->status;
   a.reason = reason;
   record_.attempts.push_back(std::move(a));
 }
 
 void Call::State::attempt_failed(Error error, std::string_view outcome) {
-  transfer_.reset();
-  if (error.provider.empty()) error.provider = provider_->config.name;
+  at_->transfer.reset();
+  if (error.provider.empty()) error.provider = at_->provider->config.name;
   const bool targets_fault = error.code == ErrorCode::kUpstreamError || error.code == ErrorCode::kUpstreamTimeout ||
                              error.code == ErrorCode::kUpstreamRateLimited || error.code == ErrorCode::kUpstreamCredentialsRejected;
+  judge(error);
   end_attempt(outcome, error.message, targets_fault);
   router_.logger().log(LogLevel::kWarn, "attempt failed",
-                       {{"request_id", record_.request_id}, {"provider", provider_->config.name}, {"model", candidates_[current_].model},
+                       {{"request_id", record_.request_id}, {"provider", at_->provider->config.name}, {"model", candidates_[at_->current].model},
                         {"code", code_name(error.code)}, {"error", error.message}});
   if (!committed_) return handle_failure(std::move(error));
   settle(CallStatus::kCut, error);

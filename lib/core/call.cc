@@ -1,5 +1,6 @@
 // A call from its start to its end.
 #include <algorithm>
+#include <utility>
 
 #include "core/call_state.h"
 #include "core/wishes.h"
@@ -19,10 +20,14 @@ Call::State::State(Router::Impl& router, Transport& transport, CallOptions optio
 }
 
 Call::State::~State() {
-  reactor_.cancel_timer(step_timer_);
-  reactor_.cancel_timer(watch_timer_);
-  reactor_.cancel_timer(total_timer_);
+  cancel_timers();
   router_.counters.in_flight.fetch_sub(1, std::memory_order_relaxed);
+}
+
+void Call::State::cancel_timers() {
+  for (Reactor::TimerId* timer : {&step_timer_, &total_timer_, &hedge_timer_, &first_.watch_timer, second_ ? &second_->watch_timer : nullptr}) {
+    if (timer != nullptr) reactor_.cancel_timer(std::exchange(*timer, 0));
+  }
 }
 
 void Call::State::begin_raw(RawRequest request, ReplySink& sink) {
@@ -230,8 +235,12 @@ Result<void> Call::State::place() {
     session_ = stable_hash(route->name, affinity_);
     first.home = home_ = snap_->affinity->find(session_, began_);
   }
-  if (!core::append_first(*snap_, resolved_, facts_.model, first, candidates_)) return core::nobody(*snap_, candidates_, facts_.model, asking());
+  const bool anybody = core::append_first(*snap_, resolved_, facts_.model, first, candidates_);
   if (resolved_.route != nullptr) fallbacks_.visited(resolved_.route);
+  if (!anybody) {
+    Error why = core::nobody(*snap_, candidates_, facts_.model, asking());
+    if (why.code != ErrorCode::kContextLengthExceeded || !fall_back_for(why.code)) return why;
+  }
   const bool there = std::any_of(candidates_.begin(), candidates_.end(), [this](const Candidate& c) {
     return c.id == home_ && !c.out && c.reason != StepReason::kCoolingDown;
   });
@@ -278,6 +287,7 @@ void Call::State::later(Duration delay, void (State::*step)()) {
 }
 
 void Call::State::fail(Error error) {
+  drop_other("the call failed");
   pending_failure_ = std::make_unique<Error>(std::move(error));
   if (starting_) {
     later(Duration(0), &State::fail_pending);
@@ -326,9 +336,14 @@ void Call::State::on_total_timeout() {
   reactor_.cancel_timer(step_timer_);
   step_timer_ = 0;
   Error error(ErrorCode::kUpstreamTimeout, "timeout: total: no complete answer within " + seconds_text(deadline_ - began_));
-  transfer_.reset();
+  drop_other("timeout: total");
+  at_->transfer.reset();
   media_.clear();
-  if (in_attempt_) end_attempt("timeout", error.message);
+  if (at_->in_flight) {
+    // A caller in a hurry says nothing of the target.
+    if (options_.timeout <= Duration(0)) candidates_[at_->current].health->failed(now(), snap_->config.routing.cooldown);
+    end_attempt("timeout", error.message);
+  }
   if (!committed_) return fail(std::move(error));
   settle(CallStatus::kCut, error);
   deliver_error(error);
@@ -338,9 +353,15 @@ void Call::State::on_total_timeout() {
 size_t Call::State::choose() {
   for (;;) {
     for (; next_ < candidates_.size(); ++next_) {
-      if (!candidates_[next_].out) return next_++;
+      Candidate& c = candidates_[next_];
+      if (c.out || c.considered || (!last_resort_ && c.reason == StepReason::kCoolingDown)) continue;
+      c.considered = true;
+      return next_++;
     }
-    if (!expand_fallbacks()) return kNone;
+    if (expand_fallbacks()) continue;
+    if (last_resort_) return kNone;
+    last_resort_ = true;
+    next_ = 0;
   }
 }
 
@@ -348,16 +369,17 @@ bool Call::State::expand_fallbacks() { return fallbacks_.append(*snap_, ask(), c
 
 void Call::State::next_attempt() {
   const int most = std::max(1, snap_->config.routing.attempts);
-  while (attempts_ < most) {
+  while (attempts_ < most && !out_of_retries_) {
     const size_t index = choose();
     if (index == kNone) break;
     if (start_attempt(index)) return;
   }
   Duration wait{0};
-  if (attempts_ > 0 && attempts_ < most) {
+  if (out_of_retries_) last_error_.message += "; not tried again: the retry budget (routing.retry_budget) is used up";
+  if (attempts_ > 0 && attempts_ < most && !out_of_retries_) {
     const size_t index = again(&wait);
     if (index != kNone) {
-      current_ = index;
+      at_->current = index;
       return later(wait, &State::retry_current);
     }
   }
@@ -366,8 +388,8 @@ void Call::State::next_attempt() {
 }
 
 void Call::State::retry_current() {
-  if (!start_attempt(current_)) {
-    candidates_[current_].out = true;
+  if (!start_attempt(at_->current)) {
+    candidates_[at_->current].out = true;
     next_attempt();
   }
 }
@@ -401,9 +423,29 @@ size_t Call::State::again(Duration* wait) const {
   return t + *wait < deadline_ ? best : kNone;
 }
 
-// An attempt failed before anything was passed on. `current_` is its candidate.
+// What one model refuses for its length or its content another may take.
+bool Call::State::fall_back_for(ErrorCode fault) {
+  const Candidate* c = candidates_.empty() ? nullptr : &candidates_[at_->current];
+  if (c == nullptr || c->route == nullptr || !wishes_.allow_fallbacks || wishes_.fallbacks || attempts_ >= std::max(1, snap_->config.routing.attempts)) return false;
+  const ModelConfig& model = *c->route->config;
+  const auto& names = fault == ErrorCode::kContextLengthExceeded ? model.context_fallbacks : model.content_fallbacks;
+  const size_t before = candidates_.size();
+  if (names.empty() || !fallbacks_.append_names(*snap_, names, ask(), c->granted, candidates_)) return false;
+  for (size_t i = 0; i < before; ++i) candidates_[i].out = true;
+  next_ = before;
+  free_retry_ = true;
+  return true;
+}
+
+namespace {
+
+constexpr int kConflict = 409;
+
+}  // namespace
+
+// An attempt failed before anything was passed on. `at_->current` is its candidate.
 void Call::State::handle_failure(Error error) {
-  Candidate& c = candidates_[current_];
+  Candidate& c = candidates_[at_->current];
   const TimePoint t = now();
   c.not_before = t + error.retry_after;
   bool credential_fault = false;
@@ -417,18 +459,27 @@ void Call::State::handle_failure(Error error) {
       break;
     case ErrorCode::kUpstreamError:
     case ErrorCode::kUpstreamTimeout:
-      c.health->failed(t, snap_->config.routing.cooldown);
       break;
+    case ErrorCode::kUpstreamRejected:
+      if (error.upstream_status != kConflict) return fail(std::move(error));
+      break;  // of another request's, not a fault of this one
+    case ErrorCode::kContextLengthExceeded:
+    case ErrorCode::kContentPolicy:
+      drop_other("its request was refused elsewhere");
+      if (!fall_back_for(error.code)) return fail(std::move(error));
+      last_error_ = std::move(error);
+      return next_attempt();
     default:
       return fail(std::move(error));  // the request's own fault: no other target would take it either
   }
   last_error_ = std::move(error);
+  if (Attempt* other = other_in_flight()) return lead_is(other);
   // The credential's fault: the same target by another one, at once.
   if (credential_fault && c.provider->credentials.size() > 1 && attempts_ < std::max(1, snap_->config.routing.attempts)) {
     const bool was_out = c.out;
     c.out = false;
-    if (start_attempt(current_)) return;
-    candidates_[current_].out = was_out;
+    if (start_attempt(at_->current)) return;
+    candidates_[at_->current].out = was_out;
   }
   next_attempt();
 }
@@ -468,18 +519,19 @@ Error Call::State::joined_refusals() const {
 }
 
 void Call::State::resume() {
-  if (ended_ || !paused_) return;
-  paused_ = false;
-  last_bytes_ = now();
-  if (transfer_) transfer_->resume();
+  if (ended_ || !at_->paused) return;
+  at_->paused = false;
+  at_->last_bytes = now();
+  if (at_->transfer) at_->transfer->resume();
 }
 
 void Call::State::cancel() {
   if (ended_) return;
   Guard guard(this);
-  transfer_.reset();
+  drop_other("the caller cancelled");
+  at_->transfer.reset();
   media_.clear();
-  if (in_attempt_) end_attempt("cancelled", "the caller cancelled", false);
+  if (at_->in_flight) end_attempt("cancelled", "the caller cancelled", false);
   Error error(ErrorCode::kCancelled, "cancelled by the caller");
   settle(CallStatus::kCancelled, error);
   end_call(std::move(error), CallStatus::kCancelled, !committed_);
@@ -488,15 +540,13 @@ void Call::State::cancel() {
 void Call::State::abandon() noexcept {
   if (!ended_) {
     ended_ = true;
-    transfer_.reset();
+    drop_other("the caller went away");
+    at_->transfer.reset();
     media_.clear();
-    if (in_attempt_) end_attempt("cancelled", "the caller went away", false);
+    if (at_->in_flight) end_attempt("cancelled", "the caller went away", false);
     settle(CallStatus::kCancelled, Error(ErrorCode::kCancelled, "the caller went away"));
     if (router_.parts.usage && admitted_) router_.parts.usage->record(std::move(record_));
-    reactor_.cancel_timer(step_timer_);
-    reactor_.cancel_timer(watch_timer_);
-    reactor_.cancel_timer(total_timer_);
-    step_timer_ = watch_timer_ = total_timer_ = 0;
+    cancel_timers();
   }
   if (depth_ > 0) {
     orphan_ = true;

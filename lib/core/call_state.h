@@ -4,8 +4,8 @@
 //                                                  ^            |
 //                                                  +-- failure -+   (until the commit point, the last attempt or the deadline)
 //
-// Files: call.cc (from start to end), attempt.cc (one upstream exchange), task.cc (operations other than chat), reply.cc (what the caller hears),
-// settle.cc (money and records).
+// Files: call.cc (from start to end), attempt.cc (one upstream exchange), task.cc (operations other than chat), hedge.cc (two attempts at once),
+// reply.cc (what the caller hears), settle.cc (money and records).
 #ifndef LLMROUTER_CORE_CALL_STATE_H_
 #define LLMROUTER_CORE_CALL_STATE_H_
 
@@ -26,9 +26,9 @@ struct HeldEvent {
   StreamEvent view() const noexcept;
 };
 
-struct Call::State final : public TransferSink, public UpstreamSink {
+struct Call::State final {
   State(Router::Impl& router, Transport& transport, CallOptions options);
-  ~State() override;
+  ~State();
   State(const State&) = delete;
   State& operator=(const State&) = delete;
 
@@ -54,16 +54,69 @@ struct Call::State final : public TransferSink, public UpstreamSink {
     State* state_;
   };
 
-  // TransferSink
-  void on_head(const HttpHead& head) override;
-  Flow on_body(std::string_view bytes) override;
-  void on_end(const TransferError& error) override;
-  // UpstreamSink
-  Flow on_frame(std::string_view bytes, FrameKind kind) override;
-  Flow on_event(const StreamEvent& event) override;
-  void on_usage(const TokenUsage& usage) override;
-  void on_finish(FinishReason reason) override;
-  void on_error(Error error) override;
+  static constexpr size_t kNone = static_cast<size_t>(-1);
+
+  // One upstream exchange, or several when its inputs go in parts.
+  struct Attempt final : public TransferSink, public UpstreamSink {
+    explicit Attempt(State& state) : call(state) {}
+    void on_head(const HttpHead& h) override { entered().on_head(h); }
+    Flow on_body(std::string_view bytes) override { return entered().on_body(bytes); }
+    void on_end(const TransferError& error) override { entered().on_end(error); }
+    Flow on_frame(std::string_view bytes, FrameKind kind) override { return call.on_frame(bytes, kind); }
+    Flow on_event(const StreamEvent& event) override { return call.on_event(event); }
+    void on_usage(const TokenUsage& u) override { usage = u; }
+    void on_finish(FinishReason) override {}
+    void on_error(Error error) override {
+      if (!stream_error) stream_error = std::make_unique<Error>(std::move(error));
+    }
+    State& entered() noexcept {
+      call.at_ = this;
+      return call;
+    }
+
+    State& call;
+    size_t current = 0;                  // its candidate
+    int number = 0;                      // which attempt of the call it is
+    std::unique_ptr<Transfer> transfer;
+    std::unique_ptr<UpstreamCodec> upstream;
+    EncodedRequest encoded;
+    std::vector<BodyEdit> edits;
+    std::vector<std::unique_ptr<Filter>> filters;
+    Reservation reservation;
+    const core::ProviderRuntime* provider = nullptr;
+    int credential = -1;
+    bool relay = false;
+    bool collecting = false;             // a whole answer or an error body
+    HttpHead head;                       // of an error reply
+    std::string collected;
+    TimePoint began{};
+    TimePoint exchange_began{};
+    int64_t exchanges = 0;               // requests of this attempt: inputs may go in several
+    std::unique_ptr<TaskRequest> part;   // what the exchange in flight asks for, when that is not all
+    TimePoint last_bytes{};
+    bool in_flight = false;
+    bool probe = false, key_probe = false;  // it decides whether its target, its credential is back
+    bool payload_seen = false;
+    bool done_seen = false;
+    bool watching_first = false;         // what the watch timer was set for
+    bool paused = false;
+    int status = 0;
+    Reactor::TimerId watch_timer = 0;
+    std::unique_ptr<Error> stream_error; // found while feeding; handled after
+    std::string reply_type;              // the upstream's content type, where it is kept
+    std::string held_bytes;              // relay: the prelude
+    std::vector<HeldEvent> held_events;  // translate: the prelude
+    TokenUsage usage;
+    int64_t payload_frames = 0;
+    int64_t payload_bytes = 0;
+    TimePoint first_token{};
+  };
+
+  void on_head(const HttpHead& head);
+  Flow on_body(std::string_view bytes);
+  void on_end(const TransferError& error);
+  Flow on_frame(std::string_view bytes, FrameKind kind);
+  Flow on_event(const StreamEvent& event);
 
   // call.cc
   void begin();
@@ -84,6 +137,7 @@ struct Call::State final : public TransferSink, public UpstreamSink {
   size_t choose();                       // the next candidate that was not tried; kNone: no more
   size_t again(Duration* wait) const;    // the candidate to try once more; kNone: none is worth it
   bool expand_fallbacks();
+  bool fall_back_for(ErrorCode fault);   // to the model's own list for this kind of refusal
   void handle_failure(Error error);
   Error final_error() const;
   Error joined_refusals() const;
@@ -105,12 +159,23 @@ struct Call::State final : public TransferSink, public UpstreamSink {
   void after_feed();
   void end_attempt(std::string_view outcome, std::string_view reason, bool learn = true);  // learn: it says something of the target
   void attempt_failed(Error error, std::string_view outcome);
-  void rest_credential(const Error& error);
+  void judge(const Error& error);
+  bool passed_over(core::Candidate& candidate);
+  void let_probes_go();
+  bool may_retry();
   void stall(std::string_view which, Duration limit);
   void finish_whole();
   void finish_error_reply();
   void finish_stream();
   bool in_pieces() const noexcept { return facts_.stream || facts_.opaque; }  // a good answer passes as it comes
+
+  // hedge.cc
+  Attempt* other_in_flight() noexcept;   // beside at_; null: none
+  void arm_hedge();
+  void on_hedge();
+  void lead_is(Attempt* attempt);
+  void win();
+  void drop_other(std::string_view why);
 
   // task.cc
   Result<RequestFacts> task_facts() const;
@@ -151,6 +216,7 @@ struct Call::State final : public TransferSink, public UpstreamSink {
   void deliver_error(const Error& error);
   ReplyHead make_head(int status, bool stream, int64_t length);
   void add_limit_headers(std::vector<HttpHeader>& headers);
+  void cancel_timers();
   void end_call(Error error, CallStatus status, bool complete);
 
   // settle.cc
@@ -160,7 +226,6 @@ struct Call::State final : public TransferSink, public UpstreamSink {
   void warn_of_budget(int64_t spent_now);
   void fill_record(CallStatus status, const Error& error);
 
-  static constexpr size_t kNone = static_cast<size_t>(-1);
   TimePoint now() const noexcept { return router_.clock().now(); }
 
   Router::Impl& router_;
@@ -192,9 +257,10 @@ struct Call::State final : public TransferSink, public UpstreamSink {
   uint64_t affinity_ = 0;                // a hash of what belongs together; 0: nothing does
   uint64_t session_ = 0;                 // the same with the route, in the affinity table; 0: not kept there
   uint64_t home_ = 0;                    // the target that served it before, if that may be asked now
-  size_t next_ = 0;                      // the first candidate that was not tried
-  size_t current_ = 0;
-  int attempts_ = 0;
+  size_t next_ = 0;                      // the first candidate that was not considered
+  bool last_resort_ = false;             // those that rest are considered, too: nobody else is left
+  bool free_retry_ = false;              // the next attempt is another question, not the same one again
+  bool out_of_retries_ = false;          // by the process's budget
   Error last_error_;
   Error skip_error_;                     // why a candidate was not asked at all; the answer when none was
   struct Refusal {
@@ -204,30 +270,14 @@ struct Call::State final : public TransferSink, public UpstreamSink {
   std::vector<Refusal> refusals_;        // candidates that have no word for what the request means
   TimePoint deadline_{};
 
-  // The attempt in flight.
-  std::unique_ptr<Transfer> transfer_;
-  std::unique_ptr<UpstreamCodec> upstream_;
-  EncodedRequest encoded_;
-  std::vector<BodyEdit> edits_;
-  std::vector<std::unique_ptr<Filter>> filters_;
-  Reservation attempt_reservation_;
-  const core::ProviderRuntime* provider_ = nullptr;
-  int credential_ = -1;
-  bool relay_ = false;
-  bool collecting_ = false;              // a whole answer or an error body
-  HttpHead head_;                        // of an error reply
-  std::string collected_;
-  TimePoint attempt_began_{};
-  TimePoint exchange_began_{};
-  int64_t exchanges_ = 0;                // requests of this attempt: inputs may go in several
-  std::unique_ptr<TaskRequest> part_;    // what the exchange in flight asks for, when that is not all
-  TimePoint last_bytes_{};
-  bool in_attempt_ = false;
-  bool payload_seen_ = false;
-  bool done_seen_ = false;
-  bool watching_first_ = false;          // what the watch timer was set for
-  int status_ = 0;
-  std::unique_ptr<Error> stream_error_;  // found while feeding; handled after
+  // The attempts. One at a time, or two while nothing has been passed on yet (hedge.cc). What is said of an attempt below and in the functions is said
+  // of the one that `at_` points to: every entry from outside sets it.
+  Attempt first_{*this};
+  std::unique_ptr<Attempt> second_;      // made when it is first needed
+  Attempt* at_ = &first_;
+  int attempts_ = 0;
+  bool hedged_ = false;
+  int64_t lost_nano_usd_ = 0;            // by attempts that another one outran
 
   // What was behind URLs in the request.
   std::vector<std::unique_ptr<Transfer>> media_;  // on their way
@@ -236,18 +286,11 @@ struct Call::State final : public TransferSink, public UpstreamSink {
   std::vector<Part> inlined_;            // as they were before
 
   // The answer.
-  std::string reply_type_;               // the upstream's content type, where it is kept
   TaskResponse joined_;                  // of the exchanges so far
   size_t joined_for_ = kNone;            // the candidate that gave them
-  std::string held_bytes_;               // relay: the prelude
-  std::vector<HeldEvent> held_events_;   // translate: the prelude
   std::string out_;                      // translate: encoded bytes on their way
   bool committed_ = false;
-  TokenUsage usage_;
-  int64_t payload_frames_ = 0;
-  int64_t payload_bytes_ = 0;
   Flow flow_ = Flow::kContinue;
-  bool paused_ = false;
 
   // Settlement.
   Reservation reservation_;
@@ -256,12 +299,11 @@ struct Call::State final : public TransferSink, public UpstreamSink {
   UsageRecord record_;
   TimePoint began_{};
   TimePoint sent_{};                     // when the first attempt went out
-  TimePoint first_token_{};
   std::optional<PriceRow> price_;
 
   Reactor::TimerId step_timer_ = 0;
-  Reactor::TimerId watch_timer_ = 0;
   Reactor::TimerId total_timer_ = 0;
+  Reactor::TimerId hedge_timer_ = 0;
   std::unique_ptr<Error> pending_failure_;
   void (State::*step_)() = nullptr;
   bool starting_ = true;                 // inside start() or relay(): nothing may fire

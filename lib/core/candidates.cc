@@ -56,7 +56,7 @@ StepReason misfit(const Snapshot& snapshot, const Candidate& c, const RouteTarge
     if (w.max_input_price && price->input > *w.max_input_price) return StepReason::kTooDear;
     if (w.max_output_price && price->output > *w.max_output_price) return StepReason::kTooDear;
   }
-  if (w.require_parameters && (ask.dialect == nullptr || !ask.relays || !c.provider->speaks(ask.dialect))) return StepReason::kCannotExpress;
+  if (w.require_parameters && (ask.dialect == nullptr || !ask.relays || !c.provider->speaks(ask.dialect, c.model))) return StepReason::kCannotExpress;
   return StepReason::kStrategy;
 }
 
@@ -204,6 +204,13 @@ void Fallbacks::append_one(const Snapshot& snapshot, std::string_view name, cons
   later.fallback = true;
   later.granted = granted;
   append_candidates(snapshot, *resolved, name, later, candidates);
+}
+
+bool Fallbacks::append_names(const Snapshot& snapshot, const std::vector<std::string>& names, const Ask& ask, bool granted,
+                             std::vector<Candidate>& candidates) {
+  from_ = candidates.size();
+  for (const std::string& name : names) append_one(snapshot, name, ask, granted, candidates);
+  return std::any_of(candidates.begin() + static_cast<ptrdiff_t>(from_), candidates.end(), [](const Candidate& c) { return !c.out; });
 }
 
 bool Fallbacks::append(const Snapshot& snapshot, const Ask& ask, std::vector<Candidate>& candidates) {

@@ -11,10 +11,10 @@ constexpr std::string_view kCursor = "cursor";  // a key's purpose: its client s
 }  // namespace
 
 void Call::State::make_filters(const core::Candidate& c) {
-  filters_.clear();
+  at_->filters.clear();
   if (operation_ != Operation::kChat) return;
   auto add = [this](const FilterFactory& factory) {
-    if (auto filter = factory ? factory() : nullptr) filters_.push_back(std::move(filter));
+    if (auto filter = factory ? factory() : nullptr) at_->filters.push_back(std::move(filter));
   };
   if (c.route != nullptr) {
     for (const FilterFactory& factory : c.route->filters) add(factory);
@@ -31,12 +31,12 @@ void Call::State::pass_event(const StreamEvent& event, size_t filter) {
     State& call;
     size_t at;
   };
-  if (filter == filters_.size()) {
+  if (filter == at_->filters.size()) {
     take_event(event);
     return;
   }
   Next next(*this, filter + 1);
-  filters_[filter]->on_event(event, next);
+  at_->filters[filter]->on_event(event, next);
 }
 
 }  // namespace llmrouter

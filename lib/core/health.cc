@@ -5,51 +5,102 @@
 namespace llmrouter::core {
 namespace {
 
+constexpr auto kRelaxed = std::memory_order_relaxed;
+
 // rest * 2^times, at most max.
 Duration growing(Duration rest, int times, Duration max) noexcept {
   for (int i = 0; i < times && rest < max; ++i) rest *= 2;
   return std::min(rest, max);
 }
 
+int64_t ticks(TimePoint t) noexcept { return t.time_since_epoch().count(); }
+
 }  // namespace
 
-void TargetHealth::succeeded() noexcept {
+TargetHealth::State TargetHealth::state(TimePoint now) const noexcept {
+  const int64_t until = rest_until_.load(kRelaxed);
+  return until == 0 ? State::kClosed : ticks(now) < until ? State::kOpen : State::kHalfOpen;
+}
+
+bool TargetHealth::resting(TimePoint now) const noexcept {
+  if (at(asked_until_) > now || at(limited_until_) > now) return true;
+  const State s = state(now);
+  return s == State::kOpen || (s == State::kHalfOpen && probing_.load(kRelaxed));
+}
+
+TimePoint TargetHealth::resting_until() const noexcept { return std::max({at(rest_until_), at(asked_until_), at(limited_until_)}); }
+
+bool TargetHealth::take_probe(TimePoint now) noexcept { return state(now) == State::kHalfOpen && !probing_.exchange(true, kRelaxed); }
+
+void TargetHealth::succeeded(TimePoint now, const CooldownConfig& config) noexcept {
   // Stores only when there is something to forget: the line stays shared while all is well.
-  if (failures_.load(std::memory_order_relaxed) != 0) failures_.store(0, std::memory_order_relaxed);
-  if (rests_.load(std::memory_order_relaxed) != 0) rests_.store(0, std::memory_order_relaxed);
-  if (rest_until_.load(std::memory_order_relaxed) != 0) rest_until_.store(0, std::memory_order_relaxed);
+  if (rest_until_.load(kRelaxed) != 0) {
+    closed_at_.store(ticks(now), kRelaxed);
+    failures_.store(0, kRelaxed);
+    rest_until_.store(0, kRelaxed);
+    probing_.store(false, kRelaxed);
+  } else if (failures_.load(kRelaxed) != 0) {
+    attempts_.fetch_add(1, kRelaxed);
+    if (ticks(now) - window_begin_.load(kRelaxed) > config.within.count()) failures_.store(0, kRelaxed);
+  }
 }
 
 void TargetHealth::failed(TimePoint now, const CooldownConfig& config) noexcept {
-  const int64_t t = now.time_since_epoch().count();
-  if (resting(now)) return;
-  if (t - window_begin_.load(std::memory_order_relaxed) > config.within.count() && rests_.load(std::memory_order_relaxed) == 0) {
-    window_begin_.store(t, std::memory_order_relaxed);
-    failures_.store(0, std::memory_order_relaxed);
+  const int64_t t = ticks(now);
+  switch (state(now)) {
+    case State::kOpen: return;  // asked for want of another, or before it opened
+    case State::kHalfOpen: return open(t, config);
+    case State::kClosed: break;
   }
-  const int count = failures_.fetch_add(1, std::memory_order_relaxed) + 1;
-  if (count < config.failures) return;
-  const int rests = rests_.fetch_add(1, std::memory_order_relaxed);
-  rest_until_.store(t + growing(config.rest, rests, config.max).count(), std::memory_order_relaxed);
-  failures_.store(config.failures - 1, std::memory_order_relaxed);  // half-open: the next failure decides
+  if (failures_.load(kRelaxed) == 0 || t - window_begin_.load(kRelaxed) > config.within.count()) {
+    window_begin_.store(t, kRelaxed);
+    attempts_.store(0, kRelaxed);
+    failures_.store(0, kRelaxed);
+  }
+  const int attempts = attempts_.fetch_add(1, kRelaxed) + 1;
+  const int failures = failures_.fetch_add(1, kRelaxed) + 1;
+  if (failures < config.failures || 2 * failures < attempts) return;
+  if (t - closed_at_.load(kRelaxed) > config.within.count()) rests_.store(0, kRelaxed);
+  open(t, config);
 }
 
-void CredentialHealth::succeeded() noexcept {
-  if (strikes_.load(std::memory_order_relaxed) != 0) strikes_.store(0, std::memory_order_relaxed);
-  if (why_.load(std::memory_order_relaxed) != 0) {
-    why_.store(0, std::memory_order_relaxed);
-    rest_until_.store(0, std::memory_order_relaxed);
+void TargetHealth::open(int64_t now, const CooldownConfig& config) noexcept {
+  int64_t before = rest_until_.load(kRelaxed);
+  const int rests = rests_.load(kRelaxed);
+  if (before > now || !rest_until_.compare_exchange_strong(before, now + growing(config.rest, rests, config.max).count(), kRelaxed)) return;  // another did
+  rests_.store(rests + 1, kRelaxed);
+  failures_.store(0, kRelaxed);
+  probing_.store(false, kRelaxed);
+}
+
+void TargetHealth::rest_as_asked(TimePoint now, Duration asked, bool limited) noexcept {
+  if (asked > Duration(0)) (limited ? limited_until_ : asked_until_).store(ticks(now + asked), kRelaxed);
+}
+
+bool CredentialHealth::take_probe(TimePoint now) noexcept { return doubtful() && until() <= now && !probing_.exchange(true, kRelaxed); }
+
+void CredentialHealth::succeeded(TimePoint now) noexcept {
+  if (strikes_.load(kRelaxed) != 0) strikes_.store(0, kRelaxed);
+  // A rest that began while this attempt was under way holds: what another one was told is news.
+  if (why_.load(kRelaxed) != 0 && until() <= now) {
+    why_.store(0, kRelaxed);
+    probing_.store(false, kRelaxed);
   }
 }
 
 void CredentialHealth::rest(TimePoint now, RestReason why, Duration asked, const CooldownConfig& config) noexcept {
-  const int strikes = strikes_.fetch_add(1, std::memory_order_relaxed);
+  const int strikes = strikes_.fetch_add(1, kRelaxed);
   Duration length = asked;
   if (length <= Duration(0)) {
-    length = why == RestReason::kRateLimited ? growing(std::chrono::seconds(1), strikes, config.rest) : growing(config.rest, strikes, config.max);
+    switch (why) {
+      case RestReason::kRateLimited: length = growing(std::chrono::seconds(1), strikes, config.rest); break;
+      case RestReason::kOutOfQuota: length = config.max; break;
+      default: length = growing(config.rest, strikes, config.max); break;
+    }
   }
-  why_.store(static_cast<int>(why), std::memory_order_relaxed);
-  rest_until_.store((now + length).time_since_epoch().count(), std::memory_order_relaxed);
+  why_.store(static_cast<int>(why), kRelaxed);
+  rest_until_.store(ticks(now + length), kRelaxed);
+  probing_.store(false, kRelaxed);
 }
 
 }  // namespace llmrouter::core

@@ -10,36 +10,63 @@
 
 namespace llmrouter::core {
 
-// Rests after `failures` within a time, longer each time, until a success. After a rest a single further failure sends it back.
+// A circuit breaker. Closed: asked as its strategy says. Open: it rests. Half-open, after the rest: one attempt is let through and decides.
+//
+// It opens when, within `cooldown.within` of a first failure, there were `cooldown.failures` and at least half of the attempts failed. Each rest is twice
+// the one before, up to `cooldown.max`, until it has stayed closed for `cooldown.within`. Besides it rests as long as an upstream asked for.
 class TargetHealth {
  public:
-  bool resting(TimePoint now) const noexcept { return now.time_since_epoch().count() < rest_until_.load(std::memory_order_relaxed); }
-  void succeeded() noexcept;
+  enum class State { kClosed, kOpen, kHalfOpen };
+  State state(TimePoint now) const noexcept;
+  // Not to be asked while there are others: open, half-open with its probe under way, or as it asked.
+  bool resting(TimePoint now) const noexcept;
+  // Before an attempt. True: this attempt is the probe, and must end in succeeded(), failed() or let_go().
+  bool take_probe(TimePoint now) noexcept;
+  void let_go() noexcept { probing_.store(false, std::memory_order_relaxed); }
+  void succeeded(TimePoint now, const CooldownConfig& config) noexcept;
   void failed(TimePoint now, const CooldownConfig& config) noexcept;
+  // As long as the upstream asked. `limited`: it counts requests, so that asking before is of no use; else it is merely asked last.
+  void rest_as_asked(TimePoint now, Duration asked, bool limited) noexcept;
+  TimePoint limited_until() const noexcept { return at(limited_until_); }
+  TimePoint resting_until() const noexcept;
 
  private:
-  std::atomic<int64_t> rest_until_{0};
+  static TimePoint at(const std::atomic<int64_t>& t) noexcept { return TimePoint(Duration(t.load(std::memory_order_relaxed))); }
+  void open(int64_t now, const CooldownConfig& config) noexcept;
+  std::atomic<int64_t> rest_until_{0};     // 0: closed
+  std::atomic<int64_t> asked_until_{0};
+  std::atomic<int64_t> limited_until_{0};
   std::atomic<int64_t> window_begin_{0};
-  std::atomic<int> failures_{0};
-  std::atomic<int> rests_{0};
+  std::atomic<int64_t> closed_at_{0};      // when a probe went well
+  std::atomic<int> failures_{0};           // since window_begin_; 0: no window, successes are not counted
+  std::atomic<int> attempts_{0};           // that ended, since window_begin_
+  std::atomic<int> rests_{0};              // in a row
+  std::atomic<bool> probing_{false};
 };
 
 enum class RestReason { kNone, kRateLimited, kRefused, kOutOfQuota };
 
-// A credential that was limited rests as long as the provider said; one that was refused or is out of quota rests longer each time.
+// A credential that was limited rests as long as the provider said (or a second, doubling up to `cooldown.for`), a refused one for `cooldown.for`, doubling
+// up to `max`, one out of quota for `max`: purses are not filled within seconds. After the last two, one attempt decides.
 class CredentialHealth {
  public:
   // When it may be used again; before `now`: at once.
   TimePoint until() const noexcept { return TimePoint(Duration(rest_until_.load(std::memory_order_relaxed))); }
   RestReason why() const noexcept { return static_cast<RestReason>(why_.load(std::memory_order_relaxed)); }
-  void succeeded() noexcept;
+  bool resting(TimePoint now) const noexcept { return until() > now || (probing_.load(std::memory_order_relaxed) && doubtful()); }
+  // As TargetHealth's.
+  bool take_probe(TimePoint now) noexcept;
+  void let_go() noexcept { probing_.store(false, std::memory_order_relaxed); }
+  void succeeded(TimePoint now) noexcept;
   // `asked`: how long the provider said; 0: it did not.
   void rest(TimePoint now, RestReason why, Duration asked, const CooldownConfig& config) noexcept;
 
  private:
+  bool doubtful() const noexcept { return why() == RestReason::kRefused || why() == RestReason::kOutOfQuota; }
   std::atomic<int64_t> rest_until_{0};
   std::atomic<int> why_{0};
   std::atomic<int> strikes_{0};
+  std::atomic<bool> probing_{false};
 };
 
 }  // namespace llmrouter::core

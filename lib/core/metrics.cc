@@ -73,6 +73,10 @@ std::string Router::metrics() const {
   m.sample("", std::to_string(c.in_flight.load(std::memory_order_relaxed)));
   m.family("llmrouter_retries_total", "counter", "Attempts after the first of a call.");
   m.sample("", c.retries.load(std::memory_order_relaxed));
+  m.family("llmrouter_retries_refused_total", "counter", "Attempts that the retry budget did not allow.");
+  m.sample("", c.retries_refused.load(std::memory_order_relaxed));
+  m.family("llmrouter_hedges_total", "counter", "Second attempts beside a slow first one.");
+  m.sample("", c.hedges.load(std::memory_order_relaxed));
   m.histogram("llmrouter_call_seconds", "From the start of a call to its end.", c.latency);
   m.histogram("llmrouter_first_token_seconds", "From the start of a call to the first visible payload of its stream.", c.first_token);
 

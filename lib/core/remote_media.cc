@@ -45,10 +45,11 @@ bool Call::State::wants_inlined(const core::Candidate& c) const {
 
 // False: there is nothing to fetch. True: the candidate's turn comes when all is there, or it is skipped.
 bool Call::State::fetch_media(size_t index) {
+  if (other_in_flight() != nullptr) return false;  // a hedge waits for nothing
   core::Candidate& c = candidates_[index];
   auto parts = remote_parts(c);
   if (!parts || parts->empty()) return false;  // what cannot be decoded is told by the attempt
-  current_ = index;
+  at_->current = index;
   if (media_error_.code != ErrorCode::kNone) {  // for another target: it would fail again
     later(Duration(0), &State::media_over);
     return true;
@@ -100,9 +101,9 @@ void Call::State::take_media(const RemotePart& part, Result<FetchedMedia> media)
 void Call::State::media_over() {
   media_.clear();
   if (media_error_.code != ErrorCode::kNone) {
-    core::Candidate& c = candidates_[current_];
+    core::Candidate& c = candidates_[at_->current];
     c.out = true;
-    provider_ = c.provider;
+    at_->provider = c.provider;
     skip(c, media_error_);
     return next_attempt();
   }

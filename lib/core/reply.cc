@@ -51,7 +51,7 @@ StreamEvent HeldEvent::view() const noexcept {
 }
 
 Flow Call::State::on_frame(std::string_view bytes, FrameKind kind) {
-  if (ended_ || stream_error_) return Flow::kCancel;
+  if (ended_ || at_->stream_error) return Flow::kCancel;
   switch (kind) {
     case FrameKind::kUsageOnly:
       if (!facts_.include_usage) return flow_;  // metering asked for it, the client did not
@@ -59,22 +59,22 @@ Flow Call::State::on_frame(std::string_view bytes, FrameKind kind) {
     case FrameKind::kPayload:
     case FrameKind::kFinish:
       if (kind == FrameKind::kPayload) {
-        if (payload_frames_++ == 0) first_token_ = now();
-        payload_bytes_ += static_cast<int64_t>(bytes.size());
+        if (at_->payload_frames++ == 0) at_->first_token = now();
+        at_->payload_bytes += static_cast<int64_t>(bytes.size());
       }
-      payload_seen_ = true;
+      at_->payload_seen = true;
       if (!committed_) commit();
       break;
     case FrameKind::kDone:
-      done_seen_ = true;
+      at_->done_seen = true;
       break;
     case FrameKind::kPrelude:
       break;
   }
   if (ended_) return Flow::kCancel;
   if (!committed_) {
-    if (held_bytes_.size() + bytes.size() <= kPreludeBytes) {
-      held_bytes_.append(bytes);
+    if (at_->held_bytes.size() + bytes.size() <= kPreludeBytes) {
+      at_->held_bytes.append(bytes);
       return flow_;
     }
     commit();
@@ -85,14 +85,14 @@ Flow Call::State::on_frame(std::string_view bytes, FrameKind kind) {
 }
 
 Flow Call::State::on_event(const StreamEvent& event) {
-  if (ended_ || stream_error_) return Flow::kCancel;
-  if (event.kind == StreamEvent::Kind::kUsage) usage_ = event.usage;
+  if (ended_ || at_->stream_error) return Flow::kCancel;
+  if (event.kind == StreamEvent::Kind::kUsage) at_->usage = event.usage;
   if (event.visible()) {
-    if (payload_frames_++ == 0) first_token_ = now();
-    payload_bytes_ += static_cast<int64_t>(event.text.size() + event.arguments.size());
-    payload_seen_ = true;
+    if (at_->payload_frames++ == 0) at_->first_token = now();
+    at_->payload_bytes += static_cast<int64_t>(event.text.size() + event.arguments.size());
+    at_->payload_seen = true;
   }
-  if (filters_.empty()) return take_event(event);
+  if (at_->filters.empty()) return take_event(event);
   pass_event(event, 0);
   return flow_;
 }
@@ -100,12 +100,12 @@ Flow Call::State::on_event(const StreamEvent& event) {
 Flow Call::State::take_event(const StreamEvent& event) {
   if (ended_) return Flow::kCancel;
   if (!committed_) {
-    const bool decisive = event.visible() || event.kind == StreamEvent::Kind::kFinish || held_events_.size() >= kPreludeEvents;
+    const bool decisive = event.visible() || event.kind == StreamEvent::Kind::kFinish || at_->held_events.size() >= kPreludeEvents;
     if (!decisive) {
-      held_events_.emplace_back(event);
+      at_->held_events.emplace_back(event);
       return flow_;
     }
-    payload_seen_ = true;
+    at_->payload_seen = true;
     commit();
     if (ended_) return Flow::kCancel;
   }
@@ -113,30 +113,27 @@ Flow Call::State::take_event(const StreamEvent& event) {
   return flow_;
 }
 
-void Call::State::on_usage(const TokenUsage& usage) { usage_ = usage; }
-
-void Call::State::on_finish(FinishReason) {}
-
-void Call::State::on_error(Error error) {
-  if (!stream_error_) stream_error_ = std::make_unique<Error>(std::move(error));
-}
-
 // From here on the answer belongs to this upstream: no other can take over.
 void Call::State::commit() {
+  win();
+  if (at_->probe) {  // its word is enough: a long answer need not end before others may come
+    candidates_[at_->current].health->succeeded(now(), snap_->config.routing.cooldown);
+    at_->probe = false;
+  }
   committed_ = true;
   if (raw_sink_ != nullptr) {
     raw_sink_->on_head(make_head(200, true, -1));
     if (ended_) return;
   }
-  if (!held_bytes_.empty()) {
-    deliver_frames(held_bytes_);
-    held_bytes_ = std::string();
+  if (!at_->held_bytes.empty()) {
+    deliver_frames(at_->held_bytes);
+    at_->held_bytes = std::string();
   }
-  for (const HeldEvent& held : held_events_) {
+  for (const HeldEvent& held : at_->held_events) {
     if (ended_) return;
     deliver_event(held.view());
   }
-  held_events_ = {};
+  at_->held_events = {};
 }
 
 void Call::State::deliver_frames(std::string_view frames) {
@@ -171,9 +168,9 @@ void Call::State::deliver_whole(std::string&& body) {
 }
 
 void Call::State::deliver_response(ChatResponse&& response) {
-  if (!usage_.known) {
+  if (!at_->usage.known) {
     estimate_usage();
-    response.usage = usage_;
+    response.usage = at_->usage;
   }
   if (raw_sink_ != nullptr) {
     std::string body;
@@ -253,11 +250,11 @@ void Call::State::deliver_error(const Error& error) {
   }
   std::string body;
   if (committed_) {
-    if (facts_.opaque && reply_type_.compare(0, 17, "text/event-stream") != 0) return;  // bytes have no place for words
+    if (facts_.opaque && at_->reply_type.compare(0, 17, "text/event-stream") != 0) return;  // bytes have no place for words
     codec->encode_stream_error(error, body);
     return deliver_bytes(body);
   }
-  if (relay_ && passes_as_it_is(error) && codec != nullptr && codec->is_error_body(error.upstream_body)) {
+  if (at_->relay && passes_as_it_is(error) && codec != nullptr && codec->is_error_body(error.upstream_body)) {
     body = error.upstream_body;
   } else if (codec != nullptr) {
     codec->encode_error(error, body);
@@ -275,14 +272,14 @@ ReplyHead Call::State::make_head(int status, bool stream, int64_t length) {
   head.status = status;
   head.stream = stream;
   head.content_length = length;
-  if (status < 300 && !reply_type_.empty()) head.content_type = reply_type_;
+  if (status < 300 && !at_->reply_type.empty()) head.content_type = at_->reply_type;
   else head.content_type = client_ ? client_->content_type(stream) : "application/json";
   auto& h = head.headers;
   h.reserve(12);
   h.push_back({"x-request-id", record_.request_id});
   if (attempts_ > 0) {
-    h.push_back({"x-llmrouter-provider", candidates_[current_].provider->config.name});
-    h.push_back({"x-llmrouter-model", std::string(candidates_[current_].model)});
+    h.push_back({"x-llmrouter-provider", candidates_[at_->current].provider->config.name});
+    h.push_back({"x-llmrouter-model", std::string(candidates_[at_->current].model)});
     h.push_back({"x-llmrouter-attempts", number(attempts_)});
     h.push_back({"x-llmrouter-overhead-us", number(std::chrono::duration_cast<std::chrono::microseconds>(sent_ - began_).count())});
     if (!record_.dropped.empty()) {
@@ -313,11 +310,8 @@ void Call::State::add_limit_headers(std::vector<HttpHeader>& h) {
 
 void Call::State::end_call(Error error, CallStatus status, bool complete) {
   ended_ = true;
-  transfer_.reset();
-  reactor_.cancel_timer(step_timer_);
-  reactor_.cancel_timer(watch_timer_);
-  reactor_.cancel_timer(total_timer_);
-  step_timer_ = watch_timer_ = total_timer_ = 0;
+  at_->transfer.reset();
+  cancel_timers();
   settle(status, error);
   if (router_.parts.usage && admitted_) router_.parts.usage->record(record_);
   CallResult result;

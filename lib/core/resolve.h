@@ -35,6 +35,7 @@ struct Candidate {
   StepReason reason = StepReason::kStrategy;
   // Of one call:
   int tried = 0;
+  bool considered = false;
   bool out = false;                    // not to be asked (again)
   bool granted = false;                // the key may use its route by name, and what that falls back to
   TimePoint not_before{};              // what the upstream asked for
@@ -86,6 +87,8 @@ class Fallbacks {
  public:
   // Appends those of the candidates that came since the last time. False: there are none.
   bool append(const Snapshot& snapshot, const Ask& ask, std::vector<Candidate>& candidates);
+  // Appends what these names stand for; what comes later falls back from them alone.
+  bool append_names(const Snapshot& snapshot, const std::vector<std::string>& names, const Ask& ask, bool granted, std::vector<Candidate>& candidates);
   void visited(const Route* route) { visited_.push_back(route); }
 
  private:

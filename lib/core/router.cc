@@ -206,9 +206,11 @@ Result<Plan> Router::explain(std::string_view model, const CallOptions& given, s
   }
   while (fallbacks.append(*snap, ask, candidates)) {
   }
-  for (bool eligible : {true, false}) {
+  // Those that rest come when nobody else is left, those that are out not at all.
+  auto place = [](const Candidate& c) { return c.out ? 2 : c.reason == StepReason::kCoolingDown ? 1 : 0; };
+  for (int p : {0, 1, 2}) {
     for (const Candidate& c : candidates) {
-      if (c.out != eligible) plan.steps.push_back(step_of(c));
+      if (place(c) == p) plan.steps.push_back(step_of(c));
     }
   }
   return plan;

@@ -8,6 +8,7 @@
 
 #include "core/published.h"
 #include "core/random.h"
+#include "core/retry_budget.h"
 #include "core/snapshot.h"
 #include "core/stats.h"
 #include "llmrouter/router.h"
@@ -21,6 +22,8 @@ struct Router::Impl {
   std::atomic<uint64_t> last_id{0};
   core::Registry registry;
   core::CallCounters counters;
+  core::RetryBudget retries;
+  core::HedgeShare hedges;
   core::Published<core::Snapshot> snapshot;
   TimePoint started{};
 

@@ -66,6 +66,8 @@ struct CallCounters {
   std::atomic<uint64_t> by_status[5] = {};  // CallStatus
   std::atomic<int64_t> in_flight{0};
   std::atomic<uint64_t> retries{0};
+  std::atomic<uint64_t> retries_refused{0};  // by the retry budget
+  std::atomic<uint64_t> hedges{0};
   Histogram latency;
   Histogram first_token;
   void count(CallStatus status) noexcept { by_status[static_cast<int>(status)].fetch_add(1, std::memory_order_relaxed); }

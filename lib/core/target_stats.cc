@@ -13,6 +13,8 @@ constexpr double kLeast = 1.0 / 16;
 constexpr double kStaleMs = 166e3;  // when that is reached: 60 s * ln 16
 // An answer that came whole says nothing of its first token: it is taken to last as long as this many others, which is what streams show.
 constexpr double kFirstTokenAsOthers = 25;
+constexpr double kP95Step = 0.05;
+constexpr uint32_t kKnownFrom = 20, kCountedUpTo = 1'000'000;
 
 uint32_t stamp_of(TimePoint now) noexcept {
   return static_cast<uint32_t>(std::chrono::duration_cast<std::chrono::milliseconds>(now.time_since_epoch()).count());
@@ -89,6 +91,26 @@ void TargetStats::Mean::add(double sample, double weight) noexcept {
   } while (!word_.compare_exchange_weak(word, next, std::memory_order_relaxed));
 }
 
+double TargetStats::P95::read() const noexcept {
+  const uint64_t word = word_.load(std::memory_order_relaxed);
+  return static_cast<uint32_t>(word) < kKnownFrom ? 0 : value_of(word);
+}
+
+void TargetStats::P95::add(double sample) noexcept {
+  uint64_t word = word_.load(std::memory_order_relaxed), next;
+  do {
+    const auto count = static_cast<uint32_t>(word);
+    const double value = value_of(word), step = kP95Step + 1.0 / (count + 1.0);  // large ones first
+    const double moved = count == 0 ? sample : sample > value ? std::min(sample, value * (1 + 0.95 * step)) : value * (1 - 0.05 * step);
+    next = word_of(moved, std::min(count + 1, kCountedUpTo));
+  } while (!word_.compare_exchange_weak(word, next, std::memory_order_relaxed));
+}
+
+void TargetStats::took_at_least(bool stream, Duration waited) noexcept {
+  P95& p95 = stream ? p95_stream_ : p95_whole_;
+  if (ms(waited) > p95.read()) p95.add(ms(waited));
+}
+
 double TargetStats::success(TimePoint now) const noexcept { return std::clamp(1 - failing_.forgiven(now), 0.0, 1.0); }
 
 void TargetStats::ended(const AttemptSample& s, TimePoint now) noexcept {
@@ -102,6 +124,7 @@ void TargetStats::ended(const AttemptSample& s, TimePoint now) noexcept {
     if (waited > first_token_.read(now) && !first_token_.stale(now)) first_token_.peak(waited, now);
     return;
   }
+  (s.first_token > Duration(0) ? p95_stream_ : p95_whole_).add(ms(s.first_token > Duration(0) ? s.first_token : s.total));
   if (s.first_token > Duration(0)) {
     first_token_.peak(ms(s.first_token), now);
     if (s.output_tokens > 1) per_token_.peak(ms(s.total - s.first_token) / static_cast<double>(s.output_tokens - 1), now);

@@ -52,18 +52,18 @@ int64_t Call::State::charged_input() const noexcept { return operation_ == Opera
 // The codec for this provider. The client's own dialect when it is spoken there and fits; else the first of the provider's that knows the
 // operation. Null: none does.
 std::unique_ptr<UpstreamCodec> Call::State::task_upstream(std::string_view model, const Dialect** spoken) {
-  if (relay_) {
+  if (at_->relay) {
     *spoken = client_dialect_;
     auto codec = client_dialect_->new_task_upstream(operation_);
-    if (codec && codec->relays(provider_->config, facts_)) return codec;
-    relay_ = false;
+    if (codec && codec->relays(at_->provider->config, facts_)) return codec;
+    at_->relay = false;
   }
-  *spoken = provider_->dialect_of(model);
+  *spoken = at_->provider->dialect_of(model);
   auto codec = (*spoken)->new_task_upstream(operation_);
-  const size_t beside = *spoken == provider_->dialect ? provider_->also.size() : 0;
+  const size_t beside = *spoken == at_->provider->dialect ? at_->provider->also.size() : 0;
   for (size_t i = 0; !codec && i < beside; ++i) {
-    *spoken = provider_->also[i];
-    codec = provider_->also[i]->new_task_upstream(operation_);
+    *spoken = at_->provider->also[i];
+    codec = at_->provider->also[i]->new_task_upstream(operation_);
   }
   return codec;
 }
@@ -76,38 +76,38 @@ Result<void> Call::State::prepare_task(EncodeInput& input) {
     if (!task) return std::move(task).error();
     task_ = std::make_unique<TaskRequest>(std::move(*task));
   }
-  if (joined_for_ != current_) {
+  if (joined_for_ != at_->current) {
     joined_ = TaskResponse();
-    joined_for_ = current_;
+    joined_for_ = at_->current;
   }
   std::vector<EmbedInput>& all = task_->embed.inputs;
   const size_t done = joined_.vectors.size();
-  const int64_t most = upstream_->max_inputs(provider_->config, candidates_[current_].model);
+  const int64_t most = at_->upstream->max_inputs(at_->provider->config, candidates_[at_->current].model);
   const size_t count = most > 0 ? std::min(static_cast<size_t>(most), all.size() - done) : all.size() - done;
-  part_.reset();
+  at_->part.reset();
   input.task = task_.get();
-  if (edits_.empty() && count == all.size()) return {};
+  if (at_->edits.empty() && count == all.size()) return {};
   std::vector<EmbedInput> inputs = std::move(all);
-  part_ = std::make_unique<TaskRequest>(*task_);
+  at_->part = std::make_unique<TaskRequest>(*task_);
   all = std::move(inputs);
   const auto from = all.begin() + static_cast<std::ptrdiff_t>(done);
-  part_->embed.inputs.assign(from, from + static_cast<std::ptrdiff_t>(count));
-  input.task = part_.get();
-  return apply_edits(edits_, *part_);
+  at_->part->embed.inputs.assign(from, from + static_cast<std::ptrdiff_t>(count));
+  input.task = at_->part.get();
+  return apply_edits(at_->edits, *at_->part);
 }
 
 void Call::State::finish_task() {
-  if (relay_) {
-    auto facts = upstream_->inspect(collected_);
+  if (at_->relay) {
+    auto facts = at_->upstream->inspect(at_->collected);
     if (!facts) return attempt_failed(std::move(facts).error(), "error");
-    usage_ = facts->usage;
+    at_->usage = facts->usage;
     end_attempt("ok", "answered");
-    return deliver_whole(std::move(collected_));
+    return deliver_whole(std::move(at_->collected));
   }
-  auto response = upstream_->decode_task(collected_);
+  auto response = at_->upstream->decode_task(at_->collected);
   if (!response) return attempt_failed(std::move(response).error(), "error");
   if (auto joined = join(std::move(*response)); !joined) return attempt_failed(std::move(joined).error(), "error");
-  usage_ = joined_.usage;
+  at_->usage = joined_.usage;
   if (joined_.vectors.size() < task_->embed.inputs.size()) return send_next_part();
   end_attempt("ok", "answered");
   deliver_task();
@@ -129,9 +129,9 @@ void add(const TokenUsage& more, TokenUsage& sum) noexcept {
 // One exchange's answer behind those before it.
 Result<void> Call::State::join(TaskResponse&& response) {
   if (operation_ == Operation::kEmbed) {
-    const size_t asked = part_ ? part_->embed.inputs.size() : task_->embed.inputs.size();
+    const size_t asked = at_->part ? at_->part->embed.inputs.size() : task_->embed.inputs.size();
     if (response.vectors.size() != asked) {
-      return Error(ErrorCode::kUpstreamError, "provider " + provider_->config.name + ": it answered " + std::to_string(response.vectors.size()) +
+      return Error(ErrorCode::kUpstreamError, "provider " + at_->provider->config.name + ": it answered " + std::to_string(response.vectors.size()) +
                                                   " vectors for " + std::to_string(asked) + " inputs");
     }
   }
@@ -140,7 +140,7 @@ Result<void> Call::State::join(TaskResponse&& response) {
     return {};
   }
   if (joined_.vectors.front().size() != response.vectors.front().size()) {
-    return Error(ErrorCode::kUpstreamError, "provider " + provider_->config.name + ": its vectors changed their length between requests");
+    return Error(ErrorCode::kUpstreamError, "provider " + at_->provider->config.name + ": its vectors changed their length between requests");
   }
   joined_.vectors.insert(joined_.vectors.end(), std::make_move_iterator(response.vectors.begin()), std::make_move_iterator(response.vectors.end()));
   add(response.usage, joined_.usage);
@@ -149,9 +149,9 @@ Result<void> Call::State::join(TaskResponse&& response) {
 
 // The same attempt goes on: same target, same credential.
 void Call::State::send_next_part() {
-  transfer_.reset();
-  if (auto encoded = encode_attempt(candidates_[current_]); !encoded) return attempt_failed(std::move(encoded).error(), "error");
-  ++exchanges_;
+  at_->transfer.reset();
+  if (auto encoded = encode_attempt(candidates_[at_->current]); !encoded) return attempt_failed(std::move(encoded).error(), "error");
+  ++at_->exchanges;
   send_exchange();
 }
 

@@ -167,8 +167,8 @@ TEST_CASE("the schema refuses what the loader refuses") {
       "keys: [{name: a, key: b, budget: {usd: much}}]",
       "keys: [{name: a, key: b, expires: soon}]",
       "users: [{name: a}]",
-      "routing: {hedge: {after: 1s}}",
-      "routing: {retry_budget: 20%}",
+      "routing: {hedge: {max_extra: 1s}}",
+      "observe: {log: {bodies: true}}",
       "prices: {entries: [{model: a}]}",
   };
   for (const char* text : bad) {

@@ -1,0 +1,87 @@
+// Two attempts at once: a second one when the first takes longer than its target usually does, until one of them has something to pass on.
+#include "core/call_state.h"
+
+namespace llmrouter {
+
+Call::State::Attempt* Call::State::other_in_flight() noexcept {
+  Attempt* other = at_ == &first_ ? second_.get() : &first_;
+  return other != nullptr && other->in_flight ? other : nullptr;
+}
+
+// After an attempt was sent. One hedge for a call, chats alone: what else there is has no first token.
+void Call::State::arm_hedge() {
+  const HedgeConfig& hedge = snap_->config.routing.hedge;
+  if ((!hedge.p95 && hedge.after <= Duration(0)) || operation_ != Operation::kChat || hedged_) return;
+  if (attempts_ == 1) router_.hedges.earn(hedge.max_extra);
+  const core::Candidate& c = candidates_[at_->current];
+  Duration after = hedge.after;
+  if (hedge.p95) {
+    const double usual = c.stats != nullptr ? c.stats->p95_ms(facts_.stream) : 0;
+    if (usual <= 0) return;  // not known yet
+    after = std::chrono::duration_cast<Duration>(std::chrono::duration<double, std::milli>(usual));
+  }
+  reactor_.cancel_timer(hedge_timer_);
+  hedge_timer_ = reactor_.add_timer(at_->began + after, [this] {
+    Guard guard(this);
+    hedge_timer_ = 0;
+    on_hedge();
+  });
+}
+
+void Call::State::on_hedge() {
+  if (ended_ || committed_ || hedged_ || !at_->in_flight || other_in_flight() != nullptr || !awaits_first()) return;
+  if (attempts_ >= std::max(1, snap_->config.routing.attempts)) return;
+  // Another target where there is one that nothing speaks against; else the same once more.
+  size_t index = at_->current;
+  for (size_t i = 0; i < candidates_.size(); ++i) {
+    const core::Candidate& c = candidates_[i];
+    if (c.out || c.considered || c.reason == StepReason::kCoolingDown || c.health->resting(now())) continue;
+    index = i;
+    break;
+  }
+  if (!router_.hedges.spend()) return;
+  hedged_ = true;
+  Attempt* lead = at_;
+  if (!second_) second_ = std::make_unique<Attempt>(*this);
+  at_ = lead == &first_ ? second_.get() : &first_;
+  candidates_[index].considered = true;
+  if (start_attempt(index)) {
+    router_.counters.hedges.fetch_add(1, std::memory_order_relaxed);
+    return;
+  }
+  out_of_retries_ = false;  // the attempt under way may still fail, and be asked then
+  router_.hedges.give_back();
+  lead_is(lead);
+}
+
+void Call::State::lead_is(Attempt* attempt) {
+  at_ = attempt;
+  record_.dropped = attempt->encoded.dropped;
+}
+
+// The answer is this attempt's: the other one is let go at once, and what it has cost is accounted.
+void Call::State::win() { drop_other("another attempt was faster"); }
+
+void Call::State::drop_other(std::string_view why) {
+  Attempt* loser = other_in_flight();
+  if (loser == nullptr) return;
+  Attempt* winner = at_;
+  at_ = loser;
+  loser->transfer.reset();
+  const core::Candidate& c = candidates_[loser->current];
+  if (c.stats != nullptr) c.stats->took_at_least(facts_.stream, now() - loser->began);
+  end_attempt("cancelled", why, false);
+  // Providers charge for what they have read, be the answer heard or not.
+  if (snap_->catalog) {
+    if (auto price = snap_->catalog->price(c.provider->config.name, c.provider->config.type, c.model, charged_input(), record_.time)) {
+      TokenUsage read;
+      read.known = read.estimated = true;
+      read.input = charged_input();
+      record_.attempts.back().cost_nano_usd = cost_nano_usd(read, *price);
+      lost_nano_usd_ += record_.attempts.back().cost_nano_usd;
+    }
+  }
+  lead_is(winner);
+}
+
+}  // namespace llmrouter

@@ -1,0 +1,579 @@
+// Bad days: who is asked again, who rests, and for how long.
+#include <cmath>
+#include <thread>
+
+#include "core/health.h"
+#include "core/retry_budget.h"
+#include "unit/core/call_fixture.h"
+
+using namespace llmrouter;
+using namespace llmrouter::test;
+using std::chrono::milliseconds;
+using std::chrono::minutes;
+using std::chrono::seconds;
+
+namespace {
+
+bool asked(const SeenRequest& r, const char* provider) { return r.url.find(std::string("//") + provider + ".") != std::string::npos; }
+
+ScriptedReply failure(int status, std::string body = R"({"error":{"message":"no"}})") { return ScriptedReply::json(std::move(body), status); }
+
+ScriptedReply with(ScriptedReply reply, std::string name, std::string value) {
+  reply.headers.push_back({std::move(name), std::move(value)});
+  return reply;
+}
+
+struct TwoTargets : World {
+  TwoTargets() {
+    config.providers = {provider("a"), provider("b")};
+    config.models = {model("m", {{"a", "x", 1, 1}, {"b", "y", 1, 2}})};
+  }
+};
+
+// Several calls at once.
+struct Crowd {
+  explicit Crowd(World& w) : world(w) {
+    if (!w.router) w.build();
+  }
+  ~Crowd() { calls.clear(); }
+  Heard& start(std::string body, CallOptions options = {}) {
+    heard.push_back(std::make_unique<Heard>());
+    calls.push_back(world.router->relay(world.transport, {"openai", std::move(body)}, std::move(options), *heard.back()));
+    return *heard.back();
+  }
+  void run(Duration time) {
+    const TimePoint stop = world.clock.now() + time;
+    for (int i = 0; i < 100000; ++i) {
+      world.reactor->drive();
+      const auto due = world.reactor->deadline();
+      if (due && *due <= world.clock.now()) continue;
+      if (!due || *due > stop) break;
+      world.clock.advance(*due - world.clock.now());
+    }
+    if (world.clock.now() < stop) world.clock.advance(stop - world.clock.now());
+  }
+  World& world;
+  std::vector<std::unique_ptr<Heard>> heard;
+  std::vector<Call> calls;
+};
+
+}  // namespace
+
+TEST_CASE("which statuses are asked again, and which are the caller's own fault") {
+  const int status = GENERATE(408, 409, 425, 429, 500, 502, 503, 504, 529, 400, 404, 413, 415, 422);
+  const bool again = status >= 500 || status == 408 || status == 409 || status == 425 || status == 429;
+  CAPTURE(status);
+  TwoTargets w;
+  w.transport.fallback = [&](const SeenRequest& r) { return asked(r, "a") ? failure(status) : ScriptedReply::json(kWhole); };
+  w.relay(World::body("m"));
+  w.run();
+  CHECK(w.transport.seen().size() == (again ? 2u : 1u));
+  CHECK(w.heard.head.status == (again ? 200 : status));
+}
+
+TEST_CASE("a conflict that stays reaches the caller as the conflict it is") {
+  TwoTargets w;
+  w.config.routing.attempts = 2;
+  w.transport.fallback = [](const SeenRequest&) { return failure(409, R"({"error":{"message":"locked","type":"invalid_request_error"}})"); };
+  w.relay(World::body("m"));
+  w.run();
+  CHECK(w.transport.seen().size() == 2);
+  CHECK(w.heard.head.status == 409);
+  CHECK(w.heard.bytes.find("locked") != std::string::npos);
+}
+
+TEST_CASE("a target without keys that says when to come back is not asked before") {
+  World w;
+  w.config.providers = {provider("a")};
+  const auto [name, value, rest] = GENERATE(table<std::string, std::string, Duration>({{"retry-after", "30", seconds(30)},
+                                                                                       {"retry-after-ms", "30500", milliseconds(30500)},
+                                                                                       {"x-ratelimit-reset-requests", "6m0s", minutes(6)},
+                                                                                       {"x-ratelimit-reset-tokens", "45", seconds(45)}}));
+  CAPTURE(name);
+  w.transport.push(with(failure(429), name, value));
+  w.relay(World::body("a/m"));
+  w.run();
+  CHECK(w.heard.head.status == 429);
+  w.clock.advance(rest - seconds(1));
+  w.relay(World::body("a/m"));
+  w.run();
+  CHECK(w.heard.head.status == 429);
+  CHECK(w.heard.header("retry-after") == "1");
+  CHECK(w.transport.seen().size() == 1);
+  w.clock.advance(seconds(1));
+  w.transport.push(ScriptedReply::json(kWhole));
+  w.relay(World::body("a/m"));
+  w.run();
+  CHECK(w.heard.head.status == 200);
+}
+
+TEST_CASE("Gemini's RetryInfo rests its credential for exactly that long") {
+  World w;
+  w.config.providers = {provider("g", {"k-1"})};
+  w.config.providers[0].dialect = "gemini";
+  w.transport.push(failure(429, R"({"error":{"code":429,"message":"Resource exhausted","status":"RESOURCE_EXHAUSTED","details":[)"
+                                R"({"@type":"type.googleapis.com/google.rpc.RetryInfo","retryDelay":"47s"}]}})"));
+  w.relay(World::body("g/m"));
+  w.run();
+  CHECK(w.heard.head.status == 429);
+  CHECK(w.heard.header("retry-after") == "47");
+  w.clock.advance(seconds(46));
+  w.relay(World::body("g/m"));
+  w.run();
+  CHECK(w.heard.header("retry-after") == "1");
+  CHECK(w.transport.seen().size() == 1);
+}
+
+TEST_CASE("a rate limit told inside a 200 rests the credential, too") {
+  World w;
+  w.config.providers = {provider("a", {"k-1", "k-2"})};
+  w.transport.fallback = [](const SeenRequest& r) {
+    if (r.header("authorization") != "Bearer k-1") return ScriptedReply::sse(stream_datas());
+    return ScriptedReply::sse({R"({"error":{"message":"slow down","code":"rate_limit_exceeded","type":"rate_limit_error"}})"});
+  };
+  for (int i = 0; i < 3; ++i) {
+    w.relay(World::body("a/m", true));
+    w.run();
+    CHECK(w.heard.result.ok());
+  }
+  CHECK(w.transport.seen().size() == 4);
+}
+
+TEST_CASE("who says when to come back beyond the caller's deadline is not waited for") {
+  World w;
+  w.config.providers = {provider("a")};
+  w.transport.push(with(failure(503), "retry-after", "8"));
+  w.transport.push(ScriptedReply::json(kWhole));
+  CallOptions hurried;
+  const bool time = GENERATE(false, true);
+  hurried.timeout = time ? seconds(9) : seconds(7);
+  const TimePoint began = w.clock.now();
+  w.relay(World::body("a/m"), hurried);
+  w.run();
+  CHECK(w.heard.head.status == (time ? 200 : 502));
+  CHECK(w.clock.now() - began == (time ? Duration(seconds(8)) : Duration(0)));
+}
+
+TEST_CASE("retry budget: beside ten a second no more than a share of the live traffic") {
+  core::RetryBudget budget;
+  const TimePoint start{seconds(1000)};
+  int granted = 0;
+  for (int i = 0; i < 1000; ++i) budget.first_attempt(start + milliseconds(i));
+  for (int i = 0; i < 1000; ++i) granted += budget.grant(start + seconds(1), 20);
+  CHECK(granted == 300);
+  CHECK(budget.granted(start + seconds(1)) == 300);
+  CHECK_FALSE(budget.grant(start + seconds(9), 20));
+  // Ten seconds later nothing of it counts.
+  granted = 0;
+  for (int i = 0; i < 1000; ++i) granted += budget.grant(start + seconds(12), 20);
+  CHECK(granted == 100);
+}
+
+TEST_CASE("retry budget: threads together are granted no more than one alone") {
+  core::RetryBudget budget;
+  const TimePoint now{seconds(77)};
+  for (int i = 0; i < 5000; ++i) budget.first_attempt(now);
+  std::atomic<int> granted{0};
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 4; ++t) {
+    threads.emplace_back([&] {
+      for (int i = 0; i < 2000; ++i) granted += budget.grant(now, 10);
+    });
+  }
+  for (auto& thread : threads) thread.join();
+  CHECK(granted <= 600);
+  CHECK(granted >= 590);  // one that comes too late may take the place of another for a moment
+}
+
+TEST_CASE("a call that the retry budget leaves alone says so") {
+  TwoTargets w;
+  w.config.routing.attempts = 2;
+  w.config.routing.retry_budget = 0;
+  w.config.routing.cooldown.failures = 1000;
+  w.transport.fallback = [](const SeenRequest&) { return failure(500); };
+  for (size_t i = 1; i <= 100; ++i) {
+    w.relay(World::body("m"));
+    w.run();
+    REQUIRE(w.transport.seen().size() == 2 * i);
+  }
+  w.relay(World::body("m"));
+  w.run();
+  CHECK(w.transport.seen().size() == 201);
+  CHECK(w.heard.head.status == 502);
+  CHECK(w.heard.bytes.find("not tried again: the retry budget (routing.retry_budget) is used up") != std::string::npos);
+  CHECK(w.router->metrics().find("llmrouter_retries_refused_total 1\n") != std::string::npos);
+}
+
+TEST_CASE("a target rests when half of what it was asked fails, and not for a failure now and then") {
+  CooldownConfig config;
+  core::TargetHealth health;
+  TimePoint t{seconds(1000)};
+  for (int i = 0; i < 1000; ++i) {
+    t += milliseconds(10);
+    if (i % 10 == 0) health.failed(t, config);
+    else health.succeeded(t, config);
+    CHECK(health.state(t) == core::TargetHealth::State::kClosed);
+  }
+  t += minutes(1);
+  for (int i = 0; i < 3; ++i) {
+    health.failed(t, config);
+    if (i < 2) health.succeeded(t, config);
+  }
+  CHECK(health.state(t) == core::TargetHealth::State::kOpen);
+  CHECK(health.resting_until() == t + config.rest);
+}
+
+TEST_CASE("rests grow up to the longest, and begin anew after a time without") {
+  CooldownConfig config;
+  core::TargetHealth health;
+  TimePoint t{seconds(1000)};
+  for (int i = 0; i < 3; ++i) health.failed(t, config);
+  Duration expected = config.rest;
+  for (int i = 0; i < 8; ++i) {
+    CHECK(health.resting_until() - t == expected);
+    t = health.resting_until();
+    CHECK(health.state(t) == core::TargetHealth::State::kHalfOpen);
+    CHECK(health.take_probe(t));
+    CHECK_FALSE(health.take_probe(t));
+    CHECK(health.resting(t));
+    health.failed(t, config);
+    expected = std::min(expected * 2, config.max);
+  }
+  t = health.resting_until();
+  CHECK(health.take_probe(t));
+  health.succeeded(t, config);
+  CHECK(health.state(t) == core::TargetHealth::State::kClosed);
+  // It breaks again at once: the rest is no shorter. After a good time: as the first.
+  for (int i = 0; i < 3; ++i) health.failed(t + seconds(1), config);
+  CHECK(health.resting_until() - (t + seconds(1)) == config.max);
+  t = health.resting_until();
+  CHECK(health.take_probe(t));
+  health.succeeded(t, config);
+  t += minutes(1);
+  for (int i = 0; i < 3; ++i) health.failed(t, config);
+  CHECK(health.resting_until() - t == config.rest);
+}
+
+TEST_CASE("after its rest one probe alone finds out whether a target is back") {
+  TwoTargets w;
+  w.config.routing.attempts = 1;
+  bool broken = true;
+  w.transport.fallback = [&](const SeenRequest& r) {
+    if (!asked(r, "a")) return ScriptedReply::json(kWhole);
+    ScriptedReply reply = broken ? failure(500) : ScriptedReply::json(kWhole);
+    reply.head_after = seconds(1);
+    return reply;
+  };
+  Crowd crowd(w);
+  auto to_a = [&] { return std::count_if(w.transport.seen().begin(), w.transport.seen().end(), [](const auto& r) { return asked(r, "a"); }); };
+  for (int i = 0; i < 3; ++i) crowd.start(World::body("m"));
+  crowd.run(seconds(2));
+  REQUIRE(to_a() == 3);
+  for (int i = 0; i < 5; ++i) crowd.start(World::body("m"));
+  crowd.run(seconds(2));
+  CHECK(to_a() == 3);
+  crowd.run(seconds(27));
+  for (int i = 0; i < 10; ++i) crowd.start(World::body("m"));  // one of them is the probe, and fails
+  crowd.run(seconds(2));
+  CHECK(to_a() == 4);
+  crowd.run(seconds(60));
+  broken = false;
+  for (int i = 0; i < 10; ++i) crowd.start(World::body("m"));
+  crowd.run(seconds(2));
+  CHECK(to_a() == 5);
+  for (int i = 0; i < 10; ++i) crowd.start(World::body("m"));
+  crowd.run(seconds(2));
+  CHECK(to_a() == 15);
+}
+
+TEST_CASE("a probe whose caller goes away decides nothing") {
+  TwoTargets w;
+  w.config.routing.attempts = 1;
+  bool hangs = false;
+  w.transport.fallback = [&](const SeenRequest& r) {
+    if (!asked(r, "a")) return ScriptedReply::json(kWhole);
+    ScriptedReply reply = hangs ? ScriptedReply::json(kWhole) : failure(500);
+    if (hangs) reply.head_after = seconds(100);
+    return reply;
+  };
+  for (int i = 0; i < 3; ++i) {
+    w.relay(World::body("m"));
+    w.run();
+  }
+  w.clock.advance(seconds(31));
+  hangs = true;
+  w.relay(World::body("m"));
+  w.run(seconds(1));
+  REQUIRE(w.call.active());
+  w.call = Call();
+  hangs = false;
+  w.relay(World::body("m"));
+  w.run();
+  CHECK(w.heard.header("x-llmrouter-provider") == "a");
+}
+
+TEST_CASE("when everybody rests everybody is asked all the same") {
+  World w;
+  w.config.providers = {provider("a")};
+  w.config.models = {model("m", {{"a", "x", 1, 1}})};
+  w.config.routing.attempts = 1;
+  w.transport.fallback = [](const SeenRequest&) { return failure(500); };
+  for (int i = 0; i < 6; ++i) {
+    w.relay(World::body("m"));
+    w.run();
+  }
+  CHECK(w.transport.seen().size() == 6);
+  w.transport.fallback = [](const SeenRequest&) { return ScriptedReply::json(kWhole); };
+  w.relay(World::body("m"));
+  w.run();
+  CHECK(w.heard.head.status == 200);
+}
+
+TEST_CASE("who rests comes after the fallbacks") {
+  World w;
+  w.config.providers = {provider("a"), provider("c")};
+  w.config.models = {model("m", {{"a", "x", 1, 1}}, {"spare"}), model("spare", {{"c", "z", 1, 1}})};
+  w.config.routing.attempts = 2;
+  w.transport.fallback = [](const SeenRequest& r) { return asked(r, "a") ? failure(500) : ScriptedReply::json(kWhole); };
+  for (int i = 0; i < 3; ++i) {
+    w.relay(World::body("m"));
+    w.run();
+    CHECK(w.heard.header("x-llmrouter-attempts") == "2");
+  }
+  w.relay(World::body("m"));
+  w.run();
+  CHECK(w.heard.header("x-llmrouter-attempts") == "1");
+  CHECK(w.heard.header("x-llmrouter-provider") == "c");
+  const auto plan = w.router->explain("m");
+  REQUIRE(plan.ok());
+  REQUIRE(plan->steps.size() == 2);
+  CHECK(plan->steps[0].provider == "c");
+  CHECK(plan->steps[1].provider == "a");
+  CHECK(plan->steps[1].reason == StepReason::kCoolingDown);
+}
+
+TEST_CASE("a refused key, one out of quota and a limited one rest differently") {
+  World w;
+  w.config.providers = {provider("a", {"k-1", "k-2"})};
+  w.config.routing.attempts = 2;
+  const auto [status, body, rest, why] = GENERATE(table<int, std::string, Duration, std::string>(
+      {{401, R"({"error":{"message":"Incorrect API key provided"}})", seconds(30), "refused"},
+       {403, R"({"error":{"message":"no"}})", seconds(30), "refused"},
+       {402, R"({"error":{"message":"no"}})", minutes(10), "out of quota"},
+       {429, R"({"error":{"message":"no","code":"insufficient_quota"}})", minutes(10), "out of quota"},
+       {429, R"({"error":{"message":"no"}})", seconds(1), "rate limited"}}));
+  CAPTURE(status, why);
+  w.transport.fallback = [&, status = status, body = body](const SeenRequest& r) {
+    return r.header("authorization") == "Bearer k-1" ? failure(status, body) : ScriptedReply::json(kWhole);
+  };
+  auto first_asked = [&] {
+    return std::count_if(w.transport.seen().begin(), w.transport.seen().end(), [](const auto& r) { return r.header("authorization") == "Bearer k-1"; });
+  };
+  while (first_asked() == 0) {
+    w.relay(World::body("a/m"));
+    w.run();
+    REQUIRE(w.heard.head.status == 200);
+  }
+  const auto state = w.router->providers().at(0).credentials.at(0);
+  CHECK(state.resting);
+  CHECK(state.why == why);
+  w.clock.advance(rest - milliseconds(1));
+  for (int i = 0; i < 4; ++i) {
+    w.relay(World::body("a/m"));
+    w.run();
+  }
+  CHECK(first_asked() == 1);
+  w.clock.advance(milliseconds(1));
+  for (int i = 0; i < 4; ++i) {
+    w.relay(World::body("a/m"));
+    w.run();
+    CHECK(w.heard.head.status == 200);
+  }
+  CHECK(first_asked() == 2);
+}
+
+TEST_CASE("what another one was told while an attempt was under way holds") {
+  core::CredentialHealth health;
+  const TimePoint t{seconds(1000)};
+  health.rest(t, core::RestReason::kRateLimited, seconds(30), {});
+  health.succeeded(t + seconds(1));
+  CHECK(health.until() == t + seconds(30));
+}
+
+TEST_CASE("too long a prompt and refused content have fallbacks of their own") {
+  World w;
+  w.config.providers = {provider("a"), provider("b"), provider("c"), provider("d"), provider("e")};
+  w.config.models = {model("m", {{"a", "x", 1, 1}, {"b", "y", 1, 2}}, {"spare"}), model("spare", {{"c", "z", 1, 1}}), model("long", {{"d", "z", 1, 1}}),
+                     model("free", {{"e", "z", 1, 1}})};
+  w.config.models[0].context_fallbacks = {"long"};
+  w.config.models[0].content_fallbacks = {"free"};
+  w.config.routing.retry_budget = 0;  // it is no retry
+  const auto [body, taker] = GENERATE(table<std::string, std::string>(
+      {{R"({"error":{"message":"This model's maximum context length is 8192 tokens.","type":"invalid_request_error","code":"context_length_exceeded"}})", "d"},
+       {R"({"error":{"message":"The response was filtered","code":"content_filter"}})", "e"}}));
+  w.transport.fallback = [&, body = body](const SeenRequest& r) { return asked(r, "a") ? failure(400, body) : ScriptedReply::json(kWhole); };
+  w.relay(World::body("m"));
+  w.run();
+  CHECK(w.heard.head.status == 200);
+  CHECK(w.heard.header("x-llmrouter-provider") == taker);
+  CHECK(w.transport.seen().size() == 2);
+}
+
+TEST_CASE("without fallbacks of their own such refusals go back as they came") {
+  TwoTargets w;
+  w.transport.fallback = [](const SeenRequest&) {
+    return failure(400, R"({"error":{"message":"This model's maximum context length is 8192 tokens.","code":"context_length_exceeded"}})");
+  };
+  w.relay(World::body("m"));
+  w.run();
+  CHECK(w.heard.head.status == 400);
+  CHECK(w.transport.seen().size() == 1);
+}
+
+namespace {
+
+struct OnePrice final : Catalog {
+  std::optional<PriceRow> price(std::string_view, std::string_view, std::string_view, int64_t, WallTime) const override {
+    PriceRow row;
+    row.input = 1'000'000;
+    row.output = 2'000'000;
+    return row;
+  }
+  ModelFacts facts(std::string_view, std::string_view) const override { return {}; }
+};
+
+struct Slow : TwoTargets {
+  Slow() {
+    config.routing.hedge.after = seconds(1);
+    config.routing.hedge.max_extra = 100;
+  }
+  static ScriptedReply after(ScriptedReply reply, Duration time) {
+    reply.head_after = time;
+    return reply;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("hedging: the faster answer counts, the other attempt is let go at once and accounted") {
+  Slow w;
+  const bool stream = GENERATE(false, true);
+  w.parts.catalog = std::make_shared<OnePrice>();
+  w.transport.fallback = [&](const SeenRequest& r) {
+    return Slow::after(stream ? ScriptedReply::sse(stream_datas()) : ScriptedReply::json(kWhole), asked(r, "a") ? seconds(30) : milliseconds(500));
+  };
+  const TimePoint began = w.clock.now();
+  w.relay(World::body("m", stream));
+  w.run();
+  CHECK(w.heard.result.ok());
+  CHECK(w.heard.header("x-llmrouter-provider") == "b");
+  CHECK(w.clock.now() - began < seconds(2));
+  CHECK(w.transport.cancelled() == 1);
+  CHECK(w.transport.live() == 0);
+  const UsageRecord r = w.records().at(0);
+  REQUIRE(r.attempts.size() == 2);
+  CHECK(r.attempts[0].provider == "a");
+  CHECK(r.attempts[0].outcome == "cancelled");
+  CHECK(r.attempts[0].cost_nano_usd > 0);
+  CHECK(r.attempts[1].outcome == "ok");
+  CHECK(r.cost_nano_usd == r.attempts[0].cost_nano_usd + r.attempts[1].cost_nano_usd);
+  CHECK(w.router->metrics().find("llmrouter_hedges_total 1\n") != std::string::npos);
+  CHECK(w.router->providers().at(0).in_flight == 0);
+  CHECK(w.router->providers().at(1).in_flight == 0);
+}
+
+TEST_CASE("hedging: the first attempt may still win") {
+  Slow w;
+  w.transport.fallback = [&](const SeenRequest& r) {
+    return Slow::after(ScriptedReply::sse(stream_datas()), asked(r, "a") ? milliseconds(1500) : seconds(30));
+  };
+  w.relay(World::body("m", true));
+  w.run();
+  CHECK(w.heard.result.ok());
+  CHECK(w.heard.header("x-llmrouter-provider") == "a");
+  CHECK(w.transport.seen().size() == 2);
+  CHECK(w.transport.cancelled() == 1);
+  CHECK(w.records().at(0).provider == "a");
+}
+
+TEST_CASE("hedging: when one attempt fails the other one goes on, and when both fail there is a third") {
+  Slow w;
+  w.config.models[0].targets.push_back({"c", "z", 1, 3});
+  w.config.providers.push_back(provider("c"));
+  const bool both = GENERATE(false, true);
+  const bool first_fails = GENERATE(false, true);
+  w.transport.fallback = [&](const SeenRequest& r) {
+    if (asked(r, "c")) return ScriptedReply::json(kWhole);
+    const bool fails = both || asked(r, "a") == first_fails;
+    return Slow::after(fails ? failure(500) : ScriptedReply::json(kWhole), fails ? seconds(2) : seconds(5));
+  };
+  w.relay(World::body("m"));
+  w.run();
+  CHECK(w.heard.head.status == 200);
+  CHECK(w.heard.ends == 1);
+  CHECK(w.heard.header("x-llmrouter-provider") == (both ? "c" : first_fails ? "b" : "a"));
+  CHECK(w.transport.seen().size() == (both ? 3u : 2u));
+  CHECK(w.transport.live() == 0);
+}
+
+TEST_CASE("hedging: never after the first token, never twice, never more than its share") {
+  Slow w;
+  SECTION("after the first token") {
+    ScriptedReply slow = ScriptedReply::sse(stream_datas());
+    slow.chunk_every = milliseconds(400);
+    w.transport.push(slow);
+    w.relay(World::body("m", true));
+    w.run();
+    CHECK(w.heard.result.ok());
+    CHECK(w.transport.seen().size() == 1);
+  }
+  SECTION("off") {
+    w.config.routing.hedge.after = Duration(0);
+    w.transport.push(Slow::after(ScriptedReply::json(kWhole), seconds(30)));
+    w.relay(World::body("m"));
+    w.run();
+    CHECK(w.transport.seen().size() == 1);
+  }
+  SECTION("share") {
+    w.config.routing.hedge.max_extra = 5;
+    w.transport.fallback = [](const SeenRequest&) { return Slow::after(ScriptedReply::json(kWhole), seconds(2)); };
+    for (int i = 0; i < 100; ++i) {
+      w.relay(World::body("m"));
+      w.run();
+    }
+    CHECK(w.transport.seen().size() == 105);
+  }
+  SECTION("cancelled by the caller") {
+    w.transport.fallback = [](const SeenRequest&) { return Slow::after(ScriptedReply::json(kWhole), seconds(30)); };
+    w.relay(World::body("m"));
+    w.run(seconds(2));
+    CHECK(w.transport.live() == 2);
+    if (GENERATE(false, true)) w.call.cancel();
+    else w.call = Call();
+    CHECK(w.transport.live() == 0);
+    CHECK(w.records().at(0).status == CallStatus::kCancelled);
+    CHECK(w.records().at(0).attempts.size() == 2);
+  }
+}
+
+TEST_CASE("hedging after p95: only when it is known, and about one in twenty") {
+  TargetStats stats;
+  AttemptSample s;
+  uint64_t draw = 1;
+  auto next = [&] {
+    draw = draw * 6364136223846793005ull + 1442695040888963407ull;
+    return static_cast<double>(draw >> 11) / 9007199254740992.0;
+  };
+  CHECK(stats.p95_ms(true) == 0);
+  int above = 0;
+  for (int i = 0; i < 20000; ++i) {
+    s.first_token = Duration(static_cast<int64_t>((0.1 - 0.2 * std::log(1 - next())) * 1e9));
+    s.total = s.first_token;
+    if (i >= 1000) above += static_cast<double>(s.first_token.count()) / 1e6 > stats.p95_ms(true);
+    stats.started();
+    stats.ended(s, TimePoint(seconds(1000 + i)));
+  }
+  CHECK(above > 19000 * 4 / 100);
+  CHECK(above < 19000 * 6 / 100);
+  CHECK(stats.p95_ms(false) == 0);
+}
