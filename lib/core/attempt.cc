@@ -440,10 +440,10 @@ void Call::State::judge(const Error& error) {
   const auto& pool = at_->provider->credentials;
   const CooldownConfig& cooldown = snap_->config.routing.cooldown;
   core::CredentialHealth& health = *pool[static_cast<size_t>(at_->credential)].health;
-  if (error.code == ErrorCode::kUpstreamRateLimited) {
+  // An only credential rests when it was told for how long; else trying it is how one learns that it works again.
+  if (error.code == ErrorCode::kUpstreamRateLimited && (pool.size() > 1 || error.retry_after > Duration(0))) {
     health.rest(now(), RestReason::kRateLimited, error.retry_after, cooldown);
   } else if (error.code == ErrorCode::kUpstreamCredentialsRejected && pool.size() > 1) {
-    // An only credential does not rest: trying it is how one learns that it works again.
     health.rest(now(), error.upstream_code == "insufficient_quota" ? RestReason::kOutOfQuota : RestReason::kRefused, error.retry_after, cooldown);
   }
 }

@@ -716,3 +716,14 @@ TEST_CASE("a limited target is skipped for another before anybody waits") {
     CHECK(w.heard.header("x-llmrouter-provider") == (i == 0 ? "a" : "b"));
   }
 }
+
+TEST_CASE("an only key that is limited without being told for how long is asked again after the backoff") {
+  World w;
+  w.config.providers = {provider("a", {"k-1"})};
+  w.transport.push(failure(429));
+  w.transport.push(ScriptedReply::json(kWhole));
+  w.relay(World::body("a/m"));
+  w.run();
+  CHECK(w.heard.head.status == 200);
+  CHECK(w.transport.seen().size() == 2);
+}
