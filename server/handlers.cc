@@ -31,6 +31,8 @@ void handle(Session& session) {
     case Endpoint::kVersion: return session.respond(version_reply(session));
     case Endpoint::kHealth: return session.respond(health_reply(session));
     case Endpoint::kReady: return session.respond(ready_reply(session));
+    case Endpoint::kModelHealth: return session.respond(model_health_reply(session));
+    case Endpoint::kProviderHealth: return session.respond(provider_health_reply(session));
     case Endpoint::kMetrics: return session.respond(metrics_reply(session));
     case Endpoint::kExplain: return session.respond(explain_reply(session));
     case Endpoint::kMe: return session.respond(me_reply(session));

@@ -17,6 +17,8 @@ Reply models_reply(Session& session);  // in the shape of the route's dialect
 Reply tags_reply(Session& session);
 Reply show_reply(Session& session);
 Reply explain_reply(Session& session);
+Reply model_health_reply(Session& session);
+Reply provider_health_reply(Session& session);
 Reply me_reply(Session& session);
 // health.cc
 Reply root_reply(Session& session);

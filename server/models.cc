@@ -256,6 +256,57 @@ Reply explain_reply(Session& session) {
   return json_reply(plan->to_json() + "\n");
 }
 
+// With the errors of providers and the ends of their keys for administrators alone.
+Reply provider_health_reply(Session& session) {
+  const Context& context = session.loop().context();
+  auto caller = caller_of(session, "models");
+  if (!caller) return error_reply(context, "openai", caller.error());
+  const bool admin = context.router->authorize_admin(Secret(session.request().key)).ok();
+  auto providers = context.router->providers();
+  const auto available = std::count_if(providers.begin(), providers.end(), [](const ProviderState& p) { return p.available; });
+  std::string body = "{";
+  append_member(body, "status", available == static_cast<int64_t>(providers.size()) ? "ok" : available > 0 ? "degraded" : "down");
+  append_name(body, "data");
+  body += '[';
+  for (ProviderState& provider : providers) {
+    if (!admin) {
+      provider.last_error.clear();
+      for (auto& credential : provider.credentials) credential.hint.clear();
+    }
+    if (body.back() == '}') body += ',';
+    body += to_json(provider);
+  }
+  return json_reply(body + "]}\n");
+}
+
+// Without a name: of every configured one.
+Reply model_health_reply(Session& session) {
+  const Context& context = session.loop().context();
+  auto caller = caller_of(session, "models");
+  if (!caller) return error_reply(context, "openai", caller.error());
+  const std::string asked = percent_decode(session.route().id, false).value_or(std::string(session.route().id));
+  if (!asked.empty()) {
+    CallOptions options;
+    if (*caller) options.key = Secret(session.request().key);
+    const auto plan = context.router->explain(asked, options);
+    if (!plan) return error_reply(context, "openai", plan.error());
+    const auto denied = [](const PlanStep& step) { return step.reason == StepReason::kNotAllowed; };
+    if (std::all_of(plan->steps.begin(), plan->steps.end(), denied)) {
+      return error_reply(context, "openai", Error(ErrorCode::kModelNotAllowed, "model: this key may not use \"" + asked + "\"", "model"));
+    }
+    auto health = context.router->model_health(asked);
+    return health ? json_reply(to_json(*health) + "\n") : error_reply(context, "openai", health.error());
+  }
+  std::string body = "{\"data\":[";
+  for (const ModelEntry& model : context.router->models(caller->get())) {
+    auto health = context.router->model_health(model.id);
+    if (!health) continue;
+    if (body.back() == '}') body += ',';
+    body += to_json(*health);
+  }
+  return json_reply(body + "]}\n");
+}
+
 Reply me_reply(Session& session) {
   const Context& context = session.loop().context();
   auto caller = caller_of(session, {});  // everybody may see their own key

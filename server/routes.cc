@@ -54,6 +54,9 @@ constexpr Row kPlain[] = {
     {"/health/liveliness", Endpoint::kHealth, kGet},
     {"/health/ready", Endpoint::kReady, kGet},
     {"/health/readiness", Endpoint::kReady, kGet},
+    {"/v1/health/providers", Endpoint::kProviderHealth, kGet},
+    {"/api/v1/providers/health", Endpoint::kProviderHealth, kGet},
+    {"/v1/health/models", Endpoint::kModelHealth, kGet, "openai", true},
     {"/metrics", Endpoint::kMetrics, kGet},
     {"/v1/route/explain", Endpoint::kExplain, kPost},
     {"/route/invoke", Endpoint::kChat, kPost, "openai", false, "route"},
@@ -186,6 +189,8 @@ std::string_view endpoint_name(Endpoint endpoint) noexcept {
     case Endpoint::kVersion: return "version";
     case Endpoint::kHealth: return "health";
     case Endpoint::kReady: return "ready";
+    case Endpoint::kModelHealth: return "model_health";
+    case Endpoint::kProviderHealth: return "provider_health";
     case Endpoint::kMetrics: return "metrics";
     case Endpoint::kExplain: return "explain";
     case Endpoint::kMe: return "me";

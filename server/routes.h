@@ -28,6 +28,8 @@ enum class Endpoint {
   kVersion,
   kHealth,
   kReady,
+  kModelHealth,
+  kProviderHealth,
   kMetrics,
   kExplain,
   kMe,

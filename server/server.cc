@@ -68,6 +68,7 @@ class Server {
   std::unique_ptr<Reactor> reactor_;
   std::unique_ptr<Transport> transport_;
   std::unique_ptr<Transfer> refresh_;
+  std::unique_ptr<Transfer> probes_;
   Reactor::TimerId refresh_timer_ = 0;
   bool refreshed_ = false;  // at least once
   std::unique_ptr<FileWatch> watch_;
@@ -84,6 +85,7 @@ Server::~Server() {
   loops_.clear();
   watch_.reset();
   refresh_.reset();
+  probes_.reset();
   transport_.reset();
   if (signal_fd_ >= 0) ::close(signal_fd_);
   for (const Listening& l : listening_)
@@ -158,6 +160,7 @@ Result<void> Server::start() {
   if (auto watched = watch_signals(); !watched) return watched;
   if (!config_.source.empty()) watch_ = std::make_unique<FileWatch>(*reactor_, config_.source, [this] { reload("the file changed"); });
   for (auto& loop : loops_) loop->run();
+  probes_ = context_.router->start_probes(*transport_);
   // Serving already. Providers that answer at once are counted in what is printed; slow ones are not waited for.
   refresh_models();
   reactor_->run_until([this] { return refreshed_; }, reactor_->clock().now() + kBannerWaits);

@@ -49,31 +49,6 @@ std::string to_json(const llmrouter::ModelEntry& model) {
   return out + "}";
 }
 
-std::string to_json(const llmrouter::ProviderState& provider) {
-  std::string out = "{";
-  append_member(out, "name", provider.name);
-  append_member(out, "type", provider.type);
-  append_member(out, "dialect", provider.dialect);
-  append_bool(out, "available", provider.available);
-  append_number(out, "in_flight", provider.in_flight);
-  append_number(out, "attempts", static_cast<int64_t>(provider.attempts));
-  append_number(out, "failures", static_cast<int64_t>(provider.failures));
-  append_member(out, "last_error", provider.last_error);
-  append_number(out, "models", static_cast<int64_t>(provider.models));
-  append_name(out, "credentials");
-  out += '[';
-  for (const auto& credential : provider.credentials) {
-    if (out.back() != '[') out += ',';
-    std::string one = "{";
-    append_member(one, "name", credential.name);
-    append_member(one, "hint", credential.hint);
-    append_bool(one, "resting", credential.resting);
-    append_member(one, "why", credential.why);
-    out += one + "}";
-  }
-  return out + "]}";
-}
-
 template <typename List>
 std::string list_json(std::string head, const List& list) {
   append_name(head, "data");

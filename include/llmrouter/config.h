@@ -98,6 +98,12 @@ struct HedgeConfig {
   int max_extra = 5;   // percent of the calls
 };
 
+// Waiting for a limited target instead of failing at once.
+struct QueueConfig {
+  Duration max_wait{0};  // 0: nobody waits
+  int64_t max = 1000;    // calls at once
+};
+
 // A rule over requests. What is set in `when` must all hold.
 struct RuleConfig {
   std::string name;
@@ -142,6 +148,7 @@ struct RoutingConfig {
   CooldownConfig cooldown;
   AffinityConfig affinity;
   HedgeConfig hedge;
+  QueueConfig queue;
   int retry_budget = 20;                // attempts after a call's first, percent of live traffic, all calls together (a few are always allowed); -1: no bound
   std::vector<RuleConfig> rules;        // in the file's order
   SwitchConfig toggle;                  // `switch` in the file

@@ -82,6 +82,14 @@ struct HttpTemplate {
   std::string stream_done;      // true, a number but 0 or a text that is not empty there ends the answer; empty: the end of the stream does
 };
 
+// Probing between requests.
+enum class ProbeKind { kOff, kModels, kChat };
+struct HealthConfig {
+  ProbeKind probe = ProbeKind::kOff;  // models: the list is asked for; chat: each configured target answers one token, which costs
+  Duration interval{std::chrono::seconds(30)};
+  std::vector<std::string> models;    // chat: patterns of the models that may be asked; empty: all
+};
+
 struct ProviderConfig {
   std::string name;
   std::string type;      // preset; empty: none
@@ -103,6 +111,7 @@ struct ProviderConfig {
   bool pass_client_key = false;
   Timeouts timeouts;
   Limits limits;
+  HealthConfig health;
   std::string proxy;
   std::string ca_file;
   bool verify_tls = true;

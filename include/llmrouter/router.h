@@ -131,15 +131,40 @@ struct ProviderState {
   bool available = true;         // it answers, be it with errors, and not every credential rests
   int64_t in_flight = 0;
   uint64_t attempts = 0, failures = 0;
+  uint64_t probes = 0, failed_probes = 0;
   std::string last_error;
   size_t models = 0;
   struct CredentialState {
     std::string name, hint;
     bool resting = false;
-    std::string why;
+    std::string why;                 // rate limited | refused | out of quota
+    std::chrono::milliseconds resting_for{0};
   };
   std::vector<CredentialState> credentials;
 };
+// One object of these names; durations in milliseconds.
+LLMROUTER_EXPORT std::string to_json(const ProviderState& provider);
+
+// How one target of a model is doing.
+struct TargetCondition {
+  std::string provider, model;
+  std::string breaker;               // closed | open | half_open: one attempt decides
+  bool resting = false;              // not asked while others are there
+  std::chrono::milliseconds resting_for{0};
+  bool reachable = true;             // its provider answers at all
+  int64_t in_flight = 0;
+  uint64_t attempts = 0, failures = 0;
+  int success_percent = 100;         // of the latest ones
+  int64_t first_token_ms = 0, p95_first_token_ms = 0;  // 0: not known
+};
+
+struct ModelHealth {
+  std::string model;                 // as it was asked for
+  std::vector<TargetCondition> targets;
+  size_t healthy = 0;                // of them: reachable, and not resting
+  std::string_view status() const noexcept { return healthy == targets.size() ? "ok" : healthy > 0 ? "degraded" : "down"; }
+};
+LLMROUTER_EXPORT std::string to_json(const ModelHealth& health);
 
 // Thread-safe but for what is said at each function. Immutable snapshots inside: a reload never changes a call in flight.
 class LLMROUTER_EXPORT Router {
@@ -148,6 +173,7 @@ class LLMROUTER_EXPORT Router {
   ~Router();
   Router(const Router&) = delete;
   Router& operator=(const Router&) = delete;
+  struct Impl;  // opaque
 
   // A new configuration for calls that start from now on. Limits keep their state where names stay. On error nothing changed.
   // `catalog` replaces the prices and facts; null: those before stay (make_catalog(config.prices) makes the configuration's own).
@@ -176,6 +202,11 @@ class LLMROUTER_EXPORT Router {
   std::unique_ptr<Transfer> refresh_models(Transport& transport, std::function<void()> done);
 
   std::vector<ProviderState> providers() const;
+  // The targets that a name leads to, without its fallbacks. kModelNotFound.
+  Result<ModelHealth> model_health(std::string_view model) const;
+  // Probes as `providers.*.health` says, also after a reload, until the returned handle is destroyed. Reactor's thread only; once for a process is
+  // enough. The router and the transport must outlive it.
+  std::unique_ptr<Transfer> start_probes(Transport& transport);
   // Counters and gauges in the Prometheus text format, version 0.0.4. Label values are configured names alone, so their number is bounded.
   std::string metrics() const;
 
@@ -187,7 +218,6 @@ class LLMROUTER_EXPORT Router {
 
  private:
   Router();
-  struct Impl;
   std::unique_ptr<Impl> impl_;
   friend class Call;
 };

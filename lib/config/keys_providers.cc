@@ -194,8 +194,18 @@ void add_provider_keys(std::vector<Key>& keys) {
   keys.emplace_back("providers.*.limits", Type::kMap, "", "Limits of everything that goes to it.").to([](S s, V) { s.limits = &s.provider->limits; });
   add_limits(keys, "providers.*.limits");
   keys.emplace_back("providers.*.health", Type::kMap, "", "Probing it between requests.");
-  keys.emplace_back("providers.*.health.probe", Type::kWord, "off", "What is asked.").within("off").not_yet("models|chat").to([](S, V) {});
-  keys.emplace_back("providers.*.health.interval", Type::kDuration, "30s", "How often.").not_yet();
+  keys.emplace_back("providers.*.health.probe", Type::kWord, "off",
+                    "What is asked: `models` for the list of models, `chat` each configured target for one token, which costs.")
+      .within("off|models|chat")
+      .to([](S s, V v) {
+        s.provider->health.probe = v.text == "models" ? ProbeKind::kModels : v.text == "chat" ? ProbeKind::kChat : ProbeKind::kOff;
+      });
+  keys.emplace_back("providers.*.health.interval", Type::kDuration, "30s", "How often.").within("1s..1d").to([](S s, V v) {
+    s.provider->health.interval = v.duration();
+  });
+  keys.emplace_back("providers.*.health.models", Type::kTexts, "",
+                    "Patterns of the upstream's model names that `chat` may ask, so that an expensive one is left out (`!gpt-5*`). Empty: all.")
+      .to([](S s, V v) { s.provider->health.models = v.texts; });
   keys.emplace_back("providers.*.proxy", Type::kText, "", "`http://`, `https://` or `socks5://`, with `user:password@` where it wants one.")
       .checked(check_proxy)
       .hidden()

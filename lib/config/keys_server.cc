@@ -158,7 +158,7 @@ void routing(std::vector<Key>& keys) {
         if (v.text != "p95") s.config->routing.hedge.after = *parse_duration(v.text);
       });
   row(".hedge.max_extra", Type::kPercent, "5%", "The most of them, as a share of the calls.").to([](S s, V v) {
-    s.config->routing.hedge.max_extra = static_cast<int>(v.integer());
+    s.config->routing.hedge.max_extra = v.integer();
   });
   row(".affinity", Type::kMap, "", "Requests that belong together go to the same target.");
   row(".affinity.by", Type::kTexts, "",
@@ -174,8 +174,12 @@ void routing(std::vector<Key>& keys) {
       .checked(check_share_or_off)
       .to([](S s, V v) { s.config->routing.retry_budget = v.text == "off" ? -1 : *parse_percent(v.text); });
   row(".queue", Type::kMap, "", "Waiting for a limited target instead of failing at once.");
-  row(".queue.max_wait", Type::kDuration, "0s", "How long. 0s: not at all.").not_yet();
-  row(".queue.max", Type::kCount, "1000", "How many wait.").not_yet();
+  row(".queue.max_wait", Type::kDuration, "0s", "How long. 0s: not at all.").within("0s..1h").to([](S s, V v) {
+    s.config->routing.queue.max_wait = v.duration();
+  });
+  row(".queue.max", Type::kCount, "1000", "How many calls wait at once, all together. The keys take turns.").within("1..100k").to([](S s, V v) {
+    s.config->routing.queue.max = v.number;
+  });
   row(".continue_on", Type::kWord, "never", "What a stream that breaks after its first payload does: `never` goes on elsewhere.")
       .within("never")
       .not_yet("cut")

@@ -94,9 +94,11 @@ bool Call::State::start_attempt(size_t index) {
 // What the target's health says against it. A probe is taken here: whoever comes meanwhile asks this target last.
 bool Call::State::passed_over(Candidate& c) {
   const TimePoint t = now();
+  at_->credential = -1;
   if (c.health->limited_until() > t) {
     Error why(ErrorCode::kUpstreamRateLimited, "provider " + at_->provider->config.name + ": rate limited, and said when to come back");
     why.retry_after = std::chrono::ceil<std::chrono::milliseconds>(c.health->limited_until() - t);
+    blocked_by(limit_of_attempt(), c.health->limited_until());
     skip(c, std::move(why));
     return true;
   }
@@ -142,6 +144,11 @@ void Call::State::send_exchange() {
 
 // Not asked: said in the record, and the answer when nobody could be asked.
 void Call::State::skip(Candidate& c, Error error) {
+  const bool sooner = error.retry_after > Duration(0) && error.retry_after < skip_error_.retry_after;
+  if (has_turn_) {  // recorded when it began to wait
+    if (skip_error_.code == ErrorCode::kNone || sooner) skip_error_ = std::move(error);
+    return;
+  }
   AttemptRecord a;
   a.provider = c.provider->config.name;
   a.model = c.model;
@@ -153,7 +160,6 @@ void Call::State::skip(Candidate& c, Error error) {
     refusals_.push_back({c.provider->config.name + "/" + std::string(c.model), std::move(error)});
     return;
   }
-  const bool sooner = error.retry_after > Duration(0) && error.retry_after < skip_error_.retry_after;
   if (skip_error_.code == ErrorCode::kNone || sooner) skip_error_ = std::move(error);
 }
 
@@ -165,7 +171,16 @@ bool Call::State::reserve_attempt(const CredentialRuntime* credential, Denial* d
   if (buckets[0] == nullptr && buckets[1] == nullptr && buckets[2] == nullptr) return true;
   Demand demand;
   demand.tokens = charged_input() + facts_.max_tokens.value_or(0) * std::max<int64_t>(1, facts_.n);
+  const std::string& name = at_->provider->config.name;
+  if (router_.room.occupied() && (must_queue("provider:" + name) || (credential != nullptr && must_queue("credential:" + name + '/' + credential->config->name)))) {
+    denial->bucket = "provider:" + name;
+    denial->kind = LimitKind::kConcurrent;
+    denial->words = "others wait for provider " + name;
+    blocked_by(*denial);
+    return false;
+  }
   at_->reservation = router_.parts.limiter->reserve(buckets, 3, demand, denial);
+  if (!at_->reservation.active()) blocked_by(*denial);
   return at_->reservation.active();
 }
 
@@ -198,6 +213,7 @@ bool Call::State::pick_credential(Candidate& c) {
       why = Error(limited ? ErrorCode::kUpstreamRateLimited : ErrorCode::kUpstreamCredentialsRejected,
                   "provider " + at_->provider->config.name + ": " +
                       (limited ? "rate limited, and said when to come back" : "its credentials were refused or are out of quota"));
+      if (limited) blocked_by("credential:" + at_->provider->config.name + '/' + credential.config->name, credential.health->until());
       if (credential.health->until() > t) why.retry_after = std::chrono::ceil<std::chrono::milliseconds>(credential.health->until() - t);
       continue;
     }
@@ -435,10 +451,10 @@ void Call::State::judge(const Error& error) {
   const auto& pool = at_->provider->credentials;
   const CooldownConfig& cooldown = snap_->config.routing.cooldown;
   core::CredentialHealth& health = *pool[static_cast<size_t>(at_->credential)].health;
-  if (error.code == ErrorCode::kUpstreamRateLimited) {
+  // An only credential rests when it was told for how long; else trying it is how one learns that it works again.
+  if (error.code == ErrorCode::kUpstreamRateLimited && (pool.size() > 1 || error.retry_after > Duration(0))) {
     health.rest(now(), RestReason::kRateLimited, error.retry_after, cooldown);
   } else if (error.code == ErrorCode::kUpstreamCredentialsRejected && pool.size() > 1) {
-    // An only credential does not rest: trying it is how one learns that it works again.
     health.rest(now(), error.upstream_code == "insufficient_quota" ? RestReason::kOutOfQuota : RestReason::kRefused, error.retry_after, cooldown);
   }
 }
@@ -532,6 +548,7 @@ void Call::State::end_attempt(std::string_view outcome, std::string_view reason,
   if (at_->reservation.active()) {
     at_->reservation.settle({at_->exchanges, at_->usage.known ? at_->usage.input + at_->usage.output : at_->payload_frames, 0});
     at_->reservation = Reservation();
+    wake_waiting(c, at_->credential);
   }
   AttemptRecord a;
   a.provider = at_->provider->config.name;

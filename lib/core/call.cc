@@ -127,7 +127,10 @@ Result<void> Call::State::admit() {
   record_.stream = facts_.stream;
   if (auto placed = place(); !placed) return placed;
   if (auto allowed = check_params(); !allowed) return allowed;
-  return reserve();
+  auto reserved = reserve();
+  if (!reserved && blocked_by_.empty()) return reserved;
+  if (!reserved) skip_error_ = std::move(reserved).error();
+  return {};
 }
 
 // Members that ask for routing are read and never reach an upstream. Requests that have none, almost all, are not touched.
@@ -205,8 +208,10 @@ Result<void> Call::State::reserve() {
     }
     reservation_ = router_.parts.limiter->reserve(buckets, 2, reserved_, &denial);
   }
-  if (!reservation_.active()) return refusal(denial);
-  return {};
+  owes_reservation_ = !reservation_.active();
+  if (!owes_reservation_) return {};
+  if (denial.bucket.compare(0, 6, "model:") == 0) blocked_by(denial);
+  return refusal(denial);
 }
 
 int64_t Call::State::expected_output() const noexcept {
@@ -277,9 +282,11 @@ Error Call::State::refusal(const Denial& denial) {
   return error;
 }
 
-void Call::State::later(Duration delay, void (State::*step)()) {
+void Call::State::later(Duration delay, void (State::*step)()) { later_at(reactor_.clock().now() + delay, step); }
+
+void Call::State::later_at(TimePoint when, void (State::*step)()) {
   step_ = step;
-  step_timer_ = reactor_.add_timer(reactor_.clock().now() + delay, [this] {
+  step_timer_ = reactor_.add_timer(when, [this] {
     Guard guard(this);
     step_timer_ = 0;
     (this->*step_)();
@@ -333,6 +340,7 @@ std::string seconds_text(Duration d) {
 
 void Call::State::on_total_timeout() {
   if (ended_) return;
+  leave_room();
   reactor_.cancel_timer(step_timer_);
   step_timer_ = 0;
   Error error(ErrorCode::kUpstreamTimeout, "timeout: total: no complete answer within " + seconds_text(deadline_ - began_));
@@ -369,10 +377,18 @@ bool Call::State::expand_fallbacks() { return fallbacks_.append(*snap_, ask(), c
 
 void Call::State::next_attempt() {
   const int most = std::max(1, snap_->config.routing.attempts);
+  if (owes_reservation_ && !(has_turn_ && reserve_again())) {
+    if (wait_for_limit()) return;
+    if (std::exchange(has_turn_, false)) pass_turn_on();
+    return fail(final_error());
+  }
   while (attempts_ < most && !out_of_retries_) {
     const size_t index = choose();
     if (index == kNone) break;
-    if (start_attempt(index)) return;
+    if (start_attempt(index)) {
+      if (std::exchange(has_turn_, false)) pass_turn_on();
+      return;
+    }
   }
   Duration wait{0};
   if (out_of_retries_) last_error_.message += "; not tried again: the retry budget (routing.retry_budget) is used up";
@@ -383,8 +399,16 @@ void Call::State::next_attempt() {
       return later(wait, &State::retry_current);
     }
   }
+  if (attempts_ < most && !out_of_retries_ && wait_for_limit()) return;
+  if (std::exchange(has_turn_, false)) pass_turn_on();
   if (nobody_counts()) return starting_ ? later(Duration(0), &State::deliver_estimate) : deliver_estimate();
   fail(final_error());
+}
+
+bool Call::State::reserve_again() {
+  auto reserved = reserve();
+  if (!reserved) skip_error_ = std::move(reserved).error();
+  return reserved.ok();
 }
 
 void Call::State::retry_current() {
@@ -452,6 +476,7 @@ void Call::State::handle_failure(Error error) {
   switch (error.code) {
     case ErrorCode::kUpstreamRateLimited:
       credential_fault = true;
+      if (error.retry_after > Duration(0)) blocked_by(limit_of_attempt(), c.not_before);
       break;
     case ErrorCode::kUpstreamCredentialsRejected:
       credential_fault = true;
@@ -528,6 +553,7 @@ void Call::State::resume() {
 void Call::State::cancel() {
   if (ended_) return;
   Guard guard(this);
+  leave_room();
   drop_other("the caller cancelled");
   at_->transfer.reset();
   media_.clear();
@@ -540,6 +566,7 @@ void Call::State::cancel() {
 void Call::State::abandon() noexcept {
   if (!ended_) {
     ended_ = true;
+    leave_room();
     drop_other("the caller went away");
     at_->transfer.reset();
     media_.clear();

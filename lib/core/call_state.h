@@ -4,7 +4,7 @@
 //                                                  ^            |
 //                                                  +-- failure -+   (until the commit point, the last attempt or the deadline)
 //
-// Files: call.cc (from start to end), attempt.cc (one upstream exchange), task.cc (operations other than chat), hedge.cc (two attempts at once),
+// Files: call.cc (from start to end), attempt.cc (one upstream exchange), task.cc (operations other than chat), hedge.cc (two attempts at once), wait.cc (for a limit),
 // reply.cc (what the caller hears), settle.cc (money and records).
 #ifndef LLMROUTER_CORE_CALL_STATE_H_
 #define LLMROUTER_CORE_CALL_STATE_H_
@@ -125,11 +125,13 @@ struct Call::State final {
   Result<void> place();
   Result<void> check_params();
   Result<void> reserve();
+  bool reserve_again();
   int64_t expected_output() const noexcept;
   core::Ask asking() const;
   core::Ask ask();                       // the same with a fresh seed
   static Error refusal(const Denial& denial);
   void later(Duration delay, void (State::*step)());  // one pending step at a time
+  void later_at(TimePoint when, void (State::*step)());
   void fail(Error error);                // now, or later while still inside start()
   void fail_pending();
   void next_attempt();
@@ -176,6 +178,18 @@ struct Call::State final {
   void lead_is(Attempt* attempt);
   void win();
   void drop_other(std::string_view why);
+
+  // wait.cc
+  void blocked_by(std::string_view id, TimePoint until);
+  void blocked_by(const Denial& denial);
+  std::string limit_of_attempt() const;
+  bool must_queue(std::string_view id) const;
+  bool wait_for_limit();
+  void waited_enough();
+  void have_turn();
+  void leave_room();
+  void pass_turn_on(const std::vector<uint64_t>* but = nullptr);
+  void wake_waiting(const core::Candidate& candidate, int credential);
 
   // task.cc
   Result<RequestFacts> task_facts() const;
@@ -269,6 +283,15 @@ struct Call::State final {
   };
   std::vector<Refusal> refusals_;        // candidates that have no word for what the request means
   TimePoint deadline_{};
+
+  // Waiting for a limit.
+  std::shared_ptr<core::WaitingRoom::Ticket> ticket_;  // null: it does not wait
+  std::vector<uint64_t> blocked_by_;     // limits that stood in the way since it last tried
+  TimePoint blocked_until_ = TimePoint::max();
+  TimePoint wait_until_{};               // zero: it has not waited yet
+  std::vector<uint64_t> turn_limits_;
+  bool has_turn_ = false;                // it was woken, and goes before those that wait
+  bool owes_reservation_ = false;        // the model's limit refused it so far
 
   // The attempts. One at a time, or two while nothing has been passed on yet (hedge.cc). What is said of an attempt below and in the functions is said
   // of the one that `at_` points to: every entry from outside sets it.

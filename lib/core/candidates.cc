@@ -249,7 +249,7 @@ bool append_candidates(const Snapshot& snapshot, const Resolved& resolved, std::
     c.out = lack != StepReason::kStrategy;
     if (c.out) {
       c.reason = lack;
-    } else if (c.health->resting(ask.now)) {
+    } else if (c.health->resting(ask.now) || c.provider->shared->reach.state(ask.now) == TargetHealth::State::kOpen) {
       c.reason = StepReason::kCoolingDown;
     } else {
       c.reason = ask.fallback ? StepReason::kFallback : c.weight == 0 ? StepReason::kLastResort : StepReason::kStrategy;

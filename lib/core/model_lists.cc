@@ -193,39 +193,4 @@ std::vector<ModelEntry> Router::models(const KeyRecord* key) const {
   return out;
 }
 
-std::vector<ProviderState> Router::providers() const {
-  auto snap = impl_->snapshot.load();
-  const TimePoint now = impl_->clock().now();
-  std::vector<ProviderState> out;
-  for (const auto& provider : snap->providers) {
-    const core::ProviderShared& shared = *provider->shared;
-    ProviderState s;
-    s.name = provider->config.name;
-    s.type = provider->config.type;
-    s.dialect = provider->config.dialect;
-    s.in_flight = shared.in_flight.load(std::memory_order_relaxed);
-    s.attempts = shared.attempts.load(std::memory_order_relaxed);
-    s.failures = shared.failures.load(std::memory_order_relaxed);
-    s.last_error = shared.last_error();
-    auto list = shared.models.load();
-    s.models = list ? list->size() : 0;
-    size_t resting = 0;
-    for (const core::CredentialRuntime& c : provider->credentials) {
-      ProviderState::CredentialState cs;
-      cs.name = c.config->name;
-      cs.hint = c.config->key.hint();
-      cs.resting = c.health->until() > now;
-      resting += cs.resting ? 1 : 0;
-      if (cs.resting) {
-        const core::RestReason why = c.health->why();
-        cs.why = why == core::RestReason::kRateLimited ? "rate limited" : why == core::RestReason::kOutOfQuota ? "out of quota" : "refused";
-      }
-      s.credentials.push_back(std::move(cs));
-    }
-    s.available = !shared.reach.resting(now) && (provider->credentials.empty() || resting < provider->credentials.size());
-    out.push_back(std::move(s));
-  }
-  return out;
-}
-
 }  // namespace llmrouter

@@ -11,6 +11,7 @@
 #include "core/retry_budget.h"
 #include "core/snapshot.h"
 #include "core/stats.h"
+#include "core/waiting_room.h"
 #include "llmrouter/router.h"
 
 namespace llmrouter {
@@ -24,6 +25,7 @@ struct Router::Impl {
   core::CallCounters counters;
   core::RetryBudget retries;
   core::HedgeShare hedges;
+  core::WaitingRoom room;
   core::Published<core::Snapshot> snapshot;
   TimePoint started{};
 

@@ -20,6 +20,7 @@ void Call::State::settle(CallStatus status, const Error& error) {
       used.nano_usd = std::max(used.nano_usd, reserved_.nano_usd);
     }
     reservation_.settle(used);
+    if (resolved_.route != nullptr && router_.room.occupied()) router_.room.wake(stable_hash("model:" + resolved_.route->name));
     if (used.nano_usd > 0) warn_of_budget(used.nano_usd);
   }
   fill_record(status, error);

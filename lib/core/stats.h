@@ -40,6 +40,7 @@ struct ProviderShared {
   std::atomic<int64_t> in_flight{0};
   std::atomic<uint64_t> attempts{0};
   std::atomic<uint64_t> failures{0};
+  std::atomic<uint64_t> probes{0}, failed_probes{0};  // no attempts of calls
   std::atomic<uint64_t> input_tokens{0};
   std::atomic<uint64_t> output_tokens{0};
   std::atomic<uint64_t> cost_nano_usd{0};

@@ -44,7 +44,7 @@ struct Crowd {
   void run(Duration time) {
     const TimePoint stop = world.clock.now() + time;
     for (int i = 0; i < 100000; ++i) {
-      world.reactor->drive();
+      for (int posted = 0; posted < 4; ++posted) world.reactor->drive();  // what is posted runs in a later one, and has no deadline
       const auto due = world.reactor->deadline();
       if (due && *due <= world.clock.now()) continue;
       if (!due || *due > stop) break;
@@ -576,4 +576,154 @@ TEST_CASE("hedging after p95: only when it is known, and about one in twenty") {
   CHECK(above > 19000 * 4 / 100);
   CHECK(above < 19000 * 6 / 100);
   CHECK(stats.p95_ms(false) == 0);
+}
+
+namespace {
+
+// One target that takes one request at a time, a second each.
+struct Narrow : World {
+  Narrow() {
+    config.providers = {provider("a")};
+    config.providers[0].limits.concurrent = 1;
+    config.routing.queue.max_wait = seconds(60);
+    for (const char* name : {"busy", "calm"}) {
+      FileKey key;
+      key.spec.name = name;
+      key.key = Secret(std::string("sk-") + name + "-0123456789abcdef");
+      config.keys.push_back(key);
+    }
+    transport.fallback = [](const SeenRequest&) { return Slow::after(ScriptedReply::json(kWhole), seconds(1)); };
+  }
+  CallOptions as(int key) {
+    CallOptions options;
+    options.trusted = false;
+    options.key = config.keys[static_cast<size_t>(key)].key;
+    return options;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("queue: keys take turns, however many calls one of them makes") {
+  Narrow w;
+  Crowd crowd(w);
+  std::vector<Heard*> busy, calm;
+  for (int i = 0; i < 20; ++i) busy.push_back(&crowd.start(World::body("a/m"), w.as(0)));
+  crowd.run(milliseconds(100));
+  for (int i = 0; i < 3; ++i) calm.push_back(&crowd.start(World::body("a/m"), w.as(1)));
+  crowd.run(milliseconds(7400));
+  // Seven were served: the first of `busy`, then three of each.
+  for (const Heard* h : calm) CHECK(h->ends == 1);
+  CHECK(std::count_if(busy.begin(), busy.end(), [](const Heard* h) { return h->ends == 1; }) == 4);
+  crowd.run(seconds(20));
+  for (const Heard* h : busy) CHECK(h->head.status == 200);
+  CHECK(w.transport.seen().size() == 23);
+}
+
+TEST_CASE("queue: who waited too long is told so, who is cancelled leaves, and no more wait than may") {
+  Narrow w;
+  w.config.routing.queue.max_wait = milliseconds(2500);
+  w.config.routing.queue.max = 4;
+  Crowd crowd(w);
+  std::vector<Heard*> all;
+  for (int i = 0; i < 6; ++i) all.push_back(&crowd.start(World::body("a/m"), w.as(0)));
+  crowd.run(milliseconds(100));
+  CHECK(all[5]->head.status == 429);  // no room
+  CHECK(all[5]->header("retry-after") == "1");
+  crowd.calls[1].cancel();
+  CHECK(all[1]->ends == 1);
+  crowd.run(seconds(10));
+  CHECK(all[0]->head.status == 200);
+  CHECK(all[2]->head.status == 200);
+  CHECK(all[3]->head.status == 200);
+  CHECK(all[4]->head.status == 429);
+  CHECK(w.transport.seen().size() == 3);
+  CHECK(all[4]->result.record.status == CallStatus::kLimited);
+  CHECK(all[4]->result.record.latency_ms == 2500);
+}
+
+TEST_CASE("queue: a deadline holds there, too") {
+  Narrow w;
+  Crowd crowd(w);
+  crowd.start(World::body("a/m"), w.as(0));
+  CallOptions hurried = w.as(0);
+  hurried.timeout = milliseconds(500);
+  Heard& late = crowd.start(World::body("a/m"), hurried);
+  crowd.run(milliseconds(600));
+  CHECK(late.head.status == 504);
+  crowd.run(seconds(5));
+  CHECK(w.transport.seen().size() == 1);
+}
+
+TEST_CASE("queue: a rate lets one after the other through, and never more than it grants") {
+  Narrow w;
+  w.config.providers[0].limits = Limits();
+  w.config.providers[0].limits.requests = Rate{1, seconds(1), 1};
+  Crowd crowd(w);
+  std::vector<Heard*> all;
+  for (int i = 0; i < 10; ++i) all.push_back(&crowd.start(World::body("a/m"), w.as(i % 2)));
+  for (int second = 0; second < 12; ++second) {
+    crowd.run(milliseconds(second == 0 ? 10 : 1000));
+    CHECK(w.transport.seen().size() == std::min<size_t>(10, static_cast<size_t>(second) + 1));
+  }
+  crowd.run(seconds(2));
+  for (const Heard* h : all) CHECK(h->head.status == 200);
+}
+
+TEST_CASE("queue: a model's own limit and a rest that a provider asked for are waited for; a key's own limit is not") {
+  Narrow w;
+  w.config.providers[0].limits = Limits();
+  SECTION("model") {
+    w.config.models = {model("m", {{"a", "x", 1, 1}})};
+    w.config.models[0].limits.requests = Rate{1, seconds(5), 1};
+    Crowd crowd(w);
+    Heard& first = crowd.start(World::body("m"), w.as(0));
+    Heard& second = crowd.start(World::body("m"), w.as(0));
+    crowd.run(seconds(4));
+    CHECK(first.ends == 1);
+    CHECK(second.ends == 0);
+    crowd.run(seconds(3));
+    CHECK(second.head.status == 200);
+  }
+  SECTION("rest") {
+    w.config.routing.attempts = 2;
+    w.transport.push(with(failure(429), "retry-after", "20"));
+    w.relay(World::body("a/m"));
+    w.run();
+    CHECK(w.heard.head.status == 200);
+    CHECK(w.heard.result.record.latency_ms == 21000);
+  }
+  SECTION("key") {
+    w.config.keys[0].spec.limits.requests = Rate{1, seconds(5), 1};
+    Crowd crowd(w);
+    crowd.start(World::body("a/m"), w.as(0));
+    Heard& second = crowd.start(World::body("a/m"), w.as(0));
+    crowd.run(milliseconds(10));
+    CHECK(second.head.status == 429);
+    CHECK(second.header("retry-after") == "5");
+  }
+}
+
+TEST_CASE("a limited target is skipped for another before anybody waits") {
+  TwoTargets w;
+  w.config.routing.queue.max_wait = seconds(10);
+  w.config.providers[0].limits.requests = Rate{1, minutes(1), 1};
+  for (int i = 0; i < 3; ++i) {
+    w.transport.push(ScriptedReply::json(kWhole));
+    w.relay(World::body("m"));
+    w.run();
+    CHECK(w.heard.result.record.latency_ms == 0);
+    CHECK(w.heard.header("x-llmrouter-provider") == (i == 0 ? "a" : "b"));
+  }
+}
+
+TEST_CASE("an only key that is limited without being told for how long is asked again after the backoff") {
+  World w;
+  w.config.providers = {provider("a", {"k-1"})};
+  w.transport.push(failure(429));
+  w.transport.push(ScriptedReply::json(kWhole));
+  w.relay(World::body("a/m"));
+  w.run();
+  CHECK(w.heard.head.status == 200);
+  CHECK(w.transport.seen().size() == 2);
 }

@@ -1,0 +1,140 @@
+"""Bad days, at small scale and in real time: who is asked again, who rests, who waits."""
+import threading
+import time
+
+import upstream as up
+from harness import ADMIN, wait
+
+TWO = {"main": {"targets": [{"model": "up/a", "priority": 1}, {"model": "up2/b", "priority": 2}], "strategy": "priority"}}
+
+
+def after(seconds, then=up.good):
+    async def handler(x):
+        if x.request.method == "POST":
+            await x.sleep(seconds)
+        await then(x)
+    return handler
+
+
+def in_parallel(count, call):
+    out = [None] * count
+
+    def run(i):
+        out[i] = call(i)
+    threads = [threading.Thread(target=run, args=(i,)) for i in range(count)]
+    for th in threads:
+        th.start()
+    for th in threads:
+        th.join()
+    return out
+
+
+def target(s, name, provider):
+    health = s.get("/v1/health/models/" + name).json()
+    return health, [x for x in health["targets"] if x["provider"] == provider][0]
+
+
+def test_outage_is_left_after_a_few_and_found_over_by_one(t):
+    state = {"broken": True}
+
+    async def flaky(x):
+        await (up.sends(up.error(503)) if state["broken"] else up.good)(x)
+    bad, good = t.upstream(flaky), t.upstream()
+    s = t.server(bad, good, models=TWO, routing={"cooldown": {"failures": 3, "within": "10s", "for": "1s", "max": "2s"}})
+    for _ in range(10):
+        r = s.chat("main")
+        assert r.status == 200 and r.header("x-llmrouter-provider") == "up2", (r.status, r.body)
+    assert len(bad.chats()) == 3, len(bad.chats())
+    health, broken = target(s, "main", "up")
+    assert health["status"] == "degraded" and broken["breaker"] == "open" and 0 < broken["resting_ms"] <= 1000, health
+    time.sleep(1.05)
+    for r in in_parallel(8, lambda i: s.chat("main")):
+        assert r.status == 200, r.body
+    assert len(bad.chats()) == 4, "one probe: %d" % (len(bad.chats()) - 3)
+    state["broken"] = False
+    time.sleep(2.05)
+    assert s.chat("main").header("x-llmrouter-provider") == "up"
+    health, back = target(s, "main", "up")
+    assert health["status"] == "ok" and back["breaker"] == "closed", health
+
+
+def test_a_limited_key_rests_as_long_as_it_was_told(t):
+    async def limited(x):
+        if x.request.headers.get("authorization") == "Bearer sk-a-00000000":
+            return await up.sends(up.error(429, "slow down", "rate_limit_exceeded", headers=[("retry-after-ms", "1500")]))(x)
+        await up.good(x)
+    u = t.upstream(limited)
+    config = t.config(u)
+    config["providers"]["up"].pop("api_key", None)
+    config["providers"]["up"]["api_keys"] = [{"name": "a", "key": "sk-a-00000000"}, {"name": "b", "key": "sk-b-00000000"}]
+    s = t.start(config)
+    asked = lambda: sum(x.headers.get("authorization") == "Bearer sk-a-00000000" for x in u.chats())
+    began = time.monotonic()
+    while asked() == 0:
+        assert s.chat("up/m").status == 200
+    while time.monotonic() - began < 1.3:
+        assert s.chat("up/m").status == 200
+        time.sleep(0.05)
+    assert asked() == 1
+    told = s.request("GET", "/v1/health/providers", key=ADMIN).json()
+    state = [c for p in told["data"] if p["name"] == "up" for c in p["credentials"] if c["name"] == "a"][0]
+    assert state["resting"] and state["why"] == "rate limited" and 0 < state["resting_ms"] <= 1500, state
+    assert wait(lambda: s.chat("up/m").status == 200 and asked() >= 2), asked()
+
+
+def test_hedging_answers_for_a_slow_target(t):
+    slow, good = t.upstream(after(5)), t.upstream()
+    s = t.server(slow, good, models=TWO, routing={"hedge": {"after": "200ms", "max_extra": "100%"}})
+    for stream in (False, True):
+        began = time.monotonic()
+        r = s.chat("main", stream=stream)
+        assert r.status == 200 and r.header("x-llmrouter-provider") == "up2", (r.status, r.body)
+        assert 0.2 <= time.monotonic() - began < 2, time.monotonic() - began
+    record = s.usage()[0]
+    assert [(a["provider"], a["outcome"]) for a in record["attempts"]] == [("up", "cancelled"), ("up2", "ok")], record
+
+
+def test_a_queue_serves_all_where_none_serves_one(t):
+    for queue, expected in (({}, 1), ({"max_wait": "10s"}, 6)):
+        u = t.upstream(after(0.2))
+        config = t.config(u, routing={"queue": queue} if queue else {})
+        config["providers"]["up"]["limits"] = {"concurrent": 1}
+        s = t.start(config)
+        codes = [r.status for r in in_parallel(6, lambda i: s.chat("up/m"))]
+        assert codes.count(200) == expected and codes.count(429) == 6 - expected, codes
+        assert len(u.chats()) == expected
+
+
+def test_long_prompts_have_fallbacks_of_their_own(t):
+    small = t.upstream(up.sends(up.error(400, "This model's maximum context length is 8192 tokens.", "context_length_exceeded", "invalid_request_error")))
+    large, spare = t.upstream(), t.upstream()
+    s = t.server(small, large, spare, models={"main": {"targets": ["up/a"], "fallbacks": ["spare"], "context_fallbacks": ["long"]}, "long": "up2/b", "spare": "up3/c"})
+    r = s.chat("main")
+    assert r.status == 200 and r.header("x-llmrouter-provider") == "up2", (r.status, r.body)
+    assert len(spare.chats()) == 0
+
+
+def test_the_retry_budget_bounds_an_outage(t):
+    bad, worse = t.upstream(up.sends(up.error(500))), t.upstream(up.sends(up.error(500)))
+    s = t.server(bad, worse, models=TWO, routing={"attempts": 2, "retry_budget": "10%", "cooldown": {"failures": 1000}})
+    replies = in_parallel(4, lambda i: [s.chat("main") for _ in range(50)])
+    assert all(r.status == 502 for some in replies for r in some)
+    sent = len(bad.chats()) + len(worse.chats())
+    assert 200 + 100 <= sent <= 200 + 100 + 20, sent
+    assert any("retry_budget" in r.message for some in replies for r in some)
+
+
+def test_probes_find_out_before_a_caller_does(t):
+    u, other = t.upstream(), t.upstream()
+    config = t.config(u, other, models=TWO, routing={"cooldown": {"failures": 2, "within": "10s", "for": "30s"}})
+    config["providers"]["up"]["health"] = {"probe": "models", "interval": "1s"}
+    s = t.start(config)
+    listed = lambda: sum(x.method == "GET" for x in u.seen)
+    before = listed()
+    assert wait(lambda: listed() >= before + 2), "not probed"
+    assert s.get("/api/v1/providers/health").json()["status"] == "ok"
+    u.close()
+    down = lambda: s.get("/v1/health/providers").json()["status"] == "degraded"
+    assert wait(down), s.get("/v1/health/providers").body
+    r = s.chat("main")
+    assert r.status == 200 and r.header("x-llmrouter-provider") == "up2" and r.header("x-llmrouter-attempts") == "1", r.head
