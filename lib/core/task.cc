@@ -81,7 +81,7 @@ Result<void> Call::State::prepare_task(EncodeInput& input) {
   }
   std::vector<EmbedInput>& all = task_->embed.inputs;
   const size_t done = joined_.vectors.size();
-  const int64_t most = upstream_->max_inputs(provider_->config);
+  const int64_t most = upstream_->max_inputs(provider_->config, candidates_[current_].model);
   const size_t count = most > 0 ? std::min(static_cast<size_t>(most), all.size() - done) : all.size() - done;
   part_.reset();
   input.task = task_.get();

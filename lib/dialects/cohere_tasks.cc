@@ -225,7 +225,7 @@ class CohereTaskUpstream final : public TaskUpstream {
   explicit CohereTaskUpstream(Operation operation) : operation_(operation) {}
 
   bool relays(const ProviderConfig&, const RequestFacts& facts) const override { return operation_ != Operation::kEmbed || facts.inputs <= kMostTexts; }
-  int64_t max_inputs(const ProviderConfig&) const override { return kMostTexts; }
+  int64_t max_inputs(const ProviderConfig&, std::string_view) const override { return kMostTexts; }
 
   Result<void> encode(const EncodeInput& input, EncodedRequest& out) override {
     if (input.provider == nullptr) return Error(ErrorCode::kInternal, "no provider to encode for");

@@ -154,7 +154,7 @@ class GeminiEmbedClient final : public TaskClient {
 class GeminiEmbedUpstream final : public TaskUpstream {
  public:
   bool relays(const ProviderConfig&, const RequestFacts& facts) const override { return facts.inputs <= kMostTexts; }
-  int64_t max_inputs(const ProviderConfig&) const override { return kMostTexts; }
+  int64_t max_inputs(const ProviderConfig&, std::string_view) const override { return kMostTexts; }
 
   Result<void> encode(const EncodeInput& input, EncodedRequest& out) override {
     if (input.provider == nullptr) return Error(ErrorCode::kInternal, "no provider to encode for");

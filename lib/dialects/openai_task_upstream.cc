@@ -103,7 +103,7 @@ class OpenAiTaskUpstream final : public TaskUpstream {
     return true;
   }
 
-  int64_t max_inputs(const ProviderConfig& provider) const override { return TaskQuirks::of(provider).embed_batch; }
+  int64_t max_inputs(const ProviderConfig& provider, std::string_view) const override { return TaskQuirks::of(provider).embed_batch; }
 
   Result<void> encode(const EncodeInput& input, EncodedRequest& out) override {
     if (input.provider == nullptr) return Error(ErrorCode::kInternal, "no provider to encode for");

@@ -257,7 +257,7 @@ TEST_CASE("quirk embed_batch_N: more inputs are not relayed") {
   CHECK(codec->relays(provider({"embed_batch_3"}), facts));
   CHECK_FALSE(codec->relays(provider({"embed_batch_2"}), facts));
   CHECK(codec->relays(provider(), facts));
-  CHECK(codec->max_inputs(provider({"embed_batch_2"})) == 2);
+  CHECK(codec->max_inputs(provider({"embed_batch_2"}), "m") == 2);
   facts.inputs = 97;
   CHECK_FALSE(dialect("cohere")->new_task_upstream(kEmbed)->relays(provider(), facts));
 }
@@ -333,7 +333,7 @@ TEST_CASE("embeddings: other clients reach Google, in one batch") {
   auto told = task_answer(**trip, R"({"embeddings":[{"values":[1,2]},{"values":[3,4]}]})");
   REQUIRE(told);
   CHECK(find(JsonValue(*told), "data", 1, "embedding").raw() == "[3,4]");
-  CHECK((*trip)->upstream->max_inputs(provider()) == 100);
+  CHECK((*trip)->upstream->max_inputs(provider(), "m") == 100);
 }
 
 TEST_CASE("embeddings: a relayed batch names the upstream's model in each of its requests") {
