@@ -180,7 +180,7 @@ class LLMROUTER_EXPORT UpstreamCodec {
   virtual Result<ChatResponse> decode(std::string_view body) = 0;  // translate
 
   // Operations other than chat (Dialect::new_task_upstream). relays(): may a client's own bytes of this dialect go to this provider? Not when
-  // it has other names for their members, or takes fewer inputs at once than there are. max_inputs(): texts that it embeds in one request, 0: no
+  // it has other names for their members, or takes fewer inputs at once than there are. max_inputs(): texts that this model of it embeds in one request, 0: no
   // limit; more are sent in several. set_head(): the head of a 2xx answer, before feed(). decode_task(): in place of decode().
   virtual bool relays(const ProviderConfig& provider, const RequestFacts& facts) const;
   virtual int64_t max_inputs(const ProviderConfig& provider, std::string_view upstream_model) const;

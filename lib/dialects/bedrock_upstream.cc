@@ -1,9 +1,9 @@
 #include "dialects/aws_sign.h"
 #include "dialects/bedrock.h"
+#include "dialects/bedrock_request.h"
 #include "dialects/bedrock_stream.h"
 #include "dialects/dates.h"
 #include "dialects/fault.h"
-#include "dialects/http_request.h"
 #include "dialects/text_match.h"
 
 namespace llmrouter::dialects::bedrock {
@@ -13,16 +13,6 @@ using wire::find;
 using wire::find_member;
 using wire::JsonElements;
 using wire::JsonValue;
-
-constexpr std::string_view kRuntime = "bedrock-runtime.";
-
-// Where the base URL says it: "https://bedrock-runtime.eu-west-1.amazonaws.com".
-std::string_view region_of_url(std::string_view url) noexcept {
-  const size_t at = url.find(kRuntime);
-  if (at == std::string_view::npos) return {};
-  url.remove_prefix(at + kRuntime.size());
-  return url.substr(0, url.find('.'));
-}
 
 class BedrockUpstream final : public UpstreamCodec {
  public:
@@ -97,28 +87,14 @@ class BedrockUpstream final : public UpstreamCodec {
     std::vector<std::string> ids;
     for (JsonValue entry : JsonElements(list)) {
       const JsonValue outputs = find_member(entry, "outputModalities");
-      bool text_out = !outputs.is_array();
-      for (JsonValue kind : JsonElements(outputs)) text_out = text_out || kind.equals("TEXT");
-      if (std::string id = find_member(entry, "modelId").string_or(); text_out && !id.empty()) ids.push_back(std::move(id));
+      bool wanted = !outputs.is_array();
+      for (JsonValue kind : JsonElements(outputs)) wanted = wanted || kind.equals("TEXT") || kind.equals("EMBEDDING");
+      if (std::string id = find_member(entry, "modelId").string_or(); wanted && !id.empty()) ids.push_back(std::move(id));
     }
     return ids;
   }
 
  private:
-  // Access keys sign, anything else is a bearer key.
-  static Result<void> fill(const ProviderConfig& provider, std::string_view method, std::string_view path, std::string_view accept, std::string_view key,
-                           HttpRequest& out) {
-    const auto signing = parse_aws_key(key);
-    if (!signing) return fill_request(provider, method, path, accept, key, out);
-    const std::string_view region = provider.region.empty() ? region_of_url(provider.base_url) : std::string_view(provider.region);
-    if (region.empty()) {
-      return Error(ErrorCode::kConfig, "provider " + provider.name + ": requests with access keys are signed for a region, and none is configured");
-    }
-    if (auto filled = fill_request(provider, method, path, accept, {}, out); !filled) return filled;
-    sign_aws(*signing, {region, "bedrock", now_seconds()}, out);
-    return {};
-  }
-
   // A 200 without an answer in it holds an exception's name or words.
   Result<ChatResponse> answer_without_message(JsonValue root) const {
     const std::string type = find_member(root, "__type").string_or();

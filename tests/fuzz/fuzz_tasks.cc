@@ -31,7 +31,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   static constexpr std::string_view kPaths[] = {"", "embeddings", "batchEmbedContents"};
   fuzz::Input in(data, size);
   const unsigned a = in.byte(), b = in.byte();
-  const std::string_view from = kNames[a % 4], to = kNames[a / 4 % 4];
+  const std::string_view from = kNames[a % 4], to = b & 64 ? std::string_view("bedrock") : kNames[a / 4 % 4];
   const Operation operation = kOperations[b % 5];
   ProviderConfig provider;
   provider.name = "up";
@@ -54,7 +54,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   } else {
     EncodeInput input;
     input.provider = &provider;
-    input.upstream_model = "upstream-model";
+    input.upstream_model = to != "bedrock" ? "upstream-model" : a & 8 ? "amazon.titan-embed-text-v2:0" : a & 4 ? "us.cohere.embed-v4:0" : "cohere.embed-english-v3";
     if (from == to && facts->relayable && upstream->relays(provider, *facts)) {
       EncodedRequest request;
       input.body = text;
@@ -66,6 +66,10 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     }
     if (auto task = client->decode_task()) {
       fuzz::must(operation != Operation::kEmbed || static_cast<int64_t>(task->embed.inputs.size()) == facts->inputs, "scan and decode agree");
+      // The core asks for no more at once than the upstream takes.
+      if (const int64_t most = upstream->max_inputs(provider, input.upstream_model); most > 0 && static_cast<int64_t>(task->embed.inputs.size()) > most) {
+        task->embed.inputs.resize(static_cast<size_t>(most));
+      }
       EncodedRequest request;
       input.task = &*task;
       input.foreign = from != to;

@@ -103,6 +103,37 @@ def test_bedrock_answers_whole_and_takes_bearer_keys(t):
     assert u.chats()[0].headers["authorization"] == "Bearer ABSKkey"
 
 
+def test_bedrock_embeds_with_titan_and_cohere(t):
+    titan, cohere = "amazon.titan-embed-text-v2:0", "us.cohere.embed-v4:0"
+
+    async def handler(x):
+        if x.request.method == "GET":
+            return await x.send(up.reply({"data": []}))
+        body = x.request.json()
+        if "titan" in x.request.target:
+            if "wrong" in body["inputText"]:
+                return await x.send(up.reply({"message": "Malformed input request"}, status=400, headers=[("x-amzn-errortype", "ValidationException:http://x")]))
+            return await x.send(up.reply({"embedding": [len(body["inputText"]), 1], "inputTextTokenCount": 3}))
+        await x.send(up.reply({"embeddings": {"float": [[len(text), 2] for text in body["texts"]]}}, headers=[("x-amzn-bedrock-input-token-count", "5")]))
+    u = t.upstream(handler)
+    s = bedrock(t, u, models={"override": [titan, cohere]})
+    r = s.request("POST", "/v1/embeddings", {"model": "aws/" + titan, "input": ["a", "bb", "ccc"], "dimensions": 256})
+    assert r.status == 200 and [d["embedding"] for d in r.json()["data"]] == [[1, 1], [2, 1], [3, 1]], r.body
+    assert r.json()["usage"]["prompt_tokens"] == 9, r.body
+    assert [c.json() for c in u.chats()] == [{"inputText": text, "dimensions": 256} for text in ("a", "bb", "ccc")]
+    assert u.chats()[0].target == "/model/amazon.titan-embed-text-v2%3A0/invoke", u.chats()[0].target
+    for sent in u.chats():
+        wanted, found = signature(sent, "se/cr+et", u.port)
+        assert wanted == found, (wanted, found, sent.headers)
+    r = s.request("POST", "/v1/embeddings", {"model": "aws/" + cohere, "input": ["a", "bb"]})
+    assert [d["embedding"] for d in r.json()["data"]] == [[1, 2], [2, 2]] and r.json()["usage"]["prompt_tokens"] == 5, r.body
+    r = s.request("POST", "/v2/embed", {"model": "aws/" + cohere, "texts": ["a"], "input_type": "search_query", "embedding_types": ["float"]})
+    assert r.json()["embeddings"]["float"] == [[1, 2]] and u.chats()[-1].json()["input_type"] == "search_query", r.body
+    r = s.request("POST", "/v1/embeddings", {"model": "aws/" + titan, "input": "wrong"})
+    assert r.status == 400 and "Malformed input request" in r.json()["error"]["message"], r.body
+    assert all(not x["estimated"] for x in s.usage() if x["status"] == "ok"), s.usage()
+
+
 def test_bedrock_exceptions_before_the_text_are_retried_and_after_it_end_the_stream(t):
     turns = [[event("messageStart", {"role": "assistant"}), event("throttlingException", {"message": "slow down"}, "exception")],
              converse_events()[:2] + [event("internalServerException", {"message": "the wheels came off"}, "exception")]]
@@ -209,6 +240,8 @@ def test_cohere_clients_reach_openai_models(t):
 
 def test_a_template_asks_and_reads(t):
     async def handler(x):
+        if x.request.method == "GET":
+            return await x.send(up.reply({"data": []}))
         body = x.request.json()
         assert x.request.target == "/generate/m1" and body["prompt"] == 'say "hi"' and body["max"] == 512 and "t" not in body, (x.request.target, body)
         if not body["stream"]:

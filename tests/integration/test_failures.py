@@ -24,6 +24,16 @@ def test_server_errors_are_retried_before_the_first_token(t):
     assert record["status"] == "ok"
 
 
+def test_quirk_retry_after_on_a_200_is_no_reason_to_wait(t):
+    good = json.dumps({"id": "c", "object": "chat.completion", "created": 1, "model": "m1", "choices": [
+        {"index": 0, "message": {"role": "assistant", "content": "Hi"}, "finish_reason": "stop"}]})
+    u, s = counting(t, up.sends(up.reply(good, headers=[("retry-after", "60"), ("retry-after-ms", "60000")])))
+    for n in range(3):
+        r = s.chat()
+        assert r.status == 200 and r.header("retry-after") is None, (r.status, r.head, r.body)
+    assert len(u.chats()) == 3 and [attempts(x) for x in s.usage()] == [[("ok", 200)]] * 3
+
+
 def test_attempts_are_counted(t):
     u, s = counting(t, up.sends(up.error(500, "broken inside")))
     r = s.chat()
