@@ -164,11 +164,6 @@ void routing(std::vector<Key>& keys) {
   row(".remote_media.fetch", Type::kBool, "false", "Fetch them.").not_yet();
   row(".remote_media.max", Type::kSize, "20MiB", "The largest.").not_yet();
   row(".remote_media.timeout", Type::kDuration, "10s", "The slowest.").not_yet();
-  row(".rules", Type::kList, "", "Rules over a request's content and caller.").not_yet();
-  row(".switch", Type::kMap, "", "The routing switch.");
-  row(".switch.enabled", Type::kBool, "true", "Off sends everything to `default_model`.").not_yet();
-  row(".switch.delay", Type::kDuration, "10s", "Before a change takes effect.").not_yet();
-  row(".switch.cooldown", Type::kDuration, "5m", "Between two changes.").not_yet();
 }
 
 void prices(std::vector<Key>& keys) {

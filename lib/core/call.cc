@@ -120,6 +120,7 @@ Result<void> Call::State::admit() {
   if (auto read = read_members(); !read) return read;
   record_.requested_model = facts_.model;
   record_.stream = facts_.stream;
+  if (auto directed = direct(); !directed) return directed;
   if (auto placed = place(); !placed) return placed;
   if (auto allowed = check_params(); !allowed) return allowed;
   return reserve();
@@ -215,6 +216,32 @@ int64_t Call::State::expected_output() const noexcept {
   return facts_.max_tokens.value_or(kUnknownOutput) * std::max<int64_t>(1, facts_.n);
 }
 
+// The switch, the key's override, the rules.
+Result<void> Call::State::direct() {
+  if (operation_ != Operation::kChat) return {};
+  const bool on = router_.overlay.gate.enabled(record_.time);
+  (on ? router_.overlay.requests_on : router_.overlay.requests_off).fetch_add(1, std::memory_order_relaxed);
+  struct Content final : core::RuleContent {
+    explicit Content(State& state) : call(state) {}
+    const ChatRequest* chat() override { return call.decoded(); }
+    State& call;
+  } content(*this);
+  auto directed = core::direct(router_.overlay, *snap_, key_.get(), options_.headers, record_.time, content,
+                               {facts_, wishes_, options_.forced_provider}, direction_);
+  if (direction_.rule != nullptr) direction_.rule->hits->fetch_add(1, std::memory_order_relaxed);
+  return directed;
+}
+
+const ChatRequest* Call::State::decoded() {
+  if (!chat_ && client_) {
+    auto chat = client_->decode();
+    if (!chat) return nullptr;  // whoever has to translate it says why
+    chat_ = std::make_unique<ChatRequest>(std::move(*chat));
+    chat_->stream = facts_.stream;
+  }
+  return chat_.get();
+}
+
 // Who could be asked, in which order.
 Result<void> Call::State::place() {
   if (auto known = core::check_wishes(*snap_, wishes_); !known) return known;
@@ -224,7 +251,7 @@ Result<void> Call::State::place() {
   const auto& affinity = snap_->config.routing.affinity;
   const core::Route* route = resolved_.route;
   const bool hashes = route != nullptr && core::balancer_of(*snap_, *route, &wishes_).wants_affinity();
-  if ((snap_->affinity && wishes_.cache) || hashes) affinity_ = core::affinity_of(affinity.by, key_.get(), facts_, body_, chat_.get(), options_.headers);
+  if ((snap_->affinity && wishes_.cache) || hashes) affinity_ = core::affinity_of(affinity.by, key_.get(), facts_, body_, client_ ? nullptr : chat_.get(), options_.headers);
   core::Ask first = ask();
   if (affinity_ != 0 && snap_->affinity && wishes_.cache && route != nullptr) {
     session_ = stable_hash(route->name, affinity_);

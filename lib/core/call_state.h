@@ -69,6 +69,8 @@ struct Call::State final : public TransferSink, public UpstreamSink {
   void begin();
   Result<void> admit();
   Result<void> read_members();
+  Result<void> direct();
+  const ChatRequest* decoded();          // the request in its neutral form; null: it cannot be read
   Result<void> place();
   Result<void> check_params();
   Result<void> reserve();
@@ -173,6 +175,7 @@ struct Call::State final : public TransferSink, public UpstreamSink {
 
   // Routing.
   core::Resolved resolved_;
+  core::Direction direction_;            // what stood over what the program asked for
   std::vector<core::Candidate> candidates_;
   RouteRequest wishes_;
   core::Fallbacks fallbacks_;
