@@ -83,6 +83,7 @@ int run_keys_list(const Args& args);
 int run_keys_show(const Args& args);
 int run_keys_modify(const Args& args);
 int run_keys_revoke(const Args& args);
+int run_keys_override(const Args& args);
 // cli_usage.cc
 int run_usage(const Args& args);
 

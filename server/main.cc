@@ -68,6 +68,8 @@ const std::vector<Command>& commands() {
       {"keys show", "ID", "one key, by id or name", 1, 1, {kJson}, run_keys_show},
       {"keys modify", "ID", "change what is named, leave the rest", 1, 1, key_options(false), run_keys_modify},
       {"keys revoke", "ID", "for good", 1, 1, {}, run_keys_revoke},
+      {"keys override", "ID [MODEL]", "send its chats to a model, whatever they ask for; without one: show it", 1, 2,
+       {{"--clear", "", "as they ask again"}, kJson}, run_keys_override},
       {"usage", "", "what was used: records, or sums with --by", 0, 0,
        {{"--by", "WHAT", "sums by model (as it was asked for), provider, key, user or day"},
         {"--since", "WHEN", "a date, a time, or a duration ago (7d)"},
@@ -122,7 +124,7 @@ Error unknown_command(const std::vector<std::string>& words) {
   if (typed == "keys") typed += words.size() > 1 ? " " + words[1] : "";
   std::string message = "unknown command " + typed;
   const auto near = nearest_names(typed, names, 1);
-  if (typed == "keys") message = "keys: expected create, list, show, modify or revoke";
+  if (typed == "keys") message = "keys: expected create, list, show, modify, revoke or override";
   else if (!near.empty()) message += "; did you mean " + near.front() + "?";
   return Error(ErrorCode::kInvalidRequest, std::move(message));
 }

@@ -47,6 +47,15 @@ struct SwitchChange {
 LLMROUTER_EXPORT std::string to_json(const SwitchChange& change);
 LLMROUTER_EXPORT Result<SwitchChange> switch_change_from_json(std::string_view json);
 
+// What a request to turn the switch says: {"enabled": false, "reason": "..."}, all of it optional; empty text too. Strict.
+struct SwitchWish {
+  std::optional<bool> enabled;  // unset: the other way
+  std::string why;
+};
+LLMROUTER_EXPORT Result<SwitchWish> switch_wish_from_json(std::string_view json);
+// {"model": "gpt-4o"}: the model of a key's override. Strict.
+LLMROUTER_EXPORT Result<std::string> override_from_json(std::string_view json);
+
 // The routing switch now.
 struct SwitchState {
   bool enabled = true;                 // false: everything goes to the default model

@@ -41,6 +41,50 @@ Result<SwitchChange> switch_change_from_json(std::string_view json) {
   return c;
 }
 
+namespace {
+
+template <typename Take>
+Result<void> each_member(std::string_view json, const char* known, Take take) {
+  std::vector<MemberSpan> members;
+  if (auto scanned = wire::scan_object(json, {16, 16}, members); !scanned) return scanned.to_error(json);
+  for (const MemberSpan& m : members) {
+    const wire::JsonValue value(json.substr(m.value_begin, m.value_end - m.value_begin));
+    const std::string name = m.name.substr(0, 100);
+    const char* expected = value.is_null() ? "" : take(name, value);
+    if (expected == nullptr) return Error(ErrorCode::kInvalidRequest, name + ": no such member here; there are " + known, name);
+    if (*expected != 0) return Error(ErrorCode::kInvalidRequest, name + ": expected " + expected, name);
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<SwitchWish> switch_wish_from_json(std::string_view json) {
+  SwitchWish wish;
+  if (json.find_first_not_of(" \t\r\n") == std::string_view::npos) return wish;
+  auto read = each_member(json, "enabled, reason", [&](const std::string& name, wire::JsonValue v) -> const char* {
+    if (name == "enabled") {
+      wish.enabled = v.boolean();
+      return wish.enabled ? "" : "true or false";
+    }
+    if (name != "reason") return nullptr;
+    return v.string(wish.why) ? "" : "a text";
+  });
+  if (!read) return std::move(read).error();
+  return wish;
+}
+
+Result<std::string> override_from_json(std::string_view json) {
+  std::string model;
+  auto read = each_member(json, "model", [&](const std::string& name, wire::JsonValue v) -> const char* {
+    if (name != "model") return nullptr;
+    return v.string(model) ? "" : "a model's name";
+  });
+  if (!read) return std::move(read).error();
+  if (model.empty()) return Error(ErrorCode::kInvalidRequest, "model: expected a model's name", "model");
+  return model;
+}
+
 std::string to_json(const SwitchState& s, WallTime now) {
   std::string out;
   wire::JsonWriter w(out);
