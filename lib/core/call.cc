@@ -218,6 +218,7 @@ int64_t Call::State::expected_output() const noexcept {
 
 // The switch, the key's override, the rules.
 Result<void> Call::State::direct() {
+  asked_ = facts_.model;
   if (operation_ != Operation::kChat) return {};
   const bool on = router_.overlay.gate.enabled(record_.time);
   (on ? router_.overlay.requests_on : router_.overlay.requests_off).fetch_add(1, std::memory_order_relaxed);
@@ -227,7 +228,7 @@ Result<void> Call::State::direct() {
     State& call;
   } content(*this);
   auto directed = core::direct(router_.overlay, *snap_, key_.get(), options_.headers, record_.time, content,
-                               {facts_, wishes_, options_.forced_provider}, direction_);
+                               {asked_, facts_, wishes_, options_.forced_provider}, direction_);
   if (direction_.rule != nullptr) direction_.rule->hits->fetch_add(1, std::memory_order_relaxed);
   return directed;
 }
@@ -245,7 +246,7 @@ const ChatRequest* Call::State::decoded() {
 // Who could be asked, in which order.
 Result<void> Call::State::place() {
   if (auto known = core::check_wishes(*snap_, wishes_); !known) return known;
-  auto resolved = core::resolve_wish(*snap_, facts_.model, options_.forced_provider, wishes_);
+  auto resolved = core::resolve_wish(*snap_, asked_, options_.forced_provider, wishes_);
   if (!resolved) return std::move(resolved).error();
   resolved_ = std::move(*resolved);
   const auto& affinity = snap_->config.routing.affinity;
@@ -257,7 +258,7 @@ Result<void> Call::State::place() {
     session_ = stable_hash(route->name, affinity_);
     first.home = home_ = snap_->affinity->find(session_, began_);
   }
-  if (!core::append_first(*snap_, resolved_, facts_.model, first, candidates_)) return core::nobody(*snap_, candidates_, facts_.model, asking());
+  if (!core::append_first(*snap_, resolved_, asked_, first, candidates_)) return core::nobody(*snap_, candidates_, asked_, asking());
   if (resolved_.route != nullptr) fallbacks_.visited(resolved_.route);
   const bool there = std::any_of(candidates_.begin(), candidates_.end(), [this](const Candidate& c) {
     return c.id == home_ && !c.out && c.reason != StepReason::kCoolingDown;
@@ -462,7 +463,7 @@ void Call::State::handle_failure(Error error) {
 Error Call::State::final_error() const {
   if (attempts_ > 0) return last_error_;
   if (skip_error_.code != ErrorCode::kNone) return skip_error_;
-  return Error(ErrorCode::kNoTarget, "no target of model \"" + facts_.model + "\" can take this request now");
+  return Error(ErrorCode::kNoTarget, "no target of model \"" + asked_ + "\" can take this request now");
 }
 
 void Call::State::resume() {

@@ -175,6 +175,7 @@ struct Call::State final : public TransferSink, public UpstreamSink {
 
   // Routing.
   core::Resolved resolved_;
+  std::string asked_;                    // the name that is looked up: the request's, or what stands over it
   core::Direction direction_;            // what stood over what the program asked for
   std::vector<core::Candidate> candidates_;
   RouteRequest wishes_;

@@ -7,10 +7,10 @@ namespace {
 void apply(const Rule& rule, const Directed& request) {
   const RuleConfig::Use& use = rule.config.use;
   if (!use.model.empty()) {
-    request.facts.model = use.model;
+    request.model = use.model;
     request.forced.clear();
   } else if (!use.tags.empty() || !use.provider_types.empty()) {
-    request.facts.model = "auto";  // chosen by what a target is, of every model
+    request.model = "auto";  // chosen by what a target is, of every model
   }
   if (!use.tags.empty()) request.wishes.tags = use.tags;
   if (!use.provider_types.empty()) request.wishes.provider_types = use.provider_types;
@@ -22,7 +22,7 @@ void apply(const Rule& rule, const Directed& request) {
 Result<void> direct(const Overlay& overlay, const Snapshot& snapshot, const KeyRecord* key, const std::vector<HttpHeader>& headers, WallTime wall,
                     RuleContent& content, const Directed& request, Direction& direction) {
   if (!overlay.gate.enabled(wall) && !snapshot.default_model.empty()) {
-    request.facts.model = snapshot.default_model;
+    request.model = snapshot.default_model;
     request.wishes = RouteRequest();
     request.forced.clear();
     direction.by = "switch";
@@ -32,14 +32,14 @@ Result<void> direct(const Overlay& overlay, const Snapshot& snapshot, const KeyR
     const auto overrides = overlay.overrides.load();
     const auto found = overrides->find(key->id);
     if (found != overrides->end()) {
-      request.facts.model = found->second;
+      request.model = found->second;
       request.forced.clear();
       direction.by = "override";
     }
   }
   if (!snapshot.rules) return {};
   // Rules come after an override: what a key's owner chose does not get around what the administrator rules.
-  direction.rule = snapshot.rules->find({&request.facts, &request.wishes, key, &headers, wall}, content);
+  direction.rule = snapshot.rules->find({request.model, &request.facts, &request.wishes, key, &headers, wall}, content);
   if (direction.rule == nullptr) return {};
   const RuleConfig& rule = direction.rule->config;
   direction.by = "rule";

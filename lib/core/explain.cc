@@ -70,18 +70,18 @@ Result<Plan> Router::Impl::plan(const core::Snapshot& snap, const KeyRecord* key
   RequestFacts& facts = request.facts;
   Plan plan;
   plan.requested = facts.model;
+  plan.model = facts.model;
   const WallTime wall = clock().wall();
   core::Direction direction;
   if (options.endpoint.empty() || options.endpoint == "chat") {
-    auto directed = core::direct(overlay, snap, key, options.headers, wall, request, {facts, request.wishes, options.forced_provider}, direction);
+    auto directed = core::direct(overlay, snap, key, options.headers, wall, request, {plan.model, facts, request.wishes, options.forced_provider}, direction);
     if (!directed) return std::move(directed).error();
   }
-  plan.model = facts.model;
   plan.by = direction.by;
   if (direction.rule != nullptr) plan.rule = direction.rule->config.name;
   const RouteRequest& wishes = request.wishes;
   if (auto known = core::check_wishes(snap, wishes); !known) return std::move(known).error();
-  auto resolved = core::resolve_wish(snap, facts.model, options.forced_provider, wishes);
+  auto resolved = core::resolve_wish(snap, plan.model, options.forced_provider, wishes);
   if (!resolved) return std::move(resolved).error();
   core::Ask ask;
   if (core::needs_abilities(facts)) ask.facts = &facts;
@@ -101,7 +101,7 @@ Result<Plan> Router::Impl::plan(const core::Snapshot& snap, const KeyRecord* key
     ask.home = snap.affinity->find(stable_hash(resolved->route->name, ask.affinity), ask.now);
   }
   std::vector<Candidate> candidates;
-  core::append_first(snap, *resolved, facts.model, ask, candidates);
+  core::append_first(snap, *resolved, plan.model, ask, candidates);
   plan.how = resolved->how;
   core::Fallbacks fallbacks;
   if (resolved->route != nullptr) {
@@ -136,7 +136,7 @@ Result<std::optional<RuleState>> Router::matching_rule(std::string_view model, c
   Reading request;
   if (auto read = request.read(*snap, options, model, body); !read) return std::move(read).error();
   if (!snap->rules) return std::optional<RuleState>();
-  const core::Rule* rule = snap->rules->find({&request.facts, &request.wishes, key, &options.headers, impl_->clock().wall()}, request);
+  const core::Rule* rule = snap->rules->find({request.facts.model, &request.facts, &request.wishes, key, &options.headers, impl_->clock().wall()}, request);
   if (rule == nullptr) return std::optional<RuleState>();
   return std::optional<RuleState>(RuleState{rule->config, rule->stored, {}, rule->hits->load(std::memory_order_relaxed)});
 }

@@ -54,7 +54,8 @@ struct Direction {
 
 // What a request asks for, changed in place by what stands over it.
 struct Directed {
-  RequestFacts& facts;
+  std::string& model;          // the name that is asked for; `facts` keeps what the body says
+  const RequestFacts& facts;
   RouteRequest& wishes;
   std::string& forced;
 };

@@ -40,7 +40,7 @@ bool header_matches(const std::string& name, const std::string& pattern, const s
 bool plain_matches(const Rule& rule, const RuleInput& in) noexcept {
   const RuleConfig::When& w = rule.config.when;
   const RequestFacts& facts = *in.facts;
-  if (!w.model.empty() && !pattern_list_match(w.model, facts.model)) return false;
+  if (!w.model.empty() && !pattern_list_match(w.model, in.model)) return false;
   if (w.tokens_over && facts.input_tokens <= *w.tokens_over) return false;
   if (w.tokens_under && facts.input_tokens >= *w.tokens_under) return false;
   for (const std::string& thing : w.has) {

@@ -28,6 +28,7 @@ struct Rule {
 
 // What a rule sees of a request.
 struct RuleInput {
+  std::string_view model;                       // the name that is asked for
   const RequestFacts* facts = nullptr;
   const RouteRequest* wishes = nullptr;
   const KeyRecord* key = nullptr;
