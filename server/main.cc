@@ -84,13 +84,20 @@ const std::vector<Command>& commands() {
         kJson,
         {"--csv", "", "comma-separated; not with --json"}},
        run_usage},
+      {"simulate", "", "recorded traffic under this configuration: what it would have changed", 0, 0,
+       {{"--since", "WHEN", "a date, a time, or a duration ago; default 7d"},
+        {"--until", "WHEN", "the same"},
+        {"--usage", "PATH", "the usage database; default: the configuration's storage.usage"},
+        {"--limit", "N", "the newest N records; default 200k"},
+        {"--seed", "N", "the same one gives the same answer; default 1"},
+        kJson},
+       run_simulate},
       {"schema", "", "the JSON Schema of the configuration", 0, 0, {}, run_schema},
       {"reference", "", "every key of the configuration, as Markdown", 0, 0, {}, run_reference},
       {"version", "", "which version this is", 0, 0, {}, run_version},
       {"help", "[COMMAND]", "this text, or that of one command", 0, 2, {}, run_help},
       {"users", "", "not supported yet", 0, 99, {}, run_not_yet},
       {"import", "", "not supported yet", 0, 99, {}, run_not_yet},
-      {"simulate", "", "not supported yet", 0, 99, {}, run_not_yet},
   };
   return table;
 }
