@@ -1,5 +1,5 @@
 """Rules, the routing switch and a key's own override, as callers and administrators meet them."""
-import time
+import json
 
 from harness import ADMIN, wait
 
@@ -183,3 +183,25 @@ def test_faults_in_the_file(t):
         done = t.cli("check")
         where = done.stderr + done.stdout
         assert done.returncode == 2 and path in where and ":" in where.split(path)[0], (rule, where)
+
+
+def test_simulate(t):
+    prices = {"entries": [{"model": "up/main", "input": "1.00", "output": "2.00"}, {"model": "up/night", "input": "0.10", "output": "0.20"}]}
+    u = t.upstream()
+    config = t.config(u, models=MODELS, prices=prices, routing={"default_model": "main"})
+    s = t.start(config)
+    for _ in range(5):
+        assert s.chat("main").status == 200
+    assert len(s.usage()) == 5
+    config["models"]["main"] = "up/night"
+    with open(t.folder + "/new.yaml", "w") as f:
+        json.dump(config, f)
+    done = t.cli("simulate", "--since", "1h", "-c", "new.yaml", "--json")  # beside the server
+    assert done.returncode == 0, done.stderr
+    r = json.loads(done.stdout)
+    assert r["replayed"] == 5 and r["moved"] == 5 and r["before"]["ok"] == r["after"]["ok"] == 5, r
+    assert r["before"]["cost_nano_usd"] == 10 * r["after"]["cost_nano_usd"] > 0, r
+    assert [(x["target"], x["before"], x["after"]) for x in r["targets"]] == [("up/main", 5, 0), ("up/night", 0, 5)], r
+    assert t.cli("simulate", "--since", "1h", "-c", "new.yaml", "--json").stdout == done.stdout
+    assert "5 requests replayed" in t.cli("simulate", "-c", "new.yaml").stdout
+    assert t.cli("simulate", "--since", "soon", "-c", "new.yaml").returncode == 2
