@@ -33,6 +33,7 @@ Result<void> build_keys(const StorageConfig& storage, const Clock& clock, Logger
   if (!opened) return std::move(opened).error();
   parts.keys = std::move(opened->keys);
   parts.ledger = std::move(opened->ledger);
+  parts.state = std::move(opened->state);
   return {};
 }
 

@@ -3,6 +3,7 @@
 #include <iterator>
 
 #include "llmrouter/values.h"
+#include "server/admin.h"
 #include "server/admin_query.h"
 #include "server/handlers.h"
 #include "server/json.h"
@@ -10,9 +11,7 @@
 
 namespace llmrouter::server {
 
-namespace {
-
-Reply json_reply(std::string body, int status = 200) {
+Reply admin_reply(std::string body, int status) {
   Reply reply;
   reply.status = status;
   reply.body = std::move(body);
@@ -48,6 +47,8 @@ void on_worker(Session& session, std::function<Reply(Context&)> work) {
 
 Reply failed(const Context& context, const Error& error) { return error_reply(context, "openai", error); }
 
+namespace {
+
 Reply list_keys(Context& context, const Page& page) {
   const auto keys = context.router->keys()->list();
   auto at = keys.begin();
@@ -64,7 +65,7 @@ Reply list_keys(Context& context, const Page& page) {
   }
   body += "],\"next\":";
   body += at == keys.end() ? "null" : json_string((*std::prev(at))->id);
-  return json_reply(body + "}");
+  return admin_reply(body + "}");
 }
 
 Reply create_key(Context& context, const std::string& json, const std::string& prefix) {
@@ -75,12 +76,12 @@ Reply create_key(Context& context, const std::string& json, const std::string& p
   // The record, and before it the key itself: here alone, this once.
   std::string body = to_json(created->record);
   body.replace(0, 1, "{\"key\":" + json_string(created->key.reveal()) + ",");
-  return json_reply(std::move(body), 201);
+  return admin_reply(std::move(body), 201);
 }
 
 Reply show_key(Context& context, const std::string& id) {
   auto key = context.router->keys()->get(id);
-  return key ? json_reply(to_json(**key)) : failed(context, key.error());
+  return key ? admin_reply(to_json(**key)) : failed(context, key.error());
 }
 
 Reply modify_key(Context& context, const std::string& id, const std::string& json) {
@@ -90,7 +91,7 @@ Reply modify_key(Context& context, const std::string& id, const std::string& jso
   auto change = key_change_from_json(json, (*current)->spec, context.router->clock().wall());
   if (!change) return failed(context, change.error());
   auto changed = keys.modify(id, *change);
-  return changed ? json_reply(to_json(*changed)) : failed(context, changed.error());
+  return changed ? admin_reply(to_json(*changed)) : failed(context, changed.error());
 }
 
 Reply revoke_key(Context& context, const std::string& id) {
@@ -114,7 +115,7 @@ Reply list_usage(Context& context, UsageFilter filter) {
   }
   body += "],\"next\":";
   body += page->next.empty() ? "null" : json_string(page->next);
-  return json_reply(body + "}");
+  return admin_reply(body + "}");
 }
 
 }  // namespace

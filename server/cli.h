@@ -2,6 +2,7 @@
 #ifndef LLMROUTER_SERVER_CLI_H_
 #define LLMROUTER_SERVER_CLI_H_
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -9,6 +10,7 @@
 #include <vector>
 
 #include "llmrouter/config.h"
+#include "llmrouter/usage.h"
 
 namespace llmrouter::server {
 
@@ -83,8 +85,13 @@ int run_keys_list(const Args& args);
 int run_keys_show(const Args& args);
 int run_keys_modify(const Args& args);
 int run_keys_revoke(const Args& args);
+int run_keys_override(const Args& args);
 // cli_usage.cc
 int run_usage(const Args& args);
+// The usage store of a configuration, to look at and no more.
+Result<std::shared_ptr<UsageStore>> open_usage(const Config& config);
+// cli_simulate.cc
+int run_simulate(const Args& args);
 
 }  // namespace llmrouter::server
 

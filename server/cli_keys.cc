@@ -11,7 +11,7 @@ namespace llmrouter::server {
 
 namespace {
 
-Result<std::shared_ptr<KeyStore>> open_keys(const Config& given) {
+Result<RouterParts> open_keys(const Config& given) {
   Config config = given;
   config.storage.usage = "off";
   auto parts = build_parts(config, make_stderr_logger(LogLevel::kWarn, config.observe.json));
@@ -19,7 +19,7 @@ Result<std::shared_ptr<KeyStore>> open_keys(const Config& given) {
   if (config.storage.keys == "memory:")
     std::fprintf(stderr, "llmrouter-server: storage.keys is memory: what is done here is gone when this command ends\n");
   if (auto set = parts->keys->set_file_keys(config.keys); !set) return std::move(set).error();
-  return std::move(parts->keys);
+  return parts;
 }
 
 // Loads the configuration and opens its store; the exit code when that fails.
@@ -34,7 +34,7 @@ std::shared_ptr<KeyStore> store_of(const Args& args, int* code) {
     *code = complain(keys.error());
     return nullptr;
   }
-  return std::move(*keys);
+  return std::move(keys->keys);
 }
 
 // A list that turned out empty would allow everything: a script whose variable is not set must not make such a key.
@@ -253,6 +253,28 @@ int run_keys_revoke(const Args& args) {
   if (!keys) return code;
   if (auto revoked = keys->revoke(args.arguments().front()); !revoked) return complain(revoked.error());
   std::fprintf(stderr, "revoked %s\n", args.arguments().front().c_str());
+  return kDone;
+}
+
+int run_keys_override(const Args& args) {
+  const auto loaded = load(config_input(args));
+  if (!loaded) return kUsage;
+  const bool sets = args.arguments().size() == 2;
+  if (sets && args.has("--clear")) return complain(Error(ErrorCode::kInvalidRequest, "a model, or --clear: one of the two"), kUsage);
+  auto parts = open_keys(loaded->config);
+  if (!parts) return complain(parts.error());
+  auto router = Router::create(loaded->config, std::move(*parts));
+  if (!router) return complain(router.error());
+  auto key = (*router)->keys()->get(args.arguments().front());
+  if (!key) return complain(key.error());
+  if (sets) {
+    if (auto set = (*router)->set_override(**key, args.arguments()[1]); !set) return complain(set.error());
+  } else if (args.has("--clear")) {
+    if (auto cleared = (*router)->clear_override(**key); !cleared) return complain(cleared.error());
+  }
+  const std::string model = (*router)->override_of(**key);
+  if (args.has("--json")) print("{\"model\":" + (model.empty() ? "null" : json_string(model)) + "}\n");
+  else print(model.empty() ? "as the program asks\n" : model + "\n");
   return kDone;
 }
 

@@ -121,7 +121,9 @@ Result<void> find_key(const Config& given, std::string& key) {
   return {};
 }
 
-// To look at, no more. One that was never begun is as good as an empty one.
+}  // namespace
+
+// One that was never begun is as good as an empty one.
 Result<std::shared_ptr<UsageStore>> open_usage(const Config& given) {
   Config config = given;
   config.storage.keys = "memory:";
@@ -136,8 +138,6 @@ Result<std::shared_ptr<UsageStore>> open_usage(const Config& given) {
   if (!store) return Error(ErrorCode::kNotFound, "no usage is kept (storage.usage: off)");
   return store;
 }
-
-}  // namespace
 
 int run_usage(const Args& args) {
   UsageFilter filter;

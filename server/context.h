@@ -3,6 +3,7 @@
 #define LLMROUTER_SERVER_CONTEXT_H_
 
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -20,6 +21,7 @@ struct Context {
   std::vector<std::shared_ptr<const Dialect>> dialects;
   std::vector<const Counters*> counters;  // one for each loop; fixed before the first request
   Worker worker;
+  std::function<void()> rules_changed;    // stored rules may ask for other headers; thread-safe, set before the loops
   std::atomic<bool> draining{false};
   std::atomic<int> connections{0};
   std::atomic<uint64_t> reloads{0}, refused_reloads{0};

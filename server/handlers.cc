@@ -38,6 +38,10 @@ void handle(Session& session) {
     case Endpoint::kMe: return session.respond(me_reply(session));
     case Endpoint::kKeys: return handle_keys(session);
     case Endpoint::kUsage: return handle_usage(session);
+    case Endpoint::kRules: return handle_rules(session);
+    case Endpoint::kRulesTest: return handle_rules_test(session);
+    case Endpoint::kSwitch: return handle_switch(session);
+    case Endpoint::kOverride: return handle_override(session);
     default: break;
   }
   session.fail(Error(ErrorCode::kInternal, "this path has no handler"));
@@ -48,7 +52,7 @@ Reply options_reply(Session& session) {
   Reply reply;
   reply.status = 204;
   std::string allow;
-  for (Method m : {Method::kGet, Method::kHead, Method::kPost, Method::kPatch, Method::kDelete, Method::kOptions}) {
+  for (Method m : {Method::kGet, Method::kHead, Method::kPost, Method::kPut, Method::kPatch, Method::kDelete, Method::kOptions}) {
     if (!session.route().allows(m)) continue;
     if (!allow.empty()) allow += ", ";
     allow += method_name(m);

@@ -29,6 +29,11 @@ Reply metrics_reply(Session& session);
 // admin.cc
 void handle_keys(Session& session);
 void handle_usage(Session& session);
+// admin_routing.cc
+void handle_rules(Session& session);
+void handle_rules_test(Session& session);
+void handle_switch(Session& session);
+void handle_override(Session& session);  // the caller's own
 
 }  // namespace llmrouter::server
 

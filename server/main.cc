@@ -68,6 +68,8 @@ const std::vector<Command>& commands() {
       {"keys show", "ID", "one key, by id or name", 1, 1, {kJson}, run_keys_show},
       {"keys modify", "ID", "change what is named, leave the rest", 1, 1, key_options(false), run_keys_modify},
       {"keys revoke", "ID", "for good", 1, 1, {}, run_keys_revoke},
+      {"keys override", "ID [MODEL]", "send its chats to a model, whatever they ask for; without one: show it", 1, 2,
+       {{"--clear", "", "as they ask again"}, kJson}, run_keys_override},
       {"usage", "", "what was used: records, or sums with --by", 0, 0,
        {{"--by", "WHAT", "sums by model (as it was asked for), provider, key, user or day"},
         {"--since", "WHEN", "a date, a time, or a duration ago (7d)"},
@@ -82,13 +84,20 @@ const std::vector<Command>& commands() {
         kJson,
         {"--csv", "", "comma-separated; not with --json"}},
        run_usage},
+      {"simulate", "", "recorded traffic under this configuration: what it would have changed", 0, 0,
+       {{"--since", "WHEN", "a date, a time, or a duration ago; default 7d"},
+        {"--until", "WHEN", "the same"},
+        {"--usage", "PATH", "the usage database; default: the configuration's storage.usage"},
+        {"--limit", "N", "the newest N records; default 200k"},
+        {"--seed", "N", "the same one gives the same answer; default 1"},
+        kJson},
+       run_simulate},
       {"schema", "", "the JSON Schema of the configuration", 0, 0, {}, run_schema},
       {"reference", "", "every key of the configuration, as Markdown", 0, 0, {}, run_reference},
       {"version", "", "which version this is", 0, 0, {}, run_version},
       {"help", "[COMMAND]", "this text, or that of one command", 0, 2, {}, run_help},
       {"users", "", "not supported yet", 0, 99, {}, run_not_yet},
       {"import", "", "not supported yet", 0, 99, {}, run_not_yet},
-      {"simulate", "", "not supported yet", 0, 99, {}, run_not_yet},
   };
   return table;
 }
@@ -122,7 +131,7 @@ Error unknown_command(const std::vector<std::string>& words) {
   if (typed == "keys") typed += words.size() > 1 ? " " + words[1] : "";
   std::string message = "unknown command " + typed;
   const auto near = nearest_names(typed, names, 1);
-  if (typed == "keys") message = "keys: expected create, list, show, modify or revoke";
+  if (typed == "keys") message = "keys: expected create, list, show, modify, revoke or override";
   else if (!near.empty()) message += "; did you mean " + near.front() + "?";
   return Error(ErrorCode::kInvalidRequest, std::move(message));
 }

@@ -317,6 +317,9 @@ Reply me_reply(Session& session) {
   if (*caller) {
     append_name(body, "state");
     body += to_json(context.router->limits_of(**caller));
+    const std::string model = context.router->override_of(**caller);
+    append_name(body, "override");
+    body += model.empty() ? "null" : json_string(model);
   }
   return json_reply(body + "}\n");
 }

@@ -7,6 +7,7 @@ namespace {
 constexpr unsigned bit(Method m) noexcept { return 1u << static_cast<unsigned>(m); }
 constexpr unsigned kGet = bit(Method::kGet) | bit(Method::kHead) | bit(Method::kOptions);
 constexpr unsigned kPost = bit(Method::kPost) | bit(Method::kOptions);
+constexpr unsigned kPut = bit(Method::kPut) | bit(Method::kOptions);
 constexpr unsigned kPatch = bit(Method::kPatch) | bit(Method::kOptions);
 constexpr unsigned kDelete = bit(Method::kDelete) | bit(Method::kOptions);
 
@@ -63,6 +64,15 @@ constexpr Row kPlain[] = {
     {"/v1/me", Endpoint::kMe, kGet},
     {"/admin/v1/usage", Endpoint::kUsage, kGet},
     {"/admin/v1/keys", Endpoint::kKeys, kGet | kPost},
+    {"/v1/me/override", Endpoint::kOverride, kGet | kPut | kDelete},
+    {"/api/v1/routing/rules", Endpoint::kRules, kGet | kPost},
+    {"/admin/v1/rules", Endpoint::kRules, kGet | kPost},
+    {"/api/v1/routing/rules/test", Endpoint::kRulesTest, kPost},
+    {"/admin/v1/rules/test", Endpoint::kRulesTest, kPost},
+    {"/api/v1/router/toggle", Endpoint::kSwitch, kPost, "openai", false, "toggle"},
+    {"/api/v1/router/status", Endpoint::kSwitch, kGet, "openai", false, "status"},
+    {"/api/v1/router/history", Endpoint::kSwitch, kGet, "openai", false, "history"},
+    {"/api/v1/router/metrics", Endpoint::kSwitch, kGet, "openai", false, "metrics"},
 };
 
 // Paths of the contract that are not served yet: beginnings.
@@ -167,6 +177,8 @@ Route find_route(std::string_view path) noexcept {
     if (match(row, openai, route)) return route.endpoint == Endpoint::kModels && ends_with(route.id, "/invoke") ? invoke(route.id) : route;
   for (const Row& row : kPlain)
     if (match(row, path, route)) return route;
+  for (const std::string_view rules : {"/api/v1/routing/rules", "/admin/v1/rules"})
+    if (match({rules, Endpoint::kRules, kGet | kPut | kDelete, "openai", true}, path, route)) return route;
   // A key's own path.
   if (match({"/admin/v1/keys", Endpoint::kKeys, kGet | kPatch | kDelete, "openai", true}, path, route)) return route;
   for (const std::string_view beginning : kLater) {
@@ -196,6 +208,10 @@ std::string_view endpoint_name(Endpoint endpoint) noexcept {
     case Endpoint::kMe: return "me";
     case Endpoint::kKeys: return "keys";
     case Endpoint::kUsage: return "usage";
+    case Endpoint::kRules:
+    case Endpoint::kRulesTest: return "rules";
+    case Endpoint::kSwitch: return "switch";
+    case Endpoint::kOverride: return "override";
     default: break;
   }
   return "none";

@@ -35,12 +35,17 @@ enum class Endpoint {
   kMe,
   kKeys,
   kUsage,
+  kRules,
+  kRulesTest,
+  kSwitch,
+  kOverride,
 };
-constexpr int kEndpointCount = static_cast<int>(Endpoint::kUsage) + 1;
+constexpr int kEndpointCount = static_cast<int>(Endpoint::kOverride) + 1;
 constexpr bool is_call(Endpoint e) noexcept { return e >= Endpoint::kChat && e <= Endpoint::kCountTokens; }
 // Of a call.
 constexpr Operation operation_of(Endpoint e) noexcept { return static_cast<Operation>(static_cast<int>(e) - static_cast<int>(Endpoint::kChat)); }
 static_assert(operation_of(Endpoint::kCountTokens) == Operation::kCountTokens, "the calls stand in the order of Operation");
+constexpr bool is_admin(Endpoint e) noexcept { return e >= Endpoint::kKeys && e <= Endpoint::kSwitch; }
 constexpr bool takes_form(Endpoint e) noexcept { return e == Endpoint::kImageEdits || e == Endpoint::kTranscriptions || e == Endpoint::kTranslations; }
 std::string_view endpoint_name(Endpoint endpoint) noexcept;  // bounded: what metrics and logs call it
 

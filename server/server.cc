@@ -53,6 +53,7 @@ class Server {
   void on_signal();
   void reload(const char* why);
   bool empties_the_file();
+  void apply_settings();
   void tell_what_needs_a_restart(const Config& next) const;
   void refresh_models();
   void begin_shutdown();
@@ -101,6 +102,7 @@ Result<void> Server::build() {
   auto router = Router::create(config_, std::move(*parts));
   if (!router) return std::move(router).error();
   context_.router = std::move(*router);
+  context_.rules_changed = [this] { reactor_->post([this] { apply_settings(); }); };
   return {};
 }
 
@@ -117,7 +119,7 @@ Result<void> Server::check_open_door() const {
 Result<void> Server::open_loops() {
   int threads = config_.server.threads;
   if (threads <= 0) threads = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
-  const auto settings = make_settings(config_);
+  const auto settings = make_settings(config_, context_.router->rules());
   for (int i = 0; i < threads; ++i) {
     auto loop = Loop::make(context_, settings);
     if (!loop) return std::move(loop).error();
@@ -204,9 +206,8 @@ void Server::reload(const char* why) {
     return log(LogLevel::kError, "configuration refused, the running one stays", {{"why", why}, {"error", applied.error().message}});
   }
   tell_what_needs_a_restart(next.config);
-  const auto settings = make_settings(config);
-  for (auto& loop : loops_) loop->apply(settings);
   config_ = std::move(config);
+  apply_settings();
   ++context_.reloads;
   log(LogLevel::kInfo, "configuration applied", {{"why", why}});
   refresh_models();
@@ -219,6 +220,11 @@ bool Server::empties_the_file() {
   ++context_.refused_reloads;
   log(LogLevel::kError, "configuration refused, the running one stays", {{"error", "the file is empty"}});
   return true;
+}
+
+void Server::apply_settings() {
+  const auto settings = make_settings(config_, context_.router->rules());
+  for (auto& loop : loops_) loop->apply(settings);
 }
 
 void Server::tell_what_needs_a_restart(const Config& next) const {

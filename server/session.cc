@@ -144,7 +144,7 @@ Error Session::check_head() const {
     return refused;
   }
   if (r.encoded) return Error(ErrorCode::kUnsupportedMediaType, "content-encoding: compressed bodies are not supported");
-  if (r.method != Method::kPost && r.method != Method::kPatch) return {};
+  if (r.method != Method::kPost && r.method != Method::kPut && r.method != Method::kPatch) return {};
   if (!r.chunked && !r.content_length) return Error(ErrorCode::kLengthRequired, "a content-length or chunked transfer-encoding is needed");
   // Without a content type (or with curl's usual one) a body is taken for JSON; not from a browser, which may send those to anybody's
   // server without asking first.
@@ -163,7 +163,7 @@ Error Session::check_head() const {
 Error Session::check_caller() const {
   Router& router = *loop_.context().router;
   const Secret key(request_->key);
-  if (route_.endpoint == Endpoint::kKeys) {
+  if (is_admin(route_.endpoint)) {
     auto admin = router.authorize_admin(key);
     return admin ? Error() : admin.error();
   }
@@ -178,7 +178,7 @@ void Session::look_up() {
   // Two vendors have their list of models at one path; the one's clients name their version.
   if (route_.endpoint == Endpoint::kModels && has_forwarded(*request_, "anthropic-version")) route_.dialect = "anthropic";
   // Administration takes no key from the address, where a filter has that name.
-  if (request_->key_rank != 0 || route_.endpoint == Endpoint::kUsage || route_.endpoint == Endpoint::kKeys) return;
+  if (request_->key_rank != 0 || is_admin(route_.endpoint)) return;
   if (auto key = query_value(request_->query(), "key")) request_->key = std::move(*key);
 }
 

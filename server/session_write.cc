@@ -136,7 +136,7 @@ void Session::fail(const Error& error) {
   reply.headers.push_back({"x-request-id", id});
   if (error.code == ErrorCode::kMethodNotAllowed) {
     std::string allow;
-    for (Method m : {Method::kGet, Method::kHead, Method::kPost, Method::kPatch, Method::kDelete, Method::kOptions}) {
+    for (Method m : {Method::kGet, Method::kHead, Method::kPost, Method::kPut, Method::kPatch, Method::kDelete, Method::kOptions}) {
       if (!route_.allows(m)) continue;
       if (!allow.empty()) allow += ", ";
       allow += method_name(m);

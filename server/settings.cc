@@ -6,7 +6,7 @@
 
 namespace llmrouter::server {
 
-std::shared_ptr<const Settings> make_settings(const Config& config) {
+std::shared_ptr<const Settings> make_settings(const Config& config, const std::vector<RuleState>& rules) {
   auto settings = std::make_shared<Settings>();
   const ServerConfig& server = config.server;
   settings->parser.max_header = server.max_header;
@@ -24,6 +24,9 @@ std::shared_ptr<const Settings> make_settings(const Config& config) {
   forward = {"anthropic-version", "anthropic-beta", "openai-beta", "idempotency-key"};
   for (const ProviderConfig& provider : config.providers)
     for (const std::string& name : provider.forward_headers)
+      if (std::find(forward.begin(), forward.end(), name) == forward.end()) forward.push_back(name);
+  for (const RuleState& state : rules)
+    for (const auto& [name, pattern] : state.rule.when.header)
       if (std::find(forward.begin(), forward.end(), name) == forward.end()) forward.push_back(name);
   settings->parser.forward = &settings->forward_headers;
   return settings;

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "llmrouter/config.h"
+#include "llmrouter/state.h"
 #include "server/request_parser.h"
 
 namespace llmrouter::server {
@@ -21,7 +22,7 @@ struct Settings {
   std::vector<std::string> forward_headers;
 };
 
-std::shared_ptr<const Settings> make_settings(const Config& config);
+std::shared_ptr<const Settings> make_settings(const Config& config, const std::vector<RuleState>& rules);
 
 // May pages of this origin read our answers?
 bool origin_allowed(const Settings& settings, std::string_view origin) noexcept;

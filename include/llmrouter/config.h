@@ -16,6 +16,7 @@
 #include "llmrouter/logger.h"
 #include "llmrouter/provider.h"
 #include "llmrouter/result.h"
+#include "llmrouter/rules.h"
 
 namespace llmrouter {
 
@@ -102,26 +103,6 @@ struct HedgeConfig {
 struct QueueConfig {
   Duration max_wait{0};  // 0: nobody waits
   int64_t max = 1000;    // calls at once
-};
-
-// A rule over requests. What is set in `when` must all hold.
-struct RuleConfig {
-  std::string name;
-  int priority = 0;                     // high first; equal ones in the file's order
-  struct When {
-    std::vector<std::string> model, key, user, tag;  // patterns: of the name asked for, the key's name or id, the user, a tag asked for; any of them
-    std::vector<std::pair<std::string, std::string>> header;  // name, pattern
-    std::string content;                // RE2 syntax, searched for in the text of user and system messages
-    std::vector<std::string> has;       // image audio video file tools json_schema stream: all of them
-    std::optional<int64_t> tokens_over, tokens_under;  // estimated input
-    std::string hours;                  // "08:00-18:00", "mon-fri 22:00-06:00"; UTC
-  } when;
-  struct Use {
-    std::string model;                  // a name under models, or provider/model; empty: what was asked for
-    std::vector<std::string> tags, provider_types;
-    std::string strategy;
-    std::string reject;                 // why; not empty: 403
-  } use;
 };
 
 // Off sends everything to the default model.

@@ -136,6 +136,7 @@ struct SqliteKeyOptions {
 struct SqliteKeys {
   std::shared_ptr<KeyStore> keys;
   std::shared_ptr<BudgetLedger> ledger;
+  std::shared_ptr<class StateStore> state;
 };
 LLMROUTER_EXPORT Result<SqliteKeys> open_sqlite_key_store(const SqliteKeyOptions& options, const Clock& clock, class Logger& logger);
 

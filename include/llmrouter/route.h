@@ -81,6 +81,9 @@ struct PlanStep {
 
 struct Plan {
   std::string requested;
+  std::string model;     // the name that was looked up: `requested`, unless something stood over it
+  std::string by;        // what did: "switch", "override", "rule"; empty: nothing
+  std::string rule;      // the rule that decided; empty: none
   std::string how;       // "model", "provider/model", "[provider]model", "offered by one provider", "wildcard gpt-*", "default"
   std::string strategy;
   std::vector<PlanStep> steps;  // eligible ones first, in the order they would be tried; then the others

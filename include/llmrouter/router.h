@@ -14,6 +14,7 @@
 #include "llmrouter/limits.h"
 #include "llmrouter/media.h"
 #include "llmrouter/route.h"
+#include "llmrouter/state.h"
 #include "llmrouter/stream.h"
 #include "llmrouter/transport.h"
 #include "llmrouter/usage.h"
@@ -35,6 +36,7 @@ struct RouterParts {
   // Makes the tokens of a credential that has to be exchanged for them; null for one that goes out as it is. None: there are no such credentials.
   std::function<Result<std::shared_ptr<AccessTokens>>(const ProviderConfig&, const Secret& key)> tokens;
   std::shared_ptr<MediaFetcher> media;                   // none: routing.remote_media fetches nothing
+  std::shared_ptr<StateStore> state;                     // none: run-time changes are gone with the process
   FilterMap filters;                                     // by name, beside those of the configuration; think_tags is always there
   uint64_t seed = 0;                                     // 0: from the system
 };
@@ -188,6 +190,31 @@ class LLMROUTER_EXPORT Router {
 
   // The plan for a request, nothing sent, no state changed. `body` may be empty (then only the name counts); `key` as in CallOptions.
   Result<Plan> explain(std::string_view model, const CallOptions& options = {}, std::string_view body = {}) const;
+
+  // ---- Changes at run time; all of them may block on the state store, and outlive the process where that does ----
+
+  // All rules, in the order they are asked.
+  std::vector<RuleState> rules() const;
+  // Adds a stored rule, or replaces the one of its name. kInvalidRequest with the member in `param`; kConflict when the configuration has one of
+  // that name.
+  Result<void> put_rule(const RuleConfig& rule);
+  Result<void> remove_rule(std::string_view name);  // kNotFound; kConflict when it is the configuration's
+  // The rule that would decide a chat, whatever the switch says; null: none. `key` may be null; `body` as in explain.
+  Result<std::optional<RuleState>> matching_rule(std::string_view model, const KeyRecord* key, const CallOptions& options, std::string_view body) const;
+
+  // Turns the routing switch, or the other way when `enabled` is not set, after routing.switch.delay. kRateLimited, with retry_after, until that and
+  // routing.switch.cooldown are over. What it is already is no change.
+  Result<SwitchState> toggle(std::optional<bool> enabled, std::string who, std::string why);
+  SwitchState switch_state() const;
+  std::vector<SwitchChange> switch_history() const;  // newest first, at most 1,000
+
+  // From now on chats with this key ask for `model`, whatever the program says. kModelNotFound, kModelNotAllowed when the key may not use it.
+  Result<void> set_override(const KeyRecord& key, std::string_view model);
+  Result<bool> clear_override(const KeyRecord& key);  // false: there was none
+  std::string override_of(const KeyRecord& key) const;  // empty: none
+
+  // The same as explain for a key that is known by its record; null: nobody's.
+  Result<Plan> explain_for(const KeyRecord* key, std::string_view model, const CallOptions& options = {}, std::string_view body = {}) const;
 
   // Who is calling. Null record: nobody, and that is allowed. `endpoint` is checked against the key's allow-list, unless it is empty.
   Result<std::shared_ptr<const KeyRecord>> authenticate(const Secret& presented, std::string_view endpoint) const;

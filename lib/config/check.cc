@@ -179,6 +179,46 @@ class Checker {
     const RoutingConfig& routing = config_.routing;
     no_more_than("routing.backoff.first", routing.backoff.first, "routing.backoff.max", routing.backoff.max);
     no_more_than("routing.cooldown.for", routing.cooldown.rest, "routing.cooldown.max", routing.cooldown.max);
+    rules();
+  }
+
+  void rules() {
+    const std::vector<RuleConfig>& rules = config_.routing.rules;
+    if (rules.size() > RuleLimits::kRules) fault("routing.rules", "more than " + std::to_string(RuleLimits::kRules) + " rules");
+    size_t expressions = 0;
+    for (size_t i = 0; i < rules.size(); ++i) {
+      const std::string path = join("routing.rules", i);
+      if (context_.faults.any_under(path)) continue;
+      if (!rules[i].when.content.empty() && ++expressions == RuleLimits::kExpressions + 1) {
+        fault(path + ".when.content", "more than " + std::to_string(RuleLimits::kExpressions) + " rules look at content");
+      }
+      if (auto good = check_rule(rules[i]); !good) {
+        const Error& error = good.error();
+        fault(path + "." + error.param, error.message.substr(std::min(error.message.size(), error.param.size() + 2)));
+        continue;
+      }
+      for (size_t j = 0; j < i; ++j) {
+        if (rules[j].name == rules[i].name) fault(path + ".name", "the name of routing.rules[" + std::to_string(j) + "] too");
+      }
+      rule_names(rules[i].use, path + ".use");
+    }
+  }
+
+  void rule_names(const RuleConfig::Use& use, const std::string& path) {
+    if (!use.model.empty() && use.model != "auto" && use.model != "default") must_resolve(use.model, path + ".model");
+    std::vector<std::string> tags, types;
+    for (const ModelConfig& model : config_.models) {
+      tags.insert(tags.end(), model.tags.begin(), model.tags.end());
+      for (const TargetConfig& target : model.targets) tags.insert(tags.end(), target.tags.begin(), target.tags.end());
+    }
+    for (const ProviderConfig& provider : config_.providers) types.push_back(provider.type);
+    auto one_of = [this](const std::vector<std::string>& names, const std::vector<std::string>& there, const std::string& at, const char* what) {
+      for (size_t i = 0; i < names.size(); ++i) {
+        if (std::find(there.begin(), there.end(), names[i]) == there.end()) fault(join(at, i), "`" + names[i] + "`: " + what + suggestion(names[i], there));
+      }
+    };
+    one_of(use.tags, tags, path + ".tags", "no model or target has this tag");
+    one_of(use.provider_types, types, path + ".provider_types", "no provider is of this type");
   }
 
   // Where both are given.

@@ -195,11 +195,6 @@ void routing(std::vector<Key>& keys) {
   row(".remote_media.allow", Type::kTexts, "", "Private addresses that may be asked all the same: `10.1.0.0/16`, `127.0.0.1`.")
       .checked(check_address_range)
       .to([](S s, V v) { s.config->routing.remote_media.allow = v.texts; });
-  row(".rules", Type::kList, "", "Rules over a request's content and caller.").not_yet();
-  row(".switch", Type::kMap, "", "The routing switch.");
-  row(".switch.enabled", Type::kBool, "true", "Off sends everything to `default_model`.").not_yet();
-  row(".switch.delay", Type::kDuration, "10s", "Before a change takes effect.").not_yet();
-  row(".switch.cooldown", Type::kDuration, "5m", "Between two changes.").not_yet();
 }
 
 void prices(std::vector<Key>& keys) {

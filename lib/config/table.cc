@@ -46,6 +46,7 @@ Table::Table() : root_key_("", Type::kMap, "", "") {
   add_provider_keys(keys_);
   add_model_keys(keys_);
   add_routing_keys(keys_);
+  add_rule_keys(keys_);
   add_key_keys(keys_);
   add_price_and_observe_keys(keys_);
   root_.key = &root_key_;

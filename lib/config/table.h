@@ -64,6 +64,7 @@ struct Scope {
   FileKey* key = nullptr;
   TextFilterConfig* filter = nullptr;
   PriceEntry* price = nullptr;
+  RuleConfig* rule = nullptr;
   Limits* limits = nullptr;
   Timeouts* timeouts = nullptr;
   std::string name;  // of the innermost member of a kNamed
@@ -136,6 +137,7 @@ void add_server_keys(std::vector<Key>& keys);
 void add_provider_keys(std::vector<Key>& keys);
 void add_model_keys(std::vector<Key>& keys);
 void add_routing_keys(std::vector<Key>& keys);
+void add_rule_keys(std::vector<Key>& keys);
 void add_key_keys(std::vector<Key>& keys);
 void add_price_and_observe_keys(std::vector<Key>& keys);
 // `PATH.requests`, `PATH.tokens` and so on; a row before them must have led the scope to the limits.

@@ -125,6 +125,7 @@ Result<void> Call::State::admit() {
   if (auto read = read_members(); !read) return read;
   record_.requested_model = facts_.model;
   record_.stream = facts_.stream;
+  if (auto directed = direct(); !directed) return directed;
   if (auto placed = place(); !placed) return placed;
   if (auto allowed = check_params(); !allowed) return allowed;
   auto reserved = reserve();
@@ -225,25 +226,52 @@ int64_t Call::State::expected_output() const noexcept {
   return facts_.max_tokens.value_or(kUnknownOutput) * std::max<int64_t>(1, facts_.n);
 }
 
+// The switch, the key's override, the rules.
+Result<void> Call::State::direct() {
+  asked_ = facts_.model;
+  if (operation_ != Operation::kChat) return {};
+  const bool on = router_.overlay.gate.enabled(record_.time);
+  (on ? router_.overlay.requests_on : router_.overlay.requests_off).fetch_add(1, std::memory_order_relaxed);
+  struct Content final : core::RuleContent {
+    explicit Content(State& state) : call(state) {}
+    const ChatRequest* chat() override { return call.decoded(); }
+    State& call;
+  } content(*this);
+  auto directed = core::direct(router_.overlay, *snap_, key_.get(), options_.headers, record_.time, content,
+                               {asked_, facts_, wishes_, options_.forced_provider}, direction_);
+  if (direction_.rule != nullptr) direction_.rule->hits->fetch_add(1, std::memory_order_relaxed);
+  return directed;
+}
+
+const ChatRequest* Call::State::decoded() {
+  if (!chat_ && client_) {
+    auto chat = client_->decode();
+    if (!chat) return nullptr;  // whoever has to translate it says why
+    chat_ = std::make_unique<ChatRequest>(std::move(*chat));
+    chat_->stream = facts_.stream;
+  }
+  return chat_.get();
+}
+
 // Who could be asked, in which order.
 Result<void> Call::State::place() {
   if (auto known = core::check_wishes(*snap_, wishes_); !known) return known;
-  auto resolved = core::resolve_wish(*snap_, facts_.model, options_.forced_provider, wishes_);
+  auto resolved = core::resolve_wish(*snap_, asked_, options_.forced_provider, wishes_);
   if (!resolved) return std::move(resolved).error();
   resolved_ = std::move(*resolved);
   const auto& affinity = snap_->config.routing.affinity;
   const core::Route* route = resolved_.route;
   const bool hashes = route != nullptr && core::balancer_of(*snap_, *route, &wishes_).wants_affinity();
-  if ((snap_->affinity && wishes_.cache) || hashes) affinity_ = core::affinity_of(affinity.by, key_.get(), facts_, body_, chat_.get(), options_.headers);
+  if ((snap_->affinity && wishes_.cache) || hashes) affinity_ = core::affinity_of(affinity.by, key_.get(), facts_, body_, client_ ? nullptr : chat_.get(), options_.headers);
   core::Ask first = ask();
   if (affinity_ != 0 && snap_->affinity && wishes_.cache && route != nullptr) {
     session_ = stable_hash(route->name, affinity_);
     first.home = home_ = snap_->affinity->find(session_, began_);
   }
-  const bool anybody = core::append_first(*snap_, resolved_, facts_.model, first, candidates_);
+  const bool anybody = core::append_first(*snap_, resolved_, asked_, first, candidates_);
   if (resolved_.route != nullptr) fallbacks_.visited(resolved_.route);
   if (!anybody) {
-    Error why = core::nobody(*snap_, candidates_, facts_.model, asking());
+    Error why = core::nobody(*snap_, candidates_, asked_, asking());
     if (why.code != ErrorCode::kContextLengthExceeded || !fall_back_for(why.code)) return why;
   }
   const bool there = std::any_of(candidates_.begin(), candidates_.end(), [this](const Candidate& c) {
@@ -513,7 +541,7 @@ Error Call::State::final_error() const {
   if (attempts_ > 0) return last_error_;
   if (skip_error_.code != ErrorCode::kNone) return skip_error_;  // it may work later: better news than a refusal
   if (!refusals_.empty()) return joined_refusals();
-  return Error(ErrorCode::kNoTarget, "no target of model \"" + facts_.model + "\" can take this request now");
+  return Error(ErrorCode::kNoTarget, "no target of model \"" + asked_ + "\" can take this request now");
 }
 
 // What cannot be expressed, and by which models: a reason that several share is told once.

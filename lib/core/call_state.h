@@ -122,6 +122,8 @@ struct Call::State final {
   void begin();
   Result<void> admit();
   Result<void> read_members();
+  Result<void> direct();
+  const ChatRequest* decoded();          // the request in its neutral form; null: it cannot be read
   Result<void> place();
   Result<void> check_params();
   Result<void> reserve();
@@ -265,6 +267,8 @@ struct Call::State final {
 
   // Routing.
   core::Resolved resolved_;
+  std::string asked_;                    // the name that is looked up: the request's, or what stands over it
+  core::Direction direction_;            // what stood over what the program asked for
   std::vector<core::Candidate> candidates_;
   RouteRequest wishes_;
   core::Fallbacks fallbacks_;

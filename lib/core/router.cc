@@ -5,12 +5,9 @@
 
 #include "core/call_state.h"
 #include "core/router_impl.h"
-#include "core/wishes.h"
 #include "llmrouter/pattern.h"
 
 namespace llmrouter {
-
-using core::Candidate;
 
 std::string Router::Impl::new_id(std::string_view prefix) {
   // As a ULID: 48 bits of milliseconds, here with 16 that count within one, then 65 random ones, in Crockford's base 32.
@@ -78,7 +75,7 @@ LimitBucket* Router::Impl::bucket_of(const KeyRecord& key) {
 }
 
 Router::Router() : impl_(std::make_unique<Impl>()) {}
-Router::~Router() = default;
+Router::~Router() { impl_->overlay_watch->forget(); }
 
 Result<std::shared_ptr<Router>> Router::create(const Config& config, RouterParts parts) {
   std::shared_ptr<Router> router(new Router());
@@ -96,26 +93,35 @@ Result<std::shared_ptr<Router>> Router::create(const Config& config, RouterParts
     impl.seed = (static_cast<uint64_t>(device()) << 32) | device();
   }
   impl.started = p.clock->now();
+  impl.overlay.store = p.state ? p.state : make_memory_state_store();
+  impl.load_overlay();
   if (auto loaded = router->reload(config); !loaded) return std::move(loaded).error();
+  impl.watch_overlay();
   return router;
 }
 
-Result<void> Router::reload(const Config& config, std::shared_ptr<const Catalog> catalog) {
-  Impl& impl = *impl_;
+Result<void> Router::Impl::publish(const Config& config, std::shared_ptr<const Catalog> catalog) {
   if (!catalog) {
-    auto before = impl.snapshot.load();
-    catalog = before ? before->catalog : impl.parts.catalog;
+    auto before = snapshot.load();
+    catalog = before ? before->catalog : parts.catalog;
   }
-  auto snapshot = core::build_snapshot(config, impl.parts, std::move(catalog), *impl.parts.limiter, impl.registry);
-  if (!snapshot) return std::move(snapshot).error();
-  if (!impl.parts.keys && !config.keys.empty()) {
+  auto built = core::build_snapshot(config, parts, std::move(catalog), *parts.limiter, registry, overlay.rules);
+  if (!built) return std::move(built).error();
+  if (!parts.keys && !config.keys.empty()) {
     return Error(ErrorCode::kConfig, "keys: this router was made without a key store and cannot take keys later", "keys");
   }
-  if (impl.parts.keys) {
-    if (auto set = impl.parts.keys->set_file_keys(config.keys); !set) return set;
+  if (parts.keys) {
+    if (auto set = parts.keys->set_file_keys(config.keys); !set) return set;
   }
-  impl.snapshot.store(std::move(*snapshot));
+  for (const auto& [name, why] : (*built)->idle_rules) logger().log(LogLevel::kWarn, "a stored rule is left out", {{"rule", name}, {"why", why}});
+  snapshot.store(std::move(*built));
+  if (overlay.changes.empty()) overlay.gate.fix(config.routing.toggle.enabled);
   return {};
+}
+
+Result<void> Router::reload(const Config& config, std::shared_ptr<const Catalog> catalog) {
+  std::lock_guard<std::mutex> lock(impl_->overlay.writers);
+  return impl_->publish(config, std::move(catalog));
 }
 
 Call Router::start(Transport& transport, ChatRequest request, bool stream, CallOptions options, StreamSink& sink) {
@@ -134,86 +140,6 @@ Call Router::start(Transport& transport, TaskRequest request, CallOptions option
   auto state = std::make_unique<Call::State>(*impl_, transport, std::move(options));
   state->begin_task(std::move(request), sink);
   return Call(std::move(state));
-}
-
-namespace {
-
-PlanStep step_of(const Candidate& c) {
-  PlanStep step;
-  step.provider = c.provider->config.name;
-  step.model = c.model;
-  if (c.route != nullptr) step.route = c.route->name;
-  step.weight = c.weight;
-  step.priority = c.priority;
-  step.eligible = !c.out;
-  step.reason = c.reason;
-  return step;
-}
-
-}  // namespace
-
-Result<Plan> Router::explain(std::string_view model, const CallOptions& given, std::string_view body) const {
-  auto snap = impl_->snapshot.load();
-  CallOptions options = given;
-  RouteRequest wishes;
-  if (auto read = core::read_header_wishes(options, wishes); !read) return std::move(read).error();
-  auto key = impl_->authenticate(*snap, options.key, options.endpoint.empty() ? "chat" : options.endpoint, options.trusted);
-  if (!key) return std::move(key).error();
-  RequestFacts facts;
-  const Dialect* dialect = snap->dialect("openai");
-  if (!body.empty()) {
-    auto codec = dialect != nullptr ? dialect->new_client_codec() : nullptr;
-    if (!codec) return Error(ErrorCode::kNotSupported, "no openai codec to read the body with");
-    auto scanned = codec->scan(body);
-    if (!scanned) return std::move(scanned).error();
-    facts = std::move(*scanned);
-  }
-  if (!model.empty()) facts.model = model;
-  if (core::has_route_members(*snap, facts, options.forced_provider)) {
-    std::string copy(body);
-    if (auto cut = core::cut_route_members(facts, copy, wishes); !cut) return std::move(cut).error();
-  }
-  if (auto known = core::check_wishes(*snap, wishes); !known) return std::move(known).error();
-  auto resolved = core::resolve_wish(*snap, facts.model, options.forced_provider, wishes);
-  if (!resolved) return std::move(resolved).error();
-  core::Ask ask;
-  if (core::needs_abilities(facts)) ask.facts = &facts;
-  if (!wishes.empty()) ask.wishes = &wishes;
-  ask.dialect = dialect;
-  ask.relays = facts.relayable;
-  ask.key = key->get();
-  ask.forced = options.forced_provider;
-  ask.input_tokens = facts.input_tokens;
-  ask.max_output = facts.max_tokens.value_or(0) * std::max<int64_t>(1, facts.n);
-  ask.seed = impl_->seed;
-  ask.now = impl_->clock().now();
-  ask.wall = impl_->clock().wall();
-  ask.peek = true;
-  ask.affinity = core::affinity_of(snap->config.routing.affinity.by, key->get(), facts, body, nullptr, options.headers);
-  if (snap->affinity && ask.affinity != 0 && wishes.cache && resolved->route != nullptr) {
-    ask.home = snap->affinity->find(stable_hash(resolved->route->name, ask.affinity), ask.now);
-  }
-  std::vector<Candidate> candidates;
-  core::append_first(*snap, *resolved, facts.model, ask, candidates);
-  Plan plan;
-  plan.requested = facts.model;
-  plan.how = resolved->how;
-  core::Fallbacks fallbacks;
-  if (resolved->route != nullptr) {
-    fallbacks.visited(resolved->route);
-    plan.strategy = core::balancer_of(*snap, *resolved->route, ask.wishes).name();
-    if (resolved->how == "wildcard") plan.how += " " + resolved->route->name;
-  }
-  while (fallbacks.append(*snap, ask, candidates)) {
-  }
-  // Those that rest come when nobody else is left, those that are out not at all.
-  auto place = [](const Candidate& c) { return c.out ? 2 : c.reason == StepReason::kCoolingDown ? 1 : 0; };
-  for (int p : {0, 1, 2}) {
-    for (const Candidate& c : candidates) {
-      if (place(c) == p) plan.steps.push_back(step_of(c));
-    }
-  }
-  return plan;
 }
 
 Result<std::shared_ptr<const KeyRecord>> Router::authenticate(const Secret& presented, std::string_view endpoint) const {

@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 
+#include "core/overlay.h"
 #include "core/published.h"
 #include "core/random.h"
 #include "core/retry_budget.h"
@@ -17,6 +18,16 @@
 namespace llmrouter {
 
 struct Router::Impl {
+  // What the store's callback holds, which may come after the router went.
+  struct Watch {
+    std::mutex mutex;
+    Impl* impl = nullptr;  // null: gone
+    void forget() {
+      std::lock_guard<std::mutex> lock(mutex);
+      impl = nullptr;
+    }
+  };
+
   RouterParts parts;
   uint64_t seed = 0;
   std::atomic<uint64_t> draws{0};
@@ -27,6 +38,8 @@ struct Router::Impl {
   core::HedgeShare hedges;
   core::WaitingRoom room;
   core::Published<core::Snapshot> snapshot;
+  core::Overlay overlay;
+  std::shared_ptr<Watch> overlay_watch = std::make_shared<Watch>();
   TimePoint started{};
 
   const Clock& clock() const noexcept { return *parts.clock; }
@@ -39,6 +52,13 @@ struct Router::Impl {
   // Who is calling; null: nobody, and that is allowed.
   Result<std::shared_ptr<const KeyRecord>> authenticate(const core::Snapshot& snap, const Secret& presented, std::string_view endpoint,
                                                         bool trusted) const;
+  // With overlay.writers held: a new snapshot of this configuration and the overlay's rules; kept ones where null.
+  Result<void> publish(const Config& config, std::shared_ptr<const Catalog> catalog);
+  // What the store holds, at the beginning and after another process changed it.
+  void load_overlay();
+  void watch_overlay();
+  // The plan that a seed makes of a request.
+  Result<Plan> plan(const core::Snapshot& snap, const KeyRecord* key, CallOptions options, std::string_view model, std::string_view body, uint64_t seed) const;
   bool keys_required(const core::Snapshot& snap) const noexcept;
   LimitBucket* bucket_of(const KeyRecord& key);
 };

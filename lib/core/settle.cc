@@ -85,8 +85,11 @@ void Call::State::fill_record(CallStatus status, const Error& error) {
     shared.output_tokens.fetch_add(static_cast<uint64_t>(at_->usage.output), std::memory_order_relaxed);
     shared.cost_nano_usd.fetch_add(static_cast<uint64_t>(record_.cost_nano_usd), std::memory_order_relaxed);
   }
+  if (!direction_.by.empty()) record_.decision = direction_.by;
+  if (direction_.rule != nullptr) (record_.decision += ' ') += direction_.rule->config.name;
   if (!resolved_.how.empty()) {
-    record_.decision = resolved_.how;
+    if (!record_.decision.empty()) record_.decision += "; ";
+    record_.decision += resolved_.how;
     if (resolved_.route != nullptr) (record_.decision += "; ") += core::balancer_of(*snap_, *resolved_.route, &wishes_).name();
     if (attempts_ > 0) (record_.decision += "; ") += step_reason_text(candidates_[at_->current].reason);
   }

@@ -1,5 +1,7 @@
 #include "core/snapshot.h"
 
+#include "core/wishes.h"
+
 #include <algorithm>
 
 #include "llmrouter/pattern.h"
@@ -28,7 +30,7 @@ class Builder {
     snapshot_->catalog = std::move(catalog);
   }
 
-  Result<std::shared_ptr<const Snapshot>> build() {
+  Result<std::shared_ptr<const Snapshot>> build(const std::vector<RuleConfig>& stored_rules) {
     if (auto added = add_filters(); !added) return std::move(added).error();
     for (const ProviderConfig& provider : snapshot_->config.providers) {
       if (auto added = add_provider(provider); !added) return std::move(added).error();
@@ -41,6 +43,7 @@ class Builder {
     std::sort(snapshot_->tags.begin(), snapshot_->tags.end());
     snapshot_->tags.erase(std::unique(snapshot_->tags.begin(), snapshot_->tags.end()), snapshot_->tags.end());
     if (auto made = make_pool(); !made) return std::move(made).error();
+    if (auto ruled = add_rules(stored_rules); !ruled) return std::move(ruled).error();
     if (!snapshot_->config.routing.affinity.by.empty()) snapshot_->affinity = registry_.affinity();
     return std::shared_ptr<const Snapshot>(std::move(snapshot_));
   }
@@ -204,6 +207,37 @@ class Builder {
     return {};
   }
 
+  // One of the file that cannot be is an error; a stored one was good once, and is told of.
+  Result<void> add_rules(const std::vector<RuleConfig>& stored) {
+    const std::vector<RuleConfig>& own = snapshot_->config.routing.rules;
+    if (own.empty() && stored.empty()) return {};
+    if (own.size() + stored.size() > RuleLimits::kRules) return config_error("routing.rules", "more than " + std::to_string(RuleLimits::kRules));
+    auto set = std::make_unique<RuleSet>();
+    size_t expressions = 0;
+    auto add = [&](const RuleConfig& config, bool is_stored) -> Result<void> {
+      auto rule = make_rule(config, is_stored, registry_.rule_hits(config.name));
+      if (!rule) return std::move(rule).error();
+      if (auto there = check_rule_names(*snapshot_, config, false); !there) return there;
+      if (rule->content && ++expressions > RuleLimits::kExpressions) {
+        return Error(ErrorCode::kInvalidRequest, "when.content: more than " + std::to_string(RuleLimits::kExpressions) + " rules look at content", "when.content");
+      }
+      set->add(std::move(*rule));
+      return {};
+    };
+    for (size_t i = 0; i < own.size(); ++i) {
+      const std::string path = "routing.rules[" + std::to_string(i) + "]";
+      const bool twice = std::any_of(own.begin(), own.begin() + static_cast<ptrdiff_t>(i), [&](const RuleConfig& r) { return r.name == own[i].name; });
+      if (twice) return config_error(path + ".name", "there are two of this name");
+      if (auto added = add(own[i], false); !added) return Error(ErrorCode::kConfig, path + "." + added.error().message, path + "." + added.error().param);
+    }
+    for (const RuleConfig& config : stored) {
+      if (auto added = add(config, true); !added) snapshot_->idle_rules.emplace_back(config.name, added.error().message);
+    }
+    set->order();
+    snapshot_->rules = std::move(set);
+    return {};
+  }
+
   void choose_default() {
     snapshot_->default_model = snapshot_->config.routing.default_model;
     if (!snapshot_->default_model.empty()) return;
@@ -267,6 +301,11 @@ Result<std::shared_ptr<AccessTokens>> Registry::tokens(const ProviderConfig& pro
   return made;
 }
 
+RuleHits Registry::rule_hits(const std::string& name) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  return find_or_make(rule_hits_, name, [] { return std::make_shared<std::atomic<uint64_t>>(0); });
+}
+
 std::shared_ptr<AffinityTable> Registry::affinity() {
   std::lock_guard<std::mutex> lock(mutex_);
   if (!affinity_) affinity_ = std::make_shared<AffinityTable>();
@@ -293,8 +332,8 @@ const Dialect* Snapshot::dialect(std::string_view name) const noexcept {
 }
 
 Result<std::shared_ptr<const Snapshot>> build_snapshot(const Config& config, const RouterParts& parts, std::shared_ptr<const Catalog> catalog,
-                                                       RateLimiter& limiter, Registry& registry) {
-  return Builder(config, parts, std::move(catalog), limiter, registry).build();
+                                                       RateLimiter& limiter, Registry& registry, const std::vector<RuleConfig>& stored_rules) {
+  return Builder(config, parts, std::move(catalog), limiter, registry).build(stored_rules);
 }
 
 std::vector<std::string> apply_list_policy(const ModelListPolicy& policy, const std::vector<std::string>& listed) {

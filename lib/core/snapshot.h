@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "core/affinity.h"
+#include "core/rules.h"
 #include "core/stats.h"
 #include "llmrouter/codec.h"
 #include "llmrouter/config.h"
@@ -109,6 +110,7 @@ class Registry {
   // The tokens of a credential, those that were there when the key is the same one.
   Result<std::shared_ptr<AccessTokens>> tokens(const ProviderConfig& provider, const Credential& credential, const RouterParts& parts);
   std::shared_ptr<AffinityTable> affinity();
+  RuleHits rule_hits(const std::string& name);
 
  private:
   std::mutex mutex_;
@@ -116,6 +118,7 @@ class Registry {
   std::map<std::string, std::shared_ptr<TargetState>> targets_;
   std::map<std::string, std::shared_ptr<CredentialHealth>> credentials_;
   std::map<std::string, std::shared_ptr<AccessTokens>> tokens_;
+  std::map<std::string, RuleHits> rule_hits_;
   std::shared_ptr<AffinityTable> affinity_;  // made when a configuration first asks for it
 };
 
@@ -141,6 +144,8 @@ struct Snapshot {
   std::vector<const Route*> wildcards;         // in the file's order
   std::string default_model;
   std::shared_ptr<AffinityTable> affinity;     // null: off
+  std::unique_ptr<const RuleSet> rules;        // null: there are none
+  std::vector<std::pair<std::string, std::string>> idle_rules;  // stored ones that cannot be, and why
 
   const ProviderRuntime* provider(std::string_view name) const noexcept;
   const Dialect* dialect(std::string_view name) const noexcept;
@@ -148,7 +153,7 @@ struct Snapshot {
 
 // kConfig when a name leads nowhere or a dialect or strategy is not known: the configuration came from structs, not through the loader.
 Result<std::shared_ptr<const Snapshot>> build_snapshot(const Config& config, const RouterParts& parts, std::shared_ptr<const Catalog> catalog,
-                                                       RateLimiter& limiter, Registry& registry);
+                                                       RateLimiter& limiter, Registry& registry, const std::vector<RuleConfig>& stored_rules = {});
 
 // The ids of `listed` that a provider's list policy lets through.
 std::vector<std::string> apply_list_policy(const ModelListPolicy& policy, const std::vector<std::string>& listed);

@@ -125,6 +125,24 @@ Result<void> check_wishes(const Snapshot& snapshot, const RouteRequest& wishes) 
   return {};
 }
 
+Result<void> check_rule_names(const Snapshot& snapshot, const RuleConfig& rule, bool model) {
+  RouteRequest uses;
+  uses.tags = rule.use.tags;
+  uses.provider_types = rule.use.provider_types;
+  uses.strategy = rule.use.strategy;
+  if (auto there = check_wishes(snapshot, uses); !there) {
+    Error error = std::move(there).error();
+    constexpr std::string_view kRoute = "route.";
+    if (error.message.rfind(kRoute, 0) == 0) error.message.replace(0, kRoute.size(), "use.");
+    if (error.param.rfind(kRoute, 0) == 0) error.param.replace(0, kRoute.size(), "use.");
+    return error;
+  }
+  if (!model || rule.use.model.empty()) return {};
+  auto found = resolve(snapshot, rule.use.model, {});
+  if (found) return {};
+  return Error(ErrorCode::kInvalidRequest, "use.model: " + found.error().message, "use.model");
+}
+
 Result<Resolved> resolve_wish(const Snapshot& snapshot, std::string_view name, std::string_view forced, const RouteRequest& wishes) {
   const bool chooses = !wishes.tags.empty() || !wishes.provider_types.empty() || !wishes.providers.empty();
   if (chooses && snapshot.pool && (name == "auto" || name == "default") && snapshot.route_by_name.find(name) == snapshot.route_by_name.end()) {

@@ -22,6 +22,9 @@ Result<void> cut_route_members(const RequestFacts& facts, std::string& body, Rou
 // kInvalidRequest when a name is asked for that is not there; the message says what there is.
 Result<void> check_wishes(const Snapshot& snapshot, const RouteRequest& wishes);
 
+// The same of what a rule uses, with its members' names ("use.tags"); `model`: the model too.
+Result<void> check_rule_names(const Snapshot& snapshot, const RuleConfig& rule, bool model);
+
 // resolve(), but that `auto` and `default` with something to choose by (tags, types, providers) stand for every configured model.
 Result<Resolved> resolve_wish(const Snapshot& snapshot, std::string_view name, std::string_view forced, const RouteRequest& wishes);
 

@@ -208,6 +208,7 @@ Result<void> SqliteKeyStore::reload() {
   if (!entries) return std::move(entries).error();
   auto ledger = load_ledger(*db_, book_since_);
   if (!ledger) return std::move(ledger).error();
+  if (auto state = reload_state(); !state) return state;
   table_.set_stored(std::move(*entries));
   book_.set_stored(*ledger);
   return {};
@@ -254,6 +255,7 @@ void SqliteKeyStore::work() {
     write_ledger();
     try_writing();
     look_for_changes();
+    tell_of_state();
     lock.lock();
   }
   lock.unlock();
@@ -333,7 +335,7 @@ StoreHealth SqliteKeyStore::health() const {
 Result<SqliteKeys> open_sqlite_key_store(const SqliteKeyOptions& options, const Clock& clock, Logger& logger) {
   auto store = storage::SqliteKeyStore::open(options, clock, logger);
   if (!store) return std::move(store).error();
-  return SqliteKeys{*store, *store};
+  return SqliteKeys{*store, *store, *store};
 }
 
 }  // namespace llmrouter

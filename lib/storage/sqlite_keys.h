@@ -5,12 +5,16 @@
 #include <atomic>
 #include <condition_variable>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "llmrouter/keys.h"
 #include "llmrouter/logger.h"
+#include "llmrouter/state.h"
 #include "storage/key_table.h"
 #include "storage/ledger_book.h"
 #include "storage/sqlite_db.h"
@@ -22,7 +26,7 @@ namespace llmrouter::storage {
 // changes. The worker writes what was spent every 20 ms while there is any, and looks twice a second whether another process wrote.
 //
 // Locks, in this order: db_mutex_ (held over disk I/O; changes of keys and the worker), then the table's and the book's own (memory alone).
-class SqliteKeyStore final : public KeyStore, public BudgetLedger {
+class SqliteKeyStore final : public KeyStore, public BudgetLedger, public StateStore {
  public:
   static Result<std::shared_ptr<SqliteKeyStore>> open(const SqliteKeyOptions& options, const Clock& clock, Logger& logger);
   ~SqliteKeyStore() override;
@@ -40,6 +44,12 @@ class SqliteKeyStore final : public KeyStore, public BudgetLedger {
   int64_t spent(std::string_view bucket, int64_t period_start) override;
   void add(std::string_view bucket, int64_t period_start, int64_t nano_usd) noexcept override;
 
+  // sqlite_state.cc
+  std::vector<StateEntry> all() const override;
+  Result<void> put(const StateEntry& entry) override;
+  Result<bool> remove(std::string_view kind, std::string_view name) override;
+  void watch(std::function<void()> changed) override;
+
  private:
   SqliteKeyStore(KeyHasher hasher, const Clock& clock, Logger& logger) : clock_(clock), logger_(logger), table_(std::move(hasher)) {}
 
@@ -52,12 +62,14 @@ class SqliteKeyStore final : public KeyStore, public BudgetLedger {
   Result<KeyEntry> row_of(std::string_view id_or_name);
   Result<void> reload();
   Result<void> reload_if_changed();
+  Result<void> reload_state();
 
   void work();
   void wake() noexcept;
   bool write_ledger();
   void try_writing();  // while writing fails and there is nothing to write: is it better now?
   void look_for_changes();
+  void tell_of_state();  // without a lock held
   // For health(); logs the first failure of a row and the recovery. Without a lock held.
   void note(std::string* problem, const Result<void>& outcome);
 
@@ -66,6 +78,12 @@ class SqliteKeyStore final : public KeyStore, public BudgetLedger {
   KeyTable table_;
   mutable LedgerBook book_;
   int64_t book_since_ = 0;  // the book holds every period from here on
+
+  using State = std::map<std::pair<std::string, std::string>, std::string>;  // by kind and name
+  mutable std::mutex state_mutex_;
+  State state_;
+  std::function<void()> state_watcher_;
+  std::atomic<bool> state_changed_{false};  // by another process, and the watcher does not know yet
 
   std::mutex db_mutex_;
   std::unique_ptr<Db> db_;

@@ -41,6 +41,15 @@ CREATE TABLE ledger (
   PRIMARY KEY (bucket, period)
 ) STRICT, WITHOUT ROWID;
 )sql",
+    // 2. Stored rules, keys' overrides and the routing switch's changes.
+    R"sql(
+CREATE TABLE state (
+  kind TEXT NOT NULL,
+  name TEXT NOT NULL,
+  value TEXT NOT NULL,
+  PRIMARY KEY (kind, name)
+) STRICT, WITHOUT ROWID;
+)sql",
 };
 
 const char* const kUsageMigrations[] = {

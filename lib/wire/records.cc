@@ -208,6 +208,9 @@ std::string Plan::to_json() const {
   JsonWriter w(out);
   w.begin_object();
   w.member("requested", requested);
+  w.member("model", model);
+  w.member("by", by);
+  w.member("rule", rule);
   w.member("how", how);
   w.member("strategy", strategy);
   w.key("steps");
@@ -232,6 +235,9 @@ std::string Plan::to_text() const {
   std::string out = printable(requested) + " (" + how;
   if (!strategy.empty()) out += ", strategy " + strategy;
   out += ")\n";
+  if (by == "switch") out += "the routing switch is off: " + printable(model) + " in its place\n";
+  if (by == "override") out += "the key's override: " + printable(model) + " in its place\n";
+  if (by == "rule") out += "rule " + printable(rule) + (model == requested ? " decides\n" : ": " + printable(model) + " in its place\n");
   size_t width = 0;
   for (const PlanStep& step : steps) width = std::max(width, target(step).size());
   width = std::min<size_t>(width, 60);  // a very long name does not push the others' reasons away

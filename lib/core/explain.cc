@@ -1,0 +1,146 @@
+// Plans without a call: what would be asked, in which order, and why.
+#include <algorithm>
+
+#include "core/resolve.h"
+#include "core/router_impl.h"
+#include "core/wishes.h"
+
+namespace llmrouter {
+
+using core::Candidate;
+
+namespace {
+
+PlanStep step_of(const Candidate& c) {
+  PlanStep step;
+  step.provider = c.provider->config.name;
+  step.model = c.model;
+  if (c.route != nullptr) step.route = c.route->name;
+  step.weight = c.weight;
+  step.priority = c.priority;
+  step.eligible = !c.out;
+  step.reason = c.reason;
+  return step;
+}
+
+// A request that is only looked at. `codec` must live as long as `body`.
+class Reading final : public core::RuleContent {
+ public:
+  Result<void> read(const core::Snapshot& snap, CallOptions& given, std::string_view model, std::string_view text) {
+    if (auto headers = core::read_header_wishes(given, wishes); !headers) return headers;
+    dialect = snap.dialect("openai");
+    body = text;
+    if (!body.empty()) {
+      codec_ = dialect != nullptr ? dialect->new_client_codec() : nullptr;
+      if (!codec_) return Error(ErrorCode::kNotSupported, "no openai codec to read the body with");
+      auto scanned = codec_->scan(body);
+      if (!scanned) return std::move(scanned).error();
+      facts = std::move(*scanned);
+    }
+    if (!model.empty()) facts.model = model;
+    if (!core::has_route_members(snap, facts, given.forced_provider)) return {};
+    std::string copy(body);
+    return core::cut_route_members(facts, copy, wishes);
+  }
+
+  const ChatRequest* chat() override {
+    if (!chat_ && codec_) {
+      auto decoded = codec_->decode();
+      if (decoded) chat_ = std::make_unique<ChatRequest>(std::move(*decoded));
+    }
+    return chat_.get();
+  }
+
+  const Dialect* dialect = nullptr;
+  std::string_view body;
+  RequestFacts facts;
+  RouteRequest wishes;
+
+ private:
+  std::unique_ptr<ClientCodec> codec_;
+  std::unique_ptr<ChatRequest> chat_;
+};
+
+}  // namespace
+
+Result<Plan> Router::Impl::plan(const core::Snapshot& snap, const KeyRecord* key, CallOptions options, std::string_view model, std::string_view body,
+                                uint64_t plan_seed) const {
+  Reading request;
+  if (auto read = request.read(snap, options, model, body); !read) return std::move(read).error();
+  RequestFacts& facts = request.facts;
+  Plan plan;
+  plan.requested = facts.model;
+  plan.model = facts.model;
+  const WallTime wall = clock().wall();
+  core::Direction direction;
+  if (options.endpoint.empty() || options.endpoint == "chat") {
+    auto directed = core::direct(overlay, snap, key, options.headers, wall, request, {plan.model, facts, request.wishes, options.forced_provider}, direction);
+    if (!directed) return std::move(directed).error();
+  }
+  plan.by = direction.by;
+  if (direction.rule != nullptr) plan.rule = direction.rule->config.name;
+  const RouteRequest& wishes = request.wishes;
+  if (auto known = core::check_wishes(snap, wishes); !known) return std::move(known).error();
+  auto resolved = core::resolve_wish(snap, plan.model, options.forced_provider, wishes);
+  if (!resolved) return std::move(resolved).error();
+  core::Ask ask;
+  if (core::needs_abilities(facts)) ask.facts = &facts;
+  if (!wishes.empty()) ask.wishes = &wishes;
+  ask.dialect = request.dialect;
+  ask.relays = facts.relayable;
+  ask.key = key;
+  ask.forced = options.forced_provider;
+  ask.input_tokens = facts.input_tokens;
+  ask.max_output = facts.max_tokens.value_or(0) * std::max<int64_t>(1, facts.n);
+  ask.seed = plan_seed;
+  ask.now = clock().now();
+  ask.wall = wall;
+  ask.peek = true;
+  ask.affinity = core::affinity_of(snap.config.routing.affinity.by, key, facts, body, nullptr, options.headers);
+  if (snap.affinity && ask.affinity != 0 && wishes.cache && resolved->route != nullptr) {
+    ask.home = snap.affinity->find(stable_hash(resolved->route->name, ask.affinity), ask.now);
+  }
+  std::vector<Candidate> candidates;
+  core::append_first(snap, *resolved, plan.model, ask, candidates);
+  plan.how = resolved->how;
+  core::Fallbacks fallbacks;
+  if (resolved->route != nullptr) {
+    fallbacks.visited(resolved->route);
+    plan.strategy = core::balancer_of(snap, *resolved->route, ask.wishes).name();
+    if (resolved->how == "wildcard") plan.how += " " + resolved->route->name;
+  }
+  while (fallbacks.append(snap, ask, candidates)) {
+  }
+  // Those that rest come when nobody else is left, those that are out not at all.
+  auto place = [](const Candidate& c) { return c.out ? 2 : c.reason == StepReason::kCoolingDown ? 1 : 0; };
+  for (int p : {0, 1, 2}) {
+    for (const Candidate& c : candidates) {
+      if (place(c) == p) plan.steps.push_back(step_of(c));
+    }
+  }
+  return plan;
+}
+
+Result<Plan> Router::explain(std::string_view model, const CallOptions& options, std::string_view body) const {
+  auto snap = impl_->snapshot.load();
+  auto key = impl_->authenticate(*snap, options.key, options.endpoint.empty() ? "chat" : options.endpoint, options.trusted);
+  if (!key) return std::move(key).error();
+  return impl_->plan(*snap, key->get(), options, model, body, impl_->seed);
+}
+
+Result<Plan> Router::explain_for(const KeyRecord* key, std::string_view model, const CallOptions& options, std::string_view body) const {
+  return impl_->plan(*impl_->snapshot.load(), key, options, model, body, impl_->seed);
+}
+
+Result<std::optional<RuleState>> Router::matching_rule(std::string_view model, const KeyRecord* key, const CallOptions& given, std::string_view body) const {
+  auto snap = impl_->snapshot.load();
+  CallOptions options = given;
+  Reading request;
+  if (auto read = request.read(*snap, options, model, body); !read) return std::move(read).error();
+  if (!snap->rules) return std::optional<RuleState>();
+  const core::Rule* rule = snap->rules->find({request.facts.model, &request.facts, &request.wishes, key, &options.headers, impl_->clock().wall()}, request);
+  if (rule == nullptr) return std::optional<RuleState>();
+  return std::optional<RuleState>(RuleState{rule->config, rule->stored, {}, rule->hits->load(std::memory_order_relaxed)});
+}
+
+}  // namespace llmrouter

@@ -1,0 +1,77 @@
+// What a replay of recorded traffic came to, for programs and for people.
+#include <algorithm>
+
+#include "llmrouter/simulate.h"
+#include "llmrouter/values.h"
+#include "wire/json_writer.h"
+
+namespace llmrouter {
+namespace {
+
+void side(wire::JsonWriter& w, const char* name, const SimulationSide& s) {
+  w.key(name);
+  w.begin_object();
+  w.member("ok", s.ok);
+  w.member("failed", s.failed);
+  w.member("refused", s.refused);
+  w.member("unpriced", s.unpriced);
+  w.member("cost_nano_usd", s.cost_nano_usd);
+  w.member("latency_ms", s.latency_ms);
+  w.end_object();
+}
+
+std::string padded(std::string text, size_t width, bool left = false) {
+  if (text.size() >= width) return text;
+  return left ? text + std::string(width - text.size(), ' ') : std::string(width - text.size(), ' ') + text;
+}
+
+std::string line(const std::string& name, const std::string& before, const std::string& after, size_t width) {
+  return padded(name, width, true) + padded(before, 16) + padded(after, 16) + "\n";
+}
+
+}  // namespace
+
+std::string Simulation::to_json() const {
+  std::string out;
+  wire::JsonWriter w(out);
+  w.begin_object();
+  w.member("replayed", replayed);
+  w.member("skipped", skipped);
+  w.member("moved", moved);
+  w.member("guessed", guessed);
+  side(w, "before", before);
+  side(w, "after", after);
+  w.key("targets");
+  w.begin_array();
+  for (const SimulationShare& s : targets) {
+    w.begin_object();
+    w.member("target", s.target);
+    w.member("before", s.before);
+    w.member("after", s.after);
+    w.member("cost_before_nano_usd", s.cost_before);
+    w.member("cost_after_nano_usd", s.cost_after);
+    w.end_object();
+  }
+  w.end_array();
+  w.end_object();
+  return out;
+}
+
+std::string Simulation::to_text() const {
+  size_t width = 16;
+  for (const SimulationShare& s : targets) width = std::max(width, std::min<size_t>(60, s.target.size()) + 2);
+  auto number = [](int64_t n) { return std::to_string(n); };
+  std::string out = number(replayed) + " requests replayed, " + number(skipped) + " left out, " + number(moved) + " answered by another target";
+  if (guessed > 0) out += ", " + number(guessed) + " by one that nothing is known of";
+  out += "\n\n" + line("", "before", "after", width);
+  out += line("answered", number(before.ok), number(after.ok), width);
+  out += line("failed", number(before.failed), number(after.failed), width);
+  out += line("refused", number(before.refused), number(after.refused), width);
+  out += line("cost, USD", format_usd(before.cost_nano_usd), format_usd(after.cost_nano_usd), width);
+  out += line("without a price", number(before.unpriced), number(after.unpriced), width);
+  out += line("latency, ms", number(before.latency_ms), number(after.latency_ms), width) + "\n";
+  for (const SimulationShare& s : targets) out += line(s.target, number(s.before), number(s.after), width);
+  return out;
+}
+
+}  // namespace llmrouter

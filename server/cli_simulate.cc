@@ -1,0 +1,85 @@
+// simulate: what recorded traffic would have become under another configuration.
+#include <unistd.h>
+
+#include <cstdio>
+
+#include "llmrouter/llmrouter.h"
+#include "llmrouter/simulate.h"
+#include "llmrouter/values.h"
+#include "server/admin_query.h"
+#include "server/cli.h"
+
+namespace llmrouter::server {
+
+namespace {
+
+constexpr int64_t kMostRecords = 2000000;
+
+// A count of an option; nullopt when it is none, and then that was said.
+std::optional<int64_t> count_of(const Args& args, const char* option, int64_t fallback, int64_t most) {
+  const auto text = args.maybe(option);
+  if (!text) return fallback;
+  auto count = parse_count(*text);
+  if (count && *count >= 1 && *count <= most) return *count;
+  complain(Error(ErrorCode::kInvalidRequest, std::string(option) + ": expected a number from 1 to " + std::to_string(most)));
+  return std::nullopt;
+}
+
+// Newest first, page by page.
+Result<std::vector<UsageRecord>> read_records(UsageStore& store, UsageFilter filter, size_t most) {
+  std::vector<UsageRecord> records;
+  filter.limit = 1000;
+  for (;;) {
+    auto page = store.query(filter);
+    if (!page) return std::move(page).error();
+    for (UsageRecord& record : page->data) {
+      if (records.size() == most) {
+        std::fprintf(stderr, "llmrouter-server: only the newest %zu records are replayed (--limit)\n", most);
+        return records;
+      }
+      records.push_back(std::move(record));
+    }
+    if (page->next.empty()) return records;
+    filter.cursor = std::move(page->next);
+  }
+}
+
+// The keys that made the records, where their store is there; the configuration's alone otherwise.
+std::shared_ptr<KeyStore> keys_of(Config config) {
+  constexpr std::string_view kSqlite = "sqlite:";
+  if (config.storage.keys.compare(0, kSqlite.size(), kSqlite) != 0 || ::access(config.storage.keys.c_str() + kSqlite.size(), F_OK) != 0) return nullptr;
+  config.storage.usage = "off";
+  auto parts = build_parts(config, make_stderr_logger(LogLevel::kWarn, config.observe.json));
+  if (parts) return std::move(parts->keys);
+  std::fprintf(stderr, "llmrouter-server: %s; only the configuration's own keys are known\n", parts.error().message.c_str());
+  return nullptr;
+}
+
+}  // namespace
+
+int run_simulate(const Args& args) {
+  UsageFilter filter;
+  for (const char* name : {"since", "until"}) {
+    const auto value = args.maybe(std::string("--") + name);
+    if (!value && name != std::string_view("since")) continue;
+    if (auto set = set_filter(filter, name, value.value_or("7d"), system_clock().wall()); !set) {
+      return complain(Error(ErrorCode::kInvalidRequest, "--" + set.error().message), kUsage);
+    }
+  }
+  const auto limit = count_of(args, "--limit", 200000, kMostRecords), seed = count_of(args, "--seed", 1, int64_t{1} << 62);
+  if (!limit || !seed) return kUsage;
+  const auto loaded = load(config_input(args));
+  if (!loaded) return kUsage;
+  Config config = loaded->config;
+  if (const auto path = args.maybe("--usage")) config.storage.usage = "sqlite:" + *path;
+  const auto store = open_usage(config);
+  if (!store) return complain(store.error());
+  auto records = read_records(**store, filter, static_cast<size_t>(*limit));
+  if (!records) return complain(records.error());
+  auto done = simulate(config, std::move(*records), make_catalog(config.prices), keys_of(config), static_cast<uint64_t>(*seed));
+  if (!done) return complain(done.error());
+  print(args.has("--json") ? done->to_json() + "\n" : done->to_text());
+  return kDone;
+}
+
+}  // namespace llmrouter::server

@@ -1,0 +1,207 @@
+"""Rules, the routing switch and a key's own override, as callers and administrators meet them."""
+import json
+
+from harness import ADMIN, wait
+
+KEY = "sk-ci-000000000000000000"
+OTHER = "sk-other-00000000000000000"
+MODELS = {"main": "up/main", "coder": {"targets": ["up/coder"], "tags": ["coding"]}, "night": "up/night"}
+KEYS = [{"name": "ci", "key": KEY, "user": "build"}, {"name": "other", "key": OTHER, "allow": {"models": ["main"]}}]
+
+
+def ruled(t, rules, handler=None, **routing):
+    u = t.upstream(handler)
+    return u, t.server(u, server={"auth": "keys"}, keys=KEYS, models=MODELS, routing={"default_model": "main", "rules": rules, **routing})
+
+
+def asked(u):
+    return u.chats()[-1].json()["model"]
+
+
+def test_the_first_rule_that_holds_decides(t):
+    u, s = ruled(t, [
+        {"name": "low", "priority": 1, "when": {"model": "auto"}, "use": "night"},
+        {"name": "code", "priority": 10, "when": {"model": "auto", "content": r"(?i)\b(stack trace|refactor)\b"}, "use": {"tags": ["coding"]}},
+        {"name": "header", "when": {"header": {"X-Team": "search*"}}, "use": {"model": "night"}},
+        {"name": "no-tools", "priority": 5, "when": {"has": ["tools"], "key": "ci"}, "use": {"reject": "no tools for ci"}},
+    ])
+    for stream in (False, True):
+        assert s.chat("auto", "please Refactor this", stream=stream, key=KEY).status == 200
+        assert asked(u) == "coder"
+    assert s.chat("auto", "refactoring is another word", key=KEY).status == 200 and asked(u) == "night"
+    assert s.chat("main", "refactor", key=KEY).status == 200 and asked(u) == "main"
+    assert s.chat("main", key=KEY, headers=[("x-team", "search-2")]).status == 200 and asked(u) == "night"
+    r = s.chat("main", key=KEY, tools=[{"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}])
+    assert r.status == 403 and r.code == "model_not_allowed" and "no tools for ci" in r.message and "no-tools" in r.message, r.body
+    # The content is read in other dialects too.
+    r = s.request("POST", "/v1/messages", {"model": "auto", "max_tokens": 8, "messages": [{"role": "user", "content": "a stack trace"}]}, key=KEY)
+    assert r.status == 200 and asked(u) == "coder", r.body
+    # What a key may use holds still: nothing gets round it.
+    assert s.chat("main", key=OTHER, headers=[("x-team", "search")]).status == 403
+    records = s.usage()
+    assert records[-1]["decision"].startswith("rule code; "), records[-1]
+    assert records[-1]["requested_model"] == "auto" and records[-1]["model"] == "coder"
+    rejected = [r for r in records if r["http_status"] == 403]
+    assert any(r["decision"].startswith("rule no-tools") for r in rejected), rejected
+
+
+def test_explain_says_which_rule(t):
+    u, s = ruled(t, [{"name": "long", "when": {"tokens_over": 1000}, "use": "night"}])
+    body = {"model": "main", "messages": [{"role": "user", "content": "x" * 8000}]}
+    plan = s.request("POST", "/v1/route/explain", body, key=KEY).json()
+    assert (plan["requested"], plan["model"], plan["by"], plan["rule"]) == ("main", "night", "rule", "long"), plan
+    assert plan["steps"][0]["model"] == "night" and not u.chats()
+    body["messages"][0]["content"] = "x"
+    plan = s.request("POST", "/v1/route/explain", body, key=KEY).json()
+    assert (plan["model"], plan["by"], plan["rule"]) == ("main", "", ""), plan
+
+
+def test_stored_rules(t):
+    u, s = ruled(t, [{"name": "file", "priority": 1, "when": {"model": "auto"}, "use": "night"}])
+    path = "/api/v1/routing/rules"
+    assert s.get(path).status == 401 and s.get(path, key=KEY).status == 403
+    assert s.request("POST", path, {"name": "x", "use": "main"}, key=KEY).status == 403
+    for bad, param in [
+        ({"name": "x"}, "use"),
+        ({"use": "main"}, "name"),
+        ({"name": "x", "use": "nowhere"}, "use.model"),
+        ({"name": "x", "use": {"tags": ["nope"]}}, "use.tags"),
+        ({"name": "x", "use": {"strategy": "best"}}, "use.strategy"),
+        ({"name": "x", "use": "main", "when": {"content": "(a"}}, "when.content"),
+        ({"name": "x", "use": "main", "when": {"content": "(a{1,900}){9}"}}, "when.content"),
+        ({"name": "x", "use": "main", "when": {"hours": "25:00-26:00"}}, "when.hours"),
+        ({"name": "x", "use": "main", "when": {"has": ["wings"]}}, "when.has"),
+        ({"name": "x", "use": "main", "when": {"modle": "a"}}, "when.modle"),
+        ({"name": "x", "use": {"model": "main", "reject": "no"}}, "use.reject"),
+        ({"name": "x", "use": "main", "when": {"header": {"authorization": "*"}}}, "when.header"),
+    ]:
+        r = s.request("POST", path, bad, key=ADMIN)
+        assert r.status == 400 and r.json()["error"]["param"] == param, (bad, r.body)
+    assert s.request("POST", path, {"name": "file", "use": "main"}, key=ADMIN).status == 409
+    r = s.request("POST", path, {"name": "stored", "priority": 9, "when": {"model": "auto", "header": {"x-way": "day"}}, "use": "coder"}, key=ADMIN)
+    assert r.status == 201 and r.json()["source"] == "store", r.body
+    assert s.request("POST", path, {"name": "stored", "use": "main"}, key=ADMIN).status == 409
+    # At once, though no loop kept this header before.
+    assert wait(lambda: s.chat("auto", key=KEY, headers=[("X-Way", "day")]).status == 200 and asked(u) == "coder")
+    assert s.chat("auto", key=KEY).status == 200 and asked(u) == "night"
+    # The dry run.
+    chat = {"model": "auto", "messages": [{"role": "user", "content": "hi"}]}
+    before = len(u.chats())
+    r = s.request("POST", path + "/test", chat, key=ADMIN, headers=[("x-way", "day")]).json()
+    assert r["rule"]["name"] == "stored" and r["plan"]["steps"][0]["model"] == "coder" and r["error"] is None, r
+    r = s.request("POST", path + "/test?key=other", chat, key=ADMIN).json()
+    assert r["rule"]["name"] == "file" and not r["plan"]["steps"][0]["eligible"], r
+    r = s.request("POST", path + "/test", {**chat, "model": "main"}, key=ADMIN).json()
+    assert r["rule"] is None and r["plan"]["rule"] == "", r
+    assert len(u.chats()) == before
+    assert s.request("PUT", "/admin/v1/rules/stored", {"priority": 9, "when": {"model": "auto"}, "use": {"reject": "closed"}}, key=ADMIN).status == 200
+    assert s.chat("auto", key=KEY).status == 403
+    s.stop()
+    s.start()  # it is still there
+    assert [r["name"] for r in s.get(path, key=ADMIN).json()["data"]] == ["stored", "file"]
+    assert s.chat("auto", key=KEY).status == 403
+    assert s.request("DELETE", path + "/file", key=ADMIN).status == 409
+    assert s.request("DELETE", path + "/stored", key=ADMIN).status == 200
+    assert s.get(path + "/stored", key=ADMIN).status == 404 and s.request("DELETE", path + "/stored", key=ADMIN).status == 404
+    assert s.chat("auto", key=KEY).status == 200 and asked(u) == "night"
+
+
+def test_the_switch(t):
+    u, s = ruled(t, [{"name": "all", "when": {}, "use": "night"}], switch={"delay": "400ms", "cooldown": "700ms"})
+    status = lambda: s.get("/api/v1/router/status", key=ADMIN).json()
+    toggle = lambda body=None: s.request("POST", "/api/v1/router/toggle", body if body is not None else {}, key=ADMIN)
+    assert s.request("POST", "/api/v1/router/toggle", {}, key=KEY).status == 403
+    for what in ("status", "history", "metrics"):
+        assert s.get("/api/v1/router/" + what, key=KEY).status == 403
+    assert status()["enabled"] and s.chat("coder", key=KEY).status == 200 and asked(u) == "night"
+    assert toggle({"enabled": True}).status == 200  # as it is: no change
+    assert toggle({"enabled": "no"}).status == 400
+    r = toggle({"enabled": False, "reason": "an audit"})
+    assert r.status == 200 and r.json()["enabled"] and r.json()["pending"]["enabled"] is False, r.body
+    assert s.chat("coder", key=KEY).status == 200 and asked(u) == "night"  # not yet
+    refused = toggle({"enabled": True})
+    assert refused.status == 429 and int(refused.header("retry-after")) >= 1, refused.head
+    assert wait(lambda: not status()["enabled"], 3)
+    assert s.chat("coder", key=KEY).status == 200 and asked(u) == "main"
+    plan = s.request("POST", "/v1/route/explain?model=coder", {"messages": [{"role": "user", "content": "x"}], "model": "coder"}, key=KEY).json()
+    assert plan["by"] == "switch" and plan["model"] == "main", plan
+    s.stop()
+    s.start()  # off still
+    assert status()["enabled"] is False and s.chat("coder", key=KEY).status == 200 and asked(u) == "main"
+    assert wait(lambda: toggle().status == 200, 5)  # no body: the other way
+    assert wait(lambda: status()["enabled"], 3) and s.chat("coder", key=KEY).status == 200 and asked(u) == "night"
+    history = s.get("/api/v1/router/history", key=ADMIN).json()["data"]
+    assert [(c["enabled"], c["why"], c["who"]) for c in history] == [(True, "", "the admin key"), (False, "an audit", "the admin key")], history
+    metrics = s.get("/api/v1/router/metrics", key=ADMIN).json()
+    assert metrics["requests"]["off"] >= 1 and metrics["requests"]["on"] >= 1 and metrics["rules"]["all"] >= 1 and metrics["toggles"] == 2, metrics
+    assert any(r["decision"].startswith("switch; ") for r in s.usage())
+
+
+def test_a_keys_own_override(t):
+    u, s = ruled(t, [{"name": "never", "when": {"model": "night", "has": "tools"}, "use": {"reject": "not at night"}}])
+    path = "/v1/me/override"
+    assert s.get(path).status == 401 and s.get(path, key=KEY).json() == {"model": None}
+    assert s.request("PUT", path, {"model": "nowhere"}, key=KEY).status == 404
+    assert s.request("PUT", path, {"model": "coder"}, key=OTHER).status == 403  # it may not use it
+    r = s.request("PUT", path, {"modl": "coder"}, key=KEY)
+    assert r.status == 400 and r.json()["error"]["param"] == "modl", r.body
+    assert s.request("PUT", path, {"model": "night"}, key=KEY).json() == {"model": "night"}
+    assert s.get("/v1/me", key=KEY).json()["override"] == "night"
+    assert s.chat("main", key=KEY).status == 200 and asked(u) == "night"
+    assert s.chat("main", key=OTHER).status == 200 and asked(u) == "main"
+    plan = s.request("POST", "/v1/route/explain", {"model": "main", "messages": [{"role": "user", "content": "x"}]}, key=KEY).json()
+    assert plan["by"] == "override" and plan["model"] == "night", plan
+    # It does not get round a rule.
+    assert s.chat("main", key=KEY, tools=[{"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}]).status == 403
+    s.stop()
+    s.start()
+    assert s.chat("main", key=KEY).status == 200 and asked(u) == "night"
+    assert s.request("DELETE", path, key=KEY).json() == {"model": None}
+    assert s.chat("main", key=KEY).status == 200 and asked(u) == "main"
+    assert any(r["decision"].startswith("override; ") and r["requested_model"] == "main" for r in s.usage())
+    # The command line, beside a server that runs.
+    done = t.cli("keys", "override", "ci", "coder")
+    assert done.returncode == 0 and done.stdout == "coder\n", done
+    assert wait(lambda: s.chat("main", key=KEY).status == 200 and asked(u) == "coder", 5)
+    assert t.cli("keys", "override", "ci", "--clear").returncode == 0
+    assert wait(lambda: s.chat("main", key=KEY).status == 200 and asked(u) == "main", 5)
+    assert t.cli("keys", "override", "other", "coder").returncode == 1
+
+
+def test_faults_in_the_file(t):
+    config = t.config(t.upstream(), models=MODELS, routing={"default_model": "main"})
+    for rule, path in [
+        ({"name": "x", "use": "nowhere"}, "routing.rules[0].use"),
+        ({"name": "x", "use": {"tags": ["codin"]}}, "routing.rules[0].use.tags"),
+        ({"name": "x", "when": {"content": "(a"}, "use": "main"}, "routing.rules[0].when.content"),
+        ({"name": "x", "when": {"hours": "mon-xyz"}, "use": "main"}, "routing.rules[0].when.hours"),
+        ({"name": "x"}, "routing.rules[0].use"),
+        ({"name": "x", "use": {}}, "routing.rules[0].use"),
+    ]:
+        config["routing"]["rules"] = [rule]
+        t.write_config(config)
+        done = t.cli("check")
+        where = done.stderr + done.stdout
+        assert done.returncode == 2 and path in where and ":" in where.split(path)[0], (rule, where)
+
+
+def test_simulate(t):
+    prices = {"entries": [{"model": "up/main", "input": "1.00", "output": "2.00"}, {"model": "up/night", "input": "0.10", "output": "0.20"}]}
+    u = t.upstream()
+    config = t.config(u, models=MODELS, prices=prices, routing={"default_model": "main"})
+    s = t.start(config)
+    for _ in range(5):
+        assert s.chat("main").status == 200
+    assert len(s.usage()) == 5
+    config["models"]["main"] = "up/night"
+    with open(t.folder + "/new.yaml", "w") as f:
+        json.dump(config, f)
+    done = t.cli("simulate", "--since", "1h", "-c", "new.yaml", "--json")  # beside the server
+    assert done.returncode == 0, done.stderr
+    r = json.loads(done.stdout)
+    assert r["replayed"] == 5 and r["moved"] == 5 and r["before"]["ok"] == r["after"]["ok"] == 5, r
+    assert r["before"]["cost_nano_usd"] == 10 * r["after"]["cost_nano_usd"] > 0, r
+    assert [(x["target"], x["before"], x["after"]) for x in r["targets"]] == [("up/main", 5, 0), ("up/night", 0, 5)], r
+    assert t.cli("simulate", "--since", "1h", "-c", "new.yaml", "--json").stdout == done.stdout
+    assert "5 requests replayed" in t.cli("simulate", "-c", "new.yaml").stdout
+    assert t.cli("simulate", "--since", "soon", "-c", "new.yaml").returncode == 2

@@ -1,0 +1,192 @@
+// What holds of every plan, whatever the configuration is.
+#include <algorithm>
+#include <atomic>
+#include <set>
+#include <thread>
+
+#include "call_fixture.h"
+#include "core/random.h"
+#include "llmrouter/pattern.h"
+
+using namespace llmrouter;
+using namespace llmrouter::test;
+
+namespace {
+
+struct Dice {
+  explicit Dice(uint64_t seed) : random(seed) {}
+  int below(int n) { return static_cast<int>(random.next() % static_cast<uint64_t>(n)); }
+  bool one_in(int n) { return below(n) == 0; }
+  core::Random random;
+};
+
+const std::vector<std::string> kTags = {"eu", "us", "fast", "cheap"};
+
+Config random_config(Dice& dice) {
+  Config c;
+  const int providers = 1 + dice.below(5), models = 1 + dice.below(8);
+  for (int i = 0; i < providers; ++i) c.providers.push_back(provider("p" + std::to_string(i)));
+  const auto strategies = balancer_names();
+  for (int i = 0; i < models; ++i) {
+    ModelConfig m;
+    m.name = "m" + std::to_string(i);
+    m.strategy = strategies[static_cast<size_t>(dice.below(static_cast<int>(strategies.size())))];
+    const int targets = 1 + dice.below(6);
+    for (int t = 0; t < targets; ++t) {
+      TargetConfig target{"p" + std::to_string(dice.below(providers)), "u" + std::to_string(i) + std::to_string(t), dice.below(4), 1 + dice.below(3)};
+      if (dice.one_in(2)) target.tags = {kTags[static_cast<size_t>(dice.below(4))]};
+      m.targets.push_back(std::move(target));
+    }
+    if (dice.one_in(2)) m.capabilities = dice.one_in(2) ? std::vector<std::string>{"tools"} : std::vector<std::string>{};
+    // Circles too: the loader refuses them, structs may hold them.
+    for (int f = dice.below(3); f > 0; --f) m.fallbacks.push_back("m" + std::to_string(dice.below(models)));
+    c.models.push_back(std::move(m));
+  }
+  for (int r = dice.below(3); r > 0; --r) {
+    RuleConfig rule;
+    rule.name = "r" + std::to_string(r);
+    rule.priority = dice.below(2);
+    if (dice.one_in(2)) rule.when.has = {"tools"};
+    else rule.when.model = {"m" + std::to_string(dice.below(models))};
+    rule.use.model = "m" + std::to_string(dice.below(models));
+    c.routing.rules.push_back(std::move(rule));
+  }
+  FileKey key;
+  key.key = Secret("sk-0123456789");
+  key.spec.name = "k";
+  if (dice.one_in(2)) key.spec.allow.models = {"m" + std::to_string(dice.below(models)), "!*/u0*"};
+  if (dice.one_in(2)) key.spec.allow.providers = {"p" + std::to_string(dice.below(providers))};
+  c.keys = {key};
+  return c;
+}
+
+const TargetConfig* target_of(const Config& c, const PlanStep& step) {
+  for (const ModelConfig& m : c.models) {
+    for (const TargetConfig& t : m.targets) {
+      if (m.name == step.route && t.provider == step.provider && t.model == step.model) return &t;
+    }
+  }
+  return nullptr;
+}
+
+std::string steps_of(const Plan& plan, bool sorted) {
+  std::vector<std::string> lines;
+  for (const PlanStep& s : plan.steps) {
+    lines.push_back(s.route + " " + s.provider + "/" + s.model + (s.eligible ? " in" : " out ") + (s.eligible ? "" : std::string(step_reason_text(s.reason))));
+  }
+  if (sorted) std::sort(lines.begin(), lines.end());
+  std::string out;
+  for (const std::string& line : lines) out += line + "\n";
+  return out;
+}
+
+}  // namespace
+
+TEST_CASE("every plan: nobody in it who may not be, each once, the same again, whatever the order of what was written") {
+  int allowed = 0, refused = 0;
+  for (uint64_t seed = 1; seed <= 400; ++seed) {
+    INFO("seed " << seed);
+    Dice dice(seed);
+    Config config = random_config(dice);
+    ManualClock clock;
+    RouterParts parts;
+    parts.clock = &clock;
+    parts.seed = seed;
+    auto router = Router::create(config, parts).value();
+    const bool tools = dice.one_in(2);
+    CallOptions options;
+    options.key = Secret("sk-0123456789");
+    if (dice.one_in(3)) options.route.tags = {kTags[static_cast<size_t>(dice.below(4))]};
+    if (dice.one_in(4)) options.route.ignore = {"p0"};
+    const std::string body = World::body("m" + std::to_string(dice.below(static_cast<int>(config.models.size()))), false,
+                                         tools ? R"(,"tools":[{"type":"function","function":{"name":"f","parameters":{"type":"object"}}}])" : "");
+    auto plan = router->explain({}, options, body);
+    if (!plan) {  // a tag that no target has, and nothing else
+      CHECK(plan.error().param == "route.tags");
+      ++refused;
+      continue;
+    }
+    std::set<std::string> seen;
+    bool out = false;
+    for (const PlanStep& step : plan->steps) {
+      const TargetConfig* target = target_of(config, step);
+      REQUIRE(target != nullptr);
+      CHECK(seen.insert(step.route + " " + step.provider + "/" + step.model).second);  // never twice
+      if (!step.eligible) out = true;
+      if (!step.eligible) continue;
+      ++allowed;
+      CHECK_FALSE(out);  // all that may come first
+      const AllowList& allow = config.keys.front().spec.allow;
+      CHECK(pattern_list_match(allow.providers, step.provider));
+      if (!allow.models.empty()) CHECK_FALSE(pattern_match("*/u0*", step.provider + "/" + step.model));
+      if (!options.route.tags.empty()) {
+        CHECK(std::find(target->tags.begin(), target->tags.end(), options.route.tags.front()) != target->tags.end());
+      }
+      if (!options.route.ignore.empty()) CHECK(step.provider != "p0");
+      const auto m = std::find_if(config.models.begin(), config.models.end(), [&](const ModelConfig& c) { return c.name == step.route; });
+      if (tools && m->capabilities) CHECK_FALSE(m->capabilities->empty());
+    }
+    CHECK(steps_of(*router->explain({}, options, body), false) == steps_of(*plan, false));  // the same again
+    // Targets, models and providers written in another order: the same who, in and out, for the same reasons.
+    Config turned = config;
+    std::reverse(turned.providers.begin(), turned.providers.end());
+    std::reverse(turned.models.begin(), turned.models.end());
+    for (ModelConfig& m : turned.models) std::reverse(m.targets.begin(), m.targets.end());
+    auto other = Router::create(turned, parts).value()->explain({}, options, body);
+    REQUIRE(other.ok());
+    CHECK(other->rule == plan->rule);
+    CHECK(other->model == plan->model);
+    CHECK(steps_of(*other, true) == steps_of(*plan, true));
+  }
+  CHECK(allowed > 500);  // the dice make plans worth looking at
+  CHECK(refused < 200);
+}
+
+// For ThreadSanitizer: decisions, statistics and every kind of change at once.
+TEST_CASE("plans, reloads, rules, the switch and overrides at once") {
+  Dice dice(11);
+  Config config = random_config(dice);
+  config.keys.front().spec.allow = {};
+  config.routing.rules.clear();
+  config.routing.toggle.delay = config.routing.toggle.cooldown = Duration(0);
+  ManualClock clock;
+  RouterParts parts;
+  parts.clock = &clock;
+  parts.seed = 3;
+  auto router = Router::create(config, parts).value();
+  std::atomic<bool> stop{false};
+  std::atomic<int> plans{0}, faults{0};
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 3; ++i) {
+    threads.emplace_back([&] {
+      CallOptions options;
+      options.key = Secret("sk-0123456789");
+      const std::string body = World::body("m0");
+      while (!stop.load()) {
+        auto plan = router->explain({}, options, body);
+        if (!plan || plan->steps.empty()) ++faults;
+        ++plans;
+        router->metrics();
+      }
+    });
+  }
+  auto key = router->authenticate(Secret("sk-0123456789"), {}).value();
+  for (int i = 0; i < 60; ++i) {
+    RuleConfig rule;
+    rule.name = "r" + std::to_string(i % 5);
+    rule.when.content = "hi";
+    rule.use.model = "m0";
+    CHECK(router->put_rule(rule).ok());
+    CHECK(router->toggle({}, "test", "").ok());
+    CHECK(router->set_override(*key, "m0").ok());
+    CHECK(router->reload(config).ok());
+    CHECK(router->clear_override(*key).ok());
+    CHECK(router->remove_rule(rule.name).ok());
+    clock.advance(std::chrono::milliseconds(1));
+    router->rules();
+  }
+  stop = true;
+  for (auto& t : threads) t.join();
+  CHECK(plans > 0);
+  CHECK(faults == 0);
+}

@@ -1,0 +1,303 @@
+// Rules, the routing switch and overrides: what they decide, and when.
+#include "call_fixture.h"
+#include "core/overlay.h"
+#include "core/rules.h"
+#include "llmrouter/rules.h"
+#include "llmrouter/values.h"
+
+using namespace llmrouter;
+using namespace llmrouter::test;
+using std::chrono::minutes;
+using std::chrono::seconds;
+
+namespace {
+
+RuleConfig rule(std::string name, int priority = 0) {
+  RuleConfig r;
+  r.name = std::move(name);
+  r.priority = priority;
+  r.use.model = "a";
+  return r;
+}
+
+struct Content final : core::RuleContent {
+  ChatRequest request;
+  int asked = 0;
+  const ChatRequest* chat() override {
+    ++asked;
+    return &request;
+  }
+  void say(Role role, std::string text) {
+    Message m;
+    m.role = role;
+    m.parts.push_back(Part::of_text(std::move(text)));
+    request.messages.push_back(std::move(m));
+  }
+};
+
+struct Asking {
+  RequestFacts facts;
+  RouteRequest wishes;
+  KeyRecord key;
+  std::vector<HttpHeader> headers;
+  WallTime wall{};
+  Content content;
+  bool with_key = true;
+
+  std::string decided(const std::vector<RuleConfig>& rules) {
+    core::RuleSet set;
+    for (const RuleConfig& r : rules) set.add(core::make_rule(r, false, std::make_shared<std::atomic<uint64_t>>(0)).value());
+    set.order();
+    const core::Rule* found = set.find({facts.model, &facts, &wishes, with_key ? &key : nullptr, &headers, wall}, content);
+    return found == nullptr ? "" : found->config.name;
+  }
+};
+
+WallTime at(std::string_view text) { return parse_time(text).value(); }
+
+}  // namespace
+
+TEST_CASE("rules: priority high first, equal ones in order; every condition must hold") {
+  Asking ask;
+  ask.facts.model = "gpt-4o";
+  CHECK(ask.decided({}) == "");
+  CHECK(ask.decided({rule("one"), rule("two", 5), rule("three", 5)}) == "two");
+  RuleConfig r = rule("r");
+  r.when.model = {"GPT-*", "!gpt-4o-mini"};
+  CHECK(ask.decided({r}) == "r");
+  ask.facts.model = "gpt-4o-mini";
+  CHECK(ask.decided({r}) == "");
+
+  RuleConfig k = rule("k");
+  k.when.key = {"ci"};
+  ask.key.id = "key_1";
+  CHECK(ask.decided({k}) == "");
+  ask.key.spec.name = "ci";
+  CHECK(ask.decided({k}) == "k");
+  ask.with_key = false;
+  CHECK(ask.decided({k}) == "");
+  ask.with_key = true;
+
+  RuleConfig u = rule("u");
+  u.when.user = {"build*"};
+  ask.facts.user = "build-7";
+  CHECK(ask.decided({u}) == "u");
+  ask.key.spec.user = "somebody";  // what a key proves comes over what a body says
+  CHECK(ask.decided({u}) == "");
+
+  RuleConfig t = rule("t");
+  t.when.tag = {"eu"};
+  CHECK(ask.decided({t}) == "");
+  ask.wishes.tags = {"fast", "eu"};
+  CHECK(ask.decided({t}) == "t");
+
+  RuleConfig h = rule("h");
+  h.when.header = {{"x-team", "search*"}, {"x-stage", "prod"}};
+  ask.headers = {{"x-team", "search-2"}};
+  CHECK(ask.decided({h}) == "");
+  ask.headers.push_back({"x-stage", "prod"});
+  CHECK(ask.decided({h}) == "h");
+
+  RuleConfig n = rule("n");
+  n.when.tokens_over = 100;
+  n.when.tokens_under = 200;
+  for (auto [tokens, holds] : {std::pair<int64_t, bool>(100, false), {101, true}, {199, true}, {200, false}}) {
+    ask.facts.input_tokens = tokens;
+    CHECK((ask.decided({n}) == "n") == holds);
+  }
+  RuleConfig x = rule("x");
+  x.when.has = {"tools", "stream"};
+  ask.facts.has_tools = true;
+  CHECK(ask.decided({x}) == "");
+  ask.facts.stream = true;
+  CHECK(ask.decided({x}) == "x");
+}
+
+TEST_CASE("rules: content is decoded only when a rule gets as far, and read newest first, so far and no further") {
+  Asking ask;
+  ask.facts.model = "auto";
+  RuleConfig c = rule("c");
+  c.when.model = {"other"};
+  c.when.content = "secret";
+  CHECK(ask.decided({c}) == "");
+  CHECK(ask.content.asked == 0);
+  c.when.model.clear();
+  ask.content.say(Role::kSystem, "a secret system");
+  CHECK(ask.decided({c}) == "c");
+  CHECK(ask.content.asked == 1);
+  ask.content.request.messages.clear();
+  ask.content.say(Role::kAssistant, "what the model said: secret");
+  CHECK(ask.decided({c}) == "");
+  // 64 KiB of newer text hide what is older.
+  ask.content.request.messages.clear();
+  ask.content.say(Role::kUser, "secret");
+  ask.content.say(Role::kUser, std::string(RuleLimits::kContent - 6, 'x'));
+  CHECK(ask.decided({c}) == "c");
+  ask.content.say(Role::kUser, "y");
+  CHECK(ask.decided({c}) == "");
+}
+
+TEST_CASE("rules: hours in UTC, over midnight, by the day of the beginning") {
+  struct Row {
+    const char* hours;
+    const char* when;
+    bool holds;
+  };
+  for (const Row& row : {Row{"08:00-18:00", "2026-11-21T08:00:00Z", true}, Row{"08:00-18:00", "2026-11-21T18:00:00Z", false},
+                         Row{"22:00-06:00", "2026-11-21T23:30:00Z", true}, Row{"22:00-06:00", "2026-11-21T05:59:59Z", true},
+                         Row{"22:00-06:00", "2026-11-21T06:00:00Z", false}, Row{"sat,sun", "2026-11-21T00:00:00Z", true},
+                         Row{"mon-fri", "2026-11-21T12:00:00Z", false}, Row{"mon-fri 22:00-06:00", "2026-11-21T05:00:00Z", true},
+                         Row{"mon-fri 22:00-06:00", "2026-11-21T23:00:00Z", false}, Row{"fri-mon", "2026-11-24T00:00:00Z", false},
+                         Row{"SAT 00:00-24:00", "2026-11-21T23:59:00Z", true}}) {
+    INFO(row.hours << " at " << row.when);
+    CHECK(parse_rule_hours(row.hours).value().holds(at(row.when)) == row.holds);
+  }
+  for (const char* bad : {"", "8:00-9:00", "08:00", "08:00-08:00", "24:00-25:00", "mon-", "mon tue", "mon 08:00-09:00 x", "08:00-09:60"}) {
+    INFO(bad);
+    CHECK_FALSE(parse_rule_hours(bad).ok());
+  }
+}
+
+TEST_CASE("rules: what cannot be is refused by its member's name") {
+  auto param = [](RuleConfig r) {
+    auto good = check_rule(r);
+    return good ? std::string() : good.error().param;
+  };
+  CHECK(param(rule("ok")) == "");
+  CHECK(param(rule("")) == "name");
+  CHECK(param(rule("a b")) == "name");
+  RuleConfig r = rule("r");
+  r.when.content = "(a";
+  CHECK(param(r) == "when.content");
+  r.when.content = std::string(RuleLimits::kPattern + 1, 'a');
+  CHECK(param(r) == "when.content");
+  r.when.content = "(a{1,900}){9}";
+  CHECK(param(r) == "when.content");
+  r = rule("r");
+  r.when.tokens_over = 10;
+  r.when.tokens_under = 11;
+  CHECK(param(r) == "when.tokens_under");
+  r = rule("r");
+  r.use.reject = "no";
+  CHECK(param(r) == "use.reject");
+  r.use = {};
+  CHECK(param(r) == "use");
+}
+
+TEST_CASE("rules: JSON there and back") {
+  RuleConfig r = rule("r", 7);
+  r.when.model = {"auto", "\"quoted\""};
+  r.when.header = {{"x-team", "a*"}};
+  r.when.content = "(?i)\\bx\\b";
+  r.when.tokens_over = 5;
+  r.when.hours = "mon";
+  r.use = {};
+  r.use.tags = {"eu"};
+  r.use.strategy = "cost";
+  const std::string json = to_json(r);
+  CHECK(to_json(rule_from_json(json).value()) == json);
+  CHECK(rule_from_json(R"({"name":"x","use":"a"})").value().use.model == "a");
+  CHECK(rule_from_json(R"({"name":"x","when":{"tag":1}})").error().param == "when.tag");
+  CHECK(rule_from_json(R"({"name":"x","name":"y"})").error().param == "name");
+}
+
+TEST_CASE("rules: a stored one whose names are gone is left out and told of, and comes back with them") {
+  World w;
+  w.config.providers = {provider("up")};
+  w.config.models = {model("a", {{"up", "a"}}), model("b", {{"up", "b", 1, 1, 0, {"eu"}}})};
+  w.build();
+  RuleConfig r = rule("r");
+  r.use = {};
+  r.use.tags = {"eu"};
+  REQUIRE(w.router->put_rule(r).ok());
+  CHECK(w.router->explain("a").value().rule == "r");
+  CHECK(w.router->explain("a").value().steps.front().model == "b");
+  Config without = w.config;
+  without.models.pop_back();
+  REQUIRE(w.router->reload(without).ok());
+  CHECK(w.router->explain("a").value().rule == "");
+  REQUIRE(w.router->rules().size() == 1);
+  CHECK(w.router->rules().front().problem != "");
+  REQUIRE(w.router->reload(w.config).ok());
+  CHECK(w.router->explain("a").value().rule == "r");
+  CHECK(w.router->put_rule(rule("z")).ok());
+  CHECK(w.router->remove_rule("z").ok());
+  CHECK(w.router->remove_rule("z").error().code == ErrorCode::kNotFound);
+  RuleConfig nowhere = rule("n");
+  nowhere.use.model = "nowhere";
+  CHECK(w.router->put_rule(nowhere).error().param == "use.model");
+}
+
+TEST_CASE("the switch: after the delay, then it rests; both outlive the router") {
+  World w;
+  w.config.providers = {provider("up")};
+  w.config.models = {model("a", {{"up", "a"}}), model("b", {{"up", "b"}})};
+  w.config.routing.rules = {rule("to-b")};
+  w.config.routing.rules.front().use.model = "b";
+  w.parts.state = make_memory_state_store();
+  w.build();
+  auto goes_to = [&] { return w.router->explain("a").value().steps.front().model; };
+  CHECK(goes_to() == "b");
+  CHECK(w.router->toggle(true, "me", "").ok());
+  CHECK(w.router->switch_history().empty());  // as it was
+  REQUIRE(w.router->toggle(false, "me", "why").ok());
+  CHECK(w.router->switch_state().enabled);
+  w.clock.advance(seconds(9));
+  CHECK(goes_to() == "b");
+  auto refused = w.router->toggle({}, "me", "");
+  REQUIRE_FALSE(refused.ok());
+  CHECK(refused.error().code == ErrorCode::kRateLimited);
+  CHECK(refused.error().retry_after == std::chrono::milliseconds(301000));
+  w.clock.advance(seconds(1));
+  CHECK(goes_to() == "a");
+  CHECK(w.router->explain("b").value().by == "switch");
+  w.clock.advance(minutes(5) - seconds(1));
+  CHECK_FALSE(w.router->toggle({}, "me", "").ok());
+  w.build();  // the same store
+  CHECK(goes_to() == "a");
+  CHECK(w.router->switch_history().size() == 1);
+  w.clock.advance(seconds(1));
+  REQUIRE(w.router->toggle({}, "you", "").ok());
+  CHECK(goes_to() == "a");
+  w.clock.advance(seconds(10));
+  CHECK(goes_to() == "b");
+  CHECK(w.router->switch_history().front().who == "you");
+}
+
+TEST_CASE("an override: within what the key may use, under the rules, over restarts") {
+  World w;
+  w.config.providers = {provider("up")};
+  w.config.models = {model("a", {{"up", "a"}}), model("b", {{"up", "b"}}), model("c", {{"up", "c"}})};
+  FileKey file;
+  file.key = Secret("sk-0123456789");
+  file.spec.name = "k";
+  file.spec.allow.models = {"a", "b"};
+  w.config.keys = {file};
+  w.parts.state = make_memory_state_store();
+  w.build();
+  auto key = w.router->authenticate(Secret("sk-0123456789"), {}).value();
+  CallOptions options;
+  options.key = Secret("sk-0123456789");
+  CHECK(w.router->set_override(*key, "c").error().code == ErrorCode::kModelNotAllowed);
+  CHECK(w.router->set_override(*key, "nowhere").error().code == ErrorCode::kModelNotFound);
+  REQUIRE(w.router->set_override(*key, "b").ok());
+  CHECK(w.router->explain("a", options).value().model == "b");
+  CHECK(w.router->explain("a").value().model == "a");  // nobody's
+  w.build();
+  CHECK(w.router->override_of(*key) == "b");
+  w.transport.push(ScriptedReply::json(kWhole));
+  w.relay(World::body("a"), options);
+  w.run();
+  REQUIRE(w.transport.seen().size() == 1);
+  CHECK(w.transport.seen().front().body.find(R"("model":"b")") != std::string::npos);
+  w.call = Call();
+  RuleConfig closed = rule("closed");
+  closed.when.model = {"b"};
+  closed.use = {};
+  closed.use.reject = "no";
+  REQUIRE(w.router->put_rule(closed).ok());
+  CHECK(w.router->explain("a", options).error().code == ErrorCode::kModelNotAllowed);
+  CHECK(w.router->clear_override(*key).value());
+  CHECK_FALSE(w.router->clear_override(*key).value());
+  CHECK(w.router->explain("a", options).value().model == "a");
+}
