@@ -13,6 +13,11 @@
 namespace llmrouter::dialects::bedrock {
 
 std::unique_ptr<UpstreamCodec> new_upstream_codec();
+std::unique_ptr<UpstreamCodec> new_embed_upstream();  // Titan's and Cohere's models, by InvokeModel
+
+// fill_request() with the credential: access keys sign (the body is in place), anything else is a bearer key.
+Result<void> fill_signed(const ProviderConfig& provider, std::string_view method, std::string_view path, std::string_view accept, std::string_view key,
+                         HttpRequest& out);
 
 // Who makes the models of an id such as "eu.anthropic.claude-sonnet-4-5-20250929-v1:0" or an ARN that holds one. What differs by them is how
 // thinking is asked for and under which name top_k goes.

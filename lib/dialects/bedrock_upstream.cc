@@ -38,7 +38,7 @@ class BedrockUpstream final : public UpstreamCodec {
     out.http.body.push_back(out.owned.emplace_back(std::move(body)));
     const std::string path = "/model/" + percent_encode(model_) + (input.stream ? "/converse-stream" : "/converse");
     const std::string_view accept = input.stream ? "application/vnd.amazon.eventstream" : "application/json";
-    return fill(*input.provider, "POST", path, accept, input.key, out.http);
+    return fill_signed(*input.provider, "POST", path, accept, input.key, out.http);
   }
 
   void feed(std::string_view bytes, UpstreamSink& sink) override { stream_.feed(bytes, sink); }
@@ -87,7 +87,7 @@ class BedrockUpstream final : public UpstreamCodec {
     ProviderConfig plane = provider;
     if (plane.region.empty()) plane.region = region_of_url(provider.base_url);
     if (const size_t at = plane.base_url.find(kRuntime); at != std::string::npos) plane.base_url.replace(at, kRuntime.size(), "bedrock.");
-    return fill(plane, "GET", "/foundation-models", "application/json", key, out.http);
+    return fill_signed(plane, "GET", "/foundation-models", "application/json", key, out.http);
   }
 
   Result<std::vector<std::string>> parse_models(std::string_view body) override {
@@ -97,28 +97,14 @@ class BedrockUpstream final : public UpstreamCodec {
     std::vector<std::string> ids;
     for (JsonValue entry : JsonElements(list)) {
       const JsonValue outputs = find_member(entry, "outputModalities");
-      bool text_out = !outputs.is_array();
-      for (JsonValue kind : JsonElements(outputs)) text_out = text_out || kind.equals("TEXT");
-      if (std::string id = find_member(entry, "modelId").string_or(); text_out && !id.empty()) ids.push_back(std::move(id));
+      bool served = !outputs.is_array();
+      for (JsonValue kind : JsonElements(outputs)) served = served || kind.equals("TEXT") || kind.equals("EMBEDDING");
+      if (std::string id = find_member(entry, "modelId").string_or(); served && !id.empty()) ids.push_back(std::move(id));
     }
     return ids;
   }
 
  private:
-  // Access keys sign, anything else is a bearer key.
-  static Result<void> fill(const ProviderConfig& provider, std::string_view method, std::string_view path, std::string_view accept, std::string_view key,
-                           HttpRequest& out) {
-    const auto signing = parse_aws_key(key);
-    if (!signing) return fill_request(provider, method, path, accept, key, out);
-    const std::string_view region = provider.region.empty() ? region_of_url(provider.base_url) : std::string_view(provider.region);
-    if (region.empty()) {
-      return Error(ErrorCode::kConfig, "provider " + provider.name + ": requests with access keys are signed for a region, and none is configured");
-    }
-    if (auto filled = fill_request(provider, method, path, accept, {}, out); !filled) return filled;
-    sign_aws(*signing, {region, "bedrock", now_seconds()}, out);
-    return {};
-  }
-
   // A 200 without an answer in it holds an exception's name or words.
   Result<ChatResponse> answer_without_message(JsonValue root) const {
     const std::string type = find_member(root, "__type").string_or();
@@ -134,6 +120,19 @@ class BedrockUpstream final : public UpstreamCodec {
 };
 
 }  // namespace
+
+Result<void> fill_signed(const ProviderConfig& provider, std::string_view method, std::string_view path, std::string_view accept, std::string_view key,
+                         HttpRequest& out) {
+  const auto signing = parse_aws_key(key);
+  if (!signing) return fill_request(provider, method, path, accept, key, out);
+  const std::string_view region = provider.region.empty() ? region_of_url(provider.base_url) : std::string_view(provider.region);
+  if (region.empty()) {
+    return Error(ErrorCode::kConfig, "provider " + provider.name + ": requests with access keys are signed for a region, and none is configured");
+  }
+  if (auto filled = fill_request(provider, method, path, accept, {}, out); !filled) return filled;
+  sign_aws(*signing, {region, "bedrock", now_seconds()}, out);
+  return {};
+}
 
 std::unique_ptr<UpstreamCodec> new_upstream_codec() { return std::make_unique<BedrockUpstream>(); }
 

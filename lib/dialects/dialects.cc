@@ -40,6 +40,9 @@ class Bedrock final : public Dialect {
   std::string_view name() const noexcept override { return "bedrock"; }
   std::unique_ptr<ClientCodec> new_client_codec() const override { return nullptr; }
   std::unique_ptr<UpstreamCodec> new_upstream_codec() const override { return dialects::bedrock::new_upstream_codec(); }
+  std::unique_ptr<UpstreamCodec> new_task_upstream(Operation operation) const override {
+    return operation == Operation::kEmbed ? dialects::bedrock::new_embed_upstream() : nullptr;
+  }
 };
 
 class Cohere final : public Dialect {

@@ -122,6 +122,25 @@ def test_bedrock_exceptions_before_the_text_are_retried_and_after_it_end_the_str
     assert "[DONE]" not in r.events()
 
 
+def test_bedrock_embeds(t):
+    async def handler(x):
+        if x.request.method == "GET":
+            return await up.good(x)
+        if "titan" in x.request.target:
+            return await x.send(up.reply({"embedding": [0.5, len(x.request.json()["inputText"])], "inputTextTokenCount": 2}))
+        await x.send(up.reply({"embeddings": [[1, i] for i, _ in enumerate(x.request.json()["texts"])], "id": "e"}, headers=[("x-amzn-bedrock-input-token-count", "9")]))
+    u = t.upstream(handler)
+    s = bedrock(t, u)
+    r = s.request("POST", "/v1/embeddings", {"model": "aws/amazon.titan-embed-text-v2:0", "input": ["a", "bc"]})
+    assert [d["embedding"] for d in r.json()["data"]] == [[0.5, 1], [0.5, 2]] and r.json()["usage"]["prompt_tokens"] == 4, r.body
+    assert [c.target for c in u.chats()] == ["/model/amazon.titan-embed-text-v2%3A0/invoke"] * 2
+    wanted, found = signature(u.chats()[0], "se/cr+et", u.port)
+    assert wanted == found
+    r = s.request("POST", "/v2/embed", {"model": "aws/cohere.embed-v4:0", "texts": ["a", "b"], "input_type": "search_query", "embedding_types": ["float"]})
+    assert r.json()["embeddings"] == {"float": [[1, 0], [1, 1]]}, r.body
+    assert s.usage()[0]["input_tokens"] == 9
+
+
 def service_account(t, token_url):
     made = subprocess.run(["openssl", "genrsa", "2048"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     if made.returncode != 0:

@@ -362,3 +362,61 @@ TEST_CASE("embeddings: batches whose requests differ cannot leave Google's diale
   REQUIRE_FALSE(refused);
   CHECK(refused.error().param == "content");
 }
+
+TEST_CASE("embeddings: Bedrock is asked in the words of the model's maker") {
+  const auto ask = [](const std::string& body, std::string_view model, EncodedRequest& out, std::unique_ptr<UpstreamCodec>& codec) {
+    auto client = dialect("openai")->new_task_client(Operation::kEmbed);
+    auto facts = client->scan(body);
+    REQUIRE(facts);
+    auto task = client->decode_task();
+    REQUIRE(task);
+    ProviderConfig config = provider();
+    config.base_url = "https://bedrock-runtime.eu-west-1.amazonaws.com";
+    EncodeInput input;
+    input.task = &*task;
+    input.foreign = true;
+    input.provider = &config;
+    input.key = "AKIDEXAMPLE:secret";
+    input.upstream_model = model;
+    codec = dialect("bedrock")->new_task_upstream(Operation::kEmbed);
+    return codec->encode(input, out);
+  };
+  std::unique_ptr<UpstreamCodec> codec;
+  EncodedRequest titan;
+  REQUIRE(ask(R"({"model":"m","input":["one"],"dimensions":256,"user":"u"})", "amazon.titan-embed-text-v2:0", titan, codec).ok());
+  CHECK(titan.http.url == "https://bedrock-runtime.eu-west-1.amazonaws.com/model/amazon.titan-embed-text-v2%3A0/invoke");
+  CHECK(std::string(titan.http.body.front()) == R"({"inputText":"one","dimensions":256})");
+  CHECK(titan.dropped == std::vector<std::string>{"user"});
+  const auto signed_by = [](const EncodedRequest& request) {
+    for (const HttpHeader& h : request.http.headers) {
+      if (h.name == "authorization") return h.value.substr(0, 16);
+    }
+    return std::string();
+  };
+  CHECK(signed_by(titan) == "AWS4-HMAC-SHA256");
+  auto told = codec->decode_task(R"({"embedding":[0.5,1],"inputTextTokenCount":3})");
+  REQUIRE(told);
+  CHECK(told->vectors == std::vector<std::vector<float>>{{0.5f, 1.0f}});
+  CHECK(told->usage.input == 3);
+  CHECK_FALSE(codec->decode_task(R"({"message":"no"})").ok());
+
+  EncodedRequest cohere;
+  REQUIRE(ask(R"({"model":"m","input":["one","two"],"input_type":"query"})", "eu.cohere.embed-v4:0", cohere, codec).ok());
+  CHECK(canonical(JsonValue(cohere.http.body.front())) == canonical(R"({"texts":["one","two"],"input_type":"search_query","embedding_types":["float"]})"));
+  HttpHead head;
+  head.headers.push_back({"x-amzn-bedrock-input-token-count", "7"});
+  codec->set_head(head);
+  told = codec->decode_task(R"({"embeddings":{"float":[[1,2],[3,4]]},"id":"x"})");
+  REQUIRE(told);
+  CHECK(told->vectors.size() == 2);
+  CHECK(told->usage.input == 7);
+  told = codec->decode_task(R"({"embeddings":[[1,2],[3,4]]})");
+  CHECK(told->vectors.size() == 2);
+  CHECK(codec->max_inputs(provider(), "cohere.embed-english-v3") == 96);
+  CHECK(codec->max_inputs(provider(), "amazon.titan-embed-text-v1") == 1);
+
+  EncodedRequest other;
+  auto refused = ask(R"({"model":"m","input":["one"]})", "anthropic.claude-3", other, codec);
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().param == "model");
+}
