@@ -27,6 +27,7 @@ struct Request {
   bool expect_continue = false;
   bool proxied = false;           // x-forwarded-for, forwarded or via is there: not from this host, whatever the socket says
   bool browser = false;           // origin or sec-fetch-site is there
+  bool cohere_sdk = false;        // x-fern-sdk-name says so
   bool encoded = false;           // content-encoding other than identity
   enum class BodyType { kUnsaid, kJson, kForm, kMultipart, kOther } body_type = BodyType::kUnsaid;
   std::string content_type;       // kMultipart: as it came

@@ -42,6 +42,17 @@ void append_anthropic_model(std::string& out, const ModelEntry& model) {
   out += '}';
 }
 
+void append_cohere_model(std::string& out, const ModelEntry& model) {
+  if (out.back() == '}') out += ',';
+  out += '{';
+  append_member(out, "name", model.id);
+  append_name(out, "is_deprecated");
+  out += "false";
+  if (model.context_window > 0) append_member(out, "context_length", model.context_window);
+  append_name(out, "endpoints");
+  out += "[\"chat\"]}";  // which model embeds or ranks is not known
+}
+
 // One page of the list, as Anthropic's clients turn them: `limit`, `after_id`, `before_id`. Without a limit all of it.
 Result<std::string> anthropic_page(const std::vector<ModelEntry>& models, std::string_view query) {
   constexpr size_t kMostOfOnePage = 1000;
@@ -127,6 +138,18 @@ size_t query_number(const Request& request, std::string_view name, size_t otherw
   return static_cast<size_t>(std::stoul(*text));
 }
 
+// `page_size` and `page_token`, as Cohere's clients have them; tokens are places.
+Reply cohere_list(const Request& request, const std::vector<ModelEntry>& models) {
+  const size_t begin = std::min(query_number(request, "page_token", 0), models.size());
+  const size_t size = std::min(query_number(request, "page_size", kMaxPage), kMaxPage);
+  const size_t end = std::min(begin + (size == 0 ? kMaxPage : size), models.size());
+  std::string body = "{\"models\":[";
+  for (size_t i = begin; i < end; ++i) append_cohere_model(body, models[i]);
+  body += ']';
+  if (end < models.size()) append_member(body, "next_page_token", std::to_string(end));
+  return json_reply(body + "}\n");
+}
+
 // Pages are asked for by the place where they begin.
 Reply google_list(const Request& request, const std::vector<ModelEntry>& models) {
   const size_t begin = std::min(query_number(request, "pageToken", 0), models.size());
@@ -170,6 +193,8 @@ Reply models_reply(Session& session) {
   const bool anthropic = dialect == "anthropic";
   const auto models = context.router->models(caller->get());
   if (dialect == "gemini") return session.route().id.empty() ? google_list(session.request(), models) : google_model(session, models);
+  const bool cohere = dialect == "cohere";
+  if (session.route().id.empty() && cohere) return cohere_list(session.request(), models);
   if (session.route().id.empty() && anthropic) {
     auto page = anthropic_page(models, session.request().query());
     return page ? json_reply(std::move(*page)) : error_reply(context, dialect, page.error());
@@ -184,7 +209,7 @@ Reply models_reply(Session& session) {
     for (const ModelEntry& model : models) {
       if (model.id != *id) continue;
       std::string body(" ");
-      anthropic ? append_anthropic_model(body, model) : append_model(body, model);
+      anthropic ? append_anthropic_model(body, model) : cohere ? append_cohere_model(body, model) : append_model(body, model);
       return json_reply(body.substr(1) + "\n");
     }
   }

@@ -128,6 +128,7 @@ class Parser final : public http::basic_parser<true> {
       if (iequals(name, "x-goog-api-key")) return take_key(value, 3);
       if (iequals(name, "x-forwarded-for")) request_.proxied = true;
       if (iequals(name, "x-session-id")) request_.forwarded.push_back({"x-session-id", std::string(value)});  // for affinity
+      if (iequals(name, "x-fern-sdk-name")) request_.cohere_sdk = iequals(value.substr(0, 6), "cohere");
       if (iequals(name, "x-request-id")) {
         if (well_formed_request_id(value)) request_.request_id.assign(value);
         return;

@@ -175,8 +175,11 @@ Error Session::check_caller() const {
 void Session::look_up() {
   request_ = &parser_.request();
   route_ = find_route(request_->path());
-  // Two vendors have their list of models at one path; the one's clients name their version.
-  if (route_.endpoint == Endpoint::kModels && has_forwarded(*request_, "anthropic-version")) route_.dialect = "anthropic";
+  // Three vendors have their list of models at one path; the clients of two say whose they are.
+  if (route_.endpoint == Endpoint::kModels && route_.dialect == "openai") {
+    if (has_forwarded(*request_, "anthropic-version")) route_.dialect = "anthropic";
+    else if (request_->cohere_sdk) route_.dialect = "cohere";
+  }
   // Administration takes no key from the address, where a filter has that name.
   if (request_->key_rank != 0 || is_admin(route_.endpoint)) return;
   if (auto key = query_value(request_->query(), "key")) request_->key = std::move(*key);

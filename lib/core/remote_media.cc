@@ -10,6 +10,14 @@ namespace {
 
 constexpr size_t kMostMedia = 32;  // of one request
 
+// Who gets what stands anywhere gets what stands at this URL: for most targets there is nothing to decode.
+Part anywhere() {
+  Part part;
+  part.kind = Part::Kind::kImage;
+  part.url = "https://a.example/a.png";
+  return part;
+}
+
 bool has_url(const Part& part) noexcept {
   const bool media = part.kind == Part::Kind::kImage || part.kind == Part::Kind::kAudio || part.kind == Part::Kind::kVideo || part.kind == Part::Kind::kFile;
   return media && (part.url.compare(0, 7, "http://") == 0 || part.url.compare(0, 8, "https://") == 0);
@@ -23,7 +31,7 @@ Result<std::vector<Call::State::RemotePart>> Call::State::remote_parts(const cor
   const bool media = facts_.has_image || facts_.has_audio || facts_.has_video || facts_.has_file;
   if (!media || operation_ != Operation::kChat || !snap_->config.routing.remote_media.fetch || !router_.parts.media) return found;
   const auto codec = c.provider->dialect_of(c.model)->new_upstream_codec();
-  if (!codec) return found;
+  if (!codec || codec->fetches(c.provider->config, anywhere())) return found;
   if (auto decoded = decode_chat(); !decoded) return std::move(decoded).error();
   for (size_t i = 0; i < chat_->messages.size(); ++i) {
     std::vector<Part>& parts = chat_->messages[i].parts;

@@ -284,6 +284,14 @@ def test_lists_of_models_follow_the_files_words(t):
     assert real(m["id"] for m in s.request("GET", "/v1/models", headers=[("anthropic-version", "2023-06-01")]).json()["data"]) == wanted
     assert real(m["name"][len("models/"):] for m in s.get("/v1beta/models").json()["models"]) == wanted
     assert real(m["name"] for m in s.get("/api/tags").json()["models"]) == wanted
+    cohere = [("x-fern-sdk-name", "cohere")]
+    assert real(m["name"] for m in s.request("GET", "/v1/models", headers=cohere).json()["models"]) == wanted
+    first = s.request("GET", "/v1/models?page_size=2", headers=cohere).json()
+    assert len(first["models"]) == 2 and first["models"][0]["endpoints"] == ["chat"] and first["models"][0]["is_deprecated"] is False, first
+    second = s.request("GET", "/v1/models?page_size=2&page_token=" + first["next_page_token"], headers=cohere).json()
+    assert not {m["name"] for m in first["models"]} & {m["name"] for m in second["models"]}
+    assert s.request("GET", "/v1/models/b/and-that", headers=cohere).json()["name"] == "b/and-that"
+    assert "no model" in s.request("GET", "/v1/models/nothing", headers=cohere).json()["message"]
     assert s.get("/v1/models/b/only/this").json()["id"] == "b/only/this"
     assert s.request("POST", "/api/show", {"model": "b/and-that"}).status == 200
     assert s.get("/v1/models/c/gpt-4o").status == 404
