@@ -4,8 +4,8 @@
 //                                                  ^            |
 //                                                  +-- failure -+   (until the commit point, the last attempt or the deadline)
 //
-// Files: call.cc (from start to end), attempt.cc (one upstream exchange), task.cc (operations other than chat), hedge.cc (two attempts at once), wait.cc (for a limit),
-// reply.cc (what the caller hears), settle.cc (money and records).
+// Files: call.cc (from start to end), attempt.cc (one upstream exchange), judge.cc (what it says of health), hedge.cc (two attempts at once),
+// wait.cc (for a limit), task.cc (operations other than chat), reply.cc (what the caller hears), settle.cc (money and records).
 #ifndef LLMROUTER_CORE_CALL_STATE_H_
 #define LLMROUTER_CORE_CALL_STATE_H_
 

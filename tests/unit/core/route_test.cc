@@ -182,7 +182,8 @@ TEST_CASE("fallbacks: a request's own in place of the model's, or none") {
   CHECK(w.heard.head.status == 200);
   w.ask("m", R"(,"provider":{"allow_fallbacks":false})");
   CHECK(w.heard.head.status == 502);
-  for (const AttemptRecord& a : w.records().at(0).attempts) CHECK(a.provider == w.records().at(0).attempts[0].provider);
+  const UsageRecord record = w.records().at(0);  // it must outlive the loop
+  for (const AttemptRecord& a : record.attempts) CHECK(a.provider == record.attempts[0].provider);
   w.ask("a/x", R"(,"models":["a/x","spare"])");
   CHECK(w.heard.head.status == 200);
   w.ask("m", R"(,"route":{"fallbacks":[]})");
