@@ -1,6 +1,7 @@
 // Google's ways to a token: https://developers.google.com/identity/protocols/oauth2/service-account (JWT bearer grant),
 // https://cloud.google.com/compute/docs/access/authenticate-workloads (metadata server).
 #include <algorithm>
+#include <initializer_list>
 
 #include "auth/rs256.h"
 #include "llmrouter/token.h"
@@ -63,20 +64,24 @@ void append_form(std::string& out, std::string_view name, std::string_view value
   }
 }
 
-// OAuth's two words on what went wrong; they name accounts and clocks, no secrets.
-std::string words_of(std::string_view body) {
+// OAuth's two words on what went wrong; they name accounts and clocks, and `secrets` only where a server echoes what it was sent.
+std::string words_of(std::string_view body, std::initializer_list<std::string_view> secrets) {
   if (!wire::validate(body)) return {};
   const JsonValue root(body), error = find_member(root, "error");
   std::string words = error.is_object() ? find_member(error, "message").string_or() : error.string_or();
   const std::string more = find_member(root, "error_description").string_or();
   if (!more.empty()) words += (words.empty() ? "" : ": ") + more;
+  for (std::string_view secret : secrets) {
+    for (size_t at = words.find(secret); at != std::string::npos; at = words.find(secret, at + 3)) words.replace(at, secret.size(), "***");
+  }
   return words.substr(0, 500);
 }
 
-Result<AccessToken> read_token(std::string_view from, int status, std::string_view body) {
+// `secrets`: what was sent, none of it empty.
+Result<AccessToken> read_token(std::string_view from, int status, std::string_view body, std::initializer_list<std::string_view> secrets = {}) {
   if (status < 200 || status > 299) {
     const bool refused = status == 400 || status == 401 || status == 403 || status == 404;
-    const std::string words = words_of(body);
+    const std::string words = words_of(body, secrets);
     Error error(refused ? ErrorCode::kUpstreamCredentialsRejected : ErrorCode::kUpstreamError,
                 std::string(from) + " gave no access token: status " + std::to_string(status) + (words.empty() ? "" : ": " + words));
     error.upstream_status = status;
@@ -154,7 +159,9 @@ class AuthorizedUser final : public TokenExchange {
     append_form(form, "refresh_token", refresh_.reveal());
     return form_request(url_, std::move(form), owned);
   }
-  Result<AccessToken> read(int status, std::string_view body) const override { return read_token("Google", status, body); }
+  Result<AccessToken> read(int status, std::string_view body) const override {
+    return read_token("Google", status, body, {secret_.reveal(), refresh_.reveal()});
+  }
 
  private:
   Secret id_, secret_, refresh_;
@@ -220,6 +227,7 @@ bool is_google_credential(std::string_view key) noexcept {
 
 Result<std::shared_ptr<const TokenExchange>> make_google_exchange(const Secret& key) {
   const std::string_view text = trimmed(key.reveal());
+  if (!is_google_credential(text)) return bad_key("is neither JSON nor google-metadata");
   if (starts_with(text, "{")) return from_json(text);
   std::string host(kMetadataHost);
   if (text.size() > kMetadata.size() + 1) host = text.substr(kMetadata.size() + 1);

@@ -354,7 +354,10 @@ std::string google_schema_of(JsonValue schema) {
   if (empty) return {};
   std::string out;
   ToGoogleSchema(schema, out).write(schema);
-  return compact(out);
+  out = compact(out);
+  // A reference that leads nowhere says no more than an empty object, which Google refuses.
+  if (out == R"({"type":"OBJECT"})") return {};
+  return out;
 }
 
 }  // namespace llmrouter::dialects::gemini

@@ -159,3 +159,21 @@ TEST_CASE("google: answers") {
   }
   CHECK(google->read(200, R"({"access_token":"x","expires_in":999999999})")->lifetime <= std::chrono::hours(24));
 }
+
+TEST_CASE("google: what is no credential of Google's is refused, also where it is short") {
+  for (const char* text : {"", " ", "x", "sk-1", "google-metadat", "google-metadata2", "sk-0123456789abcdefghijklmnop"}) {
+    CAPTURE(text);
+    auto made = make_google_exchange(Secret(text));
+    REQUIRE_FALSE(made.ok());
+    CHECK(made.error().code == ErrorCode::kConfig);
+  }
+}
+
+TEST_CASE("google: a server that echoes what it was sent tells no secret") {
+  auto made = make_google_exchange(Secret(R"({"type":"authorized_user","client_id":"c","client_secret":"very-secret-1","refresh_token":"very-secret-2"})"));
+  REQUIRE(made.ok());
+  auto token = (*made)->read(400, R"({"error":"invalid_grant very-secret-1","error_description":"Bad very-secret-2 and very-secret-2"})");
+  REQUIRE_FALSE(token.ok());
+  CHECK(token.error().message.find("very-secret") == std::string::npos);
+  CHECK(token.error().message.find("invalid_grant ***: Bad *** and ***") != std::string::npos);
+}

@@ -603,3 +603,11 @@ TEST_CASE("gemini: what a model's name says") {
   CHECK(!gemini::traits_of("gemma-3-27b-it").thinks);
   CHECK(!gemini::traits_of("my-endpoint").wants_signatures);
 }
+
+TEST_CASE("gemini: a schema whose reference leads nowhere is left out as an empty object is, and what was written is written again the same") {
+  for (const char* schema : {R"({"$ref":""})", R"({"$ref":"#/$defs/a"})", R"({"allOf":[{"$ref":"#/none"}]})", R"({"type":"object"})"}) {
+    CAPTURE(schema);
+    CHECK(dialects::gemini::google_schema_of(JsonValue(schema)) == "");
+  }
+  CHECK(dialects::gemini::google_schema_of(JsonValue(R"({"$ref":"#/$defs/a","$defs":{"a":{"type":"string"}}})")) == R"({"type":"STRING"})");
+}
