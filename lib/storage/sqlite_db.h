@@ -114,6 +114,18 @@ class Transaction {
   bool open_;
 };
 
+// While it lives a commit is on disk, not only with the operating system, before it returns.
+class FullSync {
+ public:
+  explicit FullSync(Db& db) : db_(db) { db_.exec("PRAGMA synchronous=FULL"); }
+  ~FullSync() { db_.exec("PRAGMA synchronous=NORMAL"); }
+  FullSync(const FullSync&) = delete;
+  FullSync& operator=(const FullSync&) = delete;
+
+ private:
+  Db& db_;
+};
+
 }  // namespace llmrouter::storage
 
 #endif  // LLMROUTER_STORAGE_SQLITE_DB_H_

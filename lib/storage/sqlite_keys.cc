@@ -62,18 +62,6 @@ Result<KeyHasher> hasher_for(Db& db, const SqliteKeyOptions& options, Logger& lo
   return hasher;
 }
 
-// While it lives a commit is on disk, not only with the operating system, before it returns.
-class FullSync {
- public:
-  explicit FullSync(Db& db) : db_(db) { db_.exec("PRAGMA synchronous=FULL"); }
-  ~FullSync() { db_.exec("PRAGMA synchronous=NORMAL"); }
-  FullSync(const FullSync&) = delete;
-  FullSync& operator=(const FullSync&) = delete;
-
- private:
-  Db& db_;
-};
-
 }  // namespace
 
 Result<std::shared_ptr<SqliteKeyStore>> SqliteKeyStore::open(const SqliteKeyOptions& options, const Clock& clock, Logger& logger) {

@@ -14,6 +14,7 @@ Result<void> SqliteKeyStore::put(const StateEntry& entry) {
   Result<void> done;
   {
     std::lock_guard<std::mutex> lock(db_mutex_);
+    const FullSync sync(*db_);
     Statement insert(*db_, "INSERT OR REPLACE INTO state (kind, name, value) VALUES (?, ?, ?)");
     if (!insert.ready() || !insert.bind(entry.kind).bind(entry.name).bind(entry.value).run()) done = db_->error("writing state");
     if (done) {
@@ -30,6 +31,7 @@ Result<bool> SqliteKeyStore::remove(std::string_view kind, std::string_view name
   bool there = false;
   {
     std::lock_guard<std::mutex> lock(db_mutex_);
+    const FullSync sync(*db_);
     Statement erase(*db_, "DELETE FROM state WHERE kind = ? AND name = ?");
     if (!erase.ready() || !erase.bind(kind).bind(name).run()) done = db_->error("writing state");
     if (done) {

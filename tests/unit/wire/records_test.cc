@@ -221,7 +221,7 @@ TEST_CASE("a plan as JSON") {
   const std::string json = two_steps().to_json();
   REQUIRE(validate(json));
   const JsonValue root(json);
-  CHECK(names_of(root) == words("requested how strategy steps"));
+  CHECK(names_of(root) == words("requested model by rule how strategy steps"));
   CHECK(names_of(find(root, "steps", 0)) == words("provider model route weight priority eligible reason"));
   CHECK(find(root, "steps", 1, "weight").integer() == 3);
   CHECK(find(root, "steps", 2, "eligible").boolean() == false);
