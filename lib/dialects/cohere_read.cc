@@ -44,7 +44,10 @@ Part read_part(JsonValue value) {
   if (type.equals("text")) return Part::of_text(find_member(value, "text").string_or());
   if (type.equals("thinking")) return thought(find_member(value, "thinking").string_or());
   if (type.equals("image_url")) return read_image(find_member(value, "image_url"));
-  if (type.equals("document")) return text_part(std::string(find_member(value, "document").raw()), kDocumentMime);
+  // One without anything in it is no text; whoever is asked refuses or passes it as it is.
+  if (type.equals("document") && find_member(value, "document").exists()) {
+    return text_part(std::string(find_member(value, "document").raw()), kDocumentMime);
+  }
   Part part;
   part.kind = Part::Kind::kOther;
   part.raw = value.raw();

@@ -664,3 +664,13 @@ TEST_CASE("cohere: recorded exchanges, relayed byte for byte and retold") {
   if (streams + wholes == 0) std::cerr << "no recordings of Cohere's\n";
   else CHECK((streams > 3 && wholes > 3));
 }
+
+TEST_CASE("cohere: a document part without its document is passed as it came or refused, and never makes a body that is no JSON") {
+  const std::string body = R"({"model":"m","messages":[{"role":"user","content":[{"type":"text","text":"a"},{"type":"document"}]}]})";
+  auto own = translate_request("cohere", "cohere", body);
+  if (own.ok()) CHECK(bool(wire::validate(own->body)));
+  else CHECK(own.error().param == "messages[0].content[1]");
+  auto other = translate_request("cohere", "openai", body);
+  REQUIRE_FALSE(other.ok());
+  CHECK(other.error().param == "messages[0].content[1]");
+}
