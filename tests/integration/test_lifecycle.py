@@ -348,7 +348,7 @@ def test_command_line(t):
                         (["usage", "--by", "moon"], "model, provider"), (["check", "-c"], "FILE")):
         r = t.cli(*words)
         assert r.returncode == 2 and hint in r.stderr and r.stdout == "", (words, r)
-    for later in ("users", "import", "simulate"):
+    for later in ("users", "import"):
         r = t.cli(later, "x")
         assert r.returncode == 2 and "not supported yet" in r.stderr, r
     missing = t.cli("check", "-c", "/nonexistent/llmrouter.yaml")
