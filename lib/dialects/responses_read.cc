@@ -134,6 +134,7 @@ class RequestReader {
     }
     if (auto read = ItemReader(request_.messages, request_.extras).run(input_); !read) return std::move(read).error();
     add_instructions();
+    if (request_.messages.empty()) return cannot_express("input", "nothing but what hosted tools did", "another dialect");
     allow_tools();
     if (logprobs_included_ || request_.top_logprobs.value_or(0) > 0) request_.logprobs = true;
     request_.include_usage = true;
@@ -281,7 +282,7 @@ class RequestReader {
   }
 
   void add_instructions() {
-    if (instructions_.is_unset()) return;
+    if (instructions_.is_unset() || instructions_.equals("")) return;
     Message message;
     message.role = Role::kSystem;
     if (instructions_.is_string()) {

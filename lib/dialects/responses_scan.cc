@@ -114,6 +114,7 @@ class Scanner {
     estimate_.message();
     if (type.is_unset() || type.equals("message")) return take_message(role, content, index);
     if (!type.is_string()) return fields_.fail(wrong_type(path("input", index, "type"), "a string", type));
+    if (!type.nonempty_string()) return fields_.fail(wrong_value(path("input", index, "type"), "a string that is not empty"));
     if (output.is_array()) return take_parts(output, path("input", index, "output"));
     // An encrypted thought is not what the model reads.
     if (type.equals("reasoning")) return estimate_.text(find_member(item, "summary").raw().size());

@@ -49,6 +49,7 @@ TEST_CASE("responses: a request is checked, and an error names its field") {
   CHECK(scan_error(R"({"model":"m","input":[]})").param == "input");
   CHECK(scan_error(R"({"model":"m","input":7})").param == "input");
   CHECK(scan_error(R"({"model":"m","input":["x"]})").param == "input[0]");
+  CHECK(scan_error(R"({"model":"m","input":[{"type":""}]})").param == "input[0].type");
   CHECK(scan_error(R"({"model":"m","input":[{"content":"x"}]})").param == "input[0].role");
   CHECK(scan_error(R"({"model":"m","input":[{"role":"tool","content":"x"}]})").param == "input[0].role");
   CHECK(scan_error(R"({"model":"m","input":[{"role":"user"}]})").param == "input[0].content");
@@ -139,7 +140,8 @@ TEST_CASE("responses: what needs a stored conversation is refused by name when t
   };
   for (const Row& row : {Row{R"("previous_response_id":"resp_1","input":"x")", "previous_response_id"}, Row{R"("conversation":"conv_1","input":"x")", "conversation"},
                          Row{R"("background":true,"input":"x")", "background"}, Row{R"("prompt":{"id":"p"},"input":"x")", "prompt"},
-                         Row{R"("input":[{"role":"user","content":"x"},{"type":"item_reference","id":"msg_1"}])", "input[1]"}}) {
+                         Row{R"("input":[{"role":"user","content":"x"},{"type":"item_reference","id":"msg_1"}])", "input[1]"},
+                         Row{R"("instructions":"","input":[{"type":"web_search_call","id":"ws_1"}])", "input"}}) {
     INFO(row.members);
     const std::string body = std::string("{\"model\":\"m\",") + row.members + "}";
     auto translated = translate_request("responses", "openai", body);
