@@ -1,6 +1,5 @@
 // The commands, and which of them was typed.
 #include <algorithm>
-#include <malloc.h>
 
 #include <cstdio>
 #include <exception>
@@ -8,6 +7,7 @@
 #include "llmrouter/llmrouter.h"
 #include "llmrouter/pattern.h"
 #include "server/cli.h"
+#include "server/memory.h"
 
 namespace llmrouter::server {
 
@@ -161,14 +161,6 @@ int run(std::vector<std::string> words) {
   }
   const int code = command->run(*args);
   return std::fflush(stdout) == 0 ? code : kFailed;
-}
-
-// glibc takes what is large straight from the kernel and gives it back at once: a prompt of a megabyte would cost its pages anew each time.
-void keep_some_memory() {
-#ifdef __GLIBC__
-  ::mallopt(M_MMAP_THRESHOLD, 4 * 1024 * 1024);
-  ::mallopt(M_TRIM_THRESHOLD, 16 * 1024 * 1024);
-#endif
 }
 
 }  // namespace

@@ -15,6 +15,7 @@
 #include "server/context.h"
 #include "server/listener.h"
 #include "server/loop.h"
+#include "server/memory.h"
 #include "server/watch.h"
 
 namespace llmrouter::server {
@@ -167,6 +168,7 @@ Result<void> Server::start() {
   refresh_models();
   reactor_->run_until([this] { return refreshed_; }, reactor_->clock().now() + kBannerWaits);
   print_banner(config_, loaded_.notes, listening_, *context_.router, refreshed_);
+  give_back_start();
   return {};
 }
 

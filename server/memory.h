@@ -1,0 +1,16 @@
+// What this process holds of the machine's memory.
+#ifndef LLMROUTER_SERVER_MEMORY_H_
+#define LLMROUTER_SERVER_MEMORY_H_
+
+namespace llmrouter::server {
+
+// Keeps large blocks for the next large prompt instead of giving them back to the kernel at once. Before anything else.
+void keep_some_memory() noexcept;
+
+// Gives back what only the start needed: free memory, and the pages of code and constants that setting up some thirty libraries read. They are
+// clean copies of files: what is still used comes back by itself, from the page cache. Once, when serving has begun.
+void give_back_start() noexcept;
+
+}  // namespace llmrouter::server
+
+#endif
