@@ -138,6 +138,7 @@ void StreamReader::event(const SseFrame& frame, JsonValue root, UpstreamSink& si
   }
   if (relay_) {
     if (calls_ == 0 && e.item.is_object() && is_call(e.item)) calls_ = 1;
+    if (e.type != "audio.delta") sink.on_payload(e.delta.string_bytes());
     return pass(frame, kind_of(e), sink);
   }
   translate(e, sink);
