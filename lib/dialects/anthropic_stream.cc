@@ -376,6 +376,7 @@ class Retelling final : public UpstreamSink {
   explicit Retelling(UpstreamSink& to) : to_(to) {}
   Flow on_event(const StreamEvent& event) override {
     writer_.event(event, frames_);
+    if (event.visible()) to_.on_payload(event.text.size() + event.arguments.size());
     if (event.kind == Kind::kUsage) to_.on_usage(event.usage);
     if (event.kind == Kind::kFinish) to_.on_finish(event.finish);
     return Flow::kContinue;

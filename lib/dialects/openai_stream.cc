@@ -374,6 +374,7 @@ void StreamReader::whole(UpstreamSink& sink) {
   std::string frames;
   tell_answer(*response, [&](const StreamEvent& event) {
     writer.event(event, frames);
+    if (event.visible()) sink.on_payload(event.text.size() + event.arguments.size());
     if (event.kind == StreamEvent::Kind::kFinish) sink.on_finish(event.finish);
     if (event.kind == StreamEvent::Kind::kUsage) sink.on_usage(event.usage);
   });
