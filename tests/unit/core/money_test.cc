@@ -215,6 +215,50 @@ TEST_CASE("money: an upstream that says nothing was sent its input, and the call
   CHECK(r.cost_nano_usd == r.usage.input * 1000);
 }
 
+TEST_CASE("money: a timeout that the caller set is as if it hung up") {
+  Paid w;
+  w.transport.push(hanging(ScriptedReply::sse({})));
+  w.build();
+  CallOptions options;
+  options.key = Secret(std::string(kKey));
+  options.timeout = seconds(1);
+  w.call = w.router->relay(w.transport, {"openai", World::body("a/m", true, R"(,"max_tokens":4000)")}, options, w.heard);
+  w.run();
+  const UsageRecord r = w.records().at(0);
+  CHECK(r.status == CallStatus::kError);
+  CHECK(r.usage.estimated);
+  CHECK(r.usage.output == 0);
+  CHECK(w.limits().spent_nano_usd == (r.usage.input + 4000 * 2) * 1000);
+}
+
+TEST_CASE("money: embeddings in several requests are paid once when a later one fails and is tried again") {
+  Paid w;
+  w.config.providers[0].dialect = "gemini";
+  int asked = 0;
+  w.transport.fallback = [&](const SeenRequest& r) {
+    if (++asked == 2) return ScriptedReply::json(R"({"error":{"message":"boom"}})", 500);
+    size_t inputs = 0;
+    for (size_t at = 0; (at = r.body.find("\"content\"", at)) != std::string::npos; ++at) ++inputs;
+    std::string body;
+    for (size_t i = 0; i < inputs; ++i) body += std::string(i == 0 ? "" : ",") + R"({"values":[1,2]})";
+    return ScriptedReply::json(R"({"embeddings":[)" + body + "]}");
+  };
+  std::string inputs;
+  for (int i = 0; i < 150; ++i) inputs += std::string(i == 0 ? "" : ",") + R"("text of an input")";
+  w.build();
+  CallOptions options;
+  options.key = Secret(std::string(kKey));
+  RawRequest request{"openai", R"({"model":"a/e","input":[)" + inputs + "]}"};
+  request.operation = Operation::kEmbed;
+  w.call = w.router->relay(w.transport, std::move(request), options, w.heard);
+  w.run();
+  const UsageRecord r = w.records().at(0);
+  CHECK(r.status == CallStatus::kOk);
+  CHECK(asked == 3);
+  CHECK(r.usage.input > 0);
+  CHECK(r.cost_nano_usd == r.usage.input * 1000);
+}
+
 TEST_CASE("money: the estimate of a relayed stream is by the bytes of what was said, wherever it stands") {
   Paid w;
   const std::string arguments = R"({"tool_calls":[{"index":0,"id":"c1","type":"function","function":{"name":"f","arguments":")" + kText + "\"}}]}";
