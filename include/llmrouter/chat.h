@@ -154,7 +154,7 @@ struct TokenUsage {
   int64_t audio_output = 0;
   int64_t image = 0;
   bool known = false;      // an upstream said so, or an estimate was made
-  bool estimated = false;  // nobody said: counted here
+  bool estimated = false;  // nobody said, or not to the end: counted here
   int64_t cached_audio = 0;
 };
 

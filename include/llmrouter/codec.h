@@ -121,9 +121,10 @@ class LLMROUTER_EXPORT UpstreamSink {
   virtual ~UpstreamSink() = default;
   virtual Flow on_frame(std::string_view bytes, FrameKind kind) = 0;  // relay: the frame's own bytes, blank line included
   virtual Flow on_event(const StreamEvent& event) = 0;                // translate
-  virtual void on_usage(const TokenUsage& usage) = 0;                 // relay; the last one counts
+  virtual void on_usage(const TokenUsage& usage) = 0;                 // relay; the last one counts; `estimated`: its output is not counted to the end
   virtual void on_finish(FinishReason reason) = 0;                    // relay; once for each choice that finished
   virtual void on_error(Error error) = 0;                             // the upstream said so inside the stream, or it cannot be read
+  virtual void on_payload(size_t) {}  // relay, before on_frame: bytes of text, thoughts and arguments in it, to estimate by when nobody counts
 };
 
 struct EncodeInput {

@@ -70,6 +70,7 @@ bool Call::State::start_attempt(size_t index) {
   at_->number = ++attempts_;
   ++c.tried;
   at_->in_flight = true;
+  at_->unreached = false;
   at_->payload_seen = at_->done_seen = false;
   at_->held_bytes.clear();
   at_->held_events.clear();
@@ -142,6 +143,7 @@ bool Call::State::reserve_attempt(const CredentialRuntime* credential, Denial* d
     blocked_by(*denial);
     return false;
   }
+  at_->reserved_tokens = demand.tokens;
   at_->reservation = router_.parts.limiter->reserve(buckets, 3, demand, denial);
   if (!at_->reservation.active()) blocked_by(*denial);
   return at_->reservation.active();
@@ -379,6 +381,7 @@ void Call::State::on_end(const TransferError& error) {
   Guard guard(this);
   if (!error.ok() && !(at_->done_seen && !at_->collecting)) {
     const bool cut = at_->status != 0;
+    at_->unreached = !cut;
     if (!cut && error.kind != TransferError::Kind::kUnauthorized) at_->provider->shared->reach.failed(now(), snap_->config.routing.cooldown);
     return attempt_failed(transfer_error(error, at_->provider->config.name), cut ? "cut" : error.kind == TransferError::Kind::kConnectTimeout ? "timeout" : "error");
   }
@@ -400,6 +403,20 @@ void Call::State::finish_error_reply() {
   attempt_failed(std::move(error), "error");
 }
 
+namespace {
+
+// Bytes that an answer says: texts, thoughts, refusals, calls.
+int64_t said_in(const ChatResponse& response) noexcept {
+  size_t bytes = 0;
+  for (const Choice& choice : response.choices) {
+    for (const Part& part : choice.message.parts) bytes += part.text.size();
+    for (const ToolCall& call : choice.message.tool_calls) bytes += call.name.size() + call.arguments.size();
+  }
+  return static_cast<int64_t>(bytes);
+}
+
+}  // namespace
+
 void Call::State::finish_whole() {
   if (operation_ != Operation::kChat) return finish_task();
   if (at_->relay && !facts_.stream) {
@@ -414,8 +431,8 @@ void Call::State::finish_whole() {
   auto response = at_->upstream->decode(at_->collected);
   if (!response) return attempt_failed(std::move(response).error(), "error");
   at_->usage = response->usage;
-  at_->payload_bytes = static_cast<int64_t>(response->text().size());
   if (!facts_.stream) {
+    at_->payload_bytes = said_in(*response);
     for (const auto& filter : at_->filters) filter->on_response(*response);
     win();
     end_attempt("ok", "answered");
@@ -428,12 +445,12 @@ void Call::State::finish_whole() {
 
 void Call::State::finish_stream() {
   win();
+  const TokenUsage told = at_->usage;
   end_attempt("ok", "answered");
   if (!committed_) commit();
   if (ended_) return;
-  if (!at_->relay && !at_->usage.known) {
+  if (!at_->relay && (!told.known || told.input != at_->usage.input || told.output != at_->usage.output)) {
     // Dialects whose answers end with counts must not end without them: the estimate that is recorded is told, too.
-    estimate_usage();
     StreamEvent event;
     event.kind = StreamEvent::Kind::kUsage;
     event.usage = at_->usage;
@@ -471,6 +488,7 @@ void Call::State::end_attempt(std::string_view outcome, std::string_view reason,
     shared.failures.fetch_add(1, std::memory_order_relaxed);
     shared.set_last_error(std::string(reason));
   }
+  const int64_t cost = charge_attempt(outcome);
   let_probes_go();  // succeeded(), failed() and rest() have judged by now, where there was something to judge
   if (c.stats != nullptr) {
     if (!learn) {
@@ -482,12 +500,13 @@ void Call::State::end_attempt(std::string_view outcome, std::string_view reason,
       sample.total = t - at_->began;
       sample.input_tokens = at_->usage.input;
       sample.cached_tokens = at_->usage.cached;
-      sample.output_tokens = at_->usage.known ? at_->usage.output : at_->payload_frames;
+      sample.output_tokens = at_->usage.output;
       c.stats->ended(sample, t);
     }
   }
   if (at_->reservation.active()) {
-    at_->reservation.settle({at_->exchanges, at_->usage.known ? at_->usage.input + at_->usage.output : at_->payload_frames, 0});
+    const int64_t tokens = at_->usage.input + at_->usage.output;
+    at_->reservation.settle({at_->exchanges, at_->usage.estimated ? std::max(tokens, at_->reserved_tokens) : tokens, 0});  // as in settle()
     at_->reservation = Reservation();
     wake_waiting(c, at_->credential);
   }
@@ -500,6 +519,7 @@ void Call::State::end_attempt(std::string_view outcome, std::string_view reason,
   a.outcome = outcome;
   a.http_status = at_->status;
   a.reason = reason;
+  a.cost_nano_usd = cost;
   record_.attempts.push_back(std::move(a));
 }
 

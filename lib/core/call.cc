@@ -375,6 +375,7 @@ void Call::State::on_total_timeout() {
   drop_other("timeout: total");
   at_->transfer.reset();
   media_.clear();
+  gave_up_ = options_.timeout > Duration(0);
   if (at_->in_flight) {
     // A caller in a hurry says nothing of the target.
     if (options_.timeout <= Duration(0)) candidates_[at_->current].health->failed(now(), snap_->config.routing.cooldown);

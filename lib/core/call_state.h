@@ -65,6 +65,7 @@ struct Call::State final {
     Flow on_frame(std::string_view bytes, FrameKind kind) override { return call.on_frame(bytes, kind); }
     Flow on_event(const StreamEvent& event) override { return call.on_event(event); }
     void on_usage(const TokenUsage& u) override { usage = u; }
+    void on_payload(size_t bytes) override { payload_bytes += static_cast<int64_t>(bytes); }
     void on_finish(FinishReason) override {}
     void on_error(Error error) override {
       if (!stream_error) stream_error = std::make_unique<Error>(std::move(error));
@@ -83,6 +84,7 @@ struct Call::State final {
     std::vector<BodyEdit> edits;
     std::vector<std::unique_ptr<Filter>> filters;
     Reservation reservation;
+    int64_t reserved_tokens = 0;
     const core::ProviderRuntime* provider = nullptr;
     int credential = -1;
     bool relay = false;
@@ -95,6 +97,7 @@ struct Call::State final {
     std::unique_ptr<TaskRequest> part;   // what the exchange in flight asks for, when that is not all
     TimePoint last_bytes{};
     bool in_flight = false;
+    bool unreached = false;              // nothing came back and the connection is at fault
     bool probe = false, key_probe = false;  // it decides whether its target, its credential is back
     bool payload_seen = false;
     bool done_seen = false;
@@ -237,8 +240,10 @@ struct Call::State final {
 
   // settle.cc
   void settle(CallStatus status, const Error& error);
-  void estimate_usage();
+  bool is_billed(std::string_view outcome) const noexcept;
+  void complete_usage();
   int64_t price_usage();
+  int64_t charge_attempt(std::string_view outcome);
   void warn_of_budget(int64_t spent_now);
   void fill_record(CallStatus status, const Error& error);
 
@@ -304,7 +309,7 @@ struct Call::State final {
   Attempt* at_ = &first_;
   int attempts_ = 0;
   bool hedged_ = false;
-  int64_t lost_nano_usd_ = 0;            // by attempts that another one outran
+  Demand spent_;                         // by all attempts that have ended
 
   // What was behind URLs in the request.
   std::vector<std::unique_ptr<Transfer>> media_;  // on their way
@@ -322,6 +327,9 @@ struct Call::State final {
   // Settlement.
   Reservation reservation_;
   Demand reserved_;
+  Demand charged_;                       // what the reservation was settled with
+  bool kept_ = false;                    // that is more than was spent
+  bool gave_up_ = false;                 // the caller, by the time it set
   bool settled_ = false;
   UsageRecord record_;
   TimePoint began_{};

@@ -70,17 +70,7 @@ void Call::State::drop_other(std::string_view why) {
   loser->transfer.reset();
   const core::Candidate& c = candidates_[loser->current];
   if (c.stats != nullptr) c.stats->took_at_least(facts_.stream, now() - loser->began);
-  end_attempt("cancelled", why, false);
-  // Providers charge for what they have read, be the answer heard or not.
-  if (snap_->catalog) {
-    if (auto price = snap_->catalog->price(c.provider->config.name, c.provider->config.type, c.model, charged_input(), record_.time)) {
-      TokenUsage read;
-      read.known = read.estimated = true;
-      read.input = charged_input();
-      record_.attempts.back().cost_nano_usd = cost_nano_usd(read, *price);
-      lost_nano_usd_ += record_.attempts.back().cost_nano_usd;
-    }
-  }
+  end_attempt("cancelled", why, false);  // providers charge for what they have read, be the answer heard or not
   lead_is(winner);
 }
 

@@ -58,10 +58,7 @@ Flow Call::State::on_frame(std::string_view bytes, FrameKind kind) {
       break;
     case FrameKind::kPayload:
     case FrameKind::kFinish:
-      if (kind == FrameKind::kPayload) {
-        if (at_->payload_frames++ == 0) at_->first_token = now();
-        at_->payload_bytes += static_cast<int64_t>(bytes.size());
-      }
+      if (kind == FrameKind::kPayload && at_->payload_frames++ == 0) at_->first_token = now();
       at_->payload_seen = true;
       if (!committed_) commit();
       break;
@@ -89,7 +86,7 @@ Flow Call::State::on_event(const StreamEvent& event) {
   if (event.kind == StreamEvent::Kind::kUsage) at_->usage = event.usage;
   if (event.visible()) {
     if (at_->payload_frames++ == 0) at_->first_token = now();
-    at_->payload_bytes += static_cast<int64_t>(event.text.size() + event.arguments.size());
+    at_->payload_bytes += static_cast<int64_t>(event.text.size() + event.name.size() + event.arguments.size());
     at_->payload_seen = true;
   }
   if (at_->filters.empty()) return take_event(event);
@@ -168,10 +165,7 @@ void Call::State::deliver_whole(std::string&& body) {
 }
 
 void Call::State::deliver_response(ChatResponse&& response) {
-  if (!at_->usage.known) {
-    estimate_usage();
-    response.usage = at_->usage;
-  }
+  response.usage = at_->usage;
   if (raw_sink_ != nullptr) {
     std::string body;
     client_->encode_response(response, body);

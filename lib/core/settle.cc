@@ -8,17 +8,17 @@ namespace llmrouter {
 void Call::State::settle(CallStatus status, const Error& error) {
   if (settled_) return;
   settled_ = true;
-  if (!at_->in_flight && attempts_ > 0 && (status == CallStatus::kOk || at_->payload_frames > 0) && !at_->usage.known) estimate_usage();
-  record_.cost_nano_usd = price_usage() + lost_nano_usd_;
+  record_.cost_nano_usd = spent_.nano_usd;
   if (reservation_.active()) {
-    Demand used;
+    Demand used = spent_;
     used.requests = attempts_ > 0 ? 1 : 0;
-    used.tokens = at_->usage.input + at_->usage.output;
-    used.nano_usd = record_.cost_nano_usd;
-    if (at_->usage.estimated) {  // nobody said what it really was: nothing is given back
+    // Nobody said what it really was: nothing is given back. A call that failed without the caller's doing pays for what was read alone.
+    if (at_->usage.estimated && (status != CallStatus::kError || gave_up_)) {
       used.tokens = std::max(used.tokens, reserved_.tokens);
       used.nano_usd = std::max(used.nano_usd, reserved_.nano_usd);
     }
+    kept_ = used.tokens > spent_.tokens || used.nano_usd > spent_.nano_usd;
+    charged_ = used;
     reservation_.settle(used);
     if (resolved_.route != nullptr && router_.room.occupied()) router_.room.wake(stable_hash("model:" + resolved_.route->name));
     if (used.nano_usd > 0) warn_of_budget(used.nano_usd);
@@ -37,22 +37,44 @@ void Call::State::warn_of_budget(int64_t spent_now) {
                        {{"key", key_->id}, {"name", key_->spec.name}, {"soft", percent}, {"per", budget_period_name(key_->spec.limits.budget->per)}});
 }
 
-// About four bytes for a token; a relayed stream's text is not looked at, but its frames are counted, and providers put about one token in each.
-void Call::State::estimate_usage() {
-  at_->usage = TokenUsage();
-  at_->usage.known = true;
-  at_->usage.estimated = operation_ != Operation::kCountTokens;
-  at_->usage.input = charged_input();
-  if (operation_ != Operation::kChat) return;
-  at_->usage.output = at_->payload_frames > 0 ? std::max(at_->payload_frames, at_->relay ? 0 : at_->payload_bytes / 4) : at_->payload_bytes / 4;
+// Did its provider take the request, so that it charges for it? Not when it could not be reached, refused, or reported an error and no counts.
+bool Call::State::is_billed(std::string_view outcome) const noexcept {
+  if (at_->usage.known || at_->payload_frames > 0 || at_->payload_bytes > 0) return true;
+  return !at_->unreached && at_->status < 300 && outcome != "error";
+}
+
+// What the upstream did not say, or had not said to the end (`estimated` as it comes from a codec), by what was sent and received. About four
+// bytes for a token; a frame is one at least.
+void Call::State::complete_usage() {
+  TokenUsage& usage = at_->usage;
+  if (usage.known && !usage.estimated) return;
+  usage.known = true;
+  usage.estimated = operation_ != Operation::kCountTokens;
+  if (usage.input == 0) usage.input = charged_input();
+  if (operation_ == Operation::kChat) usage.output = std::max({usage.output, at_->payload_frames, (at_->payload_bytes + 3) / 4});
 }
 
 int64_t Call::State::price_usage() {
-  if (!at_->usage.known || attempts_ == 0 || !snap_->catalog || operation_ == Operation::kCountTokens) return 0;
+  price_.reset();
+  if (!at_->usage.known || !snap_->catalog || operation_ == Operation::kCountTokens) return 0;
   const core::Candidate& c = candidates_[at_->current];
   price_ = snap_->catalog->price(c.provider->config.name, c.provider->config.type, c.model, at_->usage.input, record_.time);
   if (!price_) return 0;
   return cost_nano_usd(at_->usage, *price_);
+}
+
+// Of each attempt when it ends, whoever hears its answer. Returns its cost.
+int64_t Call::State::charge_attempt(std::string_view outcome) {
+  if (is_billed(outcome)) complete_usage();
+  const TokenUsage& usage = at_->usage;
+  const int64_t cost = price_usage();
+  core::ProviderShared& shared = *at_->provider->shared;
+  shared.input_tokens.fetch_add(static_cast<uint64_t>(usage.input), std::memory_order_relaxed);
+  shared.output_tokens.fetch_add(static_cast<uint64_t>(usage.output), std::memory_order_relaxed);
+  shared.cost_nano_usd.fetch_add(static_cast<uint64_t>(cost), std::memory_order_relaxed);
+  spent_.tokens += usage.input + usage.output;
+  spent_.nano_usd = cost > INT64_MAX - spent_.nano_usd ? INT64_MAX : spent_.nano_usd + cost;
+  return cost;
 }
 
 void Call::State::fill_record(CallStatus status, const Error& error) {
@@ -67,7 +89,7 @@ void Call::State::fill_record(CallStatus status, const Error& error) {
   record_.status = status;
   record_.http_status = status == CallStatus::kOk || committed_ ? 200 : error.http_status();
   if (error.code != ErrorCode::kNone) record_.error_code = code_name(error.code);
-  record_.usage = at_->usage;
+  record_.usage = status == CallStatus::kOk && joined_.usage.known ? joined_.usage : at_->usage;
   record_.latency_ms = duration_cast<std::chrono::milliseconds>(t - began_).count();
   if (at_->first_token != TimePoint()) {
     record_.first_token_ms = std::max<int64_t>(1, duration_cast<std::chrono::milliseconds>(at_->first_token - began_).count());
@@ -78,12 +100,7 @@ void Call::State::fill_record(CallStatus status, const Error& error) {
     record_.provider = c.provider->config.name;
     record_.model = c.model;
     record_.overhead_us = duration_cast<std::chrono::microseconds>(sent_ - began_).count();
-    if (!record_.attempts.empty()) record_.attempts.back().cost_nano_usd = record_.cost_nano_usd - lost_nano_usd_;
     if (price_) record_.price = to_json(*price_);
-    core::ProviderShared& shared = *c.provider->shared;
-    shared.input_tokens.fetch_add(static_cast<uint64_t>(at_->usage.input), std::memory_order_relaxed);
-    shared.output_tokens.fetch_add(static_cast<uint64_t>(at_->usage.output), std::memory_order_relaxed);
-    shared.cost_nano_usd.fetch_add(static_cast<uint64_t>(record_.cost_nano_usd), std::memory_order_relaxed);
   }
   if (!direction_.by.empty()) record_.decision = direction_.by;
   if (direction_.rule != nullptr) (record_.decision += ' ') += direction_.rule->config.name;
@@ -92,6 +109,10 @@ void Call::State::fill_record(CallStatus status, const Error& error) {
     record_.decision += resolved_.how;
     if (resolved_.route != nullptr) (record_.decision += "; ") += core::balancer_of(*snap_, *resolved_.route, &wishes_).name();
     if (attempts_ > 0) (record_.decision += "; ") += step_reason_text(candidates_[at_->current].reason);
+  }
+  if (kept_) {
+    (record_.decision += record_.decision.empty() ? "" : "; ") += "limits keep what was reserved: " + std::to_string(charged_.tokens) + " tokens, " +
+                                                                  std::to_string(charged_.nano_usd) + " nano-USD";
   }
   router_.counters.count(status);
   router_.counters.latency.add(record_.latency_ms);

@@ -96,23 +96,6 @@ Result<void> Call::State::prepare_task(EncodeInput& input) {
   return apply_edits(at_->edits, *at_->part);
 }
 
-void Call::State::finish_task() {
-  if (at_->relay) {
-    auto facts = at_->upstream->inspect(at_->collected);
-    if (!facts) return attempt_failed(std::move(facts).error(), "error");
-    at_->usage = facts->usage;
-    end_attempt("ok", "answered");
-    return deliver_whole(std::move(at_->collected));
-  }
-  auto response = at_->upstream->decode_task(at_->collected);
-  if (!response) return attempt_failed(std::move(response).error(), "error");
-  if (auto joined = join(std::move(*response)); !joined) return attempt_failed(std::move(joined).error(), "error");
-  at_->usage = joined_.usage;
-  if (joined_.vectors.size() < task_->embed.inputs.size()) return send_next_part();
-  end_attempt("ok", "answered");
-  deliver_task();
-}
-
 namespace {
 
 void add(const TokenUsage& more, TokenUsage& sum) noexcept {
@@ -125,6 +108,24 @@ void add(const TokenUsage& more, TokenUsage& sum) noexcept {
 }
 
 }  // namespace
+
+void Call::State::finish_task() {
+  if (at_->relay) {
+    auto facts = at_->upstream->inspect(at_->collected);
+    if (!facts) return attempt_failed(std::move(facts).error(), "error");
+    at_->usage = facts->usage;
+    end_attempt("ok", "answered");
+    return deliver_whole(std::move(at_->collected));
+  }
+  auto response = at_->upstream->decode_task(at_->collected);
+  if (!response) return attempt_failed(std::move(response).error(), "error");
+  const TokenUsage more = response->usage;
+  if (auto joined = join(std::move(*response)); !joined) return attempt_failed(std::move(joined).error(), "error");
+  add(more, at_->usage);  // of this attempt: one before it may have brought the first parts
+  if (joined_.vectors.size() < task_->embed.inputs.size()) return send_next_part();
+  end_attempt("ok", "answered");
+  deliver_task();
+}
 
 // One exchange's answer behind those before it.
 Result<void> Call::State::join(TaskResponse&& response) {

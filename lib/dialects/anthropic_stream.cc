@@ -124,8 +124,10 @@ void StreamReader::frame(const SseFrame& frame, UpstreamSink& sink) {
   if (!dead_) pass(frame, kind, sink);
 }
 
-void StreamReader::tell_usage(JsonValue usage, UpstreamSink& sink) {
+// What a message begins with counts its input; its output is a placeholder.
+void StreamReader::tell_usage(JsonValue usage, bool last, UpstreamSink& sink) {
   if (!anthropic::read_usage(usage, usage_)) return;
+  usage_.estimated = !last || !find_member(usage, "output_tokens").integer();
   if (relay_) return sink.on_usage(usage_);
   StreamEvent event;
   event.kind = Kind::kUsage;
@@ -140,6 +142,7 @@ FrameKind StreamReader::look(JsonValue root, JsonValue type, UpstreamSink& sink)
     JsonValue text, thinking, partial, signature;
     const JsonValue delta = find_member(root, "delta");
     wire::pick(delta, {{"text", &text}, {"thinking", &thinking}, {"partial_json", &partial}, {"signature", &signature}});
+    for (JsonValue said : {text, thinking, partial}) sink.on_payload(said.string_bytes());
     for (JsonValue said : {text, thinking, signature}) {
       if (said.is_string()) return said.nonempty_string() ? FrameKind::kPayload : FrameKind::kPrelude;
     }
@@ -147,19 +150,24 @@ FrameKind StreamReader::look(JsonValue root, JsonValue type, UpstreamSink& sink)
   }
   if (type.equals("content_block_start")) {
     const JsonValue block = find_member(root, "content_block"), kind = find_member(block, "type");
-    if (kind.equals("text")) return find_member(block, "text").nonempty_string() ? FrameKind::kPayload : FrameKind::kPrelude;
-    if (kind.equals("thinking")) return find_member(block, "thinking").nonempty_string() ? FrameKind::kPayload : FrameKind::kPrelude;
+    for (std::string_view word : {"text", "thinking"}) {
+      if (!kind.equals(word)) continue;
+      const size_t bytes = find_member(block, word).string_bytes();
+      sink.on_payload(bytes);
+      return bytes != 0 ? FrameKind::kPayload : FrameKind::kPrelude;
+    }
+    if (const JsonValue input = find_member(block, "input"); !input.empty_container()) sink.on_payload(input.raw().size());
     return FrameKind::kPayload;
   }
   if (type.equals("message_start")) {
     const JsonValue message = find_member(root, "message"), content = find_member(message, "content");
     stopped_ = false;
     stop_reason_.clear();
-    tell_usage(find_member(message, "usage"), sink);
+    tell_usage(find_member(message, "usage"), false, sink);
     return content.is_array() && !content.empty_container() ? FrameKind::kPayload : FrameKind::kPrelude;
   }
   if (type.equals("message_delta")) {
-    tell_usage(find_member(root, "usage"), sink);
+    tell_usage(find_member(root, "usage"), true, sink);
     const JsonValue reason = wire::find(root, "delta", "stop_reason");
     if (!reason.nonempty_string()) return FrameKind::kPrelude;
     reason.string(stop_reason_);
@@ -227,7 +235,7 @@ void StreamReader::take_message(JsonValue message, UpstreamSink& sink) {
   JsonValue id, model, content, usage, reason;
   wire::pick(message, {{"id", &id}, {"model", &model}, {"content", &content}, {"usage", &usage}, {"stop_reason", &reason}});
   tell_start(id.string_or(), model.string_or(), sink);
-  tell_usage(usage, sink);
+  tell_usage(usage, reason.nonempty_string(), sink);
   while (!blocks_.empty()) end_block(blocks_.front(), sink);
   for (JsonValue block : JsonElements(content)) {
     if (dead_) return;
@@ -238,7 +246,7 @@ void StreamReader::take_message(JsonValue message, UpstreamSink& sink) {
 }
 
 void StreamReader::take_message_delta(JsonValue root, UpstreamSink& sink) {
-  tell_usage(find_member(root, "usage"), sink);
+  tell_usage(find_member(root, "usage"), true, sink);
   if (const JsonValue reason = wire::find(root, "delta", "stop_reason"); reason.nonempty_string()) reason.string(stop_reason_);
 }
 
@@ -368,6 +376,7 @@ class Retelling final : public UpstreamSink {
   explicit Retelling(UpstreamSink& to) : to_(to) {}
   Flow on_event(const StreamEvent& event) override {
     writer_.event(event, frames_);
+    if (event.visible()) to_.on_payload(event.text.size() + event.arguments.size());
     if (event.kind == Kind::kUsage) to_.on_usage(event.usage);
     if (event.kind == Kind::kFinish) to_.on_finish(event.finish);
     return Flow::kContinue;

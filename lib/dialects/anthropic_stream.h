@@ -63,7 +63,7 @@ class StreamReader {
   void tell(const StreamEvent& event, UpstreamSink& sink);
   void tell_text(std::string_view text, UpstreamSink& sink);
   void tell_thought(std::string_view text, std::string_view signature, bool redacted, UpstreamSink& sink);
-  void tell_usage(wire::JsonValue usage, UpstreamSink& sink);
+  void tell_usage(wire::JsonValue usage, bool last, UpstreamSink& sink);
   void pass(const wire::SseFrame& frame, FrameKind kind, UpstreamSink& sink);
   void fail(Error error, UpstreamSink& sink);
 

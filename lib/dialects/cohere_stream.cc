@@ -75,6 +75,7 @@ void StreamReader::take(const SseFrame& frame, UpstreamSink& sink) {
   if (Fault fault; !type.is_string() && (has_error_member(root) || read_fault(root, fault))) return fail(error_of_object(root, key_.reveal()), sink);
   if (!relay_) begin(find_member(root, "id").string_or(), sink);
   if (type.equals("message-end") && !end(delta, sink)) return;
+  if (relay_) sink.on_payload(said_in(message));
   if (relay_) return pass(frame, ended_ ? FrameKind::kFinish : kind_of(type, message), sink);
   translate(root, type, message, sink);
 }
@@ -108,6 +109,12 @@ bool StreamReader::end(JsonValue delta, UpstreamSink& sink) {
   event.usage = usage;
   if (usage.known) tell(event, sink);
   return true;
+}
+
+size_t StreamReader::said_in(JsonValue message) {
+  const JsonValue content = find_member(message, "content");
+  return find_member(content, "text").string_bytes() + find_member(content, "thinking").string_bytes() +
+         find_member(message, "tool_plan").string_bytes() + wire::find(message, "tool_calls", "function", "arguments").string_bytes();
 }
 
 FrameKind StreamReader::kind_of(JsonValue type, JsonValue message) const {

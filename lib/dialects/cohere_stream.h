@@ -38,6 +38,7 @@ class StreamReader {
   void begin(const std::string& id, UpstreamSink& sink);
   void tell_text(StreamEvent::Kind kind, wire::JsonValue text, std::string_view name, UpstreamSink& sink);
   bool end(wire::JsonValue delta, UpstreamSink& sink);
+  static size_t said_in(wire::JsonValue message);
   FrameKind kind_of(wire::JsonValue type, wire::JsonValue message) const;
   void translate(wire::JsonValue root, wire::JsonValue type, wire::JsonValue message, UpstreamSink& sink);
   void begin_call(wire::JsonValue root, wire::JsonValue calls, UpstreamSink& sink);

@@ -32,6 +32,15 @@ bool is_visible(JsonValue part) {
   return false;
 }
 
+size_t said_in(JsonValue part) {
+  size_t bytes = 0;
+  for (const JsonMember& m : JsonMembers(part)) {
+    if (m.key == "text") bytes += m.value.string_bytes();
+    else if (is_field(m.key, "functionCall") || is_field(m.key, "executableCode")) bytes += m.value.raw().size();
+  }
+  return bytes;
+}
+
 }  // namespace
 
 Look look_at(JsonValue response) {
@@ -53,6 +62,7 @@ Look look_at(JsonValue response) {
     }
     for (JsonValue part : JsonElements(find_member(content, "parts"))) {
       look.visible = look.visible || is_visible(part);
+      look.said += said_in(part);
       look.calls = look.calls || find_field(part, "functionCall").is_object();
     }
     const uint64_t bit = uint64_t{1} << (static_cast<uint64_t>(index.integer().value_or(position++)) % 64);
@@ -67,6 +77,7 @@ Look look_at(JsonValue response) {
     look.seen = look.ended = 1;
   }
   if (look.calls && look.finish == FinishReason::kStop) look.finish = FinishReason::kToolCalls;
+  look.usage.estimated = look.visible && look.usage.output == 0;
   return look;
 }
 
@@ -144,7 +155,11 @@ bool EventReader::step(JsonValue response, UpstreamSink& sink) {
   if (position == 0 && is_something(find_field(feedback, "blockReason"))) blocked(feedback, sink);
   StreamEvent event;
   event.kind = Kind::kUsage;
-  if (read_usage(usage, event.usage)) tell(event, sink);
+  if (read_usage(usage, event.usage)) {
+    const bool spoke = std::any_of(choices_.begin(), choices_.end(), [](const ChoiceState& c) { return c.spoke; });
+    event.usage.estimated = !finished() || (spoke && event.usage.output == 0);  // counts are of what came so far
+    tell(event, sink);
+  }
   return !dead_;
 }
 

@@ -20,9 +20,10 @@ namespace llmrouter::dialects::gemini {
 struct Look {
   bool visible = false;
   bool calls = false;
+  size_t said = 0;                            // bytes of texts, thoughts and calls
   uint64_t seen = 0, ended = 0;               // a bit for each candidate by its index; a blocked prompt ends the first
   FinishReason finish = FinishReason::kNone;  // of the first candidate that ended
-  TokenUsage usage;                           // known: it counted
+  TokenUsage usage;                           // known: it counted; estimated: but not what is visible
   std::string model;
 };
 Look look_at(wire::JsonValue response);

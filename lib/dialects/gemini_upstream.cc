@@ -234,14 +234,19 @@ class GeminiUpstream final : public UpstreamCodec {
 
   // Relay: what a chunk is, and what the meter has to know of it.
   FrameKind judge(JsonValue root, UpstreamSink& sink) {
-    const Look look = look_at(root);
-    if (look.usage.known) sink.on_usage(look.usage);
+    Look look = look_at(root);
+    if (look.said != 0) sink.on_payload(look.said);
+    spoke_ = spoke_ || look.visible;
     called_ = called_ || look.calls;
     for (uint64_t fresh = look.ended & ~ended_; fresh != 0; fresh &= fresh - 1) {
       sink.on_finish(called_ && look.finish == FinishReason::kStop ? FinishReason::kToolCalls : look.finish);
     }
     seen_ |= look.seen;
     ended_ |= look.ended;
+    if (look.usage.known) {
+      look.usage.estimated = !finished() || (spoke_ && look.usage.output == 0);  // counts are of what came so far
+      sink.on_usage(look.usage);
+    }
     if (look.ended != 0) return FrameKind::kFinish;
     return look.visible ? FrameKind::kPayload : FrameKind::kPrelude;
   }
@@ -267,7 +272,7 @@ class GeminiUpstream final : public UpstreamCodec {
   }
 
   Secret key_;
-  bool relay_ = false, dead_ = false, called_ = false;
+  bool relay_ = false, dead_ = false, called_ = false, spoke_ = false;
   bool claude_ = false;            // Vertex AI's list of models: that of Anthropic's is read
   uint64_t seen_ = 0, ended_ = 0;  // relay: candidates that began and those that ended, as in Look
   Shape shape_ = Shape::kUnknown;

@@ -204,6 +204,8 @@ class OllamaUpstream final : public UpstreamCodec {
         called || find_member(read.message, "content").nonempty_string() || find_member(read.message, "thinking").nonempty_string() ||
         read.response.nonempty_string() || read.thinking.nonempty_string();
     called_ = called_ || called;
+    sink.on_payload(find_member(read.message, "content").string_bytes() + find_member(read.message, "thinking").string_bytes() +
+                    read.response.string_bytes() + read.thinking.string_bytes() + (called ? calls.raw().size() : 0));
     if (read.done) {
       done_ = true;
       if (TokenUsage usage = usage_of(read, estimate_); usage.known) sink.on_usage(usage);

@@ -115,11 +115,13 @@ void StreamReader::frame(const SseFrame& frame, UpstreamSink& sink) {
     if (relay_) pass(frame, FrameKind::kPrelude, sink);
     return;
   }
-  if (relay_ && single_ && is_plain_payload(data)) {
+  size_t said = 0;
+  if (relay_ && single_ && is_plain_payload(data, said)) {
     if (!spoke_) {
       spoke_ = true;
       if (choice_at(0, sink) == nullptr) return;
     }
+    sink.on_payload(said);
     return pass(frame, FrameKind::kPayload, sink);
   }
   chunk(frame, data, sink);
@@ -156,14 +158,20 @@ void StreamReader::chunk(const SseFrame& frame, std::string_view json, UpstreamS
   else translate_chunk(top, sink);
 }
 
-void StreamReader::tell_usage(JsonValue value, UpstreamSink& sink) {
+// `running`: of an answer that goes on; some count in each chunk.
+void StreamReader::tell_usage(JsonValue value, UpstreamSink& sink, bool running) {
   TokenUsage usage;
   if (!read_usage(value, usage)) return;
+  usage.estimated = running;
   if (relay_) return sink.on_usage(usage);
   StreamEvent event;
   event.kind = StreamEvent::Kind::kUsage;
   event.usage = usage;
   sink.on_event(event);
+}
+
+bool StreamReader::goes_on(const ChunkTop& top) const noexcept {
+  return top.choices.is_array() && !top.choices.empty_container() && !all_finished();
 }
 
 StreamReader::ChoiceState* StreamReader::choice_at(int64_t index, UpstreamSink& sink) {
@@ -200,6 +208,7 @@ void StreamReader::relay_chunk(const SseFrame& frame, const ChunkTop& top, Upstr
     ChoiceState* choice = choice_at(look.index.value_or(position++), sink);
     if (choice == nullptr) return;
     visible = visible || look.visible;
+    if (look.said != 0) sink.on_payload(look.said);
     auto word = look.finish.string_view(scratch_);
     if (!word || finish_reason_of(*word) == FinishReason::kNone || choice->finished) continue;
     if (finish_reason_of(*word) == FinishReason::kError) {
@@ -209,7 +218,7 @@ void StreamReader::relay_chunk(const SseFrame& frame, const ChunkTop& top, Upstr
     choice->finished = finished = true;
     sink.on_finish(finish_reason_of(*word));
   }
-  tell_usage(top.usage, sink);
+  tell_usage(top.usage, sink, goes_on(top));
   FrameKind kind = FrameKind::kPrelude;
   if (finished) kind = FrameKind::kFinish;
   else if (visible) kind = FrameKind::kPayload;
@@ -267,7 +276,7 @@ void StreamReader::translate_chunk(const ChunkTop& top, UpstreamSink& sink) {
     if (finish_reason_of(word) != FinishReason::kNone) end_choice(*choice, word, sink);
     if (dead_) return;
   }
-  tell_usage(top.usage, sink);
+  tell_usage(top.usage, sink, goes_on(top));
 }
 
 void StreamReader::translate_delta(JsonValue delta, ChoiceState& choice, UpstreamSink& sink) {
@@ -365,6 +374,7 @@ void StreamReader::whole(UpstreamSink& sink) {
   std::string frames;
   tell_answer(*response, [&](const StreamEvent& event) {
     writer.event(event, frames);
+    if (event.visible()) sink.on_payload(event.text.size() + event.arguments.size());
     if (event.kind == StreamEvent::Kind::kFinish) sink.on_finish(event.finish);
     if (event.kind == StreamEvent::Kind::kUsage) sink.on_usage(event.usage);
   });

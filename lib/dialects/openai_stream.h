@@ -53,7 +53,8 @@ class StreamReader {
   void terminator(const wire::SseFrame& frame, UpstreamSink& sink);
   void whole(UpstreamSink& sink);
   void tell_start(UpstreamSink& sink);
-  void tell_usage(wire::JsonValue usage, UpstreamSink& sink);
+  void tell_usage(wire::JsonValue usage, UpstreamSink& sink, bool running = false);
+  bool goes_on(const ChunkTop& top) const noexcept;
   void tell(StreamEvent::Kind kind, const ChoiceState& choice, std::string_view text, UpstreamSink& sink);
   void pass(const wire::SseFrame& frame, FrameKind kind, UpstreamSink& sink);
   void fail(Error error, UpstreamSink& sink);

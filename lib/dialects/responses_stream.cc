@@ -138,6 +138,7 @@ void StreamReader::event(const SseFrame& frame, JsonValue root, UpstreamSink& si
   }
   if (relay_) {
     if (calls_ == 0 && e.item.is_object() && is_call(e.item)) calls_ = 1;
+    if (e.type != "audio.delta") sink.on_payload(e.delta.string_bytes());
     return pass(frame, kind_of(e), sink);
   }
   translate(e, sink);
@@ -415,6 +416,7 @@ void StreamReader::whole(UpstreamSink& sink) {
   std::string frames;
   tell_answer(*response, [&](const StreamEvent& event) {
     writer.event(event, frames);
+    if (event.visible()) sink.on_payload(event.text.size() + event.arguments.size());
     if (event.kind == StreamEvent::Kind::kFinish) sink.on_finish(event.finish);
     if (event.kind == StreamEvent::Kind::kUsage) sink.on_usage(event.usage);
   });

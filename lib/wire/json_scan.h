@@ -116,6 +116,8 @@ class JsonValue {
   bool equals(std::string_view text) const noexcept;
   // Is it a string with at least one character?
   bool nonempty_string() const noexcept { return is_string() && text_.size() > 2; }
+  // Of a string, escapes as they stand; 0: it is none.
+  size_t string_bytes() const noexcept { return nonempty_string() ? text_.size() - 2 : 0; }
   // Is it an array or object with nothing in it?
   bool empty_container() const noexcept;
 

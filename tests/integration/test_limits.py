@@ -4,7 +4,7 @@ import threading
 import time
 
 import upstream as up
-from harness import ADMIN, wait
+from harness import ADMIN, request_bytes, wait
 
 PRICES = {"entries": [{"model": "up/*", "input": "1.00", "output": "2.00", "cached_input": "0.50"}]}
 KEY = "sk-ci-000000000000000000"
@@ -308,3 +308,94 @@ def test_provider_and_model_limits_move_on(t):
     assert len(u.chats()) == 2 and len(u2.chats()) == 3
     r = s.chat("up/a")
     assert r.status == 429 and r.code == "rate_limited" and r.header("retry-after"), (r.status, r.body)
+
+
+def leave(s, path, body, until):
+    """A caller that reads until `until` holds of what came, and is gone."""
+    c = s.connect(timeout=5)
+    c.send(request_bytes("POST", path, body, [("Authorization", "Bearer " + KEY)]))
+    while not until(c.buffer) and c.more():
+        pass
+    c.close()
+
+
+def last_record(s, count):
+    wait(lambda: len(s.usage()) >= count, 5)
+    return s.usage()[0]
+
+
+def test_who_leaves_a_stream_pays_for_what_came(t):
+    def event(kind, **members):
+        return ("event: %s\ndata: %s\n\n" % (kind, json.dumps({"type": kind, **members}))).encode()
+
+    async def claude(x):
+        if x.request.method == "GET":
+            return await x.send(up.reply({"data": []}))
+        await x.send(up.CLOSE_HEAD + event("message_start", message={"id": "m", "type": "message", "role": "assistant", "model": "c", "content": [],
+                                                                     "stop_reason": None, "usage": {"input_tokens": 8, "output_tokens": 1}}))
+        await x.send(event("content_block_start", index=0, content_block={"type": "text", "text": ""}))
+        for _ in range(10):
+            await x.send(event("content_block_delta", index=0, delta={"type": "text_delta", "text": "x" * 400}))
+        await x.stall(20)
+
+    u = t.upstream(claude)
+    s = t.server(server={"auth": "keys"}, providers={"up": {"dialect": "anthropic", "base_url": u.url[:-3], "api_key": "k12345678"}}, prices=PRICES,
+                 keys=[{"name": "ci", "key": KEY, "budget": {"usd": "1", "per": "total"}}])
+    for count, path in enumerate(("/v1/messages", "/v1/chat/completions"), 1):
+        leave(s, path, {"model": "up/m", "max_tokens": 4000, "stream": True, "messages": [{"role": "user", "content": "hi"}]},
+              lambda got: got.count(b"x" * 400) == 10)
+        r = last_record(s, count)
+        assert r["status"] == "cancelled" and r["estimated"], r
+        assert (r["input_tokens"], r["output_tokens"]) == (8, 1000) and r["cost_nano_usd"] == 8 * 1000 + 1000 * 2000, r
+        assert "limits keep what was reserved" in r["decision"], r
+        assert float(s.get("/v1/me", key=KEY).json()["state"]["budget"]["spent_usd"]) >= count * 4000 * 2 / 1e6
+
+
+def test_who_hangs_up_early_pays_for_the_prompt(t):
+    async def silent(x):
+        if x.request.method == "GET":
+            return await up.good(x)
+        await x.stall(20)
+
+    u, s = keyed(t, {"budget": {"usd": "1", "per": "total"}}, silent)
+    for count, stream in enumerate((False, True), 1):
+        leave(s, "/v1/chat/completions", {"model": "up/m", "stream": stream, "max_tokens": 10, "messages": [{"role": "user", "content": "word " * 800}]},
+              lambda _: wait(lambda: len(u.chats()) == count, 5) or True)
+        r = last_record(s, count)
+        assert r["status"] == "cancelled" and r["estimated"] and r["input_tokens"] >= 1000 and r["output_tokens"] == 0, r
+        assert r["cost_nano_usd"] == r["input_tokens"] * 1000 == r["attempts"][0]["cost_nano_usd"], r
+
+
+def test_counts_of_failed_attempts_are_paid(t):
+    async def failing(x):
+        if x.request.method == "GET":
+            return await up.good(x)
+        await x.send(up.CLOSE_HEAD + up.usage_chunk({"prompt_tokens": 10000, "completion_tokens": 900, "total_tokens": 10900}) +
+                     up.data({"error": {"message": "boom", "code": 500}}))
+        x.close()
+
+    u, s = keyed(t, {"budget": {"usd": "1", "per": "total"}}, failing, routing={"attempts": 3, "cooldown": {"failures": 1000}})
+    assert s.chat("up/m", key=KEY, stream=True, max_tokens=10).status == 502
+    r = last_record(s, 1)
+    assert [a["cost_nano_usd"] for a in r["attempts"]] == [11800000] * 3 and r["cost_nano_usd"] == 3 * 11800000, r
+    assert float(s.get("/v1/me", key=KEY).json()["state"]["budget"]["spent_usd"]) == 0.0354
+
+
+def test_a_providers_tokens_without_usage(t):
+    async def uncounted(x):
+        if x.request.method == "GET":
+            return await up.good(x)
+        if x.request.json().get("stream"):
+            await x.send(up.CLOSE_HEAD + up.chunk({"role": "assistant", "content": "word " * 400}) + up.chunk({}, "stop") + b"data: [DONE]\n\n")
+            return x.close()
+        await x.send(up.reply(up.chat_body("word " * 400, usage=None)))
+
+    for stream in (False, True):
+        for where in ("provider", "credential"):
+            u = t.upstream(uncounted)
+            limits = {"tokens": "3500/day"}
+            provider = {"base_url": u.url, "api_key": "sk-upstream-1", "limits": limits} if where == "provider" else \
+                {"base_url": u.url, "api_keys": [{"key": "sk-upstream-1", "limits": limits}]}
+            s = t.server(providers={"up": provider}, routing={"attempts": 1})
+            codes = [s.chat("up/m", text="word " * 800, max_tokens=600, stream=stream).status for _ in range(5)]
+            assert codes == [200, 200, 429, 429, 429], (where, stream, codes)  # about 1,000 in and 600 out each

@@ -1,0 +1,291 @@
+// What calls cost that nobody counted to the end: cut, cancelled, failed, or without usage.
+#include "unit/core/call_fixture.h"
+
+using namespace llmrouter;
+using namespace llmrouter::test;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+namespace {
+
+const std::string kKey = "sk-k-0123456789abcdef";
+
+// One USD for a million input tokens, two for output.
+struct Prices final : Catalog {
+  std::optional<PriceRow> price(std::string_view, std::string_view, std::string_view, int64_t, WallTime) const override {
+    PriceRow row;
+    row.input = 1'000'000;
+    row.output = 2'000'000;
+    return row;
+  }
+  ModelFacts facts(std::string_view, std::string_view) const override { return {}; }
+};
+
+struct Paid : World {
+  Paid() {
+    config.providers = {provider("a")};
+    FileKey key;
+    key.spec.name = "k";
+    key.key = Secret(std::string(kKey));
+    key.spec.limits.budget = Budget{1'000'000'000, BudgetPeriod::kTotal, 0, {}};
+    key.spec.limits.tokens = Rate{1'000'000, std::chrono::hours(24), 0};
+    config.keys = {key};
+    parts.catalog = std::make_shared<Prices>();
+  }
+  UsageRecord ask(std::string body, Duration until = std::chrono::minutes(30)) {
+    CallOptions options;
+    options.key = Secret(std::string(kKey));
+    relay(std::move(body), options);
+    run(until);
+    if (call.active()) call.cancel();
+    return records().at(0);
+  }
+  LimitState limits() const { return router->limits_of(*router->authenticate(Secret(std::string(kKey)), "chat").value()); }
+  int64_t tokens_taken() const { return 1'000'000 - limits().remaining_tokens; }
+};
+
+int64_t cost(const TokenUsage& usage) { return usage.input * 1000 + usage.output * 2000; }
+
+ScriptedReply hanging(ScriptedReply reply) {
+  reply.hang = true;
+  return reply;
+}
+
+std::string sse_event(const std::string& type, const std::string& members) { return R"({"type":")" + type + "\"," + members + "}"; }
+
+ScriptedReply claude(bool finished) {
+  std::vector<std::string> datas = {
+      sse_event("message_start", R"("message":{"id":"m","type":"message","role":"assistant","model":"c","content":[],"stop_reason":null,"usage":{"input_tokens":8,"output_tokens":1}})"),
+      sse_event("content_block_start", R"("index":0,"content_block":{"type":"text","text":""})"),
+      sse_event("content_block_delta", R"("index":0,"delta":{"type":"text_delta","text":")" + std::string(400, 'x') + "\"}")};
+  if (finished) {
+    datas.push_back(sse_event("message_delta", R"("delta":{"stop_reason":"end_turn"},"usage":{"output_tokens":70})"));
+    datas.push_back(R"({"type":"message_stop"})");
+  }
+  return ScriptedReply::sse(datas);
+}
+
+ScriptedReply google(bool finished) {
+  std::vector<std::string> datas = {R"({"candidates":[{"content":{"role":"model","parts":[{"text":")" + std::string(400, 'x') +
+                                    R"("}]},"index":0}],"usageMetadata":{"promptTokenCount":8,"totalTokenCount":8}})"};
+  if (finished) {
+    datas.push_back(R"({"candidates":[{"content":{"role":"model","parts":[{"text":"."}]},"finishReason":"STOP","index":0}],)"
+                    R"("usageMetadata":{"promptTokenCount":8,"candidatesTokenCount":70,"totalTokenCount":78}})");
+  }
+  return ScriptedReply::sse(datas);
+}
+
+const std::string kText(400, 'x');  // 100 tokens by the rule of four bytes
+
+}  // namespace
+
+TEST_CASE("money: a placeholder count of a stream that was left is no truth; its input is") {
+  Paid w;
+  const bool gemini = GENERATE(false, true), cut = GENERATE(false, true), relayed = GENERATE(false, true);
+  CAPTURE(gemini, cut, relayed);
+  w.config.providers[0].dialect = gemini ? "gemini" : "anthropic";
+  ScriptedReply reply = gemini ? google(false) : claude(false);
+  if (cut) reply.end = {TransferError::Kind::kTruncated, "cut"};
+  w.transport.push(cut ? reply : hanging(reply));
+  w.build();
+  CallOptions options;
+  options.key = Secret(std::string(kKey));
+  const std::string body = relayed && gemini ? R"({"contents":[{"role":"user","parts":[{"text":"hi"}]}],"generationConfig":{"maxOutputTokens":4000}})"
+                                             : World::body("a/m", true, R"(,"max_tokens":4000)");
+  RawRequest request{relayed ? (gemini ? "gemini" : "anthropic") : "openai", body};
+  if (relayed && gemini) request.path.model = "a/m", request.path.operation = "streamGenerateContent", request.path.query = "alt=sse";
+  w.call = w.router->relay(w.transport, std::move(request), options, w.heard);
+  w.run(seconds(1));
+  if (w.call.active()) w.call.cancel();
+  const UsageRecord r = w.records().at(0);
+  CHECK(r.status == (cut ? CallStatus::kCut : CallStatus::kCancelled));
+  CHECK(r.usage.input == 8);
+  CHECK(r.usage.output == 100);
+  CHECK(r.usage.estimated);
+  CHECK(r.cost_nano_usd == cost(r.usage));
+  CHECK(w.tokens_taken() >= 4000);  // nothing is given back
+  CHECK(w.limits().spent_nano_usd >= 4000 * 2000);
+  CHECK(r.decision.find("limits keep what was reserved") != std::string::npos);
+}
+
+TEST_CASE("money: a stream that counts to its end is the truth") {
+  Paid w;
+  const bool gemini = GENERATE(false, true);
+  w.config.providers[0].dialect = gemini ? "gemini" : "anthropic";
+  w.transport.push(gemini ? google(true) : claude(true));
+  const UsageRecord r = w.ask(World::body("a/m", true, R"(,"max_tokens":4000)"));
+  CHECK(r.status == CallStatus::kOk);
+  CHECK(r.usage.input == 8);
+  CHECK(r.usage.output == 70);
+  CHECK_FALSE(r.usage.estimated);
+  CHECK(w.tokens_taken() == 78);
+  CHECK(w.limits().spent_nano_usd == r.cost_nano_usd);
+  CHECK(r.decision.find("reserved") == std::string::npos);
+}
+
+TEST_CASE("money: counts in each chunk are not the last word of a stream that was left") {
+  Paid w;
+  std::string counting = chunk(R"({"content":")" + kText + "\"}");
+  counting.insert(counting.size() - 1, R"(,"usage":{"prompt_tokens":9,"completion_tokens":3})");
+  w.transport.push(hanging(ScriptedReply::sse({counting})));
+  const UsageRecord r = w.ask(World::body("a/m", true, R"(,"max_tokens":50)"), seconds(1));
+  CHECK(r.usage.input == 9);
+  CHECK(r.usage.output == 100);
+  CHECK(r.usage.estimated);
+}
+
+TEST_CASE("money: what limits a provider's tokens is settled by an estimate when there is no usage") {
+  Paid w;
+  w.config.providers[0].limits.tokens = Rate{3000, std::chrono::hours(24), 0};
+  const bool stream = GENERATE(false, true);
+  w.transport.fallback = [&](const SeenRequest&) {
+    if (stream) return ScriptedReply::sse({chunk(R"({"content":")" + std::string(2000, 'x') + "\"}"), chunk("{}", "\"stop\""), "[DONE]"});
+    return ScriptedReply::json(R"({"choices":[{"index":0,"message":{"role":"assistant","content":")" + std::string(2000, 'x') + R"("},"finish_reason":"stop"}]})");
+  };
+  int granted = 0;
+  const std::string body = R"({"model":"a/m","stream":)" + std::string(stream ? "true" : "false") +
+                           R"(,"max_tokens":600,"messages":[{"role":"user","content":")" + std::string(3200, 'x') + R"("}]})";
+  for (int i = 0; i < 10; ++i) granted += w.ask(body, seconds(1)).status == CallStatus::kOk;
+  CHECK(granted == 2);  // about 800 in and 600 out each
+}
+
+TEST_CASE("money: who hangs up after the request was sent pays for its input") {
+  Paid w;
+  const bool stream = GENERATE(false, true), head = GENERATE(false, true);
+  CAPTURE(stream, head);
+  ScriptedReply reply = ScriptedReply::sse({chunk(R"({"role":"assistant","content":""})")});
+  if (!head) reply.head_after = seconds(30);
+  w.transport.push(hanging(reply));
+  const UsageRecord r = w.ask(World::body("a/m", stream, R"(,"max_tokens":10)"), seconds(1));
+  CHECK(r.status == CallStatus::kCancelled);
+  CHECK(r.usage.input > 0);
+  CHECK(r.usage.output == 0);
+  CHECK(r.usage.estimated);
+  CHECK(r.cost_nano_usd == cost(r.usage));
+  CHECK(w.tokens_taken() == r.usage.input + 10);
+  REQUIRE(r.attempts.size() == 1);
+  CHECK(r.attempts[0].cost_nano_usd == r.cost_nano_usd);
+}
+
+TEST_CASE("money: an upstream that refuses or cannot be reached costs nothing") {
+  Paid w;
+  w.config.routing.attempts = 1;
+  const int way = GENERATE(0, 1, 2, 3);
+  CAPTURE(way);
+  ScriptedReply bad;
+  switch (way) {
+    case 0: bad = ScriptedReply::json(R"({"error":{"message":"boom"}})", 500); break;
+    case 1: bad.no_head = true; bad.end = {TransferError::Kind::kConnect, "refused"}; break;
+    case 2: bad.no_head = true; bad.end = {TransferError::Kind::kConnectTimeout, "slow"}; break;
+    case 3: bad = ScriptedReply::sse({R"({"error":{"message":"overloaded","code":503}})"}); break;
+  }
+  w.transport.push(bad);
+  const UsageRecord r = w.ask(World::body("a/m", true, R"(,"max_tokens":10)"));
+  CHECK(r.status == CallStatus::kError);
+  CHECK(r.usage.input == 0);
+  CHECK(r.cost_nano_usd == 0);
+  CHECK(w.tokens_taken() == 0);
+  CHECK(w.limits().spent_nano_usd == 0);
+}
+
+TEST_CASE("money: what failed attempts reported is paid, each of them") {
+  Paid w;
+  w.config.routing.attempts = 3;
+  w.transport.fallback = [](const SeenRequest&) {
+    return ScriptedReply::sse({R"({"choices":[],"usage":{"prompt_tokens":10000,"completion_tokens":900}})", R"({"error":{"message":"boom","code":500}})"});
+  };
+  const UsageRecord r = w.ask(World::body("a/m", true, R"(,"max_tokens":10)"));
+  CHECK(r.status == CallStatus::kError);
+  REQUIRE(r.attempts.size() == 3);
+  for (const AttemptRecord& a : r.attempts) CHECK(a.cost_nano_usd == 10000 * 1000 + 900 * 2000);
+  CHECK(r.cost_nano_usd == 3 * r.attempts[0].cost_nano_usd);
+  CHECK(w.tokens_taken() > 2 * 10900);  // less what came back while it waited between attempts
+  CHECK(w.limits().spent_nano_usd == r.cost_nano_usd);
+}
+
+TEST_CASE("money: an upstream that says nothing was sent its input, and the caller pays for no more than that") {
+  Paid w;
+  w.config.routing.attempts = 1;
+  w.transport.push(hanging(ScriptedReply::sse({})));
+  const UsageRecord r = w.ask(World::body("a/m", true, R"(,"max_tokens":4000)"));
+  CHECK(r.status == CallStatus::kError);
+  CHECK(r.usage.input > 0);
+  CHECK(r.usage.estimated);
+  CHECK(w.limits().spent_nano_usd == r.cost_nano_usd);
+  CHECK(r.cost_nano_usd == r.usage.input * 1000);
+}
+
+TEST_CASE("money: a timeout that the caller set is as if it hung up") {
+  Paid w;
+  w.transport.push(hanging(ScriptedReply::sse({})));
+  w.build();
+  CallOptions options;
+  options.key = Secret(std::string(kKey));
+  options.timeout = seconds(1);
+  w.call = w.router->relay(w.transport, {"openai", World::body("a/m", true, R"(,"max_tokens":4000)")}, options, w.heard);
+  w.run();
+  const UsageRecord r = w.records().at(0);
+  CHECK(r.status == CallStatus::kError);
+  CHECK(r.usage.estimated);
+  CHECK(r.usage.output == 0);
+  CHECK(w.limits().spent_nano_usd == (r.usage.input + 4000 * 2) * 1000);
+}
+
+TEST_CASE("money: embeddings in several requests are paid once when a later one fails and is tried again") {
+  Paid w;
+  w.config.providers[0].dialect = "gemini";
+  int asked = 0;
+  w.transport.fallback = [&](const SeenRequest& r) {
+    if (++asked == 2) return ScriptedReply::json(R"({"error":{"message":"boom"}})", 500);
+    size_t inputs = 0;
+    for (size_t at = 0; (at = r.body.find("\"content\"", at)) != std::string::npos; ++at) ++inputs;
+    std::string body;
+    for (size_t i = 0; i < inputs; ++i) body += std::string(i == 0 ? "" : ",") + R"({"values":[1,2]})";
+    return ScriptedReply::json(R"({"embeddings":[)" + body + "]}");
+  };
+  std::string inputs;
+  for (int i = 0; i < 150; ++i) inputs += std::string(i == 0 ? "" : ",") + R"("text of an input")";
+  w.build();
+  CallOptions options;
+  options.key = Secret(std::string(kKey));
+  RawRequest request{"openai", R"({"model":"a/e","input":[)" + inputs + "]}"};
+  request.operation = Operation::kEmbed;
+  w.call = w.router->relay(w.transport, std::move(request), options, w.heard);
+  w.run();
+  const UsageRecord r = w.records().at(0);
+  CHECK(r.status == CallStatus::kOk);
+  CHECK(asked == 3);
+  CHECK(r.usage.input > 0);
+  CHECK(r.cost_nano_usd == r.usage.input * 1000);
+}
+
+TEST_CASE("money: the estimate of a relayed stream is by the bytes of what was said, wherever it stands") {
+  Paid w;
+  const std::string arguments = R"({"tool_calls":[{"index":0,"id":"c1","type":"function","function":{"name":"f","arguments":")" + kText + "\"}}]}";
+  const std::string said = GENERATE_COPY(R"({"content":")" + kText + "\"}", R"({"reasoning_content":")" + kText + "\"}", arguments, R"({"refusal":")" + kText + "\"}");
+  const bool last = GENERATE(false, true);  // in the chunk that finishes
+  CAPTURE(said, last);
+  w.transport.push(last ? ScriptedReply::sse({chunk(said, "\"stop\""), "[DONE]"}) : ScriptedReply::sse({chunk(said), chunk("{}", "\"stop\""), "[DONE]"}));
+  const UsageRecord r = w.ask(World::body("a/m", true));
+  CHECK(r.status == CallStatus::kOk);
+  CHECK(r.usage.output == 100);
+  CHECK(r.usage.estimated);
+}
+
+TEST_CASE("money: the estimate of a translated answer counts calls and thoughts, told whole or as a stream") {
+  Paid w;
+  const bool stream = GENERATE(false, true);
+  w.transport.push(ScriptedReply::json(R"({"choices":[{"index":0,"message":{"role":"assistant","content":null,"reasoning_content":")" + kText +
+                                       R"(","tool_calls":[{"id":"c","type":"function","function":{"name":"f","arguments":"{\"a\":\")" + kText +
+                                       R"(\"}"}}]},"finish_reason":"tool_calls"}]})"));
+  w.build();
+  CallOptions options;
+  options.key = Secret(std::string(kKey));
+  w.call = w.router->relay(w.transport, {"anthropic", World::body("a/m", stream, R"(,"max_tokens":50)")}, options, w.heard);
+  w.run();
+  const UsageRecord r = w.records().at(0);
+  CHECK(r.status == CallStatus::kOk);
+  CHECK(r.usage.output == 203);  // 400 + 1 + 408 bytes
+  CHECK(r.usage.estimated);
+  CHECK(w.heard.bytes.find("\"output_tokens\":203") != std::string::npos);
+}
