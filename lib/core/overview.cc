@@ -83,7 +83,7 @@ std::vector<ProviderState> Router::providers() const {
 
 Result<ModelHealth> Router::model_health(std::string_view model) const {
   auto snap = impl_->snapshot.load();
-  auto resolved = core::resolve(*snap, model, {});
+  auto resolved = core::resolve(*snap, model, {}, nullptr);
   if (!resolved) return std::move(resolved).error();
   core::Ask ask;
   ask.now = impl_->clock().now();

@@ -239,7 +239,7 @@ TEST_CASE("faults between the parts") {
       {"filters",
        "models:\n  a: {targets: demo/echo, filters: [mask, think_tag, think_tags]}\n  b: {targets: nope/x, filters: maks}\n"
        "filters:\n  mask: {pattern: a}\n  more: {pattern: (a), replace: '\\2'}\n",
-       {{2, 42, "models.a.filters[1]", "`think_tag`: there is no such filter; did you mean `think_tags`?"},
+       {{2, 43, "models.a.filters[1]", "`think_tag`: there is no such filter; did you mean `think_tags`?"},
         {3, 16, "models.b.targets", "there is no such provider"},
         {3, 33, "models.b.filters", "`maks`: there is no such filter; did you mean `mask`?"},
         {6, 33, "filters.more.replace", "Rewrite"}}},
