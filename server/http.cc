@@ -127,7 +127,7 @@ bool well_formed_host(std::string_view host) noexcept {
   return true;
 }
 
-bool repeats_parameter(std::string_view query) noexcept {
+std::string_view repeated_parameter(std::string_view query) noexcept {
   static constexpr std::string_view kRead[] = {"key",   "proxy",    "model",     "prefix",     "limit",   "after_id", "before_id",
                                                "alt",   "pageSize", "pageToken", "page_size",  "page_token"};
   unsigned seen = 0;
@@ -137,11 +137,11 @@ bool repeats_parameter(std::string_view query) noexcept {
     query = end == std::string_view::npos ? std::string_view() : query.substr(end + 1);
     for (size_t i = 0; i < std::size(kRead); ++i) {
       if (name != kRead[i]) continue;
-      if ((seen >> i & 1u) != 0) return true;
+      if ((seen >> i & 1u) != 0) return name;
       seen |= 1u << i;
     }
   }
-  return false;
+  return {};
 }
 
 bool is_plain_host(std::string_view host) noexcept {

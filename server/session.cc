@@ -136,7 +136,7 @@ Error Session::check_head() const {
     return Error(ErrorCode::kUnknownPath, "there is no path " + path + " here");
   }
   if (!route_.allows(r.method)) return Error(ErrorCode::kMethodNotAllowed, "this path does not take this method");
-  if (repeats_parameter(r.query())) return Error(ErrorCode::kInvalidRequest, "a parameter of the query stands twice");
+  if (const std::string name(repeated_parameter(r.query())); !name.empty()) return Error(ErrorCode::kInvalidRequest, name + ": stands twice in the query", name);
   // A page of another site can make its own domain name point here (DNS rebinding) and then read what it asks for; what it reads from its own
   // origin comes without one. Where no key stands in the way, browsers may only come by an address or a name of an origin that is listed, or from
   // such an origin.

@@ -2,6 +2,7 @@
 import json
 
 import upstream as up
+
 KEY = "sk-ci-000000000000000000"
 USER = [{"role": "user", "content": "x"}]
 
