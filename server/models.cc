@@ -302,7 +302,7 @@ Reply provider_health_reply(Session& session) {
   auto caller = caller_of(session, "models");
   if (!caller) return error_reply(context, "openai", caller.error());
   const bool admin = context.router->authorize_admin(Secret(session.request().key)).ok();
-  auto providers = context.router->providers();
+  auto providers = context.router->providers(admin ? nullptr : caller->get());
   const auto available = std::count_if(providers.begin(), providers.end(), [](const ProviderState& p) { return p.available; });
   std::string body = "{";
   append_member(body, "status", available == static_cast<int64_t>(providers.size()) ? "ok" : available > 0 ? "degraded" : "down");
@@ -331,12 +331,12 @@ Reply model_health_reply(Session& session) {
     const auto plan = context.router->explain(asked, options);
     if (!plan) return error_reply(context, "openai", plan.error());
     if (!leads_somewhere(*plan)) return error_reply(context, "openai", not_allowed(asked));
-    auto health = context.router->model_health(asked);
+    auto health = context.router->model_health(asked, caller->get());
     return health ? json_reply(to_json(*health) + "\n") : error_reply(context, "openai", health.error());
   }
   std::string body = "{\"data\":[";
   for (const ModelEntry& model : context.router->models(caller->get())) {
-    auto health = context.router->model_health(model.id);
+    auto health = context.router->model_health(model.id, caller->get());
     if (!health) continue;
     if (body.back() == '}') body += ',';
     body += to_json(*health);

@@ -109,6 +109,10 @@ def test_hidden_names_stay_hidden(t):
     hidden, nowhere = (s.request("POST", "/api/show", {"model": name}, key=narrow) for name in ("hid/topsecret-model", "hid/nowhere"))
     assert hidden.status == nowhere.status == 404, (hidden.body, nowhere.body)
     assert s.request("POST", "/api/show", {"model": "mix"}, key=narrow).status == 200
+    for path in ("/v1/health/providers", "/v1/health/models", "/v1/health/models/mix"):
+        r = s.get(path, key=narrow)
+        assert r.status == 200 and b"hid" not in r.body and b"up" in r.body, (path, r.body)
+    assert b"hid" in s.get("/v1/health/providers", key=boss).body
     assert s.get("/v1beta/models/hid/topsecret-model", key=narrow).status == 404
 
 
