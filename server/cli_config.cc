@@ -9,8 +9,12 @@ namespace llmrouter::server {
 int run_check(const Args& args) {
   const auto loaded = load(config_input(args));
   if (!loaded) return kUsage;
-  // What only the whole can tell (strategies, dialects), with nothing opened on disk.
-  if (auto router = Router::create(loaded->config); !router) return complain(router.error(), kUsage);
+  // What only the whole can tell (a credential's private key), with nothing opened on disk.
+  Config config = loaded->config;
+  config.storage.keys = config.storage.usage = "memory:";
+  auto parts = build_parts(config);
+  if (!parts) return complain(parts.error(), kUsage);
+  if (auto router = Router::create(config, std::move(*parts)); !router) return complain(router.error(), kUsage);
   for (const std::string& note : loaded->notes) std::fprintf(stderr, "%s\n", note.c_str());
   print((loaded->config.source.empty() ? std::string("no file") : loaded->config.source) + ": ok\n");
   return kDone;

@@ -2,7 +2,9 @@
 
 #include <sys/random.h>
 
+#include <algorithm>
 #include <ctime>
+#include <iterator>
 
 namespace llmrouter::server {
 
@@ -114,6 +116,32 @@ bool iequals(std::string_view a, std::string_view b) noexcept {
   for (size_t i = 0; i < a.size(); ++i)
     if (lower(a[i]) != lower(b[i])) return false;
   return true;
+}
+
+bool well_formed_host(std::string_view host) noexcept {
+  if (host.empty() || host.front() == ':') return false;
+  for (char c : host) {
+    const bool alnum = (c >= '0' && c <= '9') || (lower(c) >= 'a' && lower(c) <= 'z') || static_cast<unsigned char>(c) >= 0x80;
+    if (!alnum && std::string_view("-._~%:[]!$&'()*+;=").find(c) == std::string_view::npos) return false;
+  }
+  return true;
+}
+
+std::string_view repeated_parameter(std::string_view query) noexcept {
+  static constexpr std::string_view kRead[] = {"key",   "proxy",    "model",     "prefix",     "limit",   "after_id", "before_id",
+                                               "alt",   "pageSize", "pageToken", "page_size",  "page_token"};
+  unsigned seen = 0;
+  while (!query.empty()) {
+    const size_t end = query.find('&');
+    const std::string_view name = query.substr(0, std::min(end, query.find('=')));
+    query = end == std::string_view::npos ? std::string_view() : query.substr(end + 1);
+    for (size_t i = 0; i < std::size(kRead); ++i) {
+      if (name != kRead[i]) continue;
+      if ((seen >> i & 1u) != 0) return name;
+      seen |= 1u << i;
+    }
+  }
+  return {};
 }
 
 bool is_plain_host(std::string_view host) noexcept {

@@ -64,6 +64,12 @@ std::optional<std::string> query_value(std::string_view query, std::string_view 
 
 bool iequals(std::string_view a, std::string_view b) noexcept;  // ASCII
 
+// A host header that two readers take for the same: a name or an address, and a port or none.
+bool well_formed_host(std::string_view host) noexcept;
+
+// A parameter that means something here and is there twice; empty: none is.
+std::string_view repeated_parameter(std::string_view query) noexcept;
+
 // A host header that names this machine or an address, not a domain: `localhost`, `127.0.0.1:8000`, `[::1]:8000`.
 bool is_plain_host(std::string_view host) noexcept;
 

@@ -106,6 +106,13 @@ std::string digest_of(std::string_view name) {
   return out;
 }
 
+Error not_allowed(const std::string& model) { return Error(ErrorCode::kModelNotAllowed, "model: this key may not use \"" + model.substr(0, 200) + "\"", "model"); }
+
+// Is there a target in it that the caller may use?
+bool leads_somewhere(const Plan& plan) {
+  return std::any_of(plan.steps.begin(), plan.steps.end(), [](const PlanStep& step) { return step.reason != StepReason::kNotAllowed; });
+}
+
 Reply json_reply(std::string body) {
   Reply reply;
   reply.body = std::move(body);
@@ -176,7 +183,8 @@ Reply google_model(Session& session, const std::vector<ModelEntry>& models) {
   options.trusted = session.trusted();
   options.key = Secret(session.request().key);
   if (options.trusted && (context.router->keys() == nullptr || !context.router->keys()->find(options.key.reveal()))) options.key = Secret();
-  if (!context.router->explain(id, options)) return error_reply(context, "gemini", unknown_model(id, models));
+  const auto plan = context.router->explain(id, options);
+  if (!plan || !leads_somewhere(*plan)) return error_reply(context, "gemini", unknown_model(id, models));
   ModelEntry model;
   model.id = id;
   append_google_model(body, model);
@@ -252,6 +260,7 @@ Reply show_reply(Session& session) {
   if (*caller) options.key = Secret(session.request().key);
   auto plan = context.router->explain(facts->model, options);
   if (!plan) return error_reply(context, "ollama", plan.error());
+  if (!leads_somewhere(*plan)) return error_reply(context, "ollama", unknown_model(facts->model, context.router->models(caller->get())));
   std::string body = "{";
   for (const char* name : {"license", "modelfile", "parameters", "template"}) append_member(body, name, "");
   append_member(body, "modified_at", format_time_rfc3339(WallTime(std::chrono::seconds(0))));
@@ -278,6 +287,12 @@ Reply explain_reply(Session& session) {
   const auto model = query_value(session.request().query(), "model");
   auto plan = context.router->explain(model.value_or(std::string()), options, session.request().body);
   if (!plan) return error_reply(context, "openai", plan.error());
+  // What a key may not use is for administrators alone.
+  if (!context.router->authorize_admin(Secret(session.request().key))) {
+    if (!plan->steps.empty() && !leads_somewhere(*plan)) return error_reply(context, "openai", not_allowed(plan->requested));
+    plan->steps.erase(std::remove_if(plan->steps.begin(), plan->steps.end(), [](const PlanStep& step) { return step.reason == StepReason::kNotAllowed; }),
+                      plan->steps.end());
+  }
   return json_reply(plan->to_json() + "\n");
 }
 
@@ -287,7 +302,7 @@ Reply provider_health_reply(Session& session) {
   auto caller = caller_of(session, "models");
   if (!caller) return error_reply(context, "openai", caller.error());
   const bool admin = context.router->authorize_admin(Secret(session.request().key)).ok();
-  auto providers = context.router->providers();
+  auto providers = context.router->providers(admin ? nullptr : caller->get());
   const auto available = std::count_if(providers.begin(), providers.end(), [](const ProviderState& p) { return p.available; });
   std::string body = "{";
   append_member(body, "status", available == static_cast<int64_t>(providers.size()) ? "ok" : available > 0 ? "degraded" : "down");
@@ -315,16 +330,13 @@ Reply model_health_reply(Session& session) {
     if (*caller) options.key = Secret(session.request().key);
     const auto plan = context.router->explain(asked, options);
     if (!plan) return error_reply(context, "openai", plan.error());
-    const auto denied = [](const PlanStep& step) { return step.reason == StepReason::kNotAllowed; };
-    if (std::all_of(plan->steps.begin(), plan->steps.end(), denied)) {
-      return error_reply(context, "openai", Error(ErrorCode::kModelNotAllowed, "model: this key may not use \"" + asked + "\"", "model"));
-    }
-    auto health = context.router->model_health(asked);
+    if (!leads_somewhere(*plan)) return error_reply(context, "openai", not_allowed(asked));
+    auto health = context.router->model_health(asked, caller->get());
     return health ? json_reply(to_json(*health) + "\n") : error_reply(context, "openai", health.error());
   }
   std::string body = "{\"data\":[";
   for (const ModelEntry& model : context.router->models(caller->get())) {
-    auto health = context.router->model_health(model.id);
+    auto health = context.router->model_health(model.id, caller->get());
     if (!health) continue;
     if (body.back() == '}') body += ',';
     body += to_json(*health);

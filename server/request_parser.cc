@@ -45,10 +45,14 @@ class Parser final : public http::basic_parser<true> {
     request_.method = method_of(view(method));
     request_.http11 = version == 11;
     std::string_view t = view(target);
-    // Absolute form, as sent to proxies: only its path counts.
+    // Absolute form, as sent to proxies: its path counts, and its host has to be the one that the header names.
     for (std::string_view scheme : {"http://", "https://"}) {
       if (t.size() < scheme.size() || !iequals(t.substr(0, scheme.size()), scheme)) continue;
-      const size_t slash = t.find('/', scheme.size());
+      const size_t slash = std::min(t.find('/', scheme.size()), t.find('?', scheme.size()));
+      absolute_ = true;
+      authority_.assign(t.substr(scheme.size(), slash == std::string_view::npos ? slash : slash - scheme.size()));
+      usual_port_ = scheme.size() == 7 ? ":80" : ":443";
+      if (slash != std::string_view::npos && t[slash] == '?') return refuse(ec, "the request target must have a path");
       t = slash == std::string_view::npos ? "/" : t.substr(slash);
       break;
     }
@@ -72,6 +76,7 @@ class Parser final : public http::basic_parser<true> {
     switch (field) {
       case http::field::host:
         if (++hosts_ > 1) return refuse(ec, "more than one host header");
+        if (!well_formed_host(value)) return refuse(ec, "host must be a name or an address, and a port or none");
         request_.host.assign(value);
         return;
       case http::field::content_length:
@@ -84,8 +89,7 @@ class Parser final : public http::basic_parser<true> {
           return refuse(ec, "transfer-encoding must be chunked, once, in HTTP/1.1");
         return;
       case http::field::authorization:
-        if (value.size() > 7 && iequals(value.substr(0, 7), "bearer ")) take_key(value.substr(value.find_first_not_of(' ', 6)), 1);
-        return;
+        return on_authorization(value);
       case http::field::content_type: return on_content_type(value);
       case http::field::content_encoding:
         request_.encoded = !value.empty() && !iequals(value, "identity");
@@ -108,6 +112,19 @@ class Parser final : public http::basic_parser<true> {
       default: break;
     }
     on_other(name, value);
+  }
+
+  // Twice the same is once; two readers of two could each take another.
+  void on_authorization(std::string_view value) {
+    std::string_view key;
+    if (value.size() > 7 && iequals(value.substr(0, 7), "bearer ")) key = value.substr(std::min(value.size(), value.find_first_not_of(' ', 6)));
+    if (++authorizations_ > 1 && (key.empty() || request_.key_rank != 1 || request_.key != key)) two_authorizations_ = true;
+    take_key(key, 1);
+  }
+
+  std::string_view without_usual_port(std::string_view host) const noexcept {
+    const bool usual = host.size() > usual_port_.size() && host.substr(host.size() - usual_port_.size()) == usual_port_;
+    return usual ? host.substr(0, host.size() - usual_port_.size()) : host;
   }
 
   void on_content_type(std::string_view value) {
@@ -163,6 +180,9 @@ class Parser final : public http::basic_parser<true> {
     request_.chunked = chunked();
     if (const auto length = content_length()) request_.content_length = *length;
     if (request_.http11 && hosts_ == 0) return refuse(ec, "the host header is missing");
+    if (two_authorizations_) return refuse(ec, "two authorization headers that differ");
+    if (absolute_ && hosts_ > 0 && !iequals(without_usual_port(authority_), without_usual_port(request_.host)))
+      return refuse(ec, "the request target names another host than the host header");
   }
 
   void on_body_init_impl(boost::optional<std::uint64_t> const& length, BeastError&) override {
@@ -186,9 +206,20 @@ class Parser final : public http::basic_parser<true> {
   Request& request_;
   std::string_view input_;
   size_t fields_ = 0;
-  int hosts_ = 0, lengths_ = 0, codings_ = 0;
+  int hosts_ = 0, lengths_ = 0, codings_ = 0, authorizations_ = 0;
+  bool two_authorizations_ = false;
+  bool absolute_ = false;
+  std::string authority_;         // of an absolute target
+  std::string_view usual_port_;   // of its scheme
   bool header_seen_ = false;
 };
+
+bool has_bare_line_feed(std::string_view text) noexcept {
+  for (size_t at = 0; (at = text.find('\n', at)) != std::string_view::npos; ++at) {
+    if (at == 0 || text[at - 1] != '\r') return true;
+  }
+  return false;
+}
 
 std::string size_words(size_t bytes) {
   if (bytes != 0 && bytes % (1024 * 1024) == 0) return std::to_string(bytes / (1024 * 1024)) + "MiB";
@@ -258,6 +289,11 @@ size_t RequestParser::feed(std::string_view bytes) {
       s.chunk_bytes += n;
       if (s.chunk_bytes > s.limits.max_body + s.limits.max_body / 2 + s.limits.max_header || (ec == http::error::need_more && waiting > s.limits.max_header))
         ec = http::error::body_limit;
+      // What the parser leaves is framing that goes on; it would wait for a line's end that has come already.
+      if (ec == http::error::need_more && has_bare_line_feed(bytes.substr(taken))) {
+        s.parser->fail(ErrorCode::kInvalidRequest, "a bare line feed between chunks");
+        ec = http::error::bad_chunk;
+      }
     }
     if (ec && ec != http::error::need_more) {
       s.fail(s.parser->fault.code != ErrorCode::kNone ? s.parser->fault : translate(ec, s.limits));

@@ -21,7 +21,7 @@ struct ParserLimits {
 
 // One request after the other: feed until kDone, take the request, reset. What two readers could understand differently is refused:
 // content-length beside transfer-encoding or twice, transfer codings other than chunked, folded lines, blanks before the colon, bare line
-// feeds, a missing or second host.
+// feeds, a missing, malformed or second host, a target that names another, two authorizations that differ.
 class RequestParser {
  public:
   enum class State {

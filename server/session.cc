@@ -136,10 +136,12 @@ Error Session::check_head() const {
     return Error(ErrorCode::kUnknownPath, "there is no path " + path + " here");
   }
   if (!route_.allows(r.method)) return Error(ErrorCode::kMethodNotAllowed, "this path does not take this method");
-  // A page of another site can make its own domain name point here (DNS rebinding) and then read what it asks for. Where no key stands in
-  // the way, browsers may only come by an address, or from an origin that is listed.
-  if (!r.origin.empty() && !is_plain_host(r.host) && !origin_allowed(*settings_, r.origin) && !loop_.context().router->keys_required()) {
-    Error refused(ErrorCode::kInvalidRequest, "this server asks for no key, so web pages may use it only from origins in server.cors", "origin");
+  if (const std::string name(repeated_parameter(r.query())); !name.empty()) return Error(ErrorCode::kInvalidRequest, name + ": stands twice in the query", name);
+  // A page of another site can make its own domain name point here (DNS rebinding) and then read what it asks for; what it reads from its own
+  // origin comes without one. Where no key stands in the way, browsers may only come by an address or a name of an origin that is listed, or from
+  // such an origin.
+  if (r.browser && !host_allowed(*settings_, r.host) && !origin_allowed(*settings_, r.origin) && !loop_.context().router->keys_required()) {
+    Error refused(ErrorCode::kInvalidRequest, "this server asks for no key, so web pages may use it only by an address, or from origins in server.cors", "origin");
     refused.status = 403;
     return refused;
   }

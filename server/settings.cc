@@ -19,6 +19,7 @@ std::shared_ptr<const Settings> make_settings(const Config& config, const std::v
   settings->trust_loopback = server.trust_loopback;
   settings->metrics = config.observe.metrics;
   settings->cors = server.cors;
+  settings->listen = server.listen;
   // The protocol's own pass between equal dialects; the router decides which of these really go where.
   auto& forward = settings->forward_headers;
   forward = {"anthropic-version", "anthropic-beta", "openai-beta", "idempotency-key"};
@@ -36,6 +37,17 @@ bool origin_allowed(const Settings& settings, std::string_view origin) noexcept 
   if (origin.empty()) return false;
   for (const std::string& allowed : settings.cors)
     if (allowed == "*" || iequals(allowed, origin)) return true;
+  return false;
+}
+
+bool host_allowed(const Settings& settings, std::string_view host) noexcept {
+  if (is_plain_host(host)) return true;
+  for (const std::string& address : settings.listen)
+    if (iequals(address, host)) return true;
+  for (const std::string& origin : settings.cors) {
+    const size_t scheme = origin.find("://");
+    if (origin == "*" || (scheme != std::string::npos && iequals(std::string_view(origin).substr(scheme + 3), host))) return true;
+  }
   return false;
 }
 

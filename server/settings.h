@@ -19,6 +19,7 @@ struct Settings {
   bool trust_loopback = false;
   bool metrics = true;
   std::vector<std::string> cors;
+  std::vector<std::string> listen;
   std::vector<std::string> forward_headers;
 };
 
@@ -26,6 +27,9 @@ std::shared_ptr<const Settings> make_settings(const Config& config, const std::v
 
 // May pages of this origin read our answers?
 bool origin_allowed(const Settings& settings, std::string_view origin) noexcept;
+
+// May a browser come by this host header where no key is asked for: an address, `localhost`, what the server listens on, a listed origin's?
+bool host_allowed(const Settings& settings, std::string_view host) noexcept;
 
 }  // namespace llmrouter::server
 

@@ -71,6 +71,7 @@ Result<Config> load(const llmrouter_options& options) {
     }
     input.set.emplace_back("models." + step(name) + ".targets", list + "]");
   }
+  for (const auto& filter : options.filters) input.filters.push_back(filter.first);
   ConfigResult loaded = load_config(input);
   if (!loaded.ok()) return loaded.to_error();
   return std::move(loaded.config);

@@ -177,6 +177,7 @@ struct ConfigInput {
   std::vector<std::pair<std::string, std::string>> set;  // PATH=VALUE of the command line, values as YAML
   // Environment lookup; unset: the process's environment, with `.env` beside the file behind it.
   std::function<std::optional<std::string>(const std::string&)> env;
+  std::vector<std::string> filters;  // names of RouterParts::filters, which models may use beside the file's own and think_tags
 };
 
 struct ConfigResult {

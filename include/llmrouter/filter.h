@@ -15,6 +15,7 @@
 #include "llmrouter/chat.h"
 #include "llmrouter/result.h"
 #include "llmrouter/stream.h"
+#include "llmrouter/task.h"
 
 namespace llmrouter {
 
@@ -31,6 +32,9 @@ class FilterOutput {
 class LLMROUTER_EXPORT Filter {
  public:
   virtual ~Filter() = default;
+  // Only chats have a neutral form that filters see. May another operation (vectors, rankings, pictures, ...) pass without this one? False: it is
+  // refused where the filter is switched on. Default: false, since a filter may be there to keep something from going out.
+  virtual bool may_miss(Operation operation) const noexcept;
   // Before the request is written for its target; once for each attempt, each time on the request as the caller sent it. An error ends
   // the attempt: kInvalidRequest is what a caller should hear of.
   virtual Result<void> on_request(ChatRequest& request);
@@ -50,7 +54,8 @@ using FilterMap = std::map<std::string, FilterFactory>;
 LLMROUTER_EXPORT FilterFactory think_tags_filter();
 
 // A text filter of a configuration: each match of a regular expression (RE2 syntax, linear time) in a text is replaced; `\1` to `\9` in the
-// replacement are groups, `\\` a backslash.
+// replacement are groups, `\\` a backslash. Texts are what is said, thought and refused, and the strings inside a tool call's arguments, which stay the JSON they
+// were. Thoughts that were changed lose their signature.
 struct TextFilterConfig {
   std::string name;
   std::string pattern;

@@ -228,9 +228,10 @@ class LLMROUTER_EXPORT Router {
   // thread only. The router and the transport must outlive it; destroying the returned handle stops it.
   std::unique_ptr<Transfer> refresh_models(Transport& transport, std::function<void()> done);
 
-  std::vector<ProviderState> providers() const;
-  // The targets that a name leads to, without its fallbacks. kModelNotFound.
-  Result<ModelHealth> model_health(std::string_view model) const;
+  // Those of which `key` may use something; null: all.
+  std::vector<ProviderState> providers(const KeyRecord* key = nullptr) const;
+  // The targets that a name leads to, without its fallbacks and those that `key` may not use. kModelNotFound.
+  Result<ModelHealth> model_health(std::string_view model, const KeyRecord* key = nullptr) const;
   // Probes as `providers.*.health` says, also after a reload, until the returned handle is destroyed. Reactor's thread only; once for a process is
   // enough. The router and the transport must outlive it.
   std::unique_ptr<Transfer> start_probes(Transport& transport);

@@ -1,10 +1,12 @@
 #include "config/address.h"
 
 #include <algorithm>
+#include <initializer_list>
 #include <iterator>
 
 #include "llmrouter/filter.h"
 #include "llmrouter/transport.h"
+#include "wire/json_scan.h"
 
 namespace llmrouter::config {
 namespace {
@@ -239,10 +241,32 @@ std::string check_template_text(const std::string& text) {
   return {};
 }
 
+namespace {
+
+// A credential file's content: not sent, but exchanged. Whether its private key is one is seen when the provider is made.
+std::string check_credential(std::string_view json) {
+  if (json.size() > 64 * 1024) return "expected a credential of at most 64 KiB";
+  if (!wire::validate(json)) return "expected a key, or the JSON of a Google credential, which this is not";
+  const wire::JsonValue root(json);
+  const std::string type = wire::find_member(root, "type").string_or();
+  auto lacks = [&root](std::initializer_list<const char*> names) -> std::string {
+    for (const char* name : names) {
+      if (wire::find_member(root, name).string_or().empty()) return std::string("expected a Google credential with a ") + name;
+    }
+    return {};
+  };
+  if (type == "service_account") return lacks({"client_email", "private_key"});
+  if (type == "authorized_user") return lacks({"client_id", "client_secret", "refresh_token"});
+  return "expected a Google credential of type service_account or authorized_user";
+}
+
+}  // namespace
+
 std::string check_key_text(const std::string& secret) {
-  // A credential file's content: not sent, but exchanged; it is read when the provider is made.
   const size_t first = secret.find_first_not_of(" \t\r\n");
-  if (first != std::string::npos && secret[first] == '{') return secret.size() <= 64 * 1024 ? "" : "expected a credential of at most 64 KiB";
+  if (first != std::string::npos && secret[first] == '{') {
+    return check_credential(std::string_view(secret).substr(first, secret.find_last_not_of(" \t\r\n") + 1 - first));
+  }
   return secret.size() <= 4096 && visible_ascii(secret) ? "" : "expected a key of visible ASCII characters, without blanks and line breaks";
 }
 

@@ -14,7 +14,9 @@ namespace {
 
 class Checker {
  public:
-  Checker(Context& context, const Config& config) : context_(context), config_(config) {
+  Checker(Context& context, const Config& config, const std::vector<std::string>& filters) : context_(context), config_(config), filters_(filters) {
+    filters_.emplace_back("think_tags");
+    for (const TextFilterConfig& filter : config.filters) filters_.push_back(filter.name);
     for (const ProviderConfig& provider : config.providers) providers_.push_back(provider.name);
     for (const ModelConfig& model : config.models) models_.push_back(model.name);
   }
@@ -22,6 +24,7 @@ class Checker {
   void run() {
     models();
     fallback_cycles();
+    filters();
     keys();
     routing();
     providers();
@@ -122,8 +125,25 @@ class Checker {
       must_resolve(model.fallbacks, join(path, "fallbacks"));
       must_resolve(model.context_fallbacks, join(path, "context_fallbacks"));
       must_resolve(model.content_fallbacks, join(path, "content_fallbacks"));
+      for (size_t i = 0; i < model.filters.size(); ++i) {
+        const std::string& name = model.filters[i];
+        const std::string at = join(join(path, "filters"), i);
+        if (std::find(filters_.begin(), filters_.end(), name) == filters_.end()) {
+          fault(at, quoted(at, name) + ": there is no such filter" + suggestion(name, filters_));
+        }
+      }
     }
     if (!config_.routing.default_model.empty()) must_resolve(config_.routing.default_model, "routing.default_model");
+  }
+
+  // A replacement is judged by its pattern.
+  void filters() {
+    for (const TextFilterConfig& filter : config_.filters) {
+      const std::string path = join("filters", filter.name);
+      if (context_.faults.any_under(path)) continue;
+      auto made = make_text_filter(filter);
+      if (!made) fault(path + ".replace", made.error().message.substr(std::min(made.error().message.size(), made.error().param.size() + 2)));
+    }
   }
 
   // A request that falls back would come by where it was before.
@@ -257,11 +277,11 @@ class Checker {
 
   Context& context_;
   const Config& config_;
-  std::vector<std::string> providers_, models_;
+  std::vector<std::string> providers_, models_, filters_;
 };
 
 }  // namespace
 
-void cross_check(Context& context, const Config& config) { Checker(context, config).run(); }
+void cross_check(Context& context, const Config& config, const std::vector<std::string>& filters) { Checker(context, config, filters).run(); }
 
 }  // namespace llmrouter::config

@@ -6,7 +6,8 @@
 
 namespace llmrouter::config {
 
-void cross_check(Context& context, const Config& config);
+// `filters`: what models may name beside the filters of the configuration.
+void cross_check(Context& context, const Config& config, const std::vector<std::string>& filters);
 
 }  // namespace llmrouter::config
 

@@ -96,7 +96,8 @@ void add_model_keys(std::vector<Key>& keys) {
   });
   keys.emplace_back("models.*.filters", Type::kTexts, "",
                     "What rewrites requests and answers, in this order: names of `filters`, `think_tags` (reasoning becomes `<think>` text), or what the application "
-                    "registered. Such a call is translated, not passed on byte by byte.")
+                    "registered. Such a call is translated, not passed on byte by byte. Filters see chats alone: a request for anything else is refused where one of them "
+                    "had to see it (a text filter with `on: [request]`, one of the application's), and transcripts where a text filter is for answers.")
       .to([](S s, V v) { s.model->filters = v.texts; });
 }
 

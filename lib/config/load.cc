@@ -144,7 +144,7 @@ void load(Context& context, const ConfigInput& input, ConfigResult& result) {
   else complete_providers(context, config, result.notes);
   append_demo(config);
   read_price_file(context, config);
-  cross_check(context, config);
+  cross_check(context, config, input.filters);
 }
 
 }  // namespace

@@ -207,7 +207,7 @@ Result<void> Call::State::encode_attempt(const Candidate& c) {
   at_->encoded = EncodedRequest();
   at_->edits = param_edits_;
   if (c.route != nullptr) at_->edits.insert(at_->edits.end(), c.route->edits.begin(), c.route->edits.end());
-  make_filters(c);
+  if (auto made = make_filters(c); !made) return made;
   at_->relay = at_->filters.empty() && at_->provider->speaks(client_dialect_, c.model) && facts_.relayable &&
                (at_->edits.empty() || client_dialect_->openai_members()) && !wants_inlined(c);
   const Dialect* spoken = at_->relay ? client_dialect_ : at_->provider->dialect_of(c.model);

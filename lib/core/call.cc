@@ -137,7 +137,7 @@ Result<void> Call::State::admit() {
 // Members that ask for routing are read and never reach an upstream. Requests that have none, almost all, are not touched.
 Result<void> Call::State::read_members() {
   if (chat_ && !client_) return take_route_members(chat_->extras, facts_.model, wishes_);
-  if (!core::has_route_members(*snap_, facts_, options_.forced_provider)) return {};
+  if (!core::has_route_members(*snap_, facts_, options_.forced_provider)) return core::check_passed_models(*snap_, facts_, options_.forced_provider, body_, key_.get());
   if (auto cut = core::cut_route_members(facts_, body_, wishes_); !cut) return cut;
   client_ = operation_ == Operation::kChat ? client_dialect_->new_client_codec() : client_dialect_->new_task_client(operation_);
   client_->set_path(path_);
@@ -255,8 +255,8 @@ const ChatRequest* Call::State::decoded() {
 
 // Who could be asked, in which order.
 Result<void> Call::State::place() {
-  if (auto known = core::check_wishes(*snap_, wishes_); !known) return known;
-  auto resolved = core::resolve_wish(*snap_, asked_, options_.forced_provider, wishes_);
+  if (auto known = core::check_wishes(*snap_, wishes_, key_.get()); !known) return known;
+  auto resolved = core::resolve_wish(*snap_, asked_, options_.forced_provider, wishes_, key_.get());
   if (!resolved) return std::move(resolved).error();
   resolved_ = std::move(*resolved);
   const auto& affinity = snap_->config.routing.affinity;

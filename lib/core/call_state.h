@@ -220,7 +220,8 @@ struct Call::State final {
   bool wants_inlined(const core::Candidate& candidate) const;
 
   // filtering.cc
-  void make_filters(const core::Candidate& candidate);
+  Result<void> make_filters(const core::Candidate& candidate);
+  Result<void> pass_unfiltered(const core::Candidate& candidate) const;
   void pass_event(const StreamEvent& event, size_t filter);  // through the filters from this one on
   Flow take_event(const StreamEvent& event);                 // what came through all of them
 

@@ -192,7 +192,7 @@ Balancer& balancer_of(const Snapshot& snapshot, const Route& route, const RouteR
 }
 
 void Fallbacks::append_one(const Snapshot& snapshot, std::string_view name, const Ask& ask, bool granted, std::vector<Candidate>& candidates) {
-  auto resolved = resolve(snapshot, name, {});
+  auto resolved = resolve(snapshot, name, {}, ask.key);
   if (!resolved) return;
   if (resolved->route != nullptr) {
     if (std::find(visited_.begin(), visited_.end(), resolved->route) != visited_.end()) return;

@@ -80,8 +80,8 @@ Result<Plan> Router::Impl::plan(const core::Snapshot& snap, const KeyRecord* key
   plan.by = direction.by;
   if (direction.rule != nullptr) plan.rule = direction.rule->config.name;
   const RouteRequest& wishes = request.wishes;
-  if (auto known = core::check_wishes(snap, wishes); !known) return std::move(known).error();
-  auto resolved = core::resolve_wish(snap, plan.model, options.forced_provider, wishes);
+  if (auto known = core::check_wishes(snap, wishes, key); !known) return std::move(known).error();
+  auto resolved = core::resolve_wish(snap, plan.model, options.forced_provider, wishes, key);
   if (!resolved) return std::move(resolved).error();
   core::Ask ask;
   if (core::needs_abilities(facts)) ask.facts = &facts;

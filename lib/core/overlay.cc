@@ -189,7 +189,7 @@ Result<void> Router::set_override(const KeyRecord& key, std::string_view model) 
   core::Overlay& overlay = impl_->overlay;
   std::lock_guard<std::mutex> lock(overlay.writers);
   auto snap = impl_->snapshot.load();
-  auto resolved = core::resolve(*snap, model, {});
+  auto resolved = core::resolve(*snap, model, {}, &key);
   if (!resolved) return std::move(resolved).error();
   core::Ask ask;
   ask.key = &key;

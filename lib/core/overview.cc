@@ -52,11 +52,12 @@ TargetCondition condition_of(const core::Candidate& c, TimePoint now) {
 
 }  // namespace
 
-std::vector<ProviderState> Router::providers() const {
+std::vector<ProviderState> Router::providers(const KeyRecord* key) const {
   auto snap = impl_->snapshot.load();
   const TimePoint now = impl_->clock().now();
   std::vector<ProviderState> out;
   for (const auto& provider : snap->providers) {
+    if (!core::may_use(key, *snap, *provider)) continue;
     const core::ProviderShared& shared = *provider->shared;
     ProviderState s;
     s.name = provider->config.name;
@@ -81,11 +82,12 @@ std::vector<ProviderState> Router::providers() const {
   return out;
 }
 
-Result<ModelHealth> Router::model_health(std::string_view model) const {
+Result<ModelHealth> Router::model_health(std::string_view model, const KeyRecord* key) const {
   auto snap = impl_->snapshot.load();
-  auto resolved = core::resolve(*snap, model, {});
+  auto resolved = core::resolve(*snap, model, {}, key);
   if (!resolved) return std::move(resolved).error();
   core::Ask ask;
+  ask.key = key;
   ask.now = impl_->clock().now();
   ask.peek = true;
   std::vector<core::Candidate> candidates;
@@ -93,6 +95,7 @@ Result<ModelHealth> Router::model_health(std::string_view model) const {
   ModelHealth health;
   health.model = model;
   for (const core::Candidate& c : candidates) {
+    if (c.reason == StepReason::kNotAllowed) continue;
     health.targets.push_back(condition_of(c, ask.now));
     if (!health.targets.back().resting && health.targets.back().reachable) ++health.healthy;
   }

@@ -7,13 +7,16 @@
 namespace llmrouter::core {
 namespace {
 
-std::vector<std::string> known_names(const Snapshot& snapshot) {
+std::vector<std::string> known_names(const Snapshot& snapshot, const KeyRecord* key) {
   std::vector<std::string> names;
-  for (const auto& route : snapshot.routes) names.push_back(route->name);
+  for (const auto& route : snapshot.routes) {
+    if (may_use(key, *route)) names.push_back(route->name);
+  }
   for (const auto& provider : snapshot.providers) {
     auto list = provider->shared->models.load();
     if (!list) continue;
     for (const std::string& id : *list) {
+      if (!may_use(key, *provider, id)) continue;
       names.push_back(provider->config.name + '/' + id);
       names.push_back(id);
     }
@@ -45,42 +48,54 @@ bool halves(std::string_view name, std::string_view* provider, std::string_view*
 }
 
 // Names a caller may have meant; what is wrong with the one that was asked for goes to `why`.
-std::vector<std::string> suggestions(const Snapshot& snapshot, std::string_view name, std::string* why) {
+std::vector<std::string> suggestions(const Snapshot& snapshot, std::string_view name, const KeyRecord* key, std::string* why) {
   std::vector<std::string> providers, near;
   for (const auto& provider : snapshot.providers) {
-    providers.push_back(provider->config.name);
-    if (offers(*provider, name)) near.push_back(provider->config.name + '/' + std::string(name));
+    if (may_use(key, snapshot, *provider)) providers.push_back(provider->config.name);
+    if (offers(*provider, name) && may_use(key, *provider, std::string(name))) near.push_back(provider->config.name + '/' + std::string(name));
   }
   if (near.size() > 1) {
     *why = " is offered by several providers; say which";
     return near;
   }
   std::string_view provider, model;
-  if (!halves(name, &provider, &model)) return nearest_names(name, known_names(snapshot), kNear);
+  const auto known = known_names(snapshot, key);
+  // Of a provider: its models that may be told.
+  auto told = [&](const ProviderRuntime& p) {
+    std::vector<std::string> models;
+    auto list = p.shared->models.load();
+    for (size_t i = 0; list && i < list->size(); ++i) {
+      if (may_use(key, p, (*list)[i])) models.push_back((*list)[i]);
+    }
+    return models;
+  };
+  if (!halves(name, &provider, &model)) return nearest_names(name, known, kNear);
   if (const ProviderRuntime* p = snapshot.provider(provider)) {
     *why = " not found: it names no model of provider \"" + p->config.name + "\"";
-    auto list = p->shared->models.load();
-    for (size_t i = 0; list && i < list->size() && near.size() < kNear; ++i) near.push_back(p->config.name + '/' + (*list)[i]);
+    for (const std::string& id : told(*p)) {
+      if (near.size() < kNear) near.push_back(p->config.name + '/' + id);
+    }
     return near;
   }
   *why = " not found: there is no provider \"" + std::string(provider.substr(0, kShown)) + "\"";
-  near = nearest_names(name, known_names(snapshot), kNear);
+  near = nearest_names(name, known, kNear);
   auto meant = nearest_names(provider, providers, kNear);
   if (near.empty() && meant.empty()) meant.assign(providers.begin(), providers.begin() + static_cast<ptrdiff_t>(std::min(kNear, providers.size())));
   for (const std::string& other : meant) {
     if (near.size() == kNear) break;
-    auto list = snapshot.provider(other)->shared->models.load();
-    auto models = list ? nearest_names(model, *list, 1) : std::vector<std::string>();
-    if (models.empty() && list && !list->empty()) models.push_back(list->front());
-    const std::string whole = other + '/' + (models.empty() ? std::string(model.substr(0, kShown)) : models.front());
-    if (std::find(near.begin(), near.end(), whole) == near.end()) near.push_back(whole);
+    const auto list = told(*snapshot.provider(other));
+    auto models = nearest_names(model, list, 1);
+    if (models.empty() && !list.empty()) models.push_back(list.front());
+    const std::string id = models.empty() ? std::string(model.substr(0, kShown)) : models.front();
+    const std::string whole = other + '/' + id;
+    if (may_use(key, *snapshot.provider(other), id) && std::find(near.begin(), near.end(), whole) == near.end()) near.push_back(whole);
   }
   return near;
 }
 
-Error not_found(const Snapshot& snapshot, std::string_view name) {
+Error not_found(const Snapshot& snapshot, std::string_view name, const KeyRecord* key) {
   std::string why = " not found";
-  const auto near = suggestions(snapshot, name, &why);
+  const auto near = suggestions(snapshot, name, key, &why);
   std::string words = "model \"" + std::string(name.substr(0, kShown)) + "\"" + why;
   for (size_t i = 0; i < near.size(); ++i) words += (i == 0 ? "; the nearest names are: " : ", ") + near[i];
   if (near.empty()) words += "; GET /v1/models lists what there is";
@@ -165,7 +180,35 @@ bool Grant::allows(const ProviderRuntime& provider, std::string_view model) cons
   return !whole.excluded && !judge(allow.models, model).excluded && (by_name || whole.listed);
 }
 
-Result<Resolved> resolve(const Snapshot& snapshot, std::string_view name, std::string_view forced) {
+bool may_use(const KeyRecord* key, const Route& route) {
+  if (key == nullptr) return true;
+  const Grant grant = grant_of(key, route.name, &route, false);
+  return std::any_of(route.targets.begin(), route.targets.end(), [&](const RouteTarget& t) { return grant.allows(*t.provider, t.model); });
+}
+
+bool may_use(const KeyRecord* key, const ProviderRuntime& provider, const std::string& model) {
+  return key == nullptr || grant_of(key, provider.config.name + '/' + model, nullptr, false).allows(provider, model);
+}
+
+bool may_use(const KeyRecord* key, const Snapshot& snapshot, const ProviderRuntime& provider) {
+  if (key == nullptr || (key->spec.allow.models.empty() && pattern_list_match(key->spec.allow.providers, provider.config.name))) return true;
+  if (!pattern_list_match(key->spec.allow.providers, provider.config.name)) return false;
+  auto list = provider.shared->models.load();
+  if (list && std::any_of(list->begin(), list->end(), [&](const std::string& id) { return may_use(key, provider, id); })) return true;
+  for (const auto& route : snapshot.routes) {
+    const Grant grant = grant_of(key, route->name, route.get(), false);
+    for (const RouteTarget& t : route->targets) {
+      if (t.provider == &provider && grant.allows(provider, t.model)) return true;
+    }
+  }
+  // Names that nobody lists: an entry of its own leads there.
+  return std::any_of(key->spec.allow.models.begin(), key->spec.allow.models.end(), [&](const std::string& entry) {
+    return entry.size() > provider.config.name.size() && entry.compare(0, provider.config.name.size(), provider.config.name) == 0 &&
+           entry[provider.config.name.size()] == '/';
+  });
+}
+
+Result<Resolved> resolve(const Snapshot& snapshot, std::string_view name, std::string_view forced, const KeyRecord* key) {
   Resolved out;
   const ProviderRuntime* only = forced.empty() ? nullptr : snapshot.provider(forced);
   if (only == nullptr && !forced.empty()) {
@@ -200,11 +243,11 @@ Result<Resolved> resolve(const Snapshot& snapshot, std::string_view name, std::s
     return out;
   }
   if ((name == "auto" || name == "default") && !snapshot.default_model.empty() && snapshot.default_model != name) {
-    auto found = resolve(snapshot, snapshot.default_model, forced);
+    auto found = resolve(snapshot, snapshot.default_model, forced, key);
     if (found) found->how = "default";
     return found;
   }
-  return not_found(snapshot, name);
+  return not_found(snapshot, name, key);
 }
 
 }  // namespace llmrouter::core

@@ -41,8 +41,9 @@ struct Candidate {
   TimePoint not_before{};              // what the upstream asked for
 };
 
-// In the order of CONFIG.md, "A model's name". `forced` is a provider's name or empty. kModelNotFound with the nearest names.
-Result<Resolved> resolve(const Snapshot& snapshot, std::string_view name, std::string_view forced);
+// In the order of CONFIG.md, "A model's name". `forced` is a provider's name or empty. kModelNotFound with the nearest names of those that `key` may
+// use; null: of all.
+Result<Resolved> resolve(const Snapshot& snapshot, std::string_view name, std::string_view forced, const KeyRecord* key);
 
 // What a plan depends on beside the name.
 struct Ask {
@@ -106,6 +107,11 @@ struct Grant {
   bool allows(const ProviderRuntime& provider, std::string_view model) const;
 };
 Grant grant_of(const KeyRecord* key, std::string_view asked, const Route* route, bool granted);
+
+// May the key use one of its targets, a model that is named directly, anything of a provider? What is not so is not told to it.
+bool may_use(const KeyRecord* key, const Route& route);
+bool may_use(const KeyRecord* key, const ProviderRuntime& provider, const std::string& model);
+bool may_use(const KeyRecord* key, const Snapshot& snapshot, const ProviderRuntime& provider);
 
 }  // namespace llmrouter::core
 

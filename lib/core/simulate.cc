@@ -169,7 +169,7 @@ class Replay {
     NoContent content;
     core::Direction direction;
     if (!core::direct(overlay_, snap, key.get(), {}, r.time, content, {model, facts, wishes, forced}, direction)) return false;
-    auto resolved = core::resolve_wish(snap, model, forced, wishes);
+    auto resolved = core::resolve_wish(snap, model, forced, wishes, key.get());
     if (!resolved) return false;
     core::Ask ask;
     if (!wishes.empty()) ask.wishes = &wishes;

@@ -28,6 +28,21 @@ Error unknown(std::string field, std::string_view what, std::string_view name, c
   return Error(ErrorCode::kInvalidRequest, std::move(words), std::move(field));
 }
 
+// The tags of targets that the key may use.
+std::vector<std::string> tags_for(const Snapshot& snapshot, const KeyRecord* key) {
+  if (key == nullptr) return snapshot.tags;
+  std::vector<std::string> tags;
+  for (const auto& route : snapshot.routes) {
+    const Grant grant = grant_of(key, route->name, route.get(), false);
+    for (const RouteTarget& t : route->targets) {
+      if (grant.allows(*t.provider, t.model)) tags.insert(tags.end(), t.tags.begin(), t.tags.end());
+    }
+  }
+  std::sort(tags.begin(), tags.end());
+  tags.erase(std::unique(tags.begin(), tags.end()), tags.end());
+  return tags;
+}
+
 bool routes_member(std::string_view name) { return name == "route" || name == "models" || name == "provider"; }
 
 }  // namespace
@@ -49,6 +64,18 @@ Result<void> read_header_wishes(CallOptions& options, RouteRequest& wishes) {
   return {};
 }
 
+namespace {
+
+// The provider that a name leads to, when there is but one.
+const ProviderRuntime* sole_provider(const Snapshot& snapshot, std::string_view name, std::string_view forced) {
+  auto resolved = resolve(snapshot, name, forced, nullptr);
+  if (!resolved) return nullptr;
+  if (resolved->provider != nullptr) return resolved->provider;
+  return resolved->route->targets.size() == 1 ? resolved->route->targets.front().provider : nullptr;
+}
+
+}  // namespace
+
 bool has_route_members(const Snapshot& snapshot, const RequestFacts& facts, std::string_view forced) {
   bool ours = false, openrouter = false;
   for (const MemberSpan& m : facts.members) {
@@ -56,12 +83,27 @@ bool has_route_members(const Snapshot& snapshot, const RequestFacts& facts, std:
     openrouter |= m.name == "models" || m.name == "provider";
   }
   if (ours || !openrouter) return ours;
-  auto resolved = resolve(snapshot, facts.model, forced);
-  const ProviderRuntime* only = !resolved                              ? nullptr
-                                : resolved->provider != nullptr        ? resolved->provider
-                                : resolved->route->targets.size() == 1 ? resolved->route->targets.front().provider
-                                                                       : nullptr;
+  const ProviderRuntime* only = sole_provider(snapshot, facts.model, forced);
   return only == nullptr || only->config.type != "openrouter";
+}
+
+Result<void> check_passed_models(const Snapshot& snapshot, const RequestFacts& facts, std::string_view forced, std::string_view body, const KeyRecord* key) {
+  if (key == nullptr || (key->spec.allow.models.empty() && key->spec.allow.providers.empty())) return {};
+  for (const MemberSpan& m : facts.members) {
+    if (m.name != "models") continue;
+    const ProviderRuntime* provider = sole_provider(snapshot, facts.model, forced);
+    if (provider == nullptr) return {};
+    RouteRequest named;
+    auto read = read_route_member(m.name, body.substr(m.value_begin, m.value_end - m.value_begin), {}, named);
+    if (!read) return std::move(read).error();
+    if (!named.fallbacks) continue;
+    for (const std::string& name : *named.fallbacks) {
+      if (may_use(key, *provider, name)) continue;
+      const std::string whole = provider->config.name + '/' + name.substr(0, kShown);
+      return Error(ErrorCode::kModelNotAllowed, "models: this key may not use \"" + whole + "\"", "models");
+    }
+  }
+  return {};
 }
 
 Result<void> cut_route_members(const RequestFacts& facts, std::string& body, RouteRequest& wishes) {
@@ -86,27 +128,30 @@ Result<void> cut_route_members(const RequestFacts& facts, std::string& body, Rou
   return {};
 }
 
-Result<void> check_wishes(const Snapshot& snapshot, const RouteRequest& wishes) {
+Result<void> check_wishes(const Snapshot& snapshot, const RouteRequest& wishes, const KeyRecord* key) {
   for (const std::string& tag : wishes.tags) {
-    if (!std::binary_search(snapshot.tags.begin(), snapshot.tags.end(), tag)) return unknown("route.tags", "tag", tag, joined(snapshot.tags));
+    if (!std::binary_search(snapshot.tags.begin(), snapshot.tags.end(), tag)) return unknown("route.tags", "tag", tag, joined(tags_for(snapshot, key)));
   }
   auto provider_names = [&] {
     std::vector<std::string> names;
-    for (const auto& p : snapshot.providers) names.push_back(p->config.name);
+    for (const auto& p : snapshot.providers) {
+      if (may_use(key, snapshot, *p)) names.push_back(p->config.name);
+    }
     return joined(names);
   };
   const std::pair<const char*, const std::vector<std::string>*> lists[] = {
-      {"providers", &wishes.providers}, {"ignore", &wishes.ignore}, {"order", &wishes.order}};
+      {"route.providers", &wishes.providers}, {"provider.ignore", &wishes.ignore}, {"provider.order", &wishes.order}};
   for (const auto& [field, list] : lists) {
     for (const std::string& name : *list) {
       const bool there = std::any_of(snapshot.providers.begin(), snapshot.providers.end(), [&](const auto& p) { return is_called(*p, name); });
-      if (!there) return unknown(std::string("route.") + field, "provider", name, provider_names());
+      if (!there) return unknown(field, "provider", name, provider_names());
     }
   }
   for (const std::string& type : wishes.provider_types) {
     std::vector<std::string> types;
     for (const auto& p : snapshot.providers) {
-      if (!p->config.type.empty() && std::find(types.begin(), types.end(), p->config.type) == types.end()) types.push_back(p->config.type);
+      if (p->config.type.empty() || std::find(types.begin(), types.end(), p->config.type) != types.end()) continue;
+      if (p->config.type == type || may_use(key, snapshot, *p)) types.push_back(p->config.type);
     }
     if (std::find(types.begin(), types.end(), type) == types.end()) return unknown("route.provider_types", "provider of type", type, joined(types));
   }
@@ -115,7 +160,7 @@ Result<void> check_wishes(const Snapshot& snapshot, const RouteRequest& wishes) 
   }
   if (wishes.fallbacks) {
     for (const std::string& name : *wishes.fallbacks) {
-      auto found = resolve(snapshot, name, {});
+      auto found = resolve(snapshot, name, {}, key);
       if (found) continue;
       Error error = std::move(found).error();
       error.param = "route.fallbacks";
@@ -130,7 +175,7 @@ Result<void> check_rule_names(const Snapshot& snapshot, const RuleConfig& rule, 
   uses.tags = rule.use.tags;
   uses.provider_types = rule.use.provider_types;
   uses.strategy = rule.use.strategy;
-  if (auto there = check_wishes(snapshot, uses); !there) {
+  if (auto there = check_wishes(snapshot, uses, nullptr); !there) {
     Error error = std::move(there).error();
     constexpr std::string_view kRoute = "route.";
     if (error.message.rfind(kRoute, 0) == 0) error.message.replace(0, kRoute.size(), "use.");
@@ -138,12 +183,12 @@ Result<void> check_rule_names(const Snapshot& snapshot, const RuleConfig& rule, 
     return error;
   }
   if (!model || rule.use.model.empty()) return {};
-  auto found = resolve(snapshot, rule.use.model, {});
+  auto found = resolve(snapshot, rule.use.model, {}, nullptr);
   if (found) return {};
   return Error(ErrorCode::kInvalidRequest, "use.model: " + found.error().message, "use.model");
 }
 
-Result<Resolved> resolve_wish(const Snapshot& snapshot, std::string_view name, std::string_view forced, const RouteRequest& wishes) {
+Result<Resolved> resolve_wish(const Snapshot& snapshot, std::string_view name, std::string_view forced, const RouteRequest& wishes, const KeyRecord* key) {
   const bool chooses = !wishes.tags.empty() || !wishes.provider_types.empty() || !wishes.providers.empty();
   if (chooses && snapshot.pool && (name == "auto" || name == "default") && snapshot.route_by_name.find(name) == snapshot.route_by_name.end()) {
     Resolved out;
@@ -151,7 +196,7 @@ Result<Resolved> resolve_wish(const Snapshot& snapshot, std::string_view name, s
     out.how = "selector";
     return out;
   }
-  return resolve(snapshot, name, forced);
+  return resolve(snapshot, name, forced, key);
 }
 
 namespace {
@@ -170,8 +215,9 @@ constexpr Lack kLacks[] = {
 std::string able_models(const Snapshot& snapshot, const Ask& ask) {
   std::vector<std::string> names;
   for (const auto& route : snapshot.routes) {
+    const Grant grant = grant_of(ask.key, route->name, route.get(), false);
     const bool able = std::any_of(route->targets.begin(), route->targets.end(), [&](const RouteTarget& t) {
-      return missing_ability(t.able, *ask.facts) == StepReason::kStrategy;
+      return grant.allows(*t.provider, t.model) && missing_ability(t.able, *ask.facts) == StepReason::kStrategy;
     });
     if (able) names.push_back(route->name);
   }

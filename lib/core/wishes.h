@@ -16,17 +16,20 @@ Result<void> read_header_wishes(CallOptions& options, RouteRequest& wishes);
 
 // Has the body members that ask for routing? OpenRouter's own two pass to a model whose only target is OpenRouter.
 bool has_route_members(const Snapshot& snapshot, const RequestFacts& facts, std::string_view forced);
+// Where they pass: OpenRouter chooses among `models` itself, so the key has to allow each of them as PROVIDER/NAME. Else kModelNotAllowed.
+Result<void> check_passed_models(const Snapshot& snapshot, const RequestFacts& facts, std::string_view forced, std::string_view body, const KeyRecord* key);
 // Reads them and cuts them out of `body`, which has to be scanned anew then.
 Result<void> cut_route_members(const RequestFacts& facts, std::string& body, RouteRequest& wishes);
 
 // kInvalidRequest when a name is asked for that is not there; the message says what there is.
-Result<void> check_wishes(const Snapshot& snapshot, const RouteRequest& wishes);
+// What the key may not use is not among it.
+Result<void> check_wishes(const Snapshot& snapshot, const RouteRequest& wishes, const KeyRecord* key);
 
 // The same of what a rule uses, with its members' names ("use.tags"); `model`: the model too.
 Result<void> check_rule_names(const Snapshot& snapshot, const RuleConfig& rule, bool model);
 
 // resolve(), but that `auto` and `default` with something to choose by (tags, types, providers) stand for every configured model.
-Result<Resolved> resolve_wish(const Snapshot& snapshot, std::string_view name, std::string_view forced, const RouteRequest& wishes);
+Result<Resolved> resolve_wish(const Snapshot& snapshot, std::string_view name, std::string_view forced, const RouteRequest& wishes, const KeyRecord* key);
 
 // Why none of these may be asked: what is missing, and who has it.
 Error nobody(const Snapshot& snapshot, const std::vector<Candidate>& candidates, std::string_view model, const Ask& ask);

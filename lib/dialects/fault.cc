@@ -129,6 +129,14 @@ std::string with_status(int status, const std::string& words) {
   return out;
 }
 
+// Without secrets. One that hides behind JSON's escapes cannot be taken out and leave the JSON as it is: such a body is not kept, and the error is
+// written anew.
+std::string body_to_keep(std::string_view body, std::string_view key) {
+  const std::string_view begin = cut(body, kMaxErrorBody);
+  if (hides(begin, key, nullptr)) return {};
+  return std::string(cut(scrub(begin, key), kMaxErrorBody));
+}
+
 }  // namespace
 
 Error make_error(const Fault& fault, std::string_view body, std::string_view key) {
@@ -136,7 +144,7 @@ Error make_error(const Fault& fault, std::string_view body, std::string_view key
   Error error;
   error.upstream_status = fault.status;
   error.upstream_code = scrub(cut(!fault.code.empty() ? fault.code : fault.type, 128), key);
-  error.upstream_body = cut(scrub(cut(body, kMaxErrorBody), key), kMaxErrorBody);
+  error.upstream_body = body_to_keep(body, key);
   switch (classify(fault)) {
     case Class::kQuota:
       error.upstream_code = "insufficient_quota";  // one word for all vendors: the key is good, its purse is empty
@@ -211,7 +219,7 @@ Error error_of_object(wire::JsonValue root, std::string_view key) {
 
 Error unreadable(std::string_view what, std::string_view body, std::string_view key) {
   Error error(ErrorCode::kUpstreamError, std::string(what));
-  error.upstream_body = cut(scrub(cut(body, kMaxErrorBody), key), kMaxErrorBody);
+  error.upstream_body = body_to_keep(body, key);
   return error;
 }
 

@@ -62,7 +62,11 @@ std::chrono::milliseconds parse_wait(std::string_view text);
 
 // The text without what looks like a key: known prefixes, what follows "Bearer" or "key provided:", tokens with a masked middle, and
 // `key` itself. Each becomes "***".
+// A key that stands there behind JSON's escapes becomes visible first, and the text with it.
 std::string scrub(std::string_view text, std::string_view key);
+
+// Does `key` stand behind escapes, at whatever depth of JSON in JSON? `plain`, unless null, gets the text without them then.
+bool hides(std::string_view text, std::string_view key, std::string* plain);
 
 // What a person can use of a body that is not JSON: an HTML page's title, or the first words of a text.
 std::string plain_words(std::string_view body);

@@ -69,11 +69,43 @@ bool is_secret(std::string_view before, std::string_view token) noexcept {
   return token.find("***") != std::string_view::npos || has_known_prefix(token) || announces_key(before, token);
 }
 
+constexpr size_t kShortestKey = 4;  // what is shorter stands in any text
+
+int hex_value(char c) noexcept { return is_digit(c) ? c - '0' : lower(c) >= 'a' && lower(c) <= 'f' ? lower(c) - 'a' + 10 : -1; }
+
+// JSON's escapes undone, wherever they stand. Keys are ASCII: what is not becomes a question mark.
+std::string unescaped(std::string_view text) {
+  std::string out;
+  out.reserve(text.size());
+  for (size_t i = 0; i < text.size(); ++i) {
+    if (text[i] != '\\' || i + 1 == text.size()) {
+      out += text[i];
+      continue;
+    }
+    const char c = text[++i];
+    if (c != 'u' || text.size() - i < 5) {
+      constexpr std::string_view kLetters = "bfnrt", kMeant = "\b\f\n\r\t";
+      const size_t at = kLetters.find(c);
+      out += at == std::string_view::npos ? c : kMeant[at];
+      continue;
+    }
+    int code = 0;
+    for (size_t k = 1; k <= 4 && code >= 0; ++k) {
+      const int digit = hex_value(text[i + k]);
+      code = digit < 0 ? -1 : code * 16 + digit;
+    }
+    if (code < 0) continue;
+    out += code < 0x80 ? static_cast<char>(code) : '?';
+    i += 4;
+  }
+  return out;
+}
+
 std::string without(std::string_view text, std::string_view key) {
   std::string out;
   out.reserve(text.size());
   while (!text.empty()) {
-    const size_t at = key.size() >= 4 ? text.find(key) : std::string_view::npos;
+    const size_t at = key.size() >= kShortestKey ? text.find(key) : std::string_view::npos;
     if (at == std::string_view::npos) break;
     out.append(text.substr(0, at)).append(kMask);
     text.remove_prefix(at + key.size());
@@ -83,8 +115,24 @@ std::string without(std::string_view text, std::string_view key) {
 
 }  // namespace
 
+bool hides(std::string_view text, std::string_view key, std::string* plain) {
+  constexpr int kDeepest = 4;  // a text in a text in a text
+  if (key.size() < kShortestKey || text.find('\\') == std::string_view::npos) return false;
+  std::string open = unescaped(text);
+  for (int depth = 0; depth < kDeepest; ++depth) {
+    if (open.find(key) != std::string::npos) {
+      if (plain != nullptr) *plain = std::move(open);
+      return true;
+    }
+    if (open.find('\\') == std::string::npos) return false;
+    open = unescaped(open);
+  }
+  return false;
+}
+
 std::string scrub(std::string_view raw, std::string_view key) {
-  const std::string text = without(raw, key);
+  std::string plain;
+  const std::string text = without(hides(raw, key, &plain) ? std::string_view(plain) : raw, key);
   std::string out;
   out.reserve(text.size());
   const std::string_view all = text;

@@ -11,6 +11,8 @@ constexpr std::string_view kOpen = "<think>", kClose = "</think>";
 
 class ThinkTags final : public Filter {
  public:
+  bool may_miss(Operation) const noexcept override { return true; }
+
   // The thoughts of earlier turns are no words of theirs.
   Result<void> on_request(ChatRequest& request) override {
     for (Message& message : request.messages) {

@@ -173,6 +173,15 @@ def test_smuggling_shapes_are_refused(t):
         "nul": start + b"X-A: b\0c\r\n" + length + b"\r\n" + body,
         "no host": b"POST /v1/chat/completions HTTP/1.1\r\n" + length + b"\r\n" + body,
         "two hosts": start + b"Host: y\r\n" + length + b"\r\n" + body,
+        "empty host": start.replace(b"Host: x", b"Host:") + length + b"\r\n" + body,
+        "a port for a host": start.replace(b"Host: x", b"Host: :80") + length + b"\r\n" + body,
+        "host with a blank": start.replace(b"Host: x", b"Host: x y") + length + b"\r\n" + body,
+        "host with a user": start.replace(b"Host: x", b"Host: 127.0.0.1@y") + length + b"\r\n" + body,
+        "target of another host": start.replace(b" /v1", b" http://evil/v1") + length + b"\r\n" + body,
+        "two authorizations": start + b"Authorization: Bearer a\r\nAuthorization: Bearer b\r\n" + length + b"\r\n" + body,
+        "two kinds of authorization": start + b"Authorization: Bearer a\r\nAuthorization: Basic b\r\n" + length + b"\r\n" + body,
+        "bare line feeds between chunks": start + te + b"\r\n" + b"%x\n%s\n0\n\n" % (len(body), body),
+        "bare line feed in the trailers": start + te + b"\r\n" + up.http_chunk(body) + b"0\r\nX-A: b\n\r\n",
         "bad chunk size": start + te + b"\r\n" + b"xyz\r\n" + body + b"\r\n0\r\n\r\n",
         "negative chunk": start + te + b"\r\n" + b"-5\r\nhello\r\n0\r\n\r\n",
         "huge chunk": start + te + b"\r\n" + b"ffffffffffffffffff\r\nhello\r\n0\r\n\r\n",
@@ -195,6 +204,31 @@ def test_smuggling_shapes_are_refused(t):
             assert c.at_end(), (name, c.buffer[:200])
     assert not any(b"smuggled" in r.body for r in u.chats()), "something got through"
     assert s.chat().status == 200
+
+
+def test_what_two_readers_take_for_the_same_is_read(t):
+    s = t.server(t.upstream())
+    body = json.dumps(CHAT).encode()
+    rest = b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body) + body
+    for head in (b"POST http://x/v1/chat/completions HTTP/1.1\r\nHost: x\r\n", b"POST http://X:80/v1/chat/completions HTTP/1.1\r\nHost: x\r\n",
+                 b"POST /v1/chat/completions HTTP/1.1\r\nHost: [::1]:8000\r\n", b"POST /v1/chat/completions?proxy=up&x=1&x=2 HTTP/1.1\r\nHost: x\r\n",
+                 b"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer a\r\nAuthorization: Bearer a\r\n"):
+        r = raw(s, head + rest)
+        assert r.status == 200, (head, r.status, r.body)
+    for query in ("proxy=up&proxy=up2", "a=b&proxy=up&proxy"):
+        r = s.request("POST", "/v1/chat/completions?" + query, CHAT)
+        assert (r.status, r.code) == (400, "invalid_request") and "twice" in r.message, r.body
+
+
+def test_bare_line_feeds_between_chunks_are_refused_at_once(t):
+    s = t.server(t.upstream())
+    start = b"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+    for framing in (b"2\n{}\n0\n\n", b"2\r\n{}\n0\r\n\r\n", b"2\r\n{}\r\n0\n\n", b"2\r\n{}\r\n0\r\nX-A: b\n\n"):
+        with s.connect(timeout=5) as c:
+            begun = time.monotonic()
+            c.send(start + framing)
+            r = c.read_reply()
+            assert r.status == 400 and time.monotonic() - begun < 3, (framing, r.status, r.body)
 
 
 def test_chunked_bodies_are_read(t):
@@ -390,6 +424,13 @@ def test_cors(t):
 def test_a_page_that_rebinds_its_name_gets_nothing(t):
     s = t.server(t.upstream(), server={"cors": ["https://app.example"]})
     page = [("Origin", "http://evil.example:8000"), ("Host", "evil.example:8000")]
+    same = [("Sec-Fetch-Site", "same-origin"), ("Host", "evil.example:8000")]  # what a page reads from its own name has no Origin
+    r = s.get("/v1/models", headers=same)
+    assert r.status == 403 and r.code == "invalid_request", (r.status, r.body)
+    for host in ("127.0.0.1:8000", "localhost", "[::1]:8000", "app.example"):
+        assert s.get("/v1/models", headers=[same[0], ("Host", host)]).status == 200, host
+    keyed = t.server(t.upstream(), server={"auth": "keys"}, keys=[{"name": "ci", "key": "sk-ci-000000000000000000"}])
+    assert keyed.get("/v1/models", headers=same, key="sk-ci-000000000000000000").status == 200
     for method, path in (("POST", "/v1/chat/completions"), ("GET", "/v1/models")):
         body = CHAT if method == "POST" else None
         r = s.request(method, path, body, page)

@@ -306,4 +306,4 @@ def test_filters(t):
     assert record["input_tokens"] == 11 or record["estimated"], record
     config["models"]["filtered"]["filters"] = ["nobody"]
     s.write(config)
-    assert s.wait_log("there is no filter"), "".join(s.log[-5:])
+    assert s.wait_log("there is no such filter"), "".join(s.log[-5:])

@@ -236,6 +236,19 @@ TEST_CASE("faults between the parts") {
         {5, 35, "models.b.fallbacks[0]", "`c` is no name under `models`"},
         {5, 48, "models.b.fallbacks[3]", "`nope/z`: there is no such provider"},
         {6, 26, "routing.default_model", "did you mean `a`"}}},
+      {"filters",
+       "models:\n  a: {targets: demo/echo, filters: [mask, think_tag, think_tags]}\n  b: {targets: nope/x, filters: maks}\n"
+       "filters:\n  mask: {pattern: a}\n  more: {pattern: (a), replace: '\\2'}\n",
+       {{2, 43, "models.a.filters[1]", "`think_tag`: there is no such filter; did you mean `think_tags`?"},
+        {3, 16, "models.b.targets", "there is no such provider"},
+        {3, 33, "models.b.filters", "`maks`: there is no such filter; did you mean `mask`?"},
+        {6, 33, "filters.more.replace", "Rewrite"}}},
+      {"credentials",
+       "providers:\n  v: {base_url: http://a, api_key: '{\"type\":\"service_account\",\"client_email\":\"a\"}'}\n"
+       "  w: {base_url: http://a, api_key: '{\"type\":\"x\"}'}\n  x: {base_url: http://a, api_key: '{nothing'}\n",
+       {{2, 36, "providers.v.api_key", "a Google credential with a private_key"},
+        {3, 36, "providers.w.api_key", "type service_account or authorized_user"},
+        {4, 36, "providers.x.api_key", "which this is not"}}},
       {"circles",
        "models:\n  a: {targets: demo/echo, fallbacks: [b]}\n  b: {targets: demo/echo, fallbacks: [demo/slow, c]}\n  c: {targets: demo/echo, "
        "fallbacks: [a]}\n"

@@ -331,6 +331,15 @@ TEST_CASE("filters of a file") {
   const TextFilterConfig& all = result.config.filters[1];
   CHECK((all.replace == "\\1" && all.request && !all.response && all.stream));
   CHECK(result.config.keys.at(0).spec.purpose == "cursor");
+  // What the application registers is no name of the file.
+  const std::string own = "models: {m: {targets: [demo/echo], filters: [mine]}}\n";
+  CHECK_FALSE(load(own).ok());
+  ConfigInput input;
+  input.text = own;
+  input.env = [](const std::string&) { return std::nullopt; };
+  input.filters = {"mine"};
+  CHECK(load_config(input).ok());
+
   const ConfigResult bad = load("filters:\n  a: {pattern: \"(\"}\n  b: {replace: x}\n  c: {pattern: x, on: [nowhere]}\n");
   REQUIRE(bad.faults.size() == 3);
   CHECK(bad.faults[0].message.find("missing )") != std::string::npos);

@@ -104,6 +104,139 @@ TEST_CASE("OpenRouter's members pass to a model whose only target is OpenRouter"
   CHECK(w.sent().find(R"("provider":{"only":["x"]})") != std::string::npos);
 }
 
+namespace {
+
+// The only key of a router, and the options that bring it.
+CallOptions restrict(Routes& w, AllowList allow) {
+  FileKey key;
+  key.key = Secret(std::string("sk-ci-0000000000000000"));
+  key.spec.allow = std::move(allow);
+  w.config.keys = {key};
+  w.config.server.auth = AuthMode::kKeys;
+  w.call = Call();  // a router outlives its calls
+  w.router.reset();
+  CallOptions options;
+  options.trusted = false;
+  options.key = Secret(std::string("sk-ci-0000000000000000"));
+  return options;
+}
+
+}  // namespace
+
+TEST_CASE("models that OpenRouter is to choose among are the key's too") {
+  Routes w;
+  w.config.providers.push_back(provider("or"));
+  w.config.providers[3].type = "openrouter";
+  w.config.models.push_back(model("alias", {{"or", "cheap", 1, 1}}));
+  AllowList allow;
+  allow.models = {"or/cheap", "or/fine*", "alias", "!*opus*"};
+  const CallOptions options = restrict(w, allow);
+  struct Row {
+    const char *model, *more, *refused;
+  };
+  const Row rows[] = {
+      {"or/cheap", R"(,"models":["anthropic/claude-opus"])", "or/anthropic/claude-opus"},
+      {"or/cheap", R"(,"models":"x")", "or/x"},
+      {"or/cheap", R"(,"\u006dodels":["fine-1","fine-opus"])", "or/fine-opus"},
+      {"alias", R"(,"models":["cheap","dear"])", "or/dear"},
+      {"or/cheap", R"(,"models":["cheap","fine-1"])", nullptr},
+      {"or/cheap", R"(,"models":null)", nullptr},
+      {"or/cheap", R"(,"provider":{"only":["x"]})", nullptr},
+  };
+  for (const Row& row : rows) {
+    INFO(row.more);
+    const size_t before = w.transport.seen().size();
+    w.ask(row.model, row.more, options);
+    CHECK(w.transport.seen().size() - before == (row.refused == nullptr ? 1u : 0u));
+    CHECK(w.heard.head.status == (row.refused == nullptr ? 200 : 403));
+    if (row.refused == nullptr) continue;
+    CHECK(w.heard.result.error.code == ErrorCode::kModelNotAllowed);
+    CHECK(w.heard.result.error.message.find(row.refused) != std::string::npos);
+  }
+  const CallOptions free = restrict(w, {});
+  w.ask("or/cheap", R"(,"models":["anthropic/claude-opus"])", free);
+  CHECK(w.heard.head.status == 200);
+  CHECK(w.sent().find(R"("models":["anthropic/claude-opus"])") != std::string::npos);
+}
+
+TEST_CASE("a key is not told of what it may not use") {
+  Routes w;
+  w.config.providers[2].name = w.config.models[0].targets[2].provider = "hidden-provider";
+  w.config.providers[2].models.override_ = {"hidden-model"};
+  w.config.providers[2].type = "mistral";
+  w.config.models.push_back(model("hidden-alias", {{"hidden-provider", "hidden-model", 1, 1}}));
+  w.config.models[2].tags = {"hidden-tag"};
+  w.config.models[2].modalities = std::vector<std::string>{"image"};
+  w.config.models[1].modalities = std::vector<std::string>{};
+  AllowList allow;
+  allow.models = {"spare"};
+  const CallOptions options = restrict(w, allow);
+  const std::pair<const char*, const char*> rows[] = {
+      {"hidden-mode", ""},
+      {"d/x", ""},
+      {"hidden-provide/x", ""},
+      {"b/x", ""},
+      {"spare", R"(,"route":{"tags":["x"]})"},
+      {"spare", R"(,"route":{"providers":["d"]})"},
+      {"spare", R"(,"route":{"provider_types":["d"]})"},
+      {"spare", R"(,"route":{"fallbacks":["hidden-alia"]})"},
+      {"spare", R"(,"messages":[{"role":"user","content":[{"type":"image_url","image_url":{"url":"data:image/png;base64,aaaa"}}]}])"},
+  };
+  for (const auto& [name, more] : rows) {
+    INFO(name << more);
+    const std::string body = std::string(more).find("messages") == std::string::npos ? w.body(name, false, more)
+                                                                                     : "{\"model\":\"spare\"" + std::string(more) + "}";
+    auto ask = [&](const CallOptions& as) {
+      w.relay(body, as);
+      w.run();
+      CHECK(w.heard.head.status >= 400);
+      std::string said = w.heard.bytes;
+      for (const char* own : {name, "hidden-provide\\", "hidden-alia\\"}) {
+        for (size_t at; (at = said.find(own)) != std::string::npos;) said.erase(at, std::string_view(own).size());
+      }
+      return said;
+    };
+    const std::string said = ask(options);
+    CHECK(said.find("hidden") == std::string::npos);
+    CHECK(said.find("mistral") == std::string::npos);
+  }
+  const CallOptions free = restrict(w, {});
+  w.relay(w.body("hidden-alia"), free);
+  w.run();
+  CHECK(w.heard.bytes.find("hidden-alias") != std::string::npos);
+}
+
+TEST_CASE("filters: what they cannot be applied to does not pass without them") {
+  Routes w;
+  TextFilterConfig mask;
+  mask.name = "mask";
+  mask.pattern = "secret";
+  mask.replace = "x";
+  mask.request = true;
+  w.config.filters = {mask};
+  w.config.models[1].filters = {"mask"};
+  w.config.models.push_back(model("tags", {{"b", "s", 1, 1}}));
+  w.config.models[2].filters = {"think_tags"};
+  w.build();
+  auto embed = [&](const char* name) {
+    w.heard = Heard();
+    RawRequest request{"openai", std::string(R"({"model":")") + name + R"(","input":"a secret"})"};
+    request.operation = Operation::kEmbed;
+    w.call = w.router->relay(w.transport, std::move(request), {}, w.heard);
+    w.run();
+  };
+  embed("spare");
+  CHECK(w.transport.seen().empty());
+  CHECK(w.heard.head.status == 400);
+  CHECK(w.heard.bytes.find("not_supported") != std::string::npos);
+  CHECK(w.heard.bytes.find("mask") != std::string::npos);
+  CHECK(w.heard.bytes.find("embeddings") != std::string::npos);
+  embed("tags");
+  CHECK(w.transport.seen().size() == 1);
+  w.ask("spare");
+  CHECK(w.heard.head.status == 200);
+}
+
 TEST_CASE("what a request asks for and is not there is an error that says what is") {
   Routes w;
   struct Row {
@@ -114,8 +247,8 @@ TEST_CASE("what a request asks for and is not there is an error that says what i
   const Row rows[] = {
       {R"(,"route":{"tags":["us"]})", "route.tags", "there are: chat, coding, eu"},
       {R"(,"route":{"providers":["d"]})", "route.providers", "a, b, c"},
-      {R"(,"provider":{"ignore":["d"]})", "route.ignore", "a, b, c"},
-      {R"(,"provider":{"order":["d"]})", "route.order", "a, b, c"},
+      {R"(,"provider":{"ignore":["d"]})", "provider.ignore", "a, b, c"},
+      {R"(,"provider":{"order":["d"]})", "provider.order", "a, b, c"},
       {R"(,"route":{"provider_types":["xai"]})", "route.provider_types", "openai, groq"},
       {R"(,"route":{"strategy":"best"})", "route.strategy", "least_busy"},
       {R"(,"route":{"fallbacks":["spar"]})", "route.fallbacks", "spare"},

@@ -268,6 +268,37 @@ TEST_CASE("no key gets into an error, however it is echoed") {
   CHECK(wire::validate(e.upstream_body));
 }
 
+TEST_CASE("a key behind JSON's escapes: the body is not passed on, the words are clean") {
+  const std::string key = "up-AAAA/BBBB-CCCC==";
+  const std::string shown[] = {
+      R"(up-AAAA\/BBBB-CCCC==)",
+      R"(up\u002dAAAA/BBBB-CCCC==)",
+      R"(\u0075p\u002DAAAA\u002fBBBB-CCCC\u003d=)",
+      R"(said \"up-AAAA\\\/BBBB-CCCC==\" here)",
+      R"({\"key\":\"\\u0075p-AAAA/BBBB-CCCC==\"})",
+  };
+  for (const std::string& words : shown) {
+    const std::string body = R"({"error":{"message":"bad key )" + words + R"( used","type":"invalid_request_error","param":"up-AAAA\/BBBB-CCCC=="}})";
+    INFO(body);
+    HttpHead head;
+    head.status = 400;
+    const Error error = dialects::error_of_reply(head, body, key);
+    CHECK(error.upstream_body.empty());
+    CHECK(error.message.find("***") != std::string::npos);
+    CHECK(error.message.find("bad key") == 0);
+    CHECK(error.param == "***");
+    for (const std::string& text : {error.message, error.param, error.upstream_code}) {
+      CHECK(text.find("AAAA") == std::string::npos);
+      CHECK(text.find("BBBB") == std::string::npos);
+    }
+  }
+  // Escapes alone are no reason to write anything anew.
+  HttpHead head;
+  head.status = 400;
+  const std::string harmless = R"({"error":{"message":"a\/b \u002d \"c\" \u12","type":"invalid_request_error"}})";
+  CHECK(dialects::error_of_reply(head, harmless, key).upstream_body == harmless);
+}
+
 TEST_CASE("an error body is kept as it came, but never more than 8 KiB of it") {
   const std::string body = R"({"error":{"message":"This is wrong","type":"invalid_request_error","extra":[1, 2]}})";
   CHECK(parse(400, body).upstream_body == body);

@@ -13,10 +13,16 @@ struct Seen final : FilterOutput {
     kinds.push_back(e.kind);
     texts.push_back(std::string(e.text));
     if (e.kind == StreamEvent::Kind::kText) all[e.choice] += e.text;
+    of_kind[e.kind] += e.text;
+    arguments[e.tool_index] += e.arguments;
+    if (!e.signature.empty()) signatures.push_back(std::string(e.signature));
   }
   std::vector<StreamEvent::Kind> kinds;
   std::vector<std::string> texts;
   std::map<int64_t, std::string> all;
+  std::map<StreamEvent::Kind, std::string> of_kind;
+  std::map<int64_t, std::string> arguments;  // of each tool call
+  std::vector<std::string> signatures;
 };
 
 StreamEvent event(StreamEvent::Kind kind, std::string_view text = {}, int64_t choice = 0) {
@@ -163,6 +169,110 @@ TEST_CASE("text filter: only where it is switched on") {
   ChatRequest request = ChatRequest::of("m", "aa");
   REQUIRE((*made)()->on_request(request).ok());
   CHECK(request.messages[0].text() == "bb");
+}
+
+TEST_CASE("text filter: thoughts, refusals and arguments of whole answers and of requests") {
+  TextFilterConfig c = config("secret[0-9]", "\"x\"");
+  c.request = true;
+  auto made = make_text_filter(c);
+  REQUIRE(made.ok());
+  Message m;
+  m.role = Role::kAssistant;
+  Part thought, signed_thought, refusal;
+  thought.kind = signed_thought.kind = Part::Kind::kReasoning;
+  thought.text = "a secret1";
+  thought.signature = "s1";
+  signed_thought.text = "harmless";
+  signed_thought.signature = "s2";
+  refusal.kind = Part::Kind::kRefusal;
+  refusal.text = "no secret2";
+  m.parts = {thought, signed_thought, refusal};
+  ToolCall call;
+  call.arguments = R"({"secret1":["secr\u0065t2\n\/",1.50,null],"lone":"\ud800 \ud83d\ude00","n":3})";
+  m.tool_calls.push_back(call);
+  auto check = [](const Message& out) {
+    CHECK(out.parts[0].text == "a \"x\"");
+    CHECK(out.parts[0].signature.empty());
+    CHECK(out.parts[1].text == "harmless");
+    CHECK(out.parts[1].signature == "s2");
+    CHECK(out.parts[2].text == "no \"x\"");
+    CHECK(out.tool_calls[0].arguments == "{\"\\\"x\\\"\":[\"\\\"x\\\"\\u000a/\",1.50,null],\"lone\":\"\\ud800 \xf0\x9f\x98\x80\",\"n\":3}");
+  };
+  ChatResponse response;
+  response.choices.resize(1);
+  response.choices[0].message = m;
+  response.choices[0].logprobs = "{\"content\":[{\"token\":\"secret1\"}]}";
+  (*made)()->on_response(response);
+  check(response.choices[0].message);
+  CHECK(response.choices[0].logprobs.empty());
+  ChatRequest request;
+  request.messages.push_back(m);
+  REQUIRE((*made)()->on_request(request).ok());
+  check(request.messages[0]);
+}
+
+TEST_CASE("text filter: thoughts, refusals and arguments of streams, however they are cut") {
+  auto made = make_text_filter(config("secret[0-9]", "\"x\""));
+  REQUIRE(made.ok());
+  const std::string words = "my secret1 and secret2", filler(600, 'y');
+  const std::string arguments = "{\"a\":\"" + filler + "secr\\u0065t1 \\ud83d\\ude00" + filler + "\",\"b\":\"secret2\\\\\",\"secret\":1}";
+  const std::string expected = "{\"a\":\"" + filler + "\\\"x\\\" \xf0\x9f\x98\x80" + filler + "\",\"b\":\"\\\"x\\\"\\\\\",\"secret\":1}";
+  for (size_t piece : {size_t{1}, size_t{2}, size_t{5}, size_t{100}, arguments.size()}) {
+    CAPTURE(piece);
+    auto filter = (*made)();
+    Seen seen;
+    for (Kind kind : {Kind::kReasoning, Kind::kRefusal}) {
+      for (size_t at = 0; at < words.size(); at += piece) filter->on_event(event(kind, std::string_view(words).substr(at, std::min(piece, words.size() - at))), seen);
+    }
+    StreamEvent begin = event(Kind::kToolCallBegin);
+    begin.tool_index = 1;
+    filter->on_event(begin, seen);
+    CHECK(seen.of_kind[Kind::kReasoning] == "my \"x\" and \"x\"");
+    CHECK(seen.of_kind[Kind::kRefusal] == "my \"x\" and \"x\"");
+    for (size_t at = 0; at < arguments.size(); at += piece) {
+      StreamEvent delta = event(Kind::kToolCallDelta);
+      delta.tool_index = 1;
+      delta.arguments = std::string_view(arguments).substr(at, piece);
+      filter->on_event(delta, seen);
+    }
+    CHECK(seen.arguments[1] == expected);
+    filter->on_event(event(Kind::kFinish), seen);
+    CHECK(seen.arguments[1] == expected);
+  }
+}
+
+TEST_CASE("text filter: a seal over changed thoughts is taken away, and what spells words out") {
+  auto made = make_text_filter(config("secret", "x"));
+  REQUIRE(made.ok());
+  auto filter = (*made)();
+  Seen seen;
+  StreamEvent seal = event(Kind::kReasoning);
+  seal.signature = "s1";
+  filter->on_event(event(Kind::kReasoning, "a secret"), seen);
+  filter->on_event(seal, seen);
+  seal.signature = "s2";
+  filter->on_event(event(Kind::kReasoning, " b"), seen);
+  filter->on_event(seal, seen);
+  filter->on_event(event(Kind::kLogprobs), seen);
+  CHECK(seen.of_kind[Kind::kReasoning] == "a x b");
+  CHECK(seen.signatures == std::vector<std::string>{"s2"});
+  CHECK(std::count(seen.kinds.begin(), seen.kinds.end(), Kind::kLogprobs) == 0);
+  // What breaks off is not lost.
+  StreamEvent begin = event(Kind::kToolCallBegin);
+  begin.arguments = "{\"a\":\"sec";
+  filter->on_event(begin, seen);
+  filter->on_event(event(Kind::kFinish), seen);
+  CHECK(seen.arguments[0] == "{\"a\":\"sec");
+}
+
+TEST_CASE("filters say which operations may pass without them") {
+  TextFilterConfig c = config("a", "b");
+  CHECK((*make_text_filter(c))()->may_miss(Operation::kEmbed));
+  CHECK_FALSE((*make_text_filter(c))()->may_miss(Operation::kTranscribe));
+  c.request = true;
+  CHECK_FALSE((*make_text_filter(c))()->may_miss(Operation::kEmbed));
+  CHECK(think_tags_filter()()->may_miss(Operation::kEmbed));
+  CHECK_FALSE(Filter().may_miss(Operation::kEmbed));
 }
 
 TEST_CASE("text filter: what cannot be used is said") {
