@@ -220,7 +220,6 @@ class TextFilter final : public Filter {
   }
 
   void on_event(const StreamEvent& event, FilterOutput& out) override {
-    using Kind = StreamEvent::Kind;
     if (!rule_->settings.stream) return out.emit(event);
     switch (event.kind) {
       case Kind::kText:

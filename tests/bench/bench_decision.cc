@@ -77,7 +77,7 @@ int main(int argc, char** argv) {
   std::vector<core::Candidate> candidates;
   const Cost decision = measure(rounds, [&] {
     candidates.clear();
-    auto resolved = core::resolve(**snapshot, "bench", {});
+    auto resolved = core::resolve(**snapshot, "bench", {}, nullptr);
     core::Ask ask;
     ask.seed = ++seed;
     ask.now = now;

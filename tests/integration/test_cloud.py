@@ -4,6 +4,7 @@ import datetime
 import hashlib
 import hmac
 import json
+import os
 import struct
 import subprocess
 import threading
@@ -162,6 +163,18 @@ def service_account(t, token_url):
         json.dump({"type": "service_account", "client_email": "bot@p.iam.gserviceaccount.com", "private_key_id": "k1", "private_key": made.stdout.decode(),
                    "token_uri": token_url}, f, indent=1)
     return path
+
+
+def test_check_knows_good_service_accounts(t):
+    good = service_account(t, "http://127.0.0.1:1/token")
+    bad = t.folder + "/bad.json"
+    with open(good) as f, open(bad, "w") as g:
+        json.dump(dict(json.load(f), private_key="no key"), g)
+    for path, code, said in ((good, 0, "ok"), (bad, 2, "private_key")):
+        t.write_config({"storage": {"keys": "sqlite:" + t.folder + "/none.db"}, "providers": {"v": {"base_url": "http://127.0.0.1:1", "api_key_file": path}}})
+        done = t.cli("check", "-c", t.folder + "/llmrouter.yaml")
+        assert done.returncode == code and said in done.stdout + done.stderr, done
+    assert not os.path.exists(t.folder + "/none.db")
 
 
 def token_world(t, answers):

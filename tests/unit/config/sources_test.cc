@@ -533,7 +533,7 @@ TEST_CASE("Vertex AI: region and project make its URL, an API key alone another 
   CHECK(url("api_key: google-metadata, region: us-east5", {{"GOOGLE_CLOUD_PROJECT", "p-2"}}) ==
         "https://us-east5-aiplatform.googleapis.com/v1/projects/p-2/locations/us-east5");
   CHECK(url("api_key: google-metadata, project: p", {{"GOOGLE_CLOUD_LOCATION", "eu"}}) == "https://aiplatform.eu.rep.googleapis.com/v1/projects/p/locations/eu");
-  CHECK(url("api_key: '{\"type\":\"service_account\",\"project_id\":\"p-3\"}'") == "https://aiplatform.googleapis.com/v1/projects/p-3/locations/global");
+  CHECK(url("api_key: '{\"type\":\"service_account\",\"project_id\":\"p-3\",\"client_email\":\"a\",\"private_key\":\"b\"}'") == "https://aiplatform.googleapis.com/v1/projects/p-3/locations/global");
   CHECK(url("api_key: AIzaKey") == "https://aiplatform.googleapis.com/v1");
   CHECK(url("api_key: AIzaKey, project: p, region: us") == "https://aiplatform.us.rep.googleapis.com/v1/projects/p/locations/us");
   CHECK(url("api_key: k, project: p, base_url: 'http://127.0.0.1:9/'") == "http://127.0.0.1:9/v1/projects/p/locations/global");
