@@ -94,8 +94,6 @@ Result<void> Router::put_rule(const RuleConfig& rule) {
     return Error(ErrorCode::kConflict, "name: rule \"" + rule.name + "\" stands in the configuration file and is changed there", "name");
   }
   if (auto there = core::check_rule_names(*snap, rule, true); !there) return there;
-  const std::string entry = to_json(rule);
-  if (auto readable = rule_from_json(entry); !readable) return std::move(readable).error();  // as it will be when the process starts anew
   std::vector<RuleConfig> next = overlay.rules;
   auto at = std::find_if(next.begin(), next.end(), [&](const RuleConfig& r) { return r.name == rule.name; });
   const bool fresh = at == next.end();
@@ -112,7 +110,7 @@ Result<void> Router::put_rule(const RuleConfig& rule) {
   }
   if (fresh) next.push_back(rule);
   else *at = rule;
-  if (auto stored = overlay.store->put({std::string(kRule), rule.name, entry}); !stored) return stored;
+  if (auto stored = overlay.store->put({std::string(kRule), rule.name, to_json(rule)}); !stored) return stored;
   overlay.rules = std::move(next);
   return impl_->publish(snap->config, nullptr);
 }
@@ -152,7 +150,10 @@ Result<SwitchState> Router::toggle(std::optional<bool> enabled, std::string who,
       }
       SwitchChange change{now, after(now, config.delay), wanted, std::move(who), std::move(why)};
       const std::string entry = to_json(change);
-      if (!switch_change_from_json(entry)) return Error(ErrorCode::kInvalidRequest, "who, reason: expected UTF-8", "reason");
+      const auto kept = switch_change_from_json(entry);
+      if (!kept || kept->who != change.who || kept->why != change.why) {  // the words would come back otherwise than they were said
+        return Error(ErrorCode::kInvalidRequest, "who, reason: expected UTF-8", "reason");
+      }
       overlay.changes.reserve(overlay.changes.size() + 1);  // what is stored must not fail to be remembered
       if (auto stored = overlay.store->put({std::string(kSwitch), switch_name(now), entry}); !stored) return std::move(stored).error();
       if (overlay.changes.size() >= kHistory) {
