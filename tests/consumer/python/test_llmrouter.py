@@ -109,16 +109,19 @@ class Paths(Case):
                 self.assertEqual((watch.ends, watch.destroys, watch.order[-1]), (0, 1, "destroy"))
 
     def test_failures(self):
+        # A router of its own: after a 429 the provider's key rests.
+        router = llmrouter.Router(settings=MEMORY, environment=False)
+        self.addCleanup(router.close)
         for request, code in [("{\"model\":", "invalid_request"), ("[]", "invalid_request"), ({"model": "demo/echo"}, "invalid_request"),
                               (body("demon"), "model_not_found"), (body("demo/error-429"), "upstream_rate_limited")]:
             for mode in (llmrouter.WHOLE, llmrouter.CHUNKS, llmrouter.TEXT):
                 with self.subTest(request=request, mode=mode):
                     watch = Watch()
-                    with self.router.call(request, mode=mode) as call:
+                    with router.call(request, mode=mode) as call:
                         self.assertEqual(watch.start(call), "ok")
                         self.ended(watch, code)
                     watch = Watch()
-                    with self.router.call(request, mode=mode) as call:
+                    with router.call(request, mode=mode) as call:
                         self.assertEqual(watch.run(call), code)
                         self.let_go(watch)
 
