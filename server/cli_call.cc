@@ -1,5 +1,6 @@
 // explain, chat, models: the library at work in this process; no server is needed.
 #include <cstdio>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 
@@ -20,6 +21,20 @@ std::optional<Config> without_stores(const Args& args) {
   return std::move(loaded->config);
 }
 
+// The keys' store, where rules, overrides and the switch are kept too, when it is there; none is made.
+std::optional<Config> with_stored_state(const Args& args) {
+  auto loaded = load(config_input(args));
+  if (!loaded) return std::nullopt;
+  StorageConfig& storage = loaded->config.storage;
+  constexpr std::string_view kSqlite = "sqlite:";
+  std::error_code unknown;
+  const bool sqlite = std::string_view(storage.keys).substr(0, kSqlite.size()) == kSqlite;
+  // What cannot be looked at is not absent: opening it then says why.
+  if (sqlite && !std::filesystem::exists(storage.keys.substr(kSqlite.size()), unknown) && !unknown) storage.keys = "memory:";
+  storage.usage = "off";
+  return std::move(loaded->config);
+}
+
 Result<std::string> read_file(const std::string& path) {
   std::ifstream in(path, std::ios::binary);
   if (!in) return Error(ErrorCode::kIo, "cannot read " + path);
@@ -29,7 +44,7 @@ Result<std::string> read_file(const std::string& path) {
 }  // namespace
 
 int run_explain(const Args& args) {
-  const auto config = without_stores(args);
+  const auto config = with_stored_state(args);
   if (!config) return kUsage;
   std::string body;
   if (const auto file = args.maybe("--body")) {
@@ -37,9 +52,16 @@ int run_explain(const Args& args) {
     if (!text) return complain(text.error());
     body = std::move(*text);
   }
-  auto client = open_config(*config);
+  auto client = open_config(*config, make_stderr_logger(LogLevel::kWarn, config->observe.json));
   if (!client) return complain(client.error());
-  auto plan = client->router().explain(args.arguments().front(), {}, body);
+  Router& router = client->router();
+  std::shared_ptr<const KeyRecord> key;
+  if (const auto name = args.maybe("--key")) {
+    auto found = router.keys()->get(*name);
+    if (!found) return complain(found.error());
+    key = std::move(*found);
+  }
+  auto plan = router.explain_for(key.get(), args.arguments().front(), {}, body);
   if (!plan) return complain(plan.error());
   print(args.has("--json") ? plan->to_json() + "\n" : plan->to_text());
   return kDone;

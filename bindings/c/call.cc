@@ -7,17 +7,39 @@ namespace llmrouter::c {
 
 namespace {
 
+Error begun_already() { return Error(ErrorCode::kConflict, "the call was begun already"); }
+
 // Short enough for the small buffer of std::string: said without memory.
 Error cancelled() { return Error(ErrorCode::kCancelled, "cancelled"); }
 
 }  // namespace
 
 Result<Plan> CallState::explain() const {
-  if (begun()) return Error(ErrorCode::kConflict, "the call was begun already");
+  if (begun()) return begun_already();
   const auto codec = core_->openai().new_client_codec();
   const auto facts = codec->scan(body_);
   if (!facts) return facts.error();
   return core_->router().explain(facts->model, options, body_);
+}
+
+Result<std::shared_ptr<const KeyRecord>> CallState::key_named(std::string_view key) const {
+  Router& router = core_->router();
+  if (!key.empty()) {
+    if (router.keys() == nullptr) return Error(ErrorCode::kNotSupported, "this router keeps no keys");
+    return router.keys()->get(key);
+  }
+  if (options.trusted) return std::shared_ptr<const KeyRecord>();
+  return router.authenticate(options.key, "chat");
+}
+
+Result<Trial> CallState::try_rules(std::string_view key) const {
+  if (begun()) return begun_already();
+  const auto record = key_named(key);
+  if (!record) return record.error();
+  const Router& router = core_->router();
+  auto rule = router.matching_rule({}, record->get(), options, body_);
+  if (!rule) return std::move(rule).error();
+  return Trial{std::move(*rule), router.explain_for(record->get(), {}, options, body_)};
 }
 
 Result<void> CallState::begin(Callbacks callbacks) {

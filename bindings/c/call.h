@@ -20,6 +20,12 @@ struct Callbacks {
   UserData user;
 };
 
+// What the rules make of a call.
+struct Trial {
+  std::optional<RuleState> rule;
+  Result<Plan> plan;
+};
+
 // Lives as long as its handle or its flight, whichever is longer. Everything without a note belongs to the thread that prepares it, then to its
 // loop's.
 class CallState final : public std::enable_shared_from_this<CallState>, private ReplySink, private StreamSink {
@@ -30,6 +36,8 @@ class CallState final : public std::enable_shared_from_this<CallState>, private 
   CallOptions options;
   int mode = LLMROUTER_WHOLE;
   Result<Plan> explain() const;
+  // For the key with this id or name; empty: for whose the call is.
+  Result<Trial> try_rules(std::string_view key) const;
 
   // Takes the callbacks; kConflict when the call was begun before.
   Result<void> begin(Callbacks callbacks);
@@ -54,6 +62,7 @@ class CallState final : public std::enable_shared_from_this<CallState>, private 
  private:
   friend class Loop;
 
+  Result<std::shared_ptr<const KeyRecord>> key_named(std::string_view key) const;
   void dispatch();
   Flow give(std::string_view data) noexcept;
   Flow broke() noexcept;

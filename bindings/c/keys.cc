@@ -5,7 +5,9 @@
 
 using llmrouter::Error;
 using llmrouter::ErrorCode;
+using llmrouter::KeyRecord;
 using llmrouter::KeyStore;
+using llmrouter::Router;
 using llmrouter::c::Core;
 using llmrouter::c::give;
 using llmrouter::c::guarded;
@@ -25,6 +27,15 @@ llmrouter_error* with_store(llmrouter_router* router, llmrouter_text** out, Use&
   return guarded([&]() -> llmrouter_error* {
     KeyStore* store = router->core->router().keys();
     return store != nullptr ? use(*router->core, *store) : no_store();
+  });
+}
+
+// The same, with a key's record in place of the store.
+template <typename Use>
+llmrouter_error* with_key(llmrouter_router* router, llmrouter_text** out, std::string_view key, Use&& use) noexcept {
+  return with_store(router, out, [&](Core& core, KeyStore& store) {
+    const auto found = store.get(key);
+    return found ? use(core.router(), **found) : new_error(found.error());
   });
 }
 
@@ -59,10 +70,7 @@ llmrouter_error* llmrouter_keys_list(llmrouter_router* router, llmrouter_text** 
 
 llmrouter_error* llmrouter_keys_show(llmrouter_router* router, const char* key, size_t key_size, llmrouter_text** json) {
   if (json == nullptr) return null_argument("json");
-  return with_store(router, json, [&](Core&, KeyStore& store) {
-    const auto found = store.get(view(key, key_size));
-    return found ? give(json, to_json(**found)) : new_error(found.error());
-  });
+  return with_key(router, json, view(key, key_size), [&](Router&, const KeyRecord& record) { return give(json, to_json(record)); });
 }
 
 llmrouter_error* llmrouter_keys_modify(llmrouter_router* router, const char* key, size_t key_size, const char* json, size_t json_size,
@@ -87,10 +95,35 @@ llmrouter_error* llmrouter_keys_revoke(llmrouter_router* router, const char* key
 
 llmrouter_error* llmrouter_keys_limits(llmrouter_router* router, const char* key, size_t key_size, llmrouter_text** json) {
   if (json == nullptr) return null_argument("json");
-  return with_store(router, json, [&](Core& core, KeyStore& store) {
-    const auto found = store.get(view(key, key_size));
-    if (!found) return new_error(found.error());
-    return give(json, to_json(core.router().limits_of(**found)));
+  return with_key(router, json, view(key, key_size), [&](Router& routes, const KeyRecord& record) { return give(json, to_json(routes.limits_of(record))); });
+}
+
+llmrouter_error* llmrouter_keys_override(llmrouter_router* router, const char* key, size_t key_size, llmrouter_text** json) {
+  if (json == nullptr) return null_argument("json");
+  return with_key(router, json, view(key, key_size), [&](Router& routes, const KeyRecord& record) {
+    const std::string model = routes.override_of(record);
+    std::string text = "{";
+    if (model.empty()) text += "\"model\":null";
+    else llmrouter::c::append_member(text, "model", model);
+    return give(json, text + "}");
+  });
+}
+
+llmrouter_error* llmrouter_keys_set_override(llmrouter_router* router, const char* key, size_t key_size, const char* model, size_t model_size) {
+  return with_key(router, nullptr, view(key, key_size), [&](Router& routes, const KeyRecord& record) -> llmrouter_error* {
+    std::string text = "{";
+    llmrouter::c::append_member(text, "model", view(model, model_size));
+    const auto name = llmrouter::override_from_json(text + "}");  // UTF-8, and some of it
+    if (!name) return new_error(name.error());
+    auto set = routes.set_override(record, *name);
+    return set ? nullptr : new_error(std::move(set).error());
+  });
+}
+
+llmrouter_error* llmrouter_keys_clear_override(llmrouter_router* router, const char* key, size_t key_size) {
+  return with_key(router, nullptr, view(key, key_size), [&](Router& routes, const KeyRecord& record) -> llmrouter_error* {
+    auto cleared = routes.clear_override(record);
+    return cleared ? nullptr : new_error(std::move(cleared).error());
   });
 }
 

@@ -19,6 +19,7 @@ __all__ = ["Router", "Call", "Result", "Error", "version"]
 
 CONTINUE, PAUSE, STOP = 0, 1, 2
 WHOLE, CHUNKS, TEXT = 0, 1, 2
+SWITCH_OFF, SWITCH_ON, SWITCH_OTHER = 0, 1, 2
 LOG_LEVELS = {"debug": 0, "info": 1, "warn": 2, "error": 3}
 
 _on_data = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.POINTER(ctypes.c_char), ctypes.c_size_t)
@@ -57,7 +58,9 @@ _FUNCTIONS = {
     "call_set_timeout_ms": "pl", "call_set_provider": "ps", "call_add_header": "pss", "call_run": "pdpxp", "call_start": "pdepx",
     "call_explain": "pp", "explain": "psp", "models": "pip", "providers": "pp", "metrics": "pp", "keys_create": "pssp", "keys_list": "pp",
     "keys_show": "psp", "keys_modify": "pssp", "keys_revoke": "ps", "keys_limits": "psp", "keys_check": "psp", "filter_new": "p",
-    "filter_set": "pss", "usage": "ppp", "usage_sum": "pspp", "usage_flush": "pl",
+    "filter_set": "pss", "usage": "ppp", "usage_sum": "pspp", "usage_flush": "pl", "rules_list": "pp", "rules_set": "psp", "rules_remove": "ps",
+    "rules_test": "psp", "switch_status": "pp", "switch_toggle": "pissp", "switch_history": "pp", "keys_override": "psp",
+    "keys_set_override": "pss", "keys_clear_override": "ps",
 }
 
 
@@ -249,6 +252,10 @@ class Call:
     def explain(self):
         return _json.loads(_taken(_lib.call_explain, self._handle))
 
+    def test_rules(self, key=""):
+        """{"rule", "plan", "error"}: which rule would decide this call, and what would come of it. `key`: for whom, by id or name; none: for whose it is."""
+        return _json.loads(_taken(_lib.rules_test, self._handle, *_text(key)))
+
     def close(self):
         """Cancels the call when it is in flight, and frees it."""
         handle, self._handle = self._handle, None
@@ -355,6 +362,58 @@ class Keys:
         """The record of the key with this secret; None when it is nobody's and none is required."""
         return _json.loads(_taken(_lib.keys_check, self._router._handle, *_text(secret)))
 
+    def override(self, key):
+        """The model that the key's chats go to, whatever they ask for; None: what they ask for."""
+        return _json.loads(_taken(_lib.keys_override, self._router._handle, *_text(key)))["model"]
+
+    def set_override(self, key, model):
+        _check(_lib.keys_set_override(self._router._handle, *_text(key), *_text(model)))
+
+    def clear_override(self, key):
+        _check(_lib.keys_clear_override(self._router._handle, *_text(key)))
+
+
+class Rules:
+    """The router's rules: those of the configuration, and those stored here."""
+
+    def __init__(self, router):
+        self._router = router
+
+    def list(self):
+        """In the order they are asked."""
+        return _json.loads(_taken(_lib.rules_list, self._router._handle))["data"]
+
+    def set(self, rule):
+        """Stores a rule, or replaces the stored one of its name; the rule as it is now."""
+        return _json.loads(_taken(_lib.rules_set, self._router._handle, *_json_text(rule)))
+
+    def remove(self, name):
+        _check(_lib.rules_remove(self._router._handle, *_text(name)))
+
+    def test(self, request, text=None, *, key="", headers=None):
+        """As Call.test_rules, of a request that is not sent."""
+        with Call(self._router, request, text, headers=headers) as call:
+            return call.test_rules(key)
+
+
+class Switch:
+    """The routing switch. Off: every chat goes to `routing.default_model`."""
+
+    def __init__(self, router):
+        self._router = router
+
+    def status(self):
+        return _json.loads(_taken(_lib.switch_status, self._router._handle))
+
+    def toggle(self, enabled=None, *, who="", why=""):
+        """Turns it to `enabled`, or (None) the other way; its status."""
+        to = SWITCH_OTHER if enabled is None else SWITCH_ON if enabled else SWITCH_OFF
+        return _json.loads(_taken(_lib.switch_toggle, self._router._handle, to, *_text(who), *_text(why)))
+
+    def history(self):
+        """The changes, newest first."""
+        return _json.loads(_taken(_lib.switch_history, self._router._handle))["data"]
+
 
 class Router:
     """`config` is a file's path, `yaml` a file's text; with neither, environment and defaults. `settings` go over both: {"storage.usage": "off"}."""
@@ -367,7 +426,7 @@ class Router:
             self._handle = _new(_lib.open, options)
         finally:
             _lib.options_free(options)
-        self.keys = Keys(self)
+        self.keys, self.rules, self.switch = Keys(self), Rules(self), Switch(self)
 
     @staticmethod
     def _options(config, yaml, settings, providers, models, environment, log, log_level):

@@ -220,6 +220,32 @@ LLMROUTER_C_EXPORT llmrouter_error* llmrouter_providers(llmrouter_router* router
 /* Prometheus text. */
 LLMROUTER_C_EXPORT llmrouter_error* llmrouter_metrics(llmrouter_router* router, llmrouter_text** text);
 
+/* ---- Routing, changed at run time: docs/routing.md. These may block on the disk; what they change outlives the process where `storage.keys` does. ---- */
+
+/* All rules, in the order they are asked: {"data": [rule, ...]}. A rule has the members of the configuration's `routing.rules`, `source` ("file" or
+ * "store"), `hits`, and `problem` when it is left out. */
+LLMROUTER_C_EXPORT llmrouter_error* llmrouter_rules_list(llmrouter_router* router, llmrouter_text** json);
+/* Stores a rule, or replaces the stored one of its name: {"name": "code", "when": {"content": "refactor"}, "use": "coder"}. invalid_request names the
+ * member, conflict: the configuration has a rule of that name. The answer is the rule as it is now. */
+LLMROUTER_C_EXPORT llmrouter_error* llmrouter_rules_set(llmrouter_router* router, const char* json, size_t json_size, llmrouter_text** rule);
+/* not_found; conflict when it is the configuration's. */
+LLMROUTER_C_EXPORT llmrouter_error* llmrouter_rules_remove(llmrouter_router* router, const char* name, size_t name_size);
+/* Which rule would decide this call, and what would come of it: {"rule": rule or null, "plan": plan or null, "error": {"code", "message"} or null}; the switch
+ * counts for the plan alone. `key`: for whom, by id or name; empty: for whose the call is. Nothing is sent. Before the call is run or started. */
+LLMROUTER_C_EXPORT llmrouter_error* llmrouter_rules_test(const llmrouter_call* call, const char* key, size_t key_size, llmrouter_text** json);
+
+/* Off: every chat goes to `routing.default_model`. Other: not what it is, or is about to be. */
+enum { LLMROUTER_SWITCH_OFF = 0, LLMROUTER_SWITCH_ON = 1, LLMROUTER_SWITCH_OTHER = 2 };
+/* {"enabled": bool, "pending": change or null, "last": change or null, "cooldown_until": time or null}; a change is {"time", "effective", "enabled",
+ * "who", "why"}. */
+LLMROUTER_C_EXPORT llmrouter_error* llmrouter_switch_status(llmrouter_router* router, llmrouter_text** json);
+/* Turns it after `routing.switch.delay`; rate_limited, with llmrouter_error_retry_after_ms, until that and `routing.switch.cooldown` are over. What it is
+ * already is no change. `who` and `why`, at most 1024 bytes each, are kept with the change. The answer is the status. */
+LLMROUTER_C_EXPORT llmrouter_error* llmrouter_switch_toggle(llmrouter_router* router, int to, const char* who, size_t who_size, const char* why,
+                                                            size_t why_size, llmrouter_text** json);
+/* {"data": [change, ...]}, newest first, at most 1000. */
+LLMROUTER_C_EXPORT llmrouter_error* llmrouter_switch_history(llmrouter_router* router, llmrouter_text** json);
+
 /* ---- Keys; a key is named by its id, or by its name when no other has it. These may block on the disk. ---- */
 
 /* From JSON with the members of the configuration's `keys`: {"name": "ci", "limits": {"requests": "60/min"}, "budget": {"usd": 5, "per": "day"}}.
@@ -238,6 +264,14 @@ LLMROUTER_C_EXPORT llmrouter_error* llmrouter_keys_limits(llmrouter_router* rout
 /* Whose secret this is: its record, or an error (missing_key, invalid_key, expired_key, ...). The text "null": nobody's, and none is required. */
 LLMROUTER_C_EXPORT llmrouter_error* llmrouter_keys_check(llmrouter_router* router, const char* secret, size_t secret_size,
                                                          llmrouter_text** json);
+
+/* Where the key's chats go whatever they ask for: {"model": name}, or {"model": null}: where they ask to. */
+LLMROUTER_C_EXPORT llmrouter_error* llmrouter_keys_override(llmrouter_router* router, const char* key, size_t key_size, llmrouter_text** json);
+/* From now on they go to `model`; model_not_found, or model_not_allowed when the key may not use it. */
+LLMROUTER_C_EXPORT llmrouter_error* llmrouter_keys_set_override(llmrouter_router* router, const char* key, size_t key_size, const char* model,
+                                                                size_t model_size);
+/* They go where they ask to; no error when they did. */
+LLMROUTER_C_EXPORT llmrouter_error* llmrouter_keys_clear_override(llmrouter_router* router, const char* key, size_t key_size);
 
 /* ---- Usage. These read the disk and may block. Error "not_supported" when `storage.usage` is off. ---- */
 

@@ -203,7 +203,7 @@ class LLMROUTER_EXPORT Router {
   Result<std::optional<RuleState>> matching_rule(std::string_view model, const KeyRecord* key, const CallOptions& options, std::string_view body) const;
 
   // Turns the routing switch, or the other way when `enabled` is not set, after routing.switch.delay. kRateLimited, with retry_after, until that and
-  // routing.switch.cooldown are over. What it is already is no change.
+  // routing.switch.cooldown are over; kInvalidRequest when `who` or `why` has more than 1,024 bytes or is not UTF-8. What it is already is no change.
   Result<SwitchState> toggle(std::optional<bool> enabled, std::string who, std::string why);
   SwitchState switch_state() const;
   std::vector<SwitchChange> switch_history() const;  // newest first, at most 1,000

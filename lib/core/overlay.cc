@@ -94,9 +94,9 @@ Result<void> Router::put_rule(const RuleConfig& rule) {
     return Error(ErrorCode::kConflict, "name: rule \"" + rule.name + "\" stands in the configuration file and is changed there", "name");
   }
   if (auto there = core::check_rule_names(*snap, rule, true); !there) return there;
-  std::vector<RuleConfig> before = overlay.rules;
-  auto at = std::find_if(overlay.rules.begin(), overlay.rules.end(), [&](const RuleConfig& r) { return r.name == rule.name; });
-  const bool fresh = at == overlay.rules.end();
+  std::vector<RuleConfig> next = overlay.rules;
+  auto at = std::find_if(next.begin(), next.end(), [&](const RuleConfig& r) { return r.name == rule.name; });
+  const bool fresh = at == next.end();
   const size_t looking = static_cast<size_t>(std::count_if(overlay.rules.begin(), overlay.rules.end(), [&](const RuleConfig& r) {
     return !r.when.content.empty() && r.name != rule.name;
   })) + static_cast<size_t>(std::count_if(snap->config.routing.rules.begin(), snap->config.routing.rules.end(), [](const RuleConfig& r) {
@@ -108,12 +108,10 @@ Result<void> Router::put_rule(const RuleConfig& rule) {
   if (!rule.when.content.empty() && looking >= RuleLimits::kExpressions) {
     return Error(ErrorCode::kInvalidRequest, "when.content: " + std::to_string(RuleLimits::kExpressions) + " rules look at content already", "when.content");
   }
-  if (fresh) overlay.rules.push_back(rule);
+  if (fresh) next.push_back(rule);
   else *at = rule;
-  if (auto stored = overlay.store->put({std::string(kRule), rule.name, to_json(rule)}); !stored) {
-    overlay.rules = std::move(before);
-    return stored;
-  }
+  if (auto stored = overlay.store->put({std::string(kRule), rule.name, to_json(rule)}); !stored) return stored;
+  overlay.rules = std::move(next);
   return impl_->publish(snap->config, nullptr);
 }
 
@@ -133,6 +131,7 @@ Result<void> Router::remove_rule(std::string_view name) {
 }
 
 Result<SwitchState> Router::toggle(std::optional<bool> enabled, std::string who, std::string why) {
+  if (who.size() > kLongestWord) return Error(ErrorCode::kInvalidRequest, "who: longer than 1024 bytes", "who");
   if (why.size() > kLongestWord) return Error(ErrorCode::kInvalidRequest, "reason: longer than 1024 bytes", "reason");
   core::Overlay& overlay = impl_->overlay;
   {
@@ -150,7 +149,13 @@ Result<SwitchState> Router::toggle(std::optional<bool> enabled, std::string who,
         return error;
       }
       SwitchChange change{now, after(now, config.delay), wanted, std::move(who), std::move(why)};
-      if (auto stored = overlay.store->put({std::string(kSwitch), switch_name(now), to_json(change)}); !stored) return std::move(stored).error();
+      const std::string entry = to_json(change);
+      const auto kept = switch_change_from_json(entry);
+      if (!kept || kept->who != change.who || kept->why != change.why) {  // the words would come back otherwise than they were said
+        return Error(ErrorCode::kInvalidRequest, "who, reason: expected UTF-8", "reason");
+      }
+      overlay.changes.reserve(overlay.changes.size() + 1);  // what is stored must not fail to be remembered
+      if (auto stored = overlay.store->put({std::string(kSwitch), switch_name(now), entry}); !stored) return std::move(stored).error();
       if (overlay.changes.size() >= kHistory) {
         if (auto removed = overlay.store->remove(kSwitch, switch_name(overlay.changes.front().time)); !removed) return std::move(removed).error();
         overlay.changes.erase(overlay.changes.begin());

@@ -1,5 +1,7 @@
 """Rules, the routing switch and a key's own override, as callers and administrators meet them."""
+import glob
 import json
+import os
 
 from harness import ADMIN, wait
 
@@ -166,6 +168,47 @@ def test_a_keys_own_override(t):
     assert t.cli("keys", "override", "ci", "--clear").returncode == 0
     assert wait(lambda: s.chat("main", key=KEY).status == 200 and asked(u) == "main", 5)
     assert t.cli("keys", "override", "other", "coder").returncode == 1
+
+
+def test_explain_on_the_command_line_sees_what_is_stored(t):
+    u, s = ruled(t, [], switch={"delay": "0s", "cooldown": "0s"})
+
+    def explained(*more):
+        done = t.cli("explain", "coder", "--json", *more, "-c", s.file)
+        assert done.returncode == 0 and not done.stderr, done
+        plan = json.loads(done.stdout)
+        return plan["by"], plan["rule"], plan["model"], plan["steps"][0]["model"]
+
+    assert explained() == ("", "", "coder", "coder")
+    rule = {"name": "stored", "when": {"model": "coder", "key": "ci"}, "use": "night"}
+    assert s.request("POST", "/api/v1/routing/rules", rule, key=ADMIN).status == 201
+    # Beside the server, and after it.
+    assert explained() == ("", "", "coder", "coder")
+    assert explained("--key", "ci") == ("rule", "stored", "night", "night")
+    assert s.request("PUT", "/v1/me/override", {"model": "main"}, key=OTHER).status == 200
+    assert explained("--key", "other") == ("override", "", "main", "main")
+    assert s.request("POST", "/api/v1/router/toggle", {"enabled": False}, key=ADMIN).status == 200
+    assert explained("--key", "ci") == explained() == ("switch", "", "main", "main")
+    s.stop()
+    assert explained("--key", "other") == ("switch", "", "main", "main")
+    assert "the routing switch is off: main in its place" in t.cli("explain", "coder", "-c", s.file).stdout
+    unknown = t.cli("explain", "coder", "--key", "nobody", "-c", s.file)
+    assert unknown.returncode == 1 and not unknown.stdout and "nobody" in unknown.stderr, unknown
+    # A store that cannot be read is not taken for one without rules.
+    for leftover in glob.glob(t.folder + "/keys.db-*"):
+        os.remove(leftover)
+    with open(t.folder + "/keys.db", "wb") as f:
+        f.write(b"not a database at all" * 500)
+    broken = t.cli("explain", "coder", "-c", s.file)
+    assert broken.returncode == 1 and not broken.stdout and "keys.db" in broken.stderr, broken
+
+
+def test_explain_makes_no_store(t):
+    t.write_config(t.config(t.upstream(), models=MODELS, keys=KEYS))
+    before = sorted(os.listdir(t.folder))
+    done = t.cli("explain", "coder", "--key", "other", "--json")
+    assert done.returncode == 0 and not json.loads(done.stdout)["steps"][0]["eligible"], done
+    assert sorted(os.listdir(t.folder)) == before
 
 
 def test_faults_in_the_file(t):

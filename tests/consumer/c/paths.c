@@ -95,7 +95,9 @@ static void blocking_result(llmrouter_router* router) {
 
 /* ---- what ends badly ---- */
 
-static void failures(llmrouter_router* router) {
+/* On a router of its own: after a 429 the provider's key rests. */
+static void failures(void) {
+  llmrouter_router* router = open_router();
   static const struct {
     const char* what;
     const char* body;
@@ -128,6 +130,7 @@ static void failures(llmrouter_router* router) {
       llmrouter_call_free(call);
     }
   }
+  llmrouter_close(router);
 }
 
 static void cut_streams(llmrouter_router* router) {
@@ -510,7 +513,7 @@ int main(void) {
   llmrouter_router* router = open_router();
   success(router);
   blocking_result(router);
-  failures(router);
+  failures();
   cut_streams(router);
   twice(router);
   cancelling(router);

@@ -1,4 +1,4 @@
-/* What else the C ABI can do: options, keys, limits, plans, models, usage, metrics, logs. */
+/* What else the C ABI can do: options, keys, limits, rules, the switch, overrides, plans, models, usage, metrics, logs. */
 #include "harness.h"
 
 static int g_lines, g_log_destroys;
@@ -182,6 +182,150 @@ static void keys(llmrouter_router* router) {
   CHECK("a key nobody knows", is_error(llmrouter_keys_revoke(router, S("nobody")), "not_found"));
 }
 
+static llmrouter_router* open_yaml(const char* yaml) {
+  llmrouter_options* o = NULL;
+  llmrouter_router* router = NULL;
+  is_error(llmrouter_options_new(&o), NULL);
+  is_error(llmrouter_options_use_environment(o, 0), NULL);
+  is_error(llmrouter_options_set_yaml(o, S(yaml)), NULL);
+  CHECK("a router opens", is_error(llmrouter_open(o, &router), NULL) && router != NULL);
+  llmrouter_options_free(o);
+  return router;
+}
+
+/* The rules' verdict on a chat with some header, for the key that is named. */
+static llmrouter_error* tried(llmrouter_router* router, const char* model, const char* team, const char* key, llmrouter_text** json) {
+  llmrouter_call* call = NULL;
+  llmrouter_error* error = llmrouter_call_new_text(router, S(model), S("hello"), &call);
+  if (!error) error = llmrouter_call_add_header(call, S("X-Team"), S(team));
+  if (!error) error = llmrouter_rules_test(call, S(key), json);
+  llmrouter_call_free(call);
+  return error;
+}
+
+static void rules(void) {
+  llmrouter_router* router = open_yaml("storage: {keys: 'memory:', usage: 'memory:'}\nmodels: {main: demo/echo}\n"
+                                       "routing: {rules: [{name: file, when: {model: night}, use: main}]}\n");
+  llmrouter_text* text = NULL;
+  llmrouter_call* call = NULL;
+  llmrouter_error* error;
+  char big[2000];
+
+  if (router == NULL) return;
+  CHECK("the configuration's rules are listed", is_error(llmrouter_rules_list(router, &text), NULL) && text_has(text, "\"source\":\"file\""));
+  CHECK("a rule is stored", is_error(llmrouter_rules_set(router, S("{\"name\":\"shut\",\"priority\":9,\"when\":{\"header\":{\"x-team\":\"search\"}},"
+                                                                 "\"use\":{\"reject\":\"closed\"}}"),
+                                                         &text),
+                                     NULL) &&
+                                text_has(text, "\"source\":\"store\""));
+  CHECK("it stands first", is_error(llmrouter_rules_list(router, &text), NULL) &&
+                               strstr(llmrouter_text_data(text), "\"shut\"") < strstr(llmrouter_text_data(text), "\"file\"") && text_has(text, "{\"data\":[{"));
+  CHECK("it would decide", is_error(tried(router, "main", "search", "", &text), NULL) && strstr(llmrouter_text_data(text), "\"plan\":null") &&
+                               strstr(llmrouter_text_data(text), "\"model_not_allowed\"") && text_has(text, "{\"rule\":{\"name\":\"shut\""));
+  CHECK("another request has another rule", is_error(tried(router, "night", "ads", "", &text), NULL) && strstr(llmrouter_text_data(text), "\"echo\"") &&
+                                                strstr(llmrouter_text_data(text), "\"error\":null}") && text_has(text, "{\"rule\":{\"name\":\"file\""));
+  CHECK("or none", is_error(tried(router, "main", "ads", "", &text), NULL) && text_has(text, "{\"rule\":null,\"plan\":{"));
+  CHECK("a test for a key that nobody knows", is_error(tried(router, "main", "ads", "nobody", &text), "not_found") && text == NULL);
+  CHECK("a rule is replaced", is_error(llmrouter_rules_set(router, S("{\"name\":\"shut\",\"when\":{\"model\":\"never\"},\"use\":\"main\"}"), &text), NULL) &&
+                                  text_has(text, "\"priority\":0") && is_error(tried(router, "main", "search", "", &text), NULL) &&
+                                  text_has(text, "{\"rule\":null"));
+
+  error = llmrouter_rules_set(router, S("{\"name\":\"x\",\"use\":\"main\",\"when\":{\"hours\":\"25:00-26:00\"}}"), &text);
+  CHECK("a wrong rule names the member", error && text == NULL && !strcmp(llmrouter_error_code(error), "invalid_request") &&
+                                             !strcmp(llmrouter_error_param(error), "when.hours"));
+  llmrouter_error_free(error);
+  CHECK("a rule that is no JSON", is_error(llmrouter_rules_set(router, S("{\"name\":"), &text), "invalid_request") && text == NULL);
+  CHECK("nor an empty text", is_error(llmrouter_rules_set(router, NULL, 0, &text), "invalid_request") && text == NULL);
+  CHECK("a rule that is not UTF-8", is_error(llmrouter_rules_set(router, S("{\"name\":\"\xff\",\"use\":\"main\"}"), &text), "invalid_request") && text == NULL);
+  memset(big, 'n', sizeof big - 1);
+  big[sizeof big - 1] = 0;
+  CHECK("a name of 2000 bytes is nobody's", is_error(llmrouter_rules_remove(router, S(big)), "not_found"));
+  CHECK("a rule of the configuration is not replaced", is_error(llmrouter_rules_set(router, S("{\"name\":\"file\",\"use\":\"main\"}"), &text), "conflict") &&
+                                                           text == NULL);
+  CHECK("nor removed", is_error(llmrouter_rules_remove(router, S("file")), "conflict"));
+  CHECK("a stored one is", is_error(llmrouter_rules_remove(router, S("shut")), NULL) && is_error(llmrouter_rules_remove(router, S("shut")), "not_found"));
+
+  is_error(llmrouter_call_new(router, S("{\"model\":"), &call), NULL);
+  CHECK("a body that is no request is not tried", is_error(llmrouter_rules_test(call, NULL, 0, &text), "invalid_request") && text == NULL);
+  CHECK("a test needs a place for its answer", is_error(llmrouter_rules_test(call, NULL, 0, NULL), "invalid_request"));
+  is_error(llmrouter_call_run(call, NULL, NULL, NULL, NULL), "invalid_request");
+  CHECK("nor is a call that was begun", is_error(llmrouter_rules_test(call, NULL, 0, &text), "conflict") && text == NULL);
+  llmrouter_call_free(call);
+  CHECK("no call, no test", is_error(llmrouter_rules_test(NULL, NULL, 0, &text), "invalid_request") && text == NULL);
+  CHECK("no router, no rules", is_error(llmrouter_rules_list(NULL, &text), "invalid_request") && is_error(llmrouter_rules_set(NULL, S("{}"), &text), "invalid_request") &&
+                                   is_error(llmrouter_rules_remove(NULL, S("x")), "invalid_request"));
+  CHECK("no place for an answer, no answer", is_error(llmrouter_rules_list(router, NULL), "invalid_request") &&
+                                                 is_error(llmrouter_rules_set(router, S("{\"name\":\"y\",\"use\":\"main\"}"), NULL), "invalid_request") &&
+                                                 is_error(llmrouter_rules_remove(router, S("y")), "not_found"));
+  llmrouter_close(router);
+}
+
+static void routing_switch(void) {
+  llmrouter_router* router = open_yaml("storage: {keys: 'memory:', usage: 'memory:'}\nmodels: {main: demo/echo}\n"
+                                       "routing: {default_model: main, switch: {delay: 0s, cooldown: 1h}}\n");
+  llmrouter_text* text = NULL;
+  llmrouter_error* error;
+  char big[1100];
+
+  if (router == NULL) return;
+  memset(big, 'w', sizeof big - 1);
+  big[sizeof big - 1] = 0;
+  CHECK("the switch is on", is_error(llmrouter_switch_status(router, &text), NULL) && text_has(text, "{\"enabled\":true,\"pending\":null,\"last\":null"));
+  CHECK("nobody turned it", is_error(llmrouter_switch_history(router, &text), NULL) && text_has(text, "{\"data\":[]}"));
+  CHECK("it cannot be turned anywhere else", is_error(llmrouter_switch_toggle(router, 3, S("me"), S("why"), &text), "invalid_request") && text == NULL &&
+                                                 is_error(llmrouter_switch_toggle(router, -1, S("me"), S("why"), &text), "invalid_request"));
+  error = llmrouter_switch_toggle(router, LLMROUTER_SWITCH_OFF, S(big), S("why"), &text);
+  CHECK("who is short", error && text == NULL && !strcmp(llmrouter_error_param(error), "who"));
+  llmrouter_error_free(error);
+  error = llmrouter_switch_toggle(router, LLMROUTER_SWITCH_OFF, S("me"), S(big), &text);
+  CHECK("why is short", error && text == NULL && !strcmp(llmrouter_error_param(error), "reason"));
+  llmrouter_error_free(error);
+  CHECK("both are UTF-8", is_error(llmrouter_switch_toggle(router, LLMROUTER_SWITCH_OFF, S("me\xc3"), NULL, 0, &text), "invalid_request") && text == NULL);
+  CHECK("on is no change", is_error(llmrouter_switch_toggle(router, LLMROUTER_SWITCH_ON, NULL, 0, NULL, 0, &text), NULL) && text_has(text, "\"last\":null"));
+  CHECK("the other way is off", is_error(llmrouter_switch_toggle(router, LLMROUTER_SWITCH_OTHER, S("me"), S("an \"audit\""), &text), NULL) &&
+                                    strstr(llmrouter_text_data(text), "\"who\":\"me\",\"why\":\"an \\\"audit\\\"\"") && text_has(text, "{\"enabled\":false"));
+  CHECK("everything goes to the default model", is_error(llmrouter_explain(router, S("demo/slow"), &text), NULL) && text_has(text, "\"by\":\"switch\""));
+  error = llmrouter_switch_toggle(router, LLMROUTER_SWITCH_ON, S("me"), NULL, 0, &text);
+  CHECK("it rests now, and says for how long", error && text == NULL && !strcmp(llmrouter_error_code(error), "rate_limited") &&
+                                                   llmrouter_error_retry_after_ms(error) > 0);
+  llmrouter_error_free(error);
+  CHECK("the change is kept", is_error(llmrouter_switch_history(router, &text), NULL) && text_has(text, "\"enabled\":false,\"who\":\"me\""));
+  CHECK("no router, no switch", is_error(llmrouter_switch_status(NULL, &text), "invalid_request") && is_error(llmrouter_switch_history(NULL, &text), "invalid_request") &&
+                                    is_error(llmrouter_switch_toggle(NULL, 0, NULL, 0, NULL, 0, &text), "invalid_request") && text == NULL);
+  CHECK("nor without a place for the answer", is_error(llmrouter_switch_status(router, NULL), "invalid_request") &&
+                                                  is_error(llmrouter_switch_history(router, NULL), "invalid_request") &&
+                                                  is_error(llmrouter_switch_toggle(router, LLMROUTER_SWITCH_OTHER, NULL, 0, NULL, 0, NULL), "invalid_request"));
+  llmrouter_close(router);
+}
+
+static void overrides(llmrouter_router* router) {
+  llmrouter_text* text = NULL;
+  char secret[128] = "";
+
+  is_error(llmrouter_keys_create(router, S("{\"name\":\"led\",\"allow\":{\"models\":[\"demo/echo\"]}}"), NULL, 0, &text), NULL);
+  member(text, "key", secret, sizeof secret);
+  llmrouter_text_free(text);
+  CHECK("a key has no override", is_error(llmrouter_keys_override(router, S("led"), &text), NULL) && text_has(text, "{\"model\":null}"));
+  CHECK("it is given one", is_error(llmrouter_keys_set_override(router, S("led"), S("demo/echo")), NULL) &&
+                               is_error(llmrouter_keys_override(router, S("led"), &text), NULL) && text_has(text, "{\"model\":\"demo/echo\"}"));
+  CHECK("which its chats follow", is_error(chat_with_key(router, "demo/slow", secret), NULL));
+  CHECK("a model that is not there", is_error(llmrouter_keys_set_override(router, S("led"), S("nowhere")), "model_not_found"));
+  CHECK("one that the key may not use", is_error(llmrouter_keys_set_override(router, S("led"), S("demo/slow")), "model_not_allowed"));
+  CHECK("none, and no UTF-8", is_error(llmrouter_keys_set_override(router, S("led"), NULL, 0), "invalid_request") &&
+                                  is_error(llmrouter_keys_set_override(router, S("led"), S("demo/\xff")), "invalid_request"));
+  CHECK("the first one stays", is_error(llmrouter_keys_override(router, S("led"), &text), NULL) && text_has(text, "\"demo/echo\""));
+  CHECK("it is cleared, twice", is_error(llmrouter_keys_clear_override(router, S("led")), NULL) && is_error(llmrouter_keys_clear_override(router, S("led")), NULL));
+  CHECK("and gone", is_error(llmrouter_keys_override(router, S("led"), &text), NULL) && text_has(text, "null") &&
+                        is_error(chat_with_key(router, "demo/slow", secret), "model_not_allowed"));
+  CHECK("a key nobody knows has none", is_error(llmrouter_keys_override(router, S("nobody"), &text), "not_found") && text == NULL &&
+                                           is_error(llmrouter_keys_set_override(router, S("nobody"), S("demo/echo")), "not_found") &&
+                                           is_error(llmrouter_keys_clear_override(router, S("nobody")), "not_found"));
+  CHECK("no router, no override", is_error(llmrouter_keys_override(NULL, S("led"), &text), "invalid_request") && text == NULL &&
+                                      is_error(llmrouter_keys_set_override(NULL, S("led"), S("demo/echo")), "invalid_request") &&
+                                      is_error(llmrouter_keys_clear_override(NULL, S("led")), "invalid_request"));
+  CHECK("no place for the answer", is_error(llmrouter_keys_override(router, S("led"), NULL), "invalid_request"));
+}
+
 static void usage(llmrouter_router* router) {
   llmrouter_filter* filter = NULL;
   llmrouter_text* text = NULL;
@@ -237,6 +381,8 @@ int main(void) {
   options();
   filters();
   bad_options();
+  rules();
+  routing_switch();
   CHECK("a router opens from text", is_error(llmrouter_open_yaml(S("storage: {keys: 'memory:', usage: 'memory:'}\n"), &router), NULL));
   if (router == NULL) return finish();
   calls(router);
@@ -245,6 +391,7 @@ int main(void) {
   CHECK("an unknown model has no plan", is_error(llmrouter_explain(router, S("ehco"), &text), "model_not_found") && text == NULL);
   CHECK("metrics are text", is_error(llmrouter_metrics(router, &text), NULL) && text_has(text, "# TYPE"));
   keys(router);
+  overrides(router);
   usage(router);
   {
     llmrouter_options* o = NULL;

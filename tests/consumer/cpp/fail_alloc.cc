@@ -1,4 +1,4 @@
-// Makes the Nth allocation fail, for every N, while the C ABI opens a router, chats, streams, starts, makes keys and explains. Each function must come
+// Makes the Nth allocation fail, for every N, while the C ABI opens a router, chats, streams, starts, makes keys, changes the routing and explains. Each function must come
 // back with an answer or an error; each callback must come as often as it should; nothing may terminate or leak.
 #include <llmrouter/llmrouter-c.h>
 
@@ -128,6 +128,39 @@ bool asks(llmrouter_router* router) {
   return give_text(error, text) && good;
 }
 
+bool routes(llmrouter_router* router) {
+  const char rule[] = R"({"name":"r","when":{"model":"never"},"use":"m"})";
+  llmrouter_text* text = nullptr;
+  llmrouter_error* error = llmrouter_rules_set(router, rule, sizeof rule - 1, &text);
+  bool good = give_text(error, text);
+  text = nullptr;
+  error = llmrouter_rules_list(router, &text);
+  good = give_text(error, text) && good;
+  llmrouter_call* call = nullptr;
+  llmrouter_error_free(llmrouter_call_new(router, kBody, sizeof kBody - 1, &call));
+  text = nullptr;
+  error = llmrouter_rules_test(call, nullptr, 0, &text);
+  good = give_text(error, text) && good;
+  llmrouter_call_free(call);
+  llmrouter_error_free(llmrouter_rules_remove(router, "r", 1));
+  text = nullptr;
+  error = llmrouter_switch_toggle(router, LLMROUTER_SWITCH_OFF, "me", 2, "why", 3, &text);
+  good = give_text(error, text) && good;
+  text = nullptr;
+  error = llmrouter_switch_history(router, &text);
+  good = give_text(error, text) && good;
+  const char spec[] = R"({"name":"o"})";
+  text = nullptr;
+  llmrouter_error_free(llmrouter_keys_create(router, spec, sizeof spec - 1, "", 0, &text));
+  llmrouter_text_free(text);
+  llmrouter_error_free(llmrouter_keys_set_override(router, "o", 1, "m", 1));
+  text = nullptr;
+  error = llmrouter_keys_override(router, "o", 1, &text);
+  good = give_text(error, text) && good;
+  llmrouter_error_free(llmrouter_keys_clear_override(router, "o", 1));
+  return good;
+}
+
 enum class Over { kNone, kOneRouter, kNewRouters };
 
 // Runs `what` with allocation 1, 2, 3, ... failing until one run sees none fail.
@@ -171,6 +204,7 @@ int main() {
   every_allocation("started stream of text", [](llmrouter_router* r) { return starts(r, LLMROUTER_TEXT); }, Over::kOneRouter);
   every_allocation("started stream of chunks", [](llmrouter_router* r) { return starts(r, LLMROUTER_CHUNKS); }, Over::kOneRouter);
   every_allocation("keys", keys, Over::kNewRouters);
+  every_allocation("routing at run time", routes, Over::kNewRouters);
   every_allocation("questions", asks, Over::kOneRouter);
   every_allocation("opening", [](llmrouter_router*) { return opens(); }, Over::kNone);
   return check.finish();

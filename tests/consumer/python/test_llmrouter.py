@@ -109,16 +109,19 @@ class Paths(Case):
                 self.assertEqual((watch.ends, watch.destroys, watch.order[-1]), (0, 1, "destroy"))
 
     def test_failures(self):
+        # A router of its own: after a 429 the provider's key rests.
+        router = llmrouter.Router(settings=MEMORY, environment=False)
+        self.addCleanup(router.close)
         for request, code in [("{\"model\":", "invalid_request"), ("[]", "invalid_request"), ({"model": "demo/echo"}, "invalid_request"),
                               (body("demon"), "model_not_found"), (body("demo/error-429"), "upstream_rate_limited")]:
             for mode in (llmrouter.WHOLE, llmrouter.CHUNKS, llmrouter.TEXT):
                 with self.subTest(request=request, mode=mode):
                     watch = Watch()
-                    with self.router.call(request, mode=mode) as call:
+                    with router.call(request, mode=mode) as call:
                         self.assertEqual(watch.start(call), "ok")
                         self.ended(watch, code)
                     watch = Watch()
-                    with self.router.call(request, mode=mode) as call:
+                    with router.call(request, mode=mode) as call:
                         self.assertEqual(watch.run(call), code)
                         self.let_go(watch)
 
@@ -392,6 +395,91 @@ class Module(Case):
             router.keys.revoke(key["id"])
             with self.assertRaises(llmrouter.Error):
                 router.keys.check(key["key"])
+
+    def refused(self, code, function, *arguments, **named):
+        with self.assertRaises(llmrouter.Error) as raised:
+            function(*arguments, **named)
+        self.assertEqual(raised.exception.code, code)
+        return raised.exception
+
+    def test_rules(self):
+        file = {"name": "file", "when": {"model": "night"}, "use": "demo/echo"}
+        with llmrouter.Router(settings={**MEMORY, "routing.rules": json.dumps([file])}, models={"main": "demo/echo"}, environment=False) as router:
+            self.assertEqual([(r["name"], r["source"]) for r in router.rules.list()], [("file", "file")])
+            rule = {"name": "no-code", "priority": 5, "when": {"header": {"X-Team": "search"}}, "use": {"reject": "no code"}}
+            self.assertEqual(router.rules.set(rule)["source"], "store")
+            self.assertEqual([r["name"] for r in router.rules.list()], ["no-code", "file"])
+            self.refused("model_not_allowed", router.chat, "main", "hello", headers={"X-Team": "search"})
+            self.assertEqual(router.rules.list()[0]["hits"], 1)
+            tried = router.rules.test("main", "hello", headers={"X-Team": "search"})
+            self.assertEqual((tried["rule"]["name"], tried["plan"], tried["error"]["code"]), ("no-code", None, "model_not_allowed"))
+            tried = router.rules.test(body("night"))
+            self.assertEqual((tried["rule"]["name"], tried["plan"]["rule"], tried["error"]), ("file", "file", None))
+            self.assertIsNone(router.rules.test("main", "hello")["rule"])
+            self.assertEqual(self.refused("invalid_request", router.rules.set, {"name": "x", "use": "main", "wehn": {}}).param, "wehn")
+            self.assertEqual(self.refused("invalid_request", router.rules.set, {"name": "x", "use": "nowhere"}).param, "use.model")
+            self.refused("invalid_request", router.rules.set, "{")
+            self.refused("conflict", router.rules.set, file)
+            self.refused("conflict", router.rules.remove, "file")
+            self.refused("not_found", router.rules.test, "main", "hello", key="nobody")
+            self.refused("invalid_request", router.rules.test, "[]")
+            router.rules.remove("no-code")
+            self.refused("not_found", router.rules.remove, "no-code")
+            self.assertIn("hello", router.chat("main", "hello", headers={"X-Team": "search"}))
+
+    def test_rules_for_a_key(self):
+        with llmrouter.Router(settings=MEMORY, environment=False) as router:
+            key = router.keys.create({"name": "ci"})
+            router.rules.set({"name": "ci-only", "when": {"key": "ci"}, "use": "demo/echo"})
+            self.assertEqual(router.rules.test("demo/slow", "hi", key="ci")["rule"]["name"], "ci-only")
+            self.assertIsNone(router.rules.test("demo/slow", "hi")["rule"])
+            with router.call("demo/slow", "hi", key=key["key"]) as call:
+                self.assertEqual(call.test_rules()["plan"]["steps"][0]["model"], "echo")
+            with router.call("demo/slow", "hi", key="sk-wrong") as call:
+                self.refused("invalid_key", call.test_rules)
+                self.refused("invalid_key", call.run)
+                self.refused("conflict", call.test_rules)
+
+    def test_switch(self):
+        settings = {**MEMORY, "routing.default_model": "main", "routing.switch.delay": "0s", "routing.switch.cooldown": "0s"}
+        with llmrouter.Router(settings=settings, models={"main": "demo/echo"}, environment=False) as router:
+            self.assertEqual((router.switch.status()["enabled"], router.switch.status()["last"], router.switch.history()), (True, None, []))
+            now = router.switch.toggle(False, who="me", why="an audit")
+            self.assertEqual((now["enabled"], now["last"]["who"], now["last"]["why"]), (False, "me", "an audit"))
+            self.assertEqual(router.explain("demo/slow")["by"], "switch")
+            self.assertTrue(router.switch.toggle()["enabled"])
+            self.assertTrue(router.switch.toggle(True)["enabled"])
+            self.assertEqual([c["enabled"] for c in router.switch.history()], [True, False])
+            self.assertEqual(self.refused("invalid_request", router.switch.toggle, why="x" * 1025).param, "reason")
+            self.assertEqual(self.refused("invalid_request", router.switch.toggle, who="x" * 1025).param, "who")
+            self.refused("invalid_request", router.switch.toggle, why=b"\xff")
+            self.assertTrue(router.switch.status()["enabled"])
+
+    def test_switch_that_rests(self):
+        settings = {**MEMORY, "routing.default_model": "demo/echo"}
+        with llmrouter.Router(settings=settings, environment=False) as router:
+            now = router.switch.toggle(False)
+            self.assertEqual((now["enabled"], now["pending"]["enabled"]), (True, False))
+            self.assertGreater(self.refused("rate_limited", router.switch.toggle).retry_after_ms, 0)
+
+    def test_override(self):
+        with llmrouter.Router(settings=MEMORY, environment=False) as router:
+            key = router.keys.create({"name": "ci", "allow": {"models": ["demo/echo", "demo/slow"]}})
+            self.assertIsNone(router.keys.override("ci"))
+            router.keys.set_override("ci", "demo/echo")
+            self.assertEqual(router.keys.override(key["id"]), "demo/echo")
+            with router.call("demo/slow", "hi", key=key["key"]) as call:
+                self.assertEqual((call.explain()["by"], call.explain()["model"]), ("override", "demo/echo"))
+            self.refused("model_not_found", router.keys.set_override, "ci", "nowhere")
+            self.refused("model_not_allowed", router.keys.set_override, "ci", "demo/cut")
+            self.refused("invalid_request", router.keys.set_override, "ci", "")
+            self.refused("invalid_request", router.keys.set_override, "ci", b"demo/\xff")
+            for function, rest in [(router.keys.override, ()), (router.keys.set_override, ("demo/echo",)), (router.keys.clear_override, ())]:
+                self.refused("not_found", function, "nobody", *rest)
+            self.assertEqual(router.keys.override("ci"), "demo/echo")
+            router.keys.clear_override("ci")
+            router.keys.clear_override("ci")
+            self.assertIsNone(router.keys.override("ci"))
 
 
 class Leftovers(unittest.TestCase):

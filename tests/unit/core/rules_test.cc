@@ -240,6 +240,13 @@ TEST_CASE("the switch: after the delay, then it rests; both outlive the router")
   CHECK(goes_to() == "b");
   CHECK(w.router->toggle(true, "me", "").ok());
   CHECK(w.router->switch_history().empty());  // as it was
+  for (const auto& [who, why] : {std::pair(std::string(1025, 'w'), std::string()), std::pair(std::string("me"), std::string(1025, 'w')),
+                                 std::pair(std::string("me\xc3"), std::string()), std::pair(std::string("me"), std::string("\xff"))}) {
+    auto bad = w.router->toggle(false, who, why);
+    REQUIRE_FALSE(bad.ok());
+    CHECK(bad.error().code == ErrorCode::kInvalidRequest);
+  }
+  CHECK_FALSE(w.router->switch_state().last.has_value());
   REQUIRE(w.router->toggle(false, "me", "why").ok());
   CHECK(w.router->switch_state().enabled);
   w.clock.advance(seconds(9));
