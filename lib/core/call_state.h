@@ -4,8 +4,9 @@
 //                                                  ^            |
 //                                                  +-- failure -+   (until the commit point, the last attempt or the deadline)
 //
-// Files: call.cc (from start to end), attempt.cc (one upstream exchange), judge.cc (what it says of health), hedge.cc (two attempts at once),
-// wait.cc (for a limit), task.cc (operations other than chat), reply.cc (what the caller hears), settle.cc (money and records).
+// Files: call.cc (its start and its end), admit.cc (who may), turns.cc (who is asked next), attempt.cc (one upstream exchange), encode.cc (what it sends),
+// receive.cc (what comes back), judge.cc (what it says of health), hedge.cc (two attempts at once), wait.cc (for a limit), task.cc (operations other than chat),
+// reply.cc (what the caller hears), settle.cc (money and records).
 #ifndef LLMROUTER_CORE_CALL_STATE_H_
 #define LLMROUTER_CORE_CALL_STATE_H_
 
@@ -115,30 +116,30 @@ struct Call::State final {
     TimePoint first_token{};
   };
 
-  void on_head(const HttpHead& head);
-  Flow on_body(std::string_view bytes);
-  void on_end(const TransferError& error);
-  Flow on_frame(std::string_view bytes, FrameKind kind);
-  Flow on_event(const StreamEvent& event);
-
   // call.cc
   void begin();
-  Result<void> admit();
-  Result<void> read_members();
-  Result<void> direct();
-  const ChatRequest* decoded();          // the request in its neutral form; null: it cannot be read
-  Result<void> place();
-  Result<void> check_params();
-  Result<void> reserve();
-  bool reserve_again();
-  int64_t expected_output() const noexcept;
-  core::Ask asking() const;
-  core::Ask ask();                       // the same with a fresh seed
-  static Error refusal(const Denial& denial);
   void later(Duration delay, void (State::*step)());  // one pending step at a time
   void later_at(TimePoint when, void (State::*step)());
   void fail(Error error);                // now, or later while still inside start()
   void fail_pending();
+  void arm_total();
+  void on_total_timeout();
+
+  // admit.cc
+  Result<void> admit();
+  Result<void> read_members();
+  Result<void> direct();
+  const ChatRequest* decoded();          // the request in its neutral form; null: it cannot be read
+  Result<void> check_params();
+  Result<void> reserve();
+  bool reserve_again();
+  int64_t expected_output() const noexcept;
+  static Error refusal(const Denial& denial);
+
+  // turns.cc
+  Result<void> place();
+  core::Ask asking() const;
+  core::Ask ask();                       // the same with a fresh seed
   void next_attempt();
   void retry_current();
   size_t choose();                       // the next candidate that was not tried; kNone: no more
@@ -148,33 +149,40 @@ struct Call::State final {
   void handle_failure(Error error);
   Error final_error() const;
   Error joined_refusals() const;
-  void arm_total();
-  void on_total_timeout();
 
   // attempt.cc
   bool start_attempt(size_t index);      // false: not possible, the candidate is out or limited
   void send_exchange();
   bool pick_credential(core::Candidate& candidate);  // and reserves; false: none may be used now
   bool reserve_attempt(const core::CredentialRuntime* credential, Denial* denial);
-  Result<void> decode_chat();            // once
-  Result<void> encode_attempt(const core::Candidate& candidate);
-  void add_forwarded_headers();
   void skip(core::Candidate& candidate, Error error);
   bool awaits_first() const noexcept;    // the first-token limit is the one that runs, not the idle one
   void arm_watch();
   void on_watch();
-  void after_feed();
+  void stall(std::string_view which, Duration limit);
   void end_attempt(std::string_view outcome, std::string_view reason, bool learn = true);  // learn: it says something of the target
   void attempt_failed(Error error, std::string_view outcome);
-  void judge(const Error& error);
-  bool passed_over(core::Candidate& candidate);
-  void let_probes_go();
-  bool may_retry();
-  void stall(std::string_view which, Duration limit);
+
+  // encode.cc
+  Result<void> decode_chat();            // once
+  Result<void> encode_attempt(const core::Candidate& candidate);
+  void add_forwarded_headers();
+
+  // receive.cc
+  void on_head(const HttpHead& head);
+  Flow on_body(std::string_view bytes);
+  void on_end(const TransferError& error);
+  void after_feed();
   void finish_whole();
   void finish_error_reply();
   void finish_stream();
   bool in_pieces() const noexcept { return facts_.stream || facts_.opaque; }  // a good answer passes as it comes
+
+  // judge.cc
+  bool passed_over(core::Candidate& candidate);
+  void let_probes_go();
+  bool may_retry();
+  void judge(const Error& error);
 
   // hedge.cc
   Attempt* other_in_flight() noexcept;   // beside at_; null: none
@@ -226,6 +234,8 @@ struct Call::State final {
   Flow take_event(const StreamEvent& event);                 // what came through all of them
 
   // reply.cc
+  Flow on_frame(std::string_view bytes, FrameKind kind);
+  Flow on_event(const StreamEvent& event);
   void commit();
   void deliver_event(const StreamEvent& event);
   void deliver_frames(std::string_view frames);

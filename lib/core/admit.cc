@@ -1,0 +1,207 @@
+// Before the first attempt: who asks, for what, and whether they may.
+#include <algorithm>
+#include <utility>
+
+#include "core/call_state.h"
+#include "core/wishes.h"
+
+namespace llmrouter {
+
+using core::Candidate;
+
+namespace {
+
+// What scan() finds in a body, found in a neutral request.
+RequestFacts facts_of(const ChatRequest& chat) {
+  RequestFacts f;
+  f.model = chat.model;
+  f.stream = chat.stream;
+  f.include_usage = true;
+  f.has_tools = !chat.tools.empty();
+  f.wants_schema = chat.response_format.kind == ResponseFormat::Kind::kJsonSchema;
+  f.n = chat.n.value_or(1);
+  f.max_tokens = chat.max_tokens;
+  f.temperature = chat.temperature;
+  f.user = chat.user;
+  size_t bytes = 0;
+  for (const Message& message : chat.messages) {
+    bytes += 16;
+    for (const Part& part : message.parts) {
+      bytes += part.text.size();
+      f.has_image |= part.kind == Part::Kind::kImage;
+      f.has_audio |= part.kind == Part::Kind::kAudio;
+      f.has_video |= part.kind == Part::Kind::kVideo;
+      f.has_file |= part.kind == Part::Kind::kFile;
+    }
+    for (const ToolCall& call : message.tool_calls) bytes += call.arguments.size();
+  }
+  for (const Tool& tool : chat.tools) bytes += tool.parameters.size() + tool.description.size();
+  f.input_tokens = static_cast<int64_t>((bytes + 3) / 4);
+  return f;
+}
+
+}  // namespace
+
+// Who asks, for what, and whether they may: before any of it costs anything.
+Result<void> Call::State::admit() {
+  auto caller = router_.authenticate(*snap_, options_.key, options_.endpoint, options_.trusted);
+  if (!caller) return std::move(caller).error();
+  key_ = *caller;
+  admitted_ = true;
+  if (client_) {
+    auto facts = client_->scan(body_);
+    if (!facts) return std::move(facts).error();
+    facts_ = std::move(*facts);
+  } else if (task_) {
+    auto facts = task_facts();
+    if (!facts) return std::move(facts).error();
+    facts_ = std::move(*facts);
+  } else {
+    if (chat_->messages.empty()) return Error(ErrorCode::kInvalidRequest, "messages: at least one message is needed", "messages");
+    facts_ = facts_of(*chat_);
+  }
+  if (auto read = read_members(); !read) return read;
+  record_.requested_model = facts_.model;
+  record_.stream = facts_.stream;
+  if (auto directed = direct(); !directed) return directed;
+  if (auto placed = place(); !placed) return placed;
+  if (auto allowed = check_params(); !allowed) return allowed;
+  auto reserved = reserve();
+  if (!reserved && blocked_by_.empty()) return reserved;
+  if (!reserved) skip_error_ = std::move(reserved).error();
+  return {};
+}
+
+// Members that ask for routing are read and never reach an upstream. Requests that have none, almost all, are not touched.
+Result<void> Call::State::read_members() {
+  if (chat_ && !client_) return take_route_members(chat_->extras, facts_.model, wishes_);
+  if (!core::has_route_members(*snap_, facts_, options_.forced_provider)) return core::check_passed_models(*snap_, facts_, options_.forced_provider, body_, key_.get());
+  if (auto cut = core::cut_route_members(facts_, body_, wishes_); !cut) return cut;
+  client_ = operation_ == Operation::kChat ? client_dialect_->new_client_codec() : client_dialect_->new_task_client(operation_);
+  client_->set_path(path_);
+  auto facts = client_->scan(body_);
+  if (!facts) return std::move(facts).error();
+  facts_ = std::move(*facts);
+  return {};
+}
+
+Result<void> Call::State::check_params() {
+  if (!key_) return {};
+  const ParamLimits& most = key_->spec.params;
+  auto refuse = [](std::string words, std::string param) {
+    return Error(ErrorCode::kParameterNotAllowed, std::move(words), std::move(param));
+  };
+  if (most.max_tokens && operation_ == Operation::kChat) {
+    if (facts_.max_tokens && *facts_.max_tokens > *most.max_tokens) {
+      return refuse("max_tokens: this key may ask for at most " + std::to_string(*most.max_tokens), "max_tokens");
+    }
+    if (!facts_.max_tokens) {
+      param_edits_.push_back({BodyEdit::Kind::kDefault, "max_tokens", std::to_string(*most.max_tokens)});
+      facts_.max_tokens = *most.max_tokens;
+    }
+  }
+  if (facts_.temperature && ((most.min_temperature && *facts_.temperature < *most.min_temperature) ||
+                             (most.max_temperature && *facts_.temperature > *most.max_temperature))) {
+    return refuse("temperature: outside of what this key may ask for", "temperature");
+  }
+  if (most.tools && !*most.tools && facts_.has_tools) return refuse("tools: this key may not use tools", "tools");
+  return {};
+}
+
+namespace {
+
+constexpr int64_t kUnknownOutput = 4096;  // tokens of an answer whose request sets no bound
+constexpr int kGuesses = 8;               // what is left changes while others settle
+
+}  // namespace
+
+// Requests, tokens and money, at the key and the model, all or none.
+Result<void> Call::State::reserve() {
+  LimitBucket* buckets[2] = {key_ && !key_->spec.limits.empty() ? router_.bucket_of(*key_) : nullptr,
+                             resolved_.route != nullptr ? resolved_.route->bucket : nullptr};
+  if (buckets[0] == nullptr && buckets[1] == nullptr) return {};
+  reserved_.requests = 1;
+  reserved_.tokens = charged_input() + expected_output();
+  if (key_ && key_->spec.limits.budget && snap_->catalog) {
+    const Candidate& first = candidates_.front();
+    auto price = snap_->catalog->price(first.provider->config.name, first.provider->config.type, first.model, facts_.input_tokens,
+                                              record_.time);
+    if (price) {
+      TokenUsage expected;
+      expected.input = charged_input();
+      expected.output = expected_output();
+      reserved_.nano_usd = cost_nano_usd(expected, *price);
+    }
+  }
+  Denial denial;
+  reservation_ = router_.parts.limiter->reserve(buckets, 2, reserved_, &denial);
+  // How long the answer will be is a guess when the request does not say. A guess alone refuses nobody: what is left is reserved instead, so
+  // that the last call may pass the limit by what it is longer, and no other call comes in beside it.
+  for (int tries = 0; !reservation_.active() && !facts_.max_tokens && tries < kGuesses; ++tries) {
+    if (denial.kind == LimitKind::kBudget && denial.remaining > 0 && denial.remaining < reserved_.nano_usd) {
+      reserved_.nano_usd = denial.remaining;
+    } else if (denial.kind == LimitKind::kTokens && denial.remaining >= facts_.input_tokens && denial.remaining < reserved_.tokens) {
+      reserved_.tokens = denial.remaining;
+    } else {
+      break;
+    }
+    reservation_ = router_.parts.limiter->reserve(buckets, 2, reserved_, &denial);
+  }
+  owes_reservation_ = !reservation_.active();
+  if (!owes_reservation_) return {};
+  if (denial.bucket.compare(0, 6, "model:") == 0) blocked_by(denial);
+  return refusal(denial);
+}
+
+int64_t Call::State::expected_output() const noexcept {
+  switch (operation_) {
+    case Operation::kEmbed:
+    case Operation::kRerank:
+    case Operation::kModerate:
+    case Operation::kCountTokens: return 0;
+    default: break;
+  }
+  return facts_.max_tokens.value_or(kUnknownOutput) * std::max<int64_t>(1, facts_.n);
+}
+
+// The switch, the key's override, the rules.
+Result<void> Call::State::direct() {
+  asked_ = facts_.model;
+  if (operation_ != Operation::kChat) return {};
+  const bool on = router_.overlay.gate.enabled(record_.time);
+  (on ? router_.overlay.requests_on : router_.overlay.requests_off).fetch_add(1, std::memory_order_relaxed);
+  struct Content final : core::RuleContent {
+    explicit Content(State& state) : call(state) {}
+    const ChatRequest* chat() override { return call.decoded(); }
+    State& call;
+  } content(*this);
+  auto directed = core::direct(router_.overlay, *snap_, key_.get(), options_.headers, record_.time, content,
+                               {asked_, facts_, wishes_, options_.forced_provider}, direction_);
+  if (direction_.rule != nullptr) direction_.rule->hits->fetch_add(1, std::memory_order_relaxed);
+  return directed;
+}
+
+const ChatRequest* Call::State::decoded() {
+  if (!chat_ && client_) {
+    auto chat = client_->decode();
+    if (!chat) return nullptr;  // whoever has to translate it says why
+    chat_ = std::make_unique<ChatRequest>(std::move(*chat));
+    chat_->stream = facts_.stream;
+  }
+  return chat_.get();
+}
+
+Error Call::State::refusal(const Denial& denial) {
+  Error error = denial.to_error();
+  // Nobody knows when a place gets free; "soon" is better told as a second than not at all.
+  if (denial.kind == LimitKind::kConcurrent && error.retry_after <= Duration(0)) error.retry_after = std::chrono::seconds(1);
+  return error;
+}
+
+bool Call::State::reserve_again() {
+  auto reserved = reserve();
+  if (!reserved) skip_error_ = std::move(reserved).error();
+  return reserved.ok();
+}
+
+}  // namespace llmrouter

@@ -1,0 +1,114 @@
+// What an attempt sends: the client's own bytes or the neutral request, by the target's codec, and the client's headers that go along.
+#include <algorithm>
+#include <utility>
+
+#include "core/call_state.h"
+
+namespace llmrouter {
+
+using core::Candidate;
+
+namespace {
+
+bool starts_with(std::string_view text, std::string_view head) { return text.substr(0, head.size()) == head; }
+
+bool carries_between_equal_dialects(std::string_view name) {
+  return name == "anthropic-version" || name == "anthropic-beta" || name == "openai-beta" || name == "idempotency-key";
+}
+
+// Features asked for by name: what the codec needs and what the client wants hold both.
+bool is_list(std::string_view name) { return name == "anthropic-beta" || name == "openai-beta"; }
+
+bool same_name(std::string_view a, std::string_view lower) {
+  return a.size() == lower.size() && std::equal(a.begin(), a.end(), lower.begin(), [](char x, char y) { return (x >= 'A' && x <= 'Z' ? x + 32 : x) == y; });
+}
+
+// Never from a client to an upstream, whatever a list says: they belong to the connection or to this router's own credentials.
+bool never_forwarded(std::string_view name) {
+  if (starts_with(name, "x-llmrouter-")) return true;
+  static constexpr std::string_view kNames[] = {"authorization", "x-api-key", "x-goog-api-key", "api-key", "cookie", "host",
+                                                "content-length", "transfer-encoding", "connection", "content-type", "accept-encoding",
+                                                "te", "trailer", "upgrade", "expect", "proxy-authorization", "content-encoding"};
+  return std::find(std::begin(kNames), std::end(kNames), name) != std::end(kNames);
+}
+
+}  // namespace
+
+Result<void> Call::State::decode_chat() {
+  if (chat_) return {};
+  auto chat = client_->decode();
+  if (!chat) return std::move(chat).error();
+  chat_ = std::make_unique<ChatRequest>(std::move(*chat));
+  chat_->stream = facts_.stream;
+  return {};
+}
+
+Result<void> Call::State::encode_attempt(const Candidate& c) {
+  at_->encoded = EncodedRequest();
+  at_->edits = param_edits_;
+  if (c.route != nullptr) at_->edits.insert(at_->edits.end(), c.route->edits.begin(), c.route->edits.end());
+  if (auto made = make_filters(c); !made) return made;
+  at_->relay = at_->filters.empty() && at_->provider->speaks(client_dialect_, c.model) && facts_.relayable &&
+               (at_->edits.empty() || client_dialect_->openai_members()) && !wants_inlined(c);
+  const Dialect* spoken = at_->relay ? client_dialect_ : at_->provider->dialect_of(c.model);
+  at_->upstream = operation_ == Operation::kChat ? spoken->new_upstream_codec() : task_upstream(c.model, &spoken);
+  if (!at_->upstream) {
+    return Error(ErrorCode::kNotSupported, "provider " + at_->provider->config.name + ": its dialect " + std::string(spoken->name()) + " has no " +
+                                               std::string(operation_name(operation_)));
+  }
+
+  EncodeInput input;
+  std::unique_ptr<ChatRequest> edited;
+  if (at_->relay) {
+    input.body = body_;
+    input.facts = &facts_;
+    input.edits = &at_->edits;
+  } else if (operation_ != Operation::kChat) {
+    if (auto prepared = prepare_task(input); !prepared) return prepared;
+  } else {
+    if (auto decoded = decode_chat(); !decoded) return decoded;
+    input.chat = chat_.get();
+    if (!at_->edits.empty() || !at_->filters.empty()) {
+      edited = std::make_unique<ChatRequest>(*chat_);
+      if (auto applied = apply_edits(at_->edits, *edited); !applied) return applied;
+      for (const auto& filter : at_->filters) {
+        if (auto rewritten = filter->on_request(*edited); !rewritten) return rewritten;
+      }
+      input.chat = edited.get();
+    }
+  }
+  input.provider = &at_->provider->config;
+  if (at_->credential >= 0) {
+    input.key = at_->provider->credentials[static_cast<size_t>(at_->credential)].key_to_send();
+  } else if (at_->provider->config.pass_client_key) {
+    input.key = options_.key.reveal();
+  }
+  input.upstream_model = c.model;
+  input.stream = facts_.stream;
+  input.foreign = !at_->relay && client_dialect_ != nullptr && client_dialect_ != spoken;
+  if (auto encoded = at_->upstream->encode(input, at_->encoded); !encoded) return encoded;
+  record_.dropped = at_->encoded.dropped;
+  add_forwarded_headers();
+  return {};
+}
+
+// What the configuration sets wins over the client's, and the client's over what a codec takes for granted; lists of features are joined.
+void Call::State::add_forwarded_headers() {
+  const bool equal = at_->relay || client_dialect_ == at_->provider->dialect_of(candidates_[at_->current].model);
+  const auto& configured = at_->provider->config.headers;
+  for (const HttpHeader& h : options_.headers) {
+    const auto& allowed = at_->provider->config.forward_headers;
+    const bool listed = std::find(allowed.begin(), allowed.end(), h.name) != allowed.end();
+    const bool carried = equal && carries_between_equal_dialects(h.name);
+    if ((!listed && !carried) || never_forwarded(h.name)) continue;
+    const auto same = [&](const HttpHeader& o) { return same_name(o.name, h.name); };
+    if (std::any_of(configured.begin(), configured.end(), same)) continue;
+    auto& out = at_->encoded.http.headers;
+    const auto there = std::find_if(out.begin(), out.end(), same);
+    if (there == out.end()) out.push_back(h);
+    else if (is_list(h.name)) there->value.append(",").append(h.value);
+    else if (carried) there->value = h.value;
+  }
+}
+
+}  // namespace llmrouter

@@ -1,0 +1,175 @@
+// What comes back from an upstream, from its head to its end.
+#include <utility>
+
+#include "core/call_state.h"
+
+namespace llmrouter {
+
+namespace {
+
+constexpr size_t kErrorBodyCap = 256 * 1024;  // of a reply that is no success
+
+bool starts_with(std::string_view text, std::string_view head) { return text.substr(0, head.size()) == head; }
+
+Error transfer_error(const TransferError& e, std::string_view provider) {
+  using Kind = TransferError::Kind;
+  ErrorCode code = e.kind == Kind::kConnectTimeout ? ErrorCode::kUpstreamTimeout
+                   : e.kind == Kind::kUnauthorized ? ErrorCode::kUpstreamCredentialsRejected
+                                                   : ErrorCode::kUpstreamError;
+  std::string words = "provider " + std::string(provider) + ": ";
+  words += e.kind == Kind::kConnectTimeout ? "timeout: connect: " + e.message : e.message;
+  return Error(code, std::move(words));
+}
+
+}  // namespace
+
+void Call::State::on_head(const HttpHead& head) {
+  if (ended_ || !at_->in_flight) return;
+  at_->status = head.status;
+  at_->last_bytes = now();
+  at_->provider->shared->reach.succeeded(at_->last_bytes, snap_->config.routing.cooldown);
+  const bool success = head.status >= 200 && head.status < 300;
+  at_->collecting = !success || !in_pieces() || starts_with(head.header("content-type"), "application/json");
+  if (!success) at_->head = head;
+  if (success && operation_ != Operation::kChat) {
+    if (at_->relay) at_->reply_type = head.header("content-type");
+    at_->upstream->set_head(head);
+  }
+  if (!awaits_first()) arm_watch();
+}
+
+Flow Call::State::on_body(std::string_view bytes) {
+  if (ended_ || !at_->in_flight) return Flow::kCancel;
+  Guard guard(this);
+  at_->last_bytes = now();
+  if (at_->collecting && in_pieces() && at_->status < 300 && at_->collected.empty()) {
+    // Asked for a stream, named JSON: a whole answer or an error, unless the first byte tells that only the name is wrong.
+    const size_t at = bytes.find_first_not_of(" \t\r\n");
+    if (at != std::string_view::npos && bytes[at] != '{' && bytes[at] != '[') at_->collecting = false;
+  }
+  if (at_->collecting) {
+    const size_t cap = at_->status >= 300 ? kErrorBodyCap : at_->provider->endpoint->max_body_bytes;
+    if (cap != 0 && at_->collected.size() + bytes.size() > cap) {
+      if (at_->status >= 300) return Flow::kContinue;  // enough of an error page
+      attempt_failed(Error(ErrorCode::kUpstreamError, "provider " + at_->provider->config.name + ": its answer is larger than " +
+                                                          std::to_string(cap) + " bytes"), "error");
+      return Flow::kCancel;
+    }
+    at_->collected.append(bytes);
+    return Flow::kContinue;
+  }
+  const Attempt& mine = *at_;
+  const int number = mine.number;  // a failure may start the next attempt before we return
+  flow_ = Flow::kContinue;
+  at_->upstream->feed(bytes, *at_);
+  if (!ended_) after_feed();
+  if (ended_ || !mine.in_flight || mine.number != number) return Flow::kCancel;
+  if (flow_ == Flow::kCancel) {
+    cancel();
+    return Flow::kCancel;
+  }
+  if (at_->watching_first && !awaits_first()) arm_watch();
+  if (flow_ == Flow::kPause) at_->paused = true;
+  return at_->paused ? Flow::kPause : Flow::kContinue;
+}
+
+// What the codec found while it was fed is acted on when it has returned, since acting may replace the codec.
+void Call::State::after_feed() {
+  if (!at_->stream_error) return;
+  Error error = std::move(*at_->stream_error);
+  at_->stream_error.reset();
+  attempt_failed(std::move(error), "error");
+}
+
+void Call::State::on_end(const TransferError& error) {
+  if (ended_ || !at_->in_flight) return;
+  Guard guard(this);
+  if (!error.ok() && !(at_->done_seen && !at_->collecting)) {
+    const bool cut = at_->status != 0;
+    at_->unreached = !cut;
+    if (!cut && error.kind != TransferError::Kind::kUnauthorized) at_->provider->shared->reach.failed(now(), snap_->config.routing.cooldown);
+    return attempt_failed(transfer_error(error, at_->provider->config.name), cut ? "cut" : error.kind == TransferError::Kind::kConnectTimeout ? "timeout" : "error");
+  }
+  if (at_->status >= 300 || at_->status < 200) return finish_error_reply();
+  if (at_->collecting) return finish_whole();
+  const Attempt& mine = *at_;
+  const int number = mine.number;
+  flow_ = Flow::kContinue;
+  at_->upstream->finish(*at_);
+  if (!ended_) after_feed();
+  if (ended_ || !mine.in_flight || mine.number != number) return;
+  finish_stream();
+}
+
+void Call::State::finish_error_reply() {
+  Error error = at_->upstream->parse_error(at_->head, at_->collected);
+  error.provider = at_->provider->config.name;
+  if (error.code == ErrorCode::kNone) error = Error(ErrorCode::kUpstreamError, "provider " + error.provider + " answered " + std::to_string(at_->status));
+  attempt_failed(std::move(error), "error");
+}
+
+namespace {
+
+// Bytes that an answer says: texts, thoughts, refusals, calls.
+int64_t said_in(const ChatResponse& response) noexcept {
+  size_t bytes = 0;
+  for (const Choice& choice : response.choices) {
+    for (const Part& part : choice.message.parts) bytes += part.text.size();
+    for (const ToolCall& call : choice.message.tool_calls) bytes += call.name.size() + call.arguments.size();
+  }
+  return static_cast<int64_t>(bytes);
+}
+
+}  // namespace
+
+void Call::State::finish_whole() {
+  if (operation_ != Operation::kChat) return finish_task();
+  if (at_->relay && !facts_.stream) {
+    auto facts = at_->upstream->inspect(at_->collected);
+    if (!facts) return attempt_failed(std::move(facts).error(), "error");
+    at_->usage = facts->usage;
+    at_->payload_bytes = static_cast<int64_t>(at_->collected.size());
+    win();
+    end_attempt("ok", "answered");
+    return deliver_whole(std::move(at_->collected));
+  }
+  auto response = at_->upstream->decode(at_->collected);
+  if (!response) return attempt_failed(std::move(response).error(), "error");
+  at_->usage = response->usage;
+  if (!facts_.stream) {
+    at_->payload_bytes = said_in(*response);
+    for (const auto& filter : at_->filters) filter->on_response(*response);
+    win();
+    end_attempt("ok", "answered");
+    return deliver_response(std::move(*response));
+  }
+  at_->relay = false;  // asked for a stream and answered whole: the client's codec makes the stream
+  response_as_stream(*response);
+  if (!ended_ && at_->in_flight) finish_stream();
+}
+
+void Call::State::finish_stream() {
+  win();
+  const TokenUsage told = at_->usage;
+  end_attempt("ok", "answered");
+  if (!committed_) commit();
+  if (ended_) return;
+  if (!at_->relay && (!told.known || told.input != at_->usage.input || told.output != at_->usage.output)) {
+    // Dialects whose answers end with counts must not end without them: the estimate that is recorded is told, too.
+    StreamEvent event;
+    event.kind = StreamEvent::Kind::kUsage;
+    event.usage = at_->usage;
+    deliver_event(event);
+    if (ended_) return;
+  }
+  if (!at_->relay && raw_sink_ != nullptr) {
+    client_->encode_end(out_);
+    deliver_bytes(out_);
+    out_.clear();
+    if (ended_) return;
+  }
+  settle(CallStatus::kOk, Error());
+  end_call(Error(), CallStatus::kOk, true);
+}
+
+}  // namespace llmrouter

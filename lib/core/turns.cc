@@ -1,0 +1,241 @@
+// Whose turn it is: the candidates of a call in their order, and who comes after a failure.
+#include <algorithm>
+#include <utility>
+
+#include "core/call_state.h"
+#include "core/wishes.h"
+
+namespace llmrouter {
+
+using core::Candidate;
+
+// Who could be asked, in which order.
+Result<void> Call::State::place() {
+  if (auto known = core::check_wishes(*snap_, wishes_, key_.get()); !known) return known;
+  auto resolved = core::resolve_wish(*snap_, asked_, options_.forced_provider, wishes_, key_.get());
+  if (!resolved) return std::move(resolved).error();
+  resolved_ = std::move(*resolved);
+  const auto& affinity = snap_->config.routing.affinity;
+  const core::Route* route = resolved_.route;
+  const bool hashes = route != nullptr && core::balancer_of(*snap_, *route, &wishes_).wants_affinity();
+  if ((snap_->affinity && wishes_.cache) || hashes) affinity_ = core::affinity_of(affinity.by, key_.get(), facts_, body_, client_ ? nullptr : chat_.get(), options_.headers);
+  core::Ask first = ask();
+  if (affinity_ != 0 && snap_->affinity && wishes_.cache && route != nullptr) {
+    session_ = stable_hash(route->name, affinity_);
+    first.home = home_ = snap_->affinity->find(session_, began_);
+  }
+  const bool anybody = core::append_first(*snap_, resolved_, asked_, first, candidates_);
+  if (resolved_.route != nullptr) fallbacks_.visited(resolved_.route);
+  if (!anybody) {
+    Error why = core::nobody(*snap_, candidates_, asked_, asking());
+    if (why.code != ErrorCode::kContextLengthExceeded || !fall_back_for(why.code)) return why;
+  }
+  const bool there = std::any_of(candidates_.begin(), candidates_.end(), [this](const Candidate& c) {
+    return c.id == home_ && !c.out && c.reason != StepReason::kCoolingDown;
+  });
+  if (!there) home_ = 0;
+  return {};
+}
+
+core::Ask Call::State::ask() {
+  core::Ask ask = asking();
+  ask.seed = router_.draw();
+  return ask;
+}
+
+core::Ask Call::State::asking() const {
+  core::Ask ask;
+  if (operation_ == Operation::kChat && core::needs_abilities(facts_)) ask.facts = &facts_;
+  if (!wishes_.empty()) ask.wishes = &wishes_;
+  ask.dialect = client_dialect_;
+  ask.relays = facts_.relayable;
+  ask.affinity = affinity_;
+  ask.key = key_.get();
+  ask.forced = options_.forced_provider;
+  ask.input_tokens = facts_.input_tokens;
+  ask.max_output = facts_.max_tokens.value_or(0) * std::max<int64_t>(1, facts_.n);
+  ask.now = now();
+  ask.wall = record_.time;
+  return ask;
+}
+
+size_t Call::State::choose() {
+  for (;;) {
+    for (; next_ < candidates_.size(); ++next_) {
+      Candidate& c = candidates_[next_];
+      if (c.out || c.considered || (!last_resort_ && c.reason == StepReason::kCoolingDown)) continue;
+      c.considered = true;
+      return next_++;
+    }
+    if (expand_fallbacks()) continue;
+    if (last_resort_) return kNone;
+    last_resort_ = true;
+    next_ = 0;
+  }
+}
+
+bool Call::State::expand_fallbacks() { return fallbacks_.append(*snap_, ask(), candidates_); }
+
+void Call::State::next_attempt() {
+  const int most = std::max(1, snap_->config.routing.attempts);
+  if (owes_reservation_ && !(has_turn_ && reserve_again())) {
+    if (wait_for_limit()) return;
+    if (std::exchange(has_turn_, false)) pass_turn_on();
+    return fail(final_error());
+  }
+  while (attempts_ < most && !out_of_retries_) {
+    const size_t index = choose();
+    if (index == kNone) break;
+    if (start_attempt(index)) {
+      if (std::exchange(has_turn_, false)) pass_turn_on();
+      return;
+    }
+  }
+  Duration wait{0};
+  if (out_of_retries_) last_error_.message += "; not tried again: the retry budget (routing.retry_budget) is used up";
+  if (attempts_ > 0 && attempts_ < most && !out_of_retries_) {
+    const size_t index = again(&wait);
+    if (index != kNone) {
+      at_->current = index;
+      return later(wait, &State::retry_current);
+    }
+  }
+  if (attempts_ < most && !out_of_retries_ && wait_for_limit()) return;
+  if (std::exchange(has_turn_, false)) pass_turn_on();
+  if (nobody_counts()) return starting_ ? later(Duration(0), &State::deliver_estimate) : deliver_estimate();
+  fail(final_error());
+}
+
+void Call::State::retry_current() {
+  if (!start_attempt(at_->current)) {
+    candidates_[at_->current].out = true;
+    next_attempt();
+  }
+}
+
+namespace {
+
+constexpr Duration kLongestAskedFor = std::chrono::seconds(15);  // of a Retry-After that a caller is kept waiting for
+
+}  // namespace
+
+// Full jitter (Brooker 2015, "Exponential Backoff And Jitter"): uniformly between nothing and the doubled step. What the upstream
+// asked for wins over it; when that is long the caller hears of it instead of waiting.
+size_t Call::State::again(Duration* wait) const {
+  const BackoffConfig& backoff = snap_->config.routing.backoff;
+  const TimePoint t = router_.clock().now();
+  size_t best = kNone;
+  for (size_t i = 0; i < candidates_.size(); ++i) {
+    const Candidate& c = candidates_[i];
+    if (c.out || c.tried == 0) continue;
+    if (best == kNone || c.not_before < candidates_[best].not_before) best = i;
+  }
+  if (best == kNone) return kNone;
+  const Candidate& c = candidates_[best];
+  Duration step = backoff.first;
+  for (int i = 1; i < c.tried && step < backoff.max; ++i) step *= 2;
+  step = std::min(step, backoff.max);
+  Duration jitter(static_cast<int64_t>(core::Random(router_.draw()).unit() * static_cast<double>(step.count())));
+  Duration asked = c.not_before > t ? c.not_before - t : Duration(0);
+  if (asked > std::max(backoff.max, kLongestAskedFor)) return kNone;
+  *wait = asked > Duration(0) ? asked : jitter;
+  return t + *wait < deadline_ ? best : kNone;
+}
+
+// What one model refuses for its length or its content another may take.
+bool Call::State::fall_back_for(ErrorCode fault) {
+  const Candidate* c = candidates_.empty() ? nullptr : &candidates_[at_->current];
+  if (c == nullptr || c->route == nullptr || !wishes_.allow_fallbacks || wishes_.fallbacks || attempts_ >= std::max(1, snap_->config.routing.attempts)) return false;
+  const ModelConfig& model = *c->route->config;
+  const auto& names = fault == ErrorCode::kContextLengthExceeded ? model.context_fallbacks : model.content_fallbacks;
+  const size_t before = candidates_.size();
+  if (names.empty() || !fallbacks_.append_names(*snap_, names, ask(), c->granted, candidates_)) return false;
+  for (size_t i = 0; i < before; ++i) candidates_[i].out = true;
+  next_ = before;
+  free_retry_ = true;
+  return true;
+}
+
+namespace {
+
+constexpr int kConflict = 409;
+
+}  // namespace
+
+// An attempt failed before anything was passed on. `at_->current` is its candidate.
+void Call::State::handle_failure(Error error) {
+  Candidate& c = candidates_[at_->current];
+  const TimePoint t = now();
+  c.not_before = t + error.retry_after;
+  bool credential_fault = false;
+  switch (error.code) {
+    case ErrorCode::kUpstreamRateLimited:
+      credential_fault = true;
+      if (error.retry_after > Duration(0)) blocked_by(limit_of_attempt(), c.not_before);
+      break;
+    case ErrorCode::kUpstreamCredentialsRejected:
+      credential_fault = true;
+      c.out = true;
+      break;
+    case ErrorCode::kUpstreamError:
+    case ErrorCode::kUpstreamTimeout:
+      break;
+    case ErrorCode::kUpstreamRejected:
+      if (error.upstream_status != kConflict) return fail(std::move(error));
+      break;  // of another request's, not a fault of this one
+    case ErrorCode::kContextLengthExceeded:
+    case ErrorCode::kContentPolicy:
+      drop_other("its request was refused elsewhere");
+      if (!fall_back_for(error.code)) return fail(std::move(error));
+      last_error_ = std::move(error);
+      return next_attempt();
+    default:
+      return fail(std::move(error));  // the request's own fault: no other target would take it either
+  }
+  last_error_ = std::move(error);
+  if (Attempt* other = other_in_flight()) return lead_is(other);
+  // The credential's fault: the same target by another one, at once.
+  if (credential_fault && c.provider->credentials.size() > 1 && attempts_ < std::max(1, snap_->config.routing.attempts)) {
+    const bool was_out = c.out;
+    c.out = false;
+    if (start_attempt(at_->current)) return;
+    candidates_[at_->current].out = was_out;
+  }
+  next_attempt();
+}
+
+Error Call::State::final_error() const {
+  if (attempts_ > 0) return last_error_;
+  if (skip_error_.code != ErrorCode::kNone) return skip_error_;  // it may work later: better news than a refusal
+  if (!refusals_.empty()) return joined_refusals();
+  return Error(ErrorCode::kNoTarget, "no target of model \"" + asked_ + "\" can take this request now");
+}
+
+// What cannot be expressed, and by which models: a reason that several share is told once.
+Error Call::State::joined_refusals() const {
+  constexpr size_t kMostNamed = 8;
+  Error error = refusals_.front().error;
+  std::string words;
+  for (size_t i = 0; i < refusals_.size(); ++i) {
+    const std::string& reason = refusals_[i].error.message;
+    const auto same = [&](const Refusal& r) { return r.error.message == reason; };
+    if (std::any_of(refusals_.begin(), refusals_.begin() + static_cast<std::ptrdiff_t>(i), same)) continue;
+    words.append(words.empty() ? "" : "; ").append(reason);
+    const char* before = " (";
+    size_t named = 0, more = 0;
+    for (size_t k = i; k < refusals_.size(); ++k) {
+      if (!same(refusals_[k])) continue;
+      if (++named > kMostNamed) {
+        ++more;
+        continue;
+      }
+      words.append(before).append(refusals_[k].model);
+      before = ", ";
+    }
+    words += more == 0 ? ")" : " and " + std::to_string(more) + " more)";
+  }
+  error.message = std::move(words);
+  return error;
+}
+
+}  // namespace llmrouter
