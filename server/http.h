@@ -52,7 +52,7 @@ struct Reply {
   int status = 200;
   std::string content_type = "application/json";
   std::string body;
-  std::vector<HttpHeader> headers;
+  std::vector<ReplyHeader> headers;
 };
 
 std::string_view status_text(int status) noexcept;

@@ -45,7 +45,7 @@ class Session : public std::enable_shared_from_this<Session> {
   void later(uint64_t ticket, Reply&& reply);
 
   // For ChatRelay: a reply in pieces. `length` -1: not known.
-  void begin(int status, std::string_view content_type, int64_t length, const std::vector<HttpHeader>& headers);
+  void begin(int status, std::string_view content_type, int64_t length, const std::vector<ReplyHeader>& headers);
   Flow write(std::string_view bytes);
   void write_whole(std::string&& body);  // all of the reply's body; not copied
   void finish(bool complete);
@@ -79,7 +79,7 @@ class Session : public std::enable_shared_from_this<Session> {
   void on_timer();
   void next_request();
 
-  void append_head(int status, std::string_view content_type, const std::vector<HttpHeader>& headers);
+  void append_head(int status, std::string_view content_type, const std::vector<ReplyHeader>& headers);
   void append_cors();
   bool try_write();  // false: the socket is broken
   void keep_unsent(const iovec* parts, int count, size_t written);

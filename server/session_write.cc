@@ -39,19 +39,19 @@ void Session::append_cors() {
       "x-ratelimit-reset-requests, x-ratelimit-limit-tokens, x-ratelimit-remaining-tokens, x-ratelimit-reset-tokens\r\n");
 }
 
-void Session::append_head(int status, std::string_view content_type, const std::vector<HttpHeader>& headers) {
+void Session::append_head(int status, std::string_view content_type, const std::vector<ReplyHeader>& headers) {
   if (out_.empty()) out_ = loop_.take_buffer();
   char line[48];
   out_.append(line, static_cast<size_t>(std::snprintf(line, sizeof line, "HTTP/1.1 %d ", status)));
   out_.append(status_text(status)).append("\r\ndate: ").append(loop_.date()).append("\r\n");
   if (!content_type.empty()) append_header(out_, "content-type", content_type);
-  for (const HttpHeader& header : headers) append_header(out_, header.name, header.value);
+  for (const ReplyHeader& header : headers) append_header(out_, header.name, header.value);
   append_cors();
   if (!keep_alive_) out_.append("connection: close\r\n");
   else if (!request_->http11) out_.append("connection: keep-alive\r\n");
 }
 
-void Session::begin(int status, std::string_view content_type, int64_t length, const std::vector<HttpHeader>& headers) {
+void Session::begin(int status, std::string_view content_type, int64_t length, const std::vector<ReplyHeader>& headers) {
   begun_ = true;
   status_ = status;
   if (loop_.context().draining.load(std::memory_order_relaxed)) keep_alive_ = false;
@@ -64,7 +64,7 @@ void Session::begin(int status, std::string_view content_type, int64_t length, c
   append_head(status, content_type, headers);
   // The name that Anthropic's SDKs look for.
   if (route_.dialect == "anthropic")
-    for (const HttpHeader& header : headers)
+    for (const ReplyHeader& header : headers)
       if (header.name == "x-request-id") append_header(out_, "request-id", header.value);
   if (length >= 0 && !bodyless) out_.append("content-length: ").append(std::to_string(length)).append("\r\n");
   else if (framing_ == Framing::kChunked) out_.append("transfer-encoding: chunked\r\ncache-control: no-cache\r\nx-accel-buffering: no\r\n");
@@ -119,7 +119,7 @@ void Session::finish(bool complete) {
 void Session::respond(Reply&& reply) {
   if (begun_) return;
   const bool identified = [&] {
-    for (const HttpHeader& header : reply.headers)
+    for (const ReplyHeader& header : reply.headers)
       if (header.name == "x-request-id") return true;
     return false;
   }();

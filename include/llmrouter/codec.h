@@ -10,7 +10,7 @@
 #define LLMROUTER_CODEC_H_
 
 #include <cstdint>
-#include <deque>
+#include <list>
 #include <memory>
 #include <optional>
 #include <string>
@@ -147,7 +147,7 @@ struct EncodeInput {
 // The HTTP request of an attempt. `http.body` points into the client's body and into `owned`, which does not move.
 struct EncodedRequest {
   HttpRequest http;
-  std::deque<std::string> owned;
+  std::list<std::string> owned;
   std::vector<std::string> dropped;  // what the target cannot express and what meant little
 };
 

@@ -73,13 +73,19 @@ class LLMROUTER_EXPORT StreamSink {
   virtual void on_end(const CallResult& result) = 0;
 };
 
+// One of the header fields that are llmrouter's own. The name is a literal: there as long as the library is.
+struct ReplyHeader {
+  std::string_view name;  // in lower case
+  std::string value;
+};
+
 // The answer to a raw call, as HTTP.
 struct ReplyHead {
   int status = 200;
   bool stream = false;
   std::string_view content_type;
   int64_t content_length = -1;       // -1: streamed
-  std::vector<HttpHeader> headers;   // x-request-id, x-llmrouter-*, x-ratelimit-*, retry-after
+  std::vector<ReplyHeader> headers;  // x-request-id, x-llmrouter-*, x-ratelimit-*, retry-after
 };
 
 // Hears a raw call: bytes in the client's own dialect. Same rules as StreamSink. Errors before the first byte come as a whole reply

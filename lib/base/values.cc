@@ -383,18 +383,22 @@ std::string format_rate(const Rate& rate) {
 }
 
 std::string format_usd(int64_t nano_usd) {
-  std::string out;
-  uint64_t value = static_cast<uint64_t>(nano_usd);
-  if (nano_usd < 0) {
-    out += '-';
-    value = 0 - value;
+  const bool negative = nano_usd < 0;
+  uint64_t value = negative ? 0 - static_cast<uint64_t>(nano_usd) : static_cast<uint64_t>(nano_usd);
+  char text[24];  // "-9223372036.854775808"
+  char* const end = text + sizeof text;
+  char* p = end;
+  const char* last = end;  // zeros behind it are left out, two places stay
+  for (int place = 9; place > 0; --place, value /= 10) {
+    const auto digit = static_cast<char>('0' + value % 10);
+    if (p == last && digit == '0' && place > 2) --last;
+    *--p = digit;
   }
-  out += std::to_string(value / kNano);
-  std::string fraction;
-  append_padded(fraction, static_cast<int64_t>(value % kNano), 9);
-  size_t keep = fraction.find_last_not_of('0');
-  keep = keep == std::string::npos ? 2 : std::max<size_t>(keep + 1, 2);
-  return out.append(1, '.').append(fraction, 0, keep);
+  *--p = '.';
+  do *--p = static_cast<char>('0' + value % 10);
+  while ((value /= 10) != 0);
+  if (negative) *--p = '-';
+  return std::string(p, static_cast<size_t>(last - p));
 }
 
 std::string format_time_rfc3339(WallTime time) {

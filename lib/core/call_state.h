@@ -245,7 +245,7 @@ struct Call::State final {
   void response_as_stream(const ChatResponse& response);
   void deliver_error(const Error& error);
   ReplyHead make_head(int status, bool stream, int64_t length);
-  void add_limit_headers(std::vector<HttpHeader>& headers);
+  void add_limit_headers(std::vector<ReplyHeader>& headers);
   void cancel_timers();
   void end_call(Error error, CallStatus status, bool complete);
 

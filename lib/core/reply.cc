@@ -269,7 +269,7 @@ ReplyHead Call::State::make_head(int status, bool stream, int64_t length) {
   if (status < 300 && !at_->reply_type.empty()) head.content_type = at_->reply_type;
   else head.content_type = client_ ? client_->content_type(stream) : "application/json";
   auto& h = head.headers;
-  h.reserve(12);
+  h.reserve(key_ && !key_->spec.limits.empty() ? 13 : 7);
   h.push_back({"x-request-id", record_.request_id});
   if (attempts_ > 0) {
     h.push_back({"x-llmrouter-provider", candidates_[at_->current].provider->config.name});
@@ -287,7 +287,7 @@ ReplyHead Call::State::make_head(int status, bool stream, int64_t length) {
   return head;
 }
 
-void Call::State::add_limit_headers(std::vector<HttpHeader>& h) {
+void Call::State::add_limit_headers(std::vector<ReplyHeader>& h) {
   if (!key_ || key_->spec.limits.empty()) return;
   const LimitState s = router_.parts.limiter->state(router_.bucket_of(*key_));
   if (s.limit_requests >= 0) {

@@ -102,6 +102,7 @@ void Call::State::fill_record(CallStatus status, const Error& error) {
     record_.overhead_us = duration_cast<std::chrono::microseconds>(sent_ - began_).count();
     if (price_) record_.price = to_json(*price_);
   }
+  record_.decision.reserve(64);
   if (!direction_.by.empty()) record_.decision = direction_.by;
   if (direction_.rule != nullptr) (record_.decision += ' ') += direction_.rule->config.name;
   if (!resolved_.how.empty()) {

@@ -3,7 +3,7 @@
 #define LLMROUTER_DIALECTS_OPENAI_STREAM_H_
 
 #include <cstdint>
-#include <deque>
+#include <list>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -73,7 +73,7 @@ class StreamReader {
   std::string whole_;    // a body that is no event stream; the blanks before it is known what it is
   std::string id_, model_;
   int64_t created_ = 0;
-  std::deque<ChoiceState> choices_;
+  std::list<ChoiceState> choices_;  // which do not move, and cost nothing while there are none
   std::string scratch_;
   IdSource ids_;
 };

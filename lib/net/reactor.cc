@@ -26,6 +26,8 @@ namespace {
 constexpr int kMaxEvents = 256;
 constexpr size_t kMaxTasks = 1024;
 constexpr size_t kMaxTimers = 1024;
+constexpr int kUnpolledTurns = 8;  // of run_until(), one after the other
+constexpr int kNoPoll = -2;        // in place of epoll_wait's timeout
 
 Error io_error(const char* what, int code) {
   return Error(ErrorCode::kIo, std::string(what) + ": " + std::strerror(code));
@@ -84,8 +86,14 @@ class EpollReactor final : public Reactor {
   bool run_until(const std::function<bool()>& done, std::optional<TimePoint> limit) override {
     if (driving_) return false;
     bool finished = false;
-    for (int timeout = 0;; timeout = wait_for(limit)) {
-      turn(timeout);
+    for (int timeout = 0, unpolled = 0;; timeout = wait_for(limit)) {
+      // Where a timer is due, what is ready can wait for a few turns: asking costs as much as a small reply does.
+      if (timeout == 0 && timer_due() && ++unpolled < kUnpolledTurns) {
+        turn(kNoPoll);
+      } else {
+        unpolled = 0;
+        turn(timeout);
+      }
       if ((finished = done())) break;
       if (limit && std::chrono::steady_clock::now() >= *limit) break;
     }
@@ -127,6 +135,7 @@ class EpollReactor final : public Reactor {
     [[maybe_unused]] const ssize_t written = ::write(wake_.get(), &one, sizeof one);  // only fails when it is already readable
   }
 
+  bool timer_due() const { return !timers_.empty() && *timers_.next() <= clock_.now(); }
   void turn(int timeout_ms);
   void run_tasks();
   void run_watcher(const epoll_event& event);
@@ -193,7 +202,7 @@ void EpollReactor::unwatch(int fd) noexcept {
 }
 
 void EpollReactor::turn(int timeout_ms) {
-  const int count = ::epoll_wait(epoll_.get(), events_.data(), kMaxEvents, timeout_ms);
+  const int count = timeout_ms == kNoPoll ? 0 : ::epoll_wait(epoll_.get(), events_.data(), kMaxEvents, timeout_ms);
   struct Driving {  // also when a callback throws
     bool& flag;
     explicit Driving(bool& f) : flag(f) { flag = true; }

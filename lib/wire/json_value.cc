@@ -60,6 +60,16 @@ Marks mark(const char* p) {
   return m;
 }
 
+// Has any of 64 bytes a quote or a backslash? Most of a prompt has none, and inside a string nothing else counts.
+bool has_quote_stop(const char* p) {
+  __m128i any = _mm_setzero_si128();
+  for (int i = 0; i < 4; ++i) {
+    const __m128i v = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p + 16 * i));
+    any = _mm_or_si128(any, _mm_or_si128(_mm_cmpeq_epi8(v, _mm_set1_epi8('"')), _mm_cmpeq_epi8(v, _mm_set1_epi8('\\'))));
+  }
+  return _mm_movemask_epi8(any) != 0;
+}
+
 // Bit n of the result: is the number of bits set in 0..n odd?
 uint64_t parity_up_to(uint64_t x) {
   for (int shift = 1; shift < 64; shift *= 2) x ^= x << shift;
@@ -90,6 +100,10 @@ const char* skip_container(const char* p, const char* end) {
   uint64_t carry = 0;
   while (p != end) {
     const size_t size = end - p < 64 ? static_cast<size_t>(end - p) : 64;
+    if (size == 64 && in_string != 0 && carry == 0 && !has_quote_stop(p)) {
+      p += size;
+      continue;
+    }
     Marks m;
     if (size == 64) {
       m = mark(p);

@@ -135,7 +135,7 @@ Result<Form> scan_form(std::string_view body, std::string_view boundary, const F
   }
 }
 
-void splice_form(std::string_view body, const Form& form, const std::vector<SpliceEdit>& edits, std::deque<std::string>& owned,
+void splice_form(std::string_view body, const Form& form, const std::vector<SpliceEdit>& edits, std::list<std::string>& owned,
                  std::vector<std::string_view>& pieces) {
   struct Slot {
     bool gone = false;

@@ -3,7 +3,7 @@
 #define LLMROUTER_WIRE_MULTIPART_H_
 
 #include <cstddef>
-#include <deque>
+#include <list>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -43,7 +43,7 @@ Result<Form> scan_form(std::string_view body, std::string_view boundary, const F
 // The pieces of the form with these edits made, one after the other; `child` of an edit is not read. Values are JSON: a string stands for its
 // text, anything else for itself. kSet gives the first field of the name its value and takes the others out, or adds the field at the end. Pieces
 // point into `body` and into `owned`.
-void splice_form(std::string_view body, const Form& form, const std::vector<SpliceEdit>& edits, std::deque<std::string>& owned,
+void splice_form(std::string_view body, const Form& form, const std::vector<SpliceEdit>& edits, std::list<std::string>& owned,
                  std::vector<std::string_view>& pieces);
 
 }  // namespace llmrouter::wire

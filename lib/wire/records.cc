@@ -49,9 +49,9 @@ void tokens(JsonWriter& w, const TokenUsage& usage) {
   w.member("estimated", usage.estimated);
 }
 
-// A price in micro-USD as USD; a class without its own price is left out.
-void price(JsonWriter& w, std::string_view name, int64_t micro_usd) {
-  if (micro_usd >= 0) w.raw_member(name, format_usd(std::min(micro_usd, INT64_MAX / 1000) * 1000));
+// A price in micro-USD as USD; a class without its own price is left out. `head` is all that stands before it: this is done for each call.
+void price(std::string& out, std::string_view head, int64_t micro_usd) {
+  if (micro_usd >= 0) out.append(head).append(format_usd(std::min(micro_usd, INT64_MAX / 1000) * 1000));
 }
 
 void time_or_null(JsonWriter& w, std::string_view name, const std::optional<WallTime>& time) {
@@ -157,21 +157,21 @@ std::string to_json(const UsageRecord& r) {
 std::string to_json(const PriceRow& row) {
   std::string out;
   out.reserve(256);
-  JsonWriter w(out);
-  w.begin_object();
-  w.member("match", row.match);
-  w.member("as_of", row.as_of);
-  w.member("unit", "USD per million tokens");
-  price(w, "input", row.input);
-  price(w, "output", row.output);
-  price(w, "cached_input", row.cached);
-  price(w, "cache_write", row.cache_write);
-  price(w, "reasoning", row.reasoning);
-  price(w, "audio_input", row.audio_input);
-  price(w, "audio_output", row.audio_output);
-  price(w, "cached_audio", row.cached_audio);
-  if (row.nano_per_request != 0) w.raw_member("usd_per_request", format_usd(row.nano_per_request));
-  w.end_object();
+  out += "{\"match\":";
+  wire::append_json_string(out, row.match);
+  out += ",\"as_of\":";
+  wire::append_json_string(out, row.as_of);
+  out += ",\"unit\":\"USD per million tokens\"";
+  price(out, ",\"input\":", row.input);
+  price(out, ",\"output\":", row.output);
+  price(out, ",\"cached_input\":", row.cached);
+  price(out, ",\"cache_write\":", row.cache_write);
+  price(out, ",\"reasoning\":", row.reasoning);
+  price(out, ",\"audio_input\":", row.audio_input);
+  price(out, ",\"audio_output\":", row.audio_output);
+  price(out, ",\"cached_audio\":", row.cached_audio);
+  if (row.nano_per_request != 0) out.append(",\"usd_per_request\":").append(format_usd(row.nano_per_request));
+  out += '}';
   return out;
 }
 

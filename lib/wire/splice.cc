@@ -215,7 +215,7 @@ void splice_object(std::string_view body, size_t begin, size_t end, const std::v
 }  // namespace
 
 void splice(std::string_view body, const std::vector<MemberSpan>& members, const std::vector<SpliceEdit>& edits,
-            std::deque<std::string>& owned, std::vector<std::string_view>& pieces) {
+            std::list<std::string>& owned, std::vector<std::string_view>& pieces) {
   Output out;
   splice_object(body, 0, body.size(), members, edits, out);
   std::string_view text;

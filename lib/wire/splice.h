@@ -2,7 +2,7 @@
 #ifndef LLMROUTER_WIRE_SPLICE_H_
 #define LLMROUTER_WIRE_SPLICE_H_
 
-#include <deque>
+#include <list>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -34,7 +34,7 @@ inline SpliceEdit to_splice(const BodyEdit& edit) noexcept { return {edit.kind, 
 // The pieces are appended to `pieces`; joined they are the new body. They point into `body` and into one string that is appended to
 // `owned` (when there is new text at all), so both must outlive them.
 void splice(std::string_view body, const std::vector<MemberSpan>& members, const std::vector<SpliceEdit>& edits,
-            std::deque<std::string>& owned, std::vector<std::string_view>& pieces);
+            std::list<std::string>& owned, std::vector<std::string_view>& pieces);
 
 }  // namespace llmrouter::wire
 

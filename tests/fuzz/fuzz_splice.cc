@@ -26,7 +26,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   std::vector<llmrouter::MemberSpan> members, after;
   if (!scan_object(body, {}, members)) return 0;
 
-  std::deque<std::string> owned;
+  std::list<std::string> owned;
   std::vector<std::string_view> pieces;
   splice(body, members, edits, owned, pieces);
   std::string result;

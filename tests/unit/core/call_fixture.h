@@ -38,7 +38,7 @@ struct Heard final : ReplySink {
     if (on_each) on_each();
   }
   std::string header(std::string_view name) const {
-    for (const HttpHeader& h : head.headers) {
+    for (const ReplyHeader& h : head.headers) {
       if (h.name == name) return h.value;
     }
     return {};

@@ -19,7 +19,7 @@ std::string value_of(const std::string& body, const FormField& f) { return body.
 std::string spliced(const std::string& body, const std::vector<SpliceEdit>& edits) {
   auto form = scan_form(body, "XX");
   REQUIRE(form);
-  std::deque<std::string> owned;
+  std::list<std::string> owned;
   std::vector<std::string_view> pieces;
   splice_form(body, *form, edits, owned, pieces);
   std::string out;

@@ -29,7 +29,7 @@ struct Spliced {
 Spliced spliced(const std::string& body, const std::vector<SpliceEdit>& edits) {
   std::vector<MemberSpan> members;
   REQUIRE(scan_object(body, {}, members));
-  std::deque<std::string> owned;
+  std::list<std::string> owned;
   std::vector<std::string_view> pieces;
   splice(body, members, edits, owned, pieces);
   CHECK(owned.size() <= 1);
@@ -194,7 +194,7 @@ TEST_CASE("random edits of random bodies do what the plain model does") {
     }
     std::vector<MemberSpan> members;
     REQUIRE(scan_object(body, {}, members));
-    std::deque<std::string> owned;
+    std::list<std::string> owned;
     std::vector<std::string_view> pieces;
     splice(body, members, edits, owned, pieces);
     std::string result;
