@@ -22,6 +22,7 @@ Error transfer_error(const TransferError& e, std::string_view provider) {
   using Kind = TransferError::Kind;
   ErrorCode code = e.kind == Kind::kConnectTimeout ? ErrorCode::kUpstreamTimeout
                    : e.kind == Kind::kUnauthorized ? ErrorCode::kUpstreamCredentialsRejected
+                   : e.kind == Kind::kRequestBody  ? ErrorCode::kIo
                                                    : ErrorCode::kUpstreamError;
   std::string words = "provider " + std::string(provider) + ": ";
   words += e.kind == Kind::kConnectTimeout ? "timeout: connect: " + e.message : e.message;
@@ -221,6 +222,7 @@ Result<void> Call::State::encode_attempt(const Candidate& c) {
   std::unique_ptr<ChatRequest> edited;
   if (at_->relay) {
     input.body = body_;
+    input.source = source_;
     input.facts = &facts_;
     input.edits = &at_->edits;
   } else if (operation_ != Operation::kChat) {
@@ -381,8 +383,9 @@ void Call::State::on_end(const TransferError& error) {
   Guard guard(this);
   if (!error.ok() && !(at_->done_seen && !at_->collecting)) {
     const bool cut = at_->status != 0;
+    const bool ours = error.kind == TransferError::Kind::kUnauthorized || error.kind == TransferError::Kind::kRequestBody;
     at_->unreached = !cut;
-    if (!cut && error.kind != TransferError::Kind::kUnauthorized) at_->provider->shared->reach.failed(now(), snap_->config.routing.cooldown);
+    if (!cut && !ours) at_->provider->shared->reach.failed(now(), snap_->config.routing.cooldown);
     return attempt_failed(transfer_error(error, at_->provider->config.name), cut ? "cut" : error.kind == TransferError::Kind::kConnectTimeout ? "timeout" : "error");
   }
   if (at_->status >= 300 || at_->status < 200) return finish_error_reply();

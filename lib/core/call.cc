@@ -33,6 +33,7 @@ void Call::State::cancel_timers() {
 void Call::State::begin_raw(RawRequest request, ReplySink& sink) {
   raw_sink_ = &sink;
   body_ = std::move(request.body);
+  source_ = std::move(request.source);
   path_ = std::move(request.path);
   path_.request_id = record_.request_id;
   operation_ = request.operation;
@@ -111,7 +112,7 @@ Result<void> Call::State::admit() {
   key_ = *caller;
   admitted_ = true;
   if (client_) {
-    auto facts = client_->scan(body_);
+    auto facts = scan();
     if (!facts) return std::move(facts).error();
     facts_ = std::move(*facts);
   } else if (task_) {
@@ -141,7 +142,7 @@ Result<void> Call::State::read_members() {
   if (auto cut = core::cut_route_members(facts_, body_, wishes_); !cut) return cut;
   client_ = operation_ == Operation::kChat ? client_dialect_->new_client_codec() : client_dialect_->new_task_client(operation_);
   client_->set_path(path_);
-  auto facts = client_->scan(body_);
+  auto facts = scan();
   if (!facts) return std::move(facts).error();
   facts_ = std::move(*facts);
   return {};

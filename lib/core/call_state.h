@@ -124,6 +124,7 @@ struct Call::State final {
   // call.cc
   void begin();
   Result<void> admit();
+  Result<RequestFacts> scan() { return source_ ? client_->scan_source(*source_) : client_->scan(body_); }
   Result<void> read_members();
   Result<void> direct();
   const ChatRequest* decoded();          // the request in its neutral form; null: it cannot be read
@@ -262,6 +263,7 @@ struct Call::State final {
   ReplySink* raw_sink_ = nullptr;        // one of the two
   StreamSink* neutral_sink_ = nullptr;
   std::string body_;
+  std::shared_ptr<const BodySource> source_;  // not null: the body, in place of `body_`
   RequestPath path_;
   const Dialect* client_dialect_ = nullptr;
   std::unique_ptr<ClientCodec> client_;
