@@ -205,7 +205,6 @@ void Session::on_head() {
 void Session::begin_upload() {
   UploadOptions options;
   options.directory = settings_->upload_directory;
-  options.expected = static_cast<size_t>(request_->content_length.value_or(0));
   auto upload = FormUpload::begin(request_->content_type, std::move(options));
   if (upload) request_->upload = std::move(*upload);
   else refusal_ = std::move(upload).error();

@@ -49,7 +49,6 @@ class LLMROUTER_EXPORT BodySource {
 struct UploadOptions {
   std::string directory = "/tmp";  // of the temporary file: without a name, mode 0600, gone with the last who reads it
   size_t memory = 256 * 1024;      // bytes that are held before there is a file
-  size_t expected = 0;             // bytes that will come, when that is known
 };
 
 // Takes a form as it comes, in pieces of any length: notes where its fields lie, and puts the bytes into memory or, when they get more, into a

@@ -17,7 +17,6 @@
 #include <string_view>
 #include <vector>
 
-#include "llmrouter/body.h"
 #include "llmrouter/chat.h"
 #include "llmrouter/provider.h"
 #include "llmrouter/result.h"
@@ -26,6 +25,8 @@
 #include "llmrouter/transport.h"
 
 namespace llmrouter {
+
+struct Form;  // see body.h
 
 // A top-level member of a JSON body: offsets into it.
 struct MemberSpan {

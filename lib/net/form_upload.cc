@@ -2,7 +2,6 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <system_error>
@@ -112,7 +111,6 @@ struct FormUpload::Impl {
   int keep(std::string_view bytes) {
     if (!file.is_open()) {
       if (memory.size() + bytes.size() <= options.memory) {
-        if (memory.empty()) memory.reserve(std::max(bytes.size(), std::min(options.expected, options.memory)));
         memory.append(bytes);
         return 0;
       }

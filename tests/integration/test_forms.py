@@ -142,7 +142,7 @@ def test_twenty_large_forms_at_once_take_little_memory(t):
     assert set(sink.seen) == expected and len(expected) == many, sink.seen
     grown = high_water_kib(s) - before
     assert grown < 40 * 1024, "%d KiB for %d MiB" % (grown, many * size >> 20)
-    assert put_aside(s) == 0
+    assert wait(lambda: put_aside(s) == 0)
     assert len(s.usage("?limit=50")) >= many
     sink.close()
 
@@ -175,7 +175,7 @@ def test_forms_come_in_any_order_and_any_pieces(t):
             c.send(body[i:i + 1])
         assert c.read_reply().status == 200
         assert sink.seen[-1] == facts(body.replace(b"up/w", b"w"))
-    assert put_aside(s) == 0
+    assert wait(lambda: put_aside(s) == 0)
     sink.close()
 
 
@@ -208,7 +208,7 @@ def test_a_retry_sends_the_whole_form_again(t):
     assert broken.seen[0][1] < len(body) and broken.seen[1] == facts(body.replace(b'"model"\r\n\r\nm\r\n', b'"model"\r\n\r\nfirst\r\n')), broken.seen
     record = s.usage()[0]
     assert [a["outcome"] for a in record["attempts"]] == ["error", "ok"], record
-    assert put_aside(s) == 0
+    assert wait(lambda: put_aside(s) == 0)
     broken.close()
     whole.close()
 
@@ -303,5 +303,5 @@ def test_a_forms_limits_are_named(t):
             assert r.status == 400 and words in r.message and r.json()["error"]["param"] == param, (words, r.status, r.body)
         c.send(request_bytes("POST", PATH, form(sound, ("prompt", "p" * 100000), model), FORM))
         assert c.read_reply().status == 200
-    assert len(s.usage()) == len(cases) + 1 and put_aside(s) == 0
+    assert len(s.usage()) == len(cases) + 1 and wait(lambda: put_aside(s) == 0)
     sink.close()
