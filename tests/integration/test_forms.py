@@ -97,7 +97,14 @@ def put_aside(s):
     return count
 
 
-def high_water_kib(s):
+def high_water_kib(s, anew=False):
+    """The most that was resident; `anew`: from now on."""
+    if anew:
+        try:
+            with open("/proc/%d/clear_refs" % s.process.pid, "w") as f:
+                f.write("5")
+        except OSError:
+            pass  # not of this kernel: then its start counts, too
     with open("/proc/%d/status" % s.process.pid) as f:
         return int(re.search(r"VmHWM:\s+(\d+)", f.read()).group(1))
 
@@ -114,7 +121,7 @@ def test_twenty_large_forms_at_once_take_little_memory(t):
     sink = Sink(answer)
     s = serving(t, sink, server={"body_timeout": "300s"})
     assert s.request("POST", PATH, form(("model", "nothing/there"), ("file", b"RIFF", "a.wav")), FORM).status == 404
-    before = high_water_kib(s)
+    before = high_water_kib(s, anew=True)
     sound = memoryview(SOUND * (size // len(SOUND)))
     first = form(("file", b"", "a.wav"))[:-10]  # up to where the file begins
     base = hashlib.sha256(first)
@@ -141,7 +148,7 @@ def test_twenty_large_forms_at_once_take_little_memory(t):
     assert replies == [200] * many, replies
     assert set(sink.seen) == expected and len(expected) == many, sink.seen
     grown = high_water_kib(s) - before
-    assert grown < 40 * 1024, "%d KiB for %d MiB" % (grown, many * size >> 20)
+    assert grown < 24 * 1024, "%d KiB for %d MiB" % (grown, many * size >> 20)
     assert wait(lambda: put_aside(s) == 0)
     assert len(s.usage("?limit=50")) >= many
     sink.close()
@@ -283,7 +290,7 @@ def test_without_room_for_it_a_large_form_is_refused(t):
     os.mkdir(t.folder + "/missing")
     assert s.request("POST", PATH, form(("file", SOUND, "a.wav"), ("model", "up/w")), FORM).status == 200
     record = s.usage()[2]
-    assert (record["status"], record["error"]) == ("error", "io"), record
+    assert (record["status"], record["error_code"]) == ("error", "io"), record
     sink.close()
 
 
