@@ -193,14 +193,15 @@ void FormReader::take_head(char c, size_t next) {
   head_ += c;
   std::string_view lines = head_;
   const bool blank = lines.size() >= kBlank.size() && lines.substr(lines.size() - kBlank.size()) == kBlank;
-  const std::string where = blank || lines == kBlank.substr(0, 2) ? "field " + std::to_string(form_.fields.size() + 1) : std::string();
-  if (where.empty()) {
-    if (head_.size() >= limits_.max_head) fail("the header of a field is over " + std::to_string(limits_.max_head) + " bytes");
+  const bool empty = lines == kBlank.substr(0, 2);
+  const auto where = [this] { return "field " + std::to_string(form_.fields.size() + 1); };
+  if (!blank && !empty) {
+    if (head_.size() >= limits_.max_head) fail("the header of " + where() + " is over " + std::to_string(limits_.max_head) + " bytes");
     return;
   }
   lines.remove_suffix(blank ? kBlank.size() : 2);
-  if (!read_head(lines, field_)) return fail(where + " has no name");
-  if (field_.name.size() > limits_.max_name) return fail("the name of " + where + " is over " + std::to_string(limits_.max_name) + " bytes");
+  if (!read_head(lines, field_)) return fail(where() + " has no name");
+  if (field_.name.size() > limits_.max_name) return fail("the name of " + where() + " is over " + std::to_string(limits_.max_name) + " bytes");
   field_.value_begin = next;
   matched_ = 2;
   step_ = Step::kValue;
