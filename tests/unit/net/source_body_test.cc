@@ -121,7 +121,7 @@ TEST_CASE("source: when its Nth read fails the transfer ends with that, and the 
       CHECK(listener.error.message.find("the request's body could not be read: scripted") != std::string::npos);
       CHECK(listener.heads == 0);
     }
-    CHECK(nth == (size == 1000 ? 2 : 9));
+    CHECK(nth > (size == 1000 ? 1 : 8));  // libcurl decides how much it asks for at once
   }
   CHECK(whole == 2);
 }
