@@ -1,5 +1,7 @@
 #include "server/chat_relay.h"
 
+#include <utility>
+
 #include "llmrouter/values.h"
 #include "server/session.h"
 
@@ -42,6 +44,7 @@ void ChatRelay::start(Request& request) {
   raw.path.query.assign(request.query());
   raw.path.content_type = std::move(request.content_type);
   raw.body = std::move(request.body);
+  if (request.upload) raw.source = std::exchange(request.upload, nullptr)->finish();
   Context& context = session_.loop().context();
   call_ = context.router->relay(session_.loop().transport(), std::move(raw), std::move(*options), *this);
 }

@@ -3,11 +3,13 @@
 #define LLMROUTER_SERVER_HTTP_H_
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "llmrouter/body.h"
 #include "llmrouter/error.h"
 #include "llmrouter/transport.h"
 
@@ -42,6 +44,7 @@ struct Request {
   std::string provider;           // x-llmrouter-provider
   std::vector<HttpHeader> forwarded;
   std::string body;
+  std::unique_ptr<FormUpload> upload;  // not null: takes the body, in place of `body`
 
   std::string_view path() const noexcept;
   std::string_view query() const noexcept;  // without the question mark

@@ -186,9 +186,10 @@ class Parser final : public http::basic_parser<true> {
   }
 
   void on_body_init_impl(boost::optional<std::uint64_t> const& length, BeastError&) override {
-    request_.body.reserve(std::min<size_t>(length ? static_cast<size_t>(*length) : 0, kTrustedBody));
+    if (!request_.upload) request_.body.reserve(std::min<size_t>(length ? static_cast<size_t>(*length) : 0, kTrustedBody));
   }
   std::size_t on_body_impl(BeastView bytes, BeastError&) override {
+    if (request_.upload) return put_aside(bytes);
     if (request_.body.size() + bytes.size() > request_.body.capacity())
       request_.body.reserve(std::max<size_t>(static_cast<size_t>(*request_.content_length), request_.body.size() + bytes.size()));
     request_.body.append(bytes.data(), bytes.size());
@@ -196,7 +197,12 @@ class Parser final : public http::basic_parser<true> {
   }
   void on_chunk_header_impl(std::uint64_t, BeastView, BeastError&) override {}
   std::size_t on_chunk_body_impl(std::uint64_t, BeastView bytes, BeastError&) override {
+    if (request_.upload) return put_aside(bytes);
     request_.body.append(bytes.data(), bytes.size());
+    return bytes.size();
+  }
+  std::size_t put_aside(BeastView bytes) {
+    request_.upload->feed(view(bytes));
     return bytes.size();
   }
   void on_finish_impl(BeastError&) override {}

@@ -36,8 +36,8 @@ class RequestParser {
   ~RequestParser();
 
   void reset(const ParserLimits& limits);
-  // Takes what it can and says how many bytes that were. Returns early, once, at kHeadDone. What was not taken is to be fed again with more
-  // behind it.
+  // Takes what it can and says how many bytes that were. Returns early, once, at kHeadDone, when the request's `upload` may be set. What was not
+  // taken is to be fed again with more behind it.
   size_t feed(std::string_view bytes);
   State state() const noexcept;
   bool started() const noexcept;  // a byte of the request was seen

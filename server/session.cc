@@ -192,12 +192,22 @@ void Session::on_head() {
   refusal_ = check_head();
   const bool large = request_->chunked || request_->content_length.value_or(0) > kSmallBody || request_->expect_continue;
   if (large && refusal_.code == ErrorCode::kNone) refusal_ = check_caller();
+  if (refusal_.code == ErrorCode::kNone && request_->body_type == Request::BodyType::kMultipart && takes_form(route_.endpoint)) begin_upload();
   if (refusal_.code != ErrorCode::kNone && large) return refuse(refusal_);
   if (request_->expect_continue) {
     out_.append("HTTP/1.1 100 Continue\r\n\r\n");
     dirty();
   }
   arm(Wait::kBody, settings_->body_timeout);
+}
+
+// Forms may hold large files: they are not kept in memory.
+void Session::begin_upload() {
+  UploadOptions options;
+  options.directory = settings_->upload_directory;
+  auto upload = FormUpload::begin(request_->content_type, std::move(options));
+  if (upload) request_->upload = std::move(*upload);
+  else refusal_ = std::move(upload).error();
 }
 
 void Session::on_request() {

@@ -70,6 +70,7 @@ class Session : public std::enable_shared_from_this<Session> {
   void on_input(std::string_view bytes);
   size_t consume(std::string_view bytes);
   void on_head();
+  void begin_upload();
   void on_request();
   void look_up();
   Error check_head() const;

@@ -1,10 +1,26 @@
 #include "server/settings.h"
 
 #include <algorithm>
+#include <cstdlib>
 
 #include "server/http.h"
 
 namespace llmrouter::server {
+
+namespace {
+
+// TMPDIR, when it is set; else beside the database, since /tmp is often memory.
+std::string upload_directory(const Config& config) {
+  if (const char* set = std::getenv("TMPDIR"); set != nullptr && *set != '\0') return set;
+  constexpr std::string_view kSqlite = "sqlite:";
+  const std::string_view keys = config.storage.keys;
+  if (keys.substr(0, kSqlite.size()) != kSqlite) return "/var/tmp";
+  const std::string_view path = keys.substr(kSqlite.size());
+  const size_t slash = path.rfind('/');
+  return slash == std::string_view::npos ? "." : std::string(path.substr(0, std::max<size_t>(1, slash)));
+}
+
+}  // namespace
 
 std::shared_ptr<const Settings> make_settings(const Config& config, const std::vector<RuleState>& rules) {
   auto settings = std::make_shared<Settings>();
@@ -30,6 +46,7 @@ std::shared_ptr<const Settings> make_settings(const Config& config, const std::v
     for (const auto& [name, pattern] : state.rule.when.header)
       if (std::find(forward.begin(), forward.end(), name) == forward.end()) forward.push_back(name);
   settings->parser.forward = &settings->forward_headers;
+  settings->upload_directory = upload_directory(config);
   return settings;
 }
 

@@ -21,6 +21,7 @@ struct Settings {
   std::vector<std::string> cors;
   std::vector<std::string> listen;
   std::vector<std::string> forward_headers;
+  std::string upload_directory;        // of the temporary files that large forms go to
 };
 
 std::shared_ptr<const Settings> make_settings(const Config& config, const std::vector<RuleState>& rules);

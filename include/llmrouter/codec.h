@@ -26,6 +26,8 @@
 
 namespace llmrouter {
 
+struct Form;  // see body.h
+
 // A top-level member of a JSON body: offsets into it.
 struct MemberSpan {
   std::string name;        // unescaped
@@ -63,6 +65,7 @@ struct RequestFacts {
   // The answer may be anything (audio, pictures, text): it passes piece by piece as it comes, under the upstream's content type.
   bool opaque = false;
   std::string content_type;          // of the body when it is not JSON (a form with its boundary)
+  std::shared_ptr<const Form> form;  // the body's fields when it is a form
 };
 
 // Top-level request members to change, by the dialect's own names.
@@ -81,6 +84,8 @@ class LLMROUTER_EXPORT ClientCodec {
   virtual void set_path(const RequestPath& path) { (void)path; }
   // Reads the body once. Errors: kInvalidRequest with the field in `param`. `body` must outlive the codec and not move.
   virtual Result<RequestFacts> scan(std::string_view body) = 0;
+  // The same for a body that is not in memory. By default kInvalidRequest: only forms need not be.
+  virtual Result<RequestFacts> scan_source(const BodySource& body);
   // The whole request, neutral. Only after scan(); only for translation.
   virtual Result<ChatRequest> decode() = 0;
 
@@ -130,6 +135,7 @@ class LLMROUTER_EXPORT UpstreamSink {
 struct EncodeInput {
   // Relay: the client's body and its facts; null: translate.
   std::string_view body;
+  std::shared_ptr<const BodySource> source;  // not null: the body, in place of `body`
   const RequestFacts* facts = nullptr;
   const std::vector<BodyEdit>* edits = nullptr;  // relay; besides the model name
   // Translate: the request, policies already applied.
@@ -144,7 +150,7 @@ struct EncodeInput {
   bool want_usage = true;           // metering needs it: ask for it when the dialect has to be asked
 };
 
-// The HTTP request of an attempt. `http.body` points into the client's body and into `owned`, which does not move.
+// The HTTP request of an attempt. `http.body` points into the client's body and into `owned`, which does not move; `http.source` holds what it needs.
 struct EncodedRequest {
   HttpRequest http;
   std::list<std::string> owned;

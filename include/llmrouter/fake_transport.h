@@ -27,7 +27,7 @@ struct ScriptedReply {
   LLMROUTER_EXPORT static ScriptedReply sse(std::vector<std::string> datas);  // each becomes `data: ...\n\n`
 };
 
-// What was asked, copied.
+// What was asked, copied; a source that fails ends its request with TransferError::kRequestBody.
 struct SeenRequest {
   std::string method, url, body;
   std::vector<HttpHeader> headers;

@@ -11,6 +11,7 @@
 #include <string>
 #include <string_view>
 
+#include "llmrouter/body.h"
 #include "llmrouter/chat.h"
 #include "llmrouter/config.h"
 #include "llmrouter/error.h"

@@ -105,6 +105,7 @@ struct RawRequest {
   std::string body;
   RequestPath path{};
   Operation operation = Operation::kChat;
+  std::shared_ptr<const BodySource> source{};  // not null: the body, in place of `body`; for operations that take a form, with path.content_type
 };
 
 // One request in flight. Destroying it cancels: the upstream is let go at once, the reservation settled, the call recorded as

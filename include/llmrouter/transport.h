@@ -14,6 +14,7 @@
 namespace llmrouter {
 
 class AccessTokens;  // see token.h
+class BodySource;    // see body.h
 
 struct HttpHeader {
   std::string name;
@@ -47,6 +48,7 @@ struct HttpRequest {
   std::string url;
   std::vector<HttpHeader> headers;  // content-length is the transport's
   std::vector<std::string_view> body;
+  std::shared_ptr<const BodySource> source;  // not null: the body, in place of `body`; read while it is sent
   Duration connect_timeout{std::chrono::seconds(5)};
   bool stream = false;  // the answer comes in small pieces over a long time: little memory is to be held for it
   std::shared_ptr<const Endpoint> endpoint;  // null: defaults
@@ -71,6 +73,7 @@ struct TransferError {
     kProtocol,        // not HTTP, a redirect, a bad encoding
     kInternal,
     kUnauthorized,    // its credential was refused when a token was asked for
+    kRequestBody,     // the request's `source` could not be read: nobody upstream is at fault
   };
   Kind kind = Kind::kNone;
   std::string message;

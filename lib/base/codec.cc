@@ -3,6 +3,10 @@
 
 namespace llmrouter {
 
+Result<RequestFacts> ClientCodec::scan_source(const BodySource&) {
+  return Error(ErrorCode::kInvalidRequest, "this operation takes a body that is in memory, and no form");
+}
+
 Result<TaskRequest> ClientCodec::decode_task() {
   return Error(ErrorCode::kNotSupported, "this request passes only to providers that speak its own dialect");
 }

@@ -81,6 +81,7 @@ struct Variable {
 constexpr Variable kVariables[] = {
     {"LLMROUTER_CONFIG", "the file, when there is no `--config`"},
     {"LLMROUTER_DATA_DIR", "the folder of the databases, instead of `data`"},
+    {"TMPDIR", "the folder of the temporary files that large forms are put into, instead of that of `storage.keys`"},
 };
 
 std::string bounds_text(const Key& key) {

@@ -49,7 +49,7 @@ Result<void> Call::State::admit() {
   key_ = *caller;
   admitted_ = true;
   if (client_) {
-    auto facts = client_->scan(body_);
+    auto facts = scan();
     if (!facts) return std::move(facts).error();
     facts_ = std::move(*facts);
   } else if (task_) {
@@ -79,7 +79,7 @@ Result<void> Call::State::read_members() {
   if (auto cut = core::cut_route_members(facts_, body_, wishes_); !cut) return cut;
   client_ = operation_ == Operation::kChat ? client_dialect_->new_client_codec() : client_dialect_->new_task_client(operation_);
   client_->set_path(path_);
-  auto facts = client_->scan(body_);
+  auto facts = scan();
   if (!facts) return std::move(facts).error();
   facts_ = std::move(*facts);
   return {};

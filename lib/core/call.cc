@@ -30,6 +30,7 @@ void Call::State::cancel_timers() {
 void Call::State::begin_raw(RawRequest request, ReplySink& sink) {
   raw_sink_ = &sink;
   body_ = std::move(request.body);
+  source_ = std::move(request.source);
   path_ = std::move(request.path);
   path_.request_id = record_.request_id;
   operation_ = request.operation;

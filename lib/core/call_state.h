@@ -127,6 +127,7 @@ struct Call::State final {
 
   // admit.cc
   Result<void> admit();
+  Result<RequestFacts> scan() { return source_ ? client_->scan_source(*source_) : client_->scan(body_); }
   Result<void> read_members();
   Result<void> direct();
   const ChatRequest* decoded();          // the request in its neutral form; null: it cannot be read
@@ -272,6 +273,7 @@ struct Call::State final {
   ReplySink* raw_sink_ = nullptr;        // one of the two
   StreamSink* neutral_sink_ = nullptr;
   std::string body_;
+  std::shared_ptr<const BodySource> source_;  // not null: the body, in place of `body_`
   RequestPath path_;
   const Dialect* client_dialect_ = nullptr;
   std::unique_ptr<ClientCodec> client_;

@@ -61,6 +61,7 @@ Result<void> Call::State::encode_attempt(const Candidate& c) {
   std::unique_ptr<ChatRequest> edited;
   if (at_->relay) {
     input.body = body_;
+    input.source = source_;
     input.facts = &facts_;
     input.edits = &at_->edits;
   } else if (operation_ != Operation::kChat) {

@@ -15,6 +15,7 @@ Error transfer_error(const TransferError& e, std::string_view provider) {
   using Kind = TransferError::Kind;
   ErrorCode code = e.kind == Kind::kConnectTimeout ? ErrorCode::kUpstreamTimeout
                    : e.kind == Kind::kUnauthorized ? ErrorCode::kUpstreamCredentialsRejected
+                   : e.kind == Kind::kRequestBody  ? ErrorCode::kIo
                                                    : ErrorCode::kUpstreamError;
   std::string words = "provider " + std::string(provider) + ": ";
   words += e.kind == Kind::kConnectTimeout ? "timeout: connect: " + e.message : e.message;
@@ -87,7 +88,8 @@ void Call::State::on_end(const TransferError& error) {
   if (!error.ok() && !(at_->done_seen && !at_->collecting)) {
     const bool cut = at_->status != 0;
     at_->unreached = !cut;
-    if (!cut && error.kind != TransferError::Kind::kUnauthorized) at_->provider->shared->reach.failed(now(), snap_->config.routing.cooldown);
+    const bool ours = error.kind == TransferError::Kind::kUnauthorized || error.kind == TransferError::Kind::kRequestBody;
+    if (!cut && !ours) at_->provider->shared->reach.failed(now(), snap_->config.routing.cooldown);
     return attempt_failed(transfer_error(error, at_->provider->config.name), cut ? "cut" : error.kind == TransferError::Kind::kConnectTimeout ? "timeout" : "error");
   }
   if (at_->status >= 300 || at_->status < 200) return finish_error_reply();

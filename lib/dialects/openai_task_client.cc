@@ -1,4 +1,7 @@
 // The client side of OpenAI's endpoints beside chat.
+#include <algorithm>
+#include <utility>
+
 #include "dialects/openai.h"
 #include "dialects/openai_tasks.h"
 #include "dialects/text_match.h"
@@ -95,44 +98,73 @@ class Scanner {
   bool input_seen_ = false, prompt_seen_ = false;
 };
 
-// A form's fields: what the body's members are elsewhere.
-Result<RequestFacts> scan_form_request(Operation operation, std::string_view body, const std::string& content_type) {
-  const auto boundary = wire::form_boundary(content_type);
-  if (!boundary) return Error(ErrorCode::kUnsupportedMediaType, "content-type: expected multipart/form-data with a boundary");
-  auto form = wire::scan_form(body, *boundary);
+// The fields of a form that nobody has read yet.
+Result<std::shared_ptr<const Form>> read_form(const BodySource& body, std::string_view boundary) {
+  constexpr size_t kPiece = 64 * 1024;
+  wire::FormReader reader(boundary);
+  std::string piece(kPiece, '\0');
+  for (size_t at = 0; at < body.size();) {
+    auto read = body.read(at, piece.data(), std::min(kPiece, body.size() - at));
+    if (!read) return std::move(read).error();
+    if (*read == 0) return Error(ErrorCode::kIo, "the body has fewer bytes than its source said");
+    if (!reader.feed(std::string_view(piece).substr(0, *read))) break;
+    at += *read;
+  }
+  auto form = reader.finish();
   if (!form) return std::move(form).error();
-  RequestFacts facts;
-  facts.content_type = content_type;
-  facts.opaque = operation != Operation::kImageEdit;  // transcripts may be plain text
-  bool model = false, file = false, prompt = false;
-  size_t bytes = 0;
-  for (const wire::FormField& field : form->fields) {
-    const std::string_view value = body.substr(field.value_begin, field.value_end - field.value_begin);
+  return std::shared_ptr<const Form>(std::make_shared<Form>(std::move(*form)));
+}
+
+// A form's fields: what the body's members are elsewhere.
+class FormScanner {
+ public:
+  FormScanner(Operation operation, const std::string& content_type) : operation_(operation) { facts_.content_type = content_type; }
+
+  Result<RequestFacts> run(std::shared_ptr<const Form> form) {
+    facts_.form = std::move(form);
+    facts_.opaque = operation_ != Operation::kImageEdit;  // transcripts may be plain text
+    for (const FormField& field : facts_.form->fields) take(field);
+    if (!fields_.ok()) return fields_.take_error();
+    if (facts_.model.empty()) facts_.model = default_model(operation_);
+    if (facts_.model.empty()) return missing("model", "a field of the form");
+    if (operation_ == Operation::kImageEdit && !prompt_) return missing("prompt", "a field of the form");
+    if (!file_) return missing(operation_ == Operation::kImageEdit ? "image" : "file", "a field of the form with a file");
+    // A picture as elsewhere; of sound a token for each 1500 bytes, as in estimate.h.
+    if (operation_ == Operation::kImageEdit) facts_.input_tokens += 800;
+    else facts_.input_tokens += static_cast<int64_t>(file_bytes_ / 1500) + 1;
+    return std::move(facts_);
+  }
+
+ private:
+  void take(const FormField& field) {
     if (field.file) {
-      file = true;
-      bytes += value.size();
+      file_ = true;
+      file_bytes_ += field.size();
     } else if (field.name == "model") {
-      if (model) return Error(ErrorCode::kInvalidRequest, "`model` comes twice", "model");
-      model = true;
-      facts.model = value;
+      if (std::exchange(model_, true)) return fields_.fail(Error(ErrorCode::kInvalidRequest, "`model` comes twice", "model"));
+      facts_.model = text_of(field);
     } else if (field.name == "prompt") {
-      prompt = !value.empty();
-      facts.input_tokens += static_cast<int64_t>((value.size() + 3) / 4);
+      prompt_ = field.size() != 0;
+      facts_.input_tokens += static_cast<int64_t>((field.size() + 3) / 4);
     } else if (field.name == "stream") {
-      facts.stream = equals_ci(value, "true") || value == "1";
+      const std::string value = text_of(field);
+      facts_.stream = equals_ci(value, "true") || value == "1";
     } else if (field.name == "user") {
-      facts.user = value;
+      facts_.user = text_of(field);
     }
   }
-  if (facts.model.empty()) facts.model = default_model(operation);
-  if (facts.model.empty()) return missing("model", "a field of the form");
-  if (operation == Operation::kImageEdit && !prompt) return missing("prompt", "a field of the form");
-  if (!file) return missing(operation == Operation::kImageEdit ? "image" : "file", "a field of the form with a file");
-  // A picture as elsewhere; of sound a token for each 1500 bytes, as in estimate.h.
-  if (operation == Operation::kImageEdit) facts.input_tokens += 800;
-  else facts.input_tokens += static_cast<int64_t>(bytes / 1500) + 1;
-  return facts;
-}
+
+  std::string text_of(const FormField& field) {
+    if (!field.whole_text()) fields_.fail(Error(ErrorCode::kInvalidRequest, field.name + ": it is over " + std::to_string(field.text.size()) + " bytes", field.name));
+    return field.text;
+  }
+
+  const Operation operation_;
+  RequestFacts facts_;
+  Fields fields_;
+  bool model_ = false, file_ = false, prompt_ = false;
+  size_t file_bytes_ = 0;
+};
 
 class OpenAiTaskClient final : public TaskClient {
  public:
@@ -142,10 +174,15 @@ class OpenAiTaskClient final : public TaskClient {
 
   Result<RequestFacts> scan(std::string_view body) override {
     body_ = body;
-    const bool form = operation_ == Operation::kTranscribe || operation_ == Operation::kTranslateAudio || !content_type_.empty();
-    auto facts = form ? scan_form_request(operation_, body, content_type_) : Scanner(operation_, body).run();
+    if (takes_form_only() || !content_type_.empty()) return scan_form(nullptr);
+    auto facts = Scanner(operation_, body).run();
     if (facts) model_ = facts->model;
     return facts;
+  }
+
+  Result<RequestFacts> scan_source(const BodySource& body) override {
+    if (takes_form_only() || operation_ == Operation::kImageEdit) return scan_form(&body);
+    return TaskClient::scan_source(body);
   }
 
   Result<TaskRequest> decode_task() override {
@@ -167,6 +204,29 @@ class OpenAiTaskClient final : public TaskClient {
   }
 
  private:
+  bool takes_form_only() const noexcept { return operation_ == Operation::kTranscribe || operation_ == Operation::kTranslateAudio; }
+
+  // `source` null: the body is in memory.
+  Result<RequestFacts> scan_form(const BodySource* source) {
+    const auto boundary = wire::form_boundary(content_type_);
+    if (!boundary) return Error(ErrorCode::kUnsupportedMediaType, "content-type: expected multipart/form-data with a boundary");
+    std::shared_ptr<const Form> form;
+    if (source != nullptr) {
+      auto known = source->form();
+      if (known && !*known) known = read_form(*source, *boundary);
+      if (!known) return std::move(known).error();
+      form = std::move(*known);
+      if (form->boundary != *boundary) return Error(ErrorCode::kInvalidRequest, "content-type: its boundary is not the body's");
+    } else {
+      wire::FormReader reader(*boundary);
+      reader.feed(body_);
+      auto read = reader.finish();
+      if (!read) return std::move(read).error();
+      form = std::make_shared<Form>(std::move(*read));
+    }
+    return FormScanner(operation_, content_type_).run(std::move(form));
+  }
+
   const Operation operation_;
   std::string_view body_;
   std::string model_;

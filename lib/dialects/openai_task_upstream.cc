@@ -8,6 +8,7 @@
 #include "dialects/text_match.h"
 #include "wire/json_writer.h"
 #include "wire/multipart.h"
+#include "wire/pieced_body.h"
 #include "wire/splice.h"
 #include "wire/sse.h"
 
@@ -57,8 +58,8 @@ class TaskRelay {
     std::string model;
     wire::append_json_string(model, input_.upstream_model);
     if (input_.facts->model != input_.upstream_model) edits_.push_back({BodyEdit::Kind::kSet, "model", {}, model});
-    if (edits_.empty()) out_.http.body.push_back(input_.body);
-    else if (!input_.facts->content_type.empty()) splice_form();
+    if (edits_.empty()) pass();
+    else if (input_.facts->form != nullptr) splice_form(*input_.facts->form);
     else wire::splice(input_.body, input_.facts->members, edits_, out_.owned, out_.http.body);
   }
 
@@ -69,10 +70,22 @@ class TaskRelay {
     return name;
   }
 
-  void splice_form() {
-    const auto boundary = wire::form_boundary(input_.facts->content_type);
-    auto form = wire::scan_form(input_.body, boundary.value_or(std::string()));
-    if (form) wire::splice_form(input_.body, *form, edits_, out_.owned, out_.http.body);  // the client codec has read it before
+  void pass() {
+    out_.http.source = input_.source;
+    if (input_.source == nullptr) out_.http.body.push_back(input_.body);
+  }
+
+  void splice_form(const Form& form) {
+    std::list<std::string> texts;
+    const bool held = input_.source == nullptr;
+    auto pieces = wire::splice_form(form, held ? input_.body.size() : input_.source->size(), edits_, held ? out_.owned : texts);
+    if (!held) {
+      out_.http.source = std::make_shared<wire::PiecedBody>(input_.source, std::move(pieces), std::move(texts));
+      return;
+    }
+    for (const wire::FormPiece& piece : pieces) {
+      out_.http.body.push_back(piece.end > piece.begin ? input_.body.substr(piece.begin, piece.size()) : piece.text);
+    }
   }
 
   void rename_members() {

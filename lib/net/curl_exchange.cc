@@ -106,7 +106,7 @@ bool CurlExchange::begin(HttpRequest request, TransferSink& sink) {
   if (connect_ms != connect_ms_set_) set(CURLOPT_CONNECTTIMEOUT_MS, connect_ms_set_ = connect_ms);
   const long buffer = request_.stream ? kStreamBuffer : kBuffer;
   if (buffer != buffer_set_) set(CURLOPT_BUFFERSIZE, buffer_set_ = buffer);
-  if (!options_lost_) return true;
+  if (!options_lost_) return fault_.ok();
   forget_options();
   fail(TransferError::Kind::kInternal, "no memory for a transfer");
   return false;
@@ -126,6 +126,8 @@ void CurlExchange::end() noexcept {
   endpoint_ = nullptr;
   request_.headers.clear();
   request_.body.clear();
+  request_.source.reset();
+  body_.set(nullptr);
   request_.endpoint.reset();
   request_.addresses.reset();
   if (joined_.capacity() > 2 * kJoinedBody) joined_ = {};
@@ -141,15 +143,14 @@ void CurlExchange::set_url() {
 }
 
 void CurlExchange::set_method_and_body() {
-  size_t size = 0;
-  for (const std::string_view piece : request_.body) size += piece.size();
+  body_.set(&request_);
+  const size_t size = body_.size();
   const bool get = request_.method == "GET", head = request_.method == "HEAD", post = request_.method == "POST";
   if (request_.method != method_set_) {
     set(CURLOPT_NOBODY, 0L);
     set(CURLOPT_CUSTOMREQUEST, (get && size == 0) || head || post ? nullptr : request_.method.c_str());
   }
   method_set_ = request_.method;
-  piece_ = offset_ = 0;
   if (head) {
     set(CURLOPT_NOBODY, 1L);
     return;
@@ -161,7 +162,7 @@ void CurlExchange::set_method_and_body() {
   set(CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(size));
   if (size <= kJoinedBody) {
     joined_.clear();
-    for (const std::string_view piece : request_.body) joined_.append(piece);
+    if (auto read = append_body(request_, joined_); !read) fail(TransferError::Kind::kRequestBody, read.error().message);
     set(CURLOPT_POSTFIELDS, joined_.data());
   } else {
     set(CURLOPT_POSTFIELDS, nullptr);
@@ -327,33 +328,21 @@ size_t CurlExchange::write_callback(char* data, size_t size, size_t count, void*
 size_t CurlExchange::read_callback(char* to, size_t size, size_t count, void* self) {
   auto& exchange = *static_cast<CurlExchange*>(self);
   if (exchange.sink_ == nullptr) return CURL_READFUNC_ABORT;  // the body may be gone
-  const std::vector<std::string_view>& body = exchange.request_.body;
-  size_t room = size * count, copied = 0;
-  while (room > 0 && exchange.piece_ < body.size()) {
-    const std::string_view rest = body[exchange.piece_].substr(exchange.offset_);
-    const size_t n = std::min(rest.size(), room);
-    if (n > 0) std::memcpy(to + copied, rest.data(), n);
-    copied += n;
-    room -= n;
-    exchange.offset_ += n;
-    if (n == rest.size()) {
-      ++exchange.piece_;
-      exchange.offset_ = 0;
-    }
+  try {
+    auto read = exchange.body_.read(to, size * count);
+    if (read) return *read;
+    exchange.fail(TransferError::Kind::kRequestBody, read.error().message);
+  } catch (...) {
+    exchange.fail(TransferError::Kind::kInternal, "the body's source threw an exception");
   }
-  return copied;
+  return CURL_READFUNC_ABORT;
 }
 
 // A connection that had been closed under us takes the body again from the start.
 int CurlExchange::seek_callback(void* self, curl_off_t offset, int origin) {
   auto& exchange = *static_cast<CurlExchange*>(self);
   if (origin != SEEK_SET || offset < 0 || exchange.sink_ == nullptr) return CURL_SEEKFUNC_FAIL;
-  auto left = static_cast<size_t>(offset);
-  exchange.piece_ = 0;
-  const std::vector<std::string_view>& body = exchange.request_.body;
-  while (exchange.piece_ < body.size() && left >= body[exchange.piece_].size()) left -= body[exchange.piece_++].size();
-  exchange.offset_ = left;
-  return exchange.piece_ < body.size() || left == 0 ? CURL_SEEKFUNC_OK : CURL_SEEKFUNC_FAIL;
+  return exchange.body_.seek(static_cast<size_t>(offset)) ? CURL_SEEKFUNC_OK : CURL_SEEKFUNC_FAIL;
 }
 
 int CurlExchange::prereq_callback(void* self, char*, char*, int, int) {

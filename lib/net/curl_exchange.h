@@ -12,6 +12,7 @@
 #include "llmrouter/transport.h"
 #include "net/curl_headers.h"
 #include "net/head_builder.h"
+#include "net/request_body.h"
 #include "net/resolve_gate.h"
 
 namespace llmrouter::net {
@@ -132,9 +133,7 @@ class CurlExchange : public ResolveGate::Guest, public Hook<ByState>, public Hoo
   TransferError fault_;
   std::array<char, CURL_ERROR_SIZE> error_text_{};
 
-  // Body to send, when it is too long to be joined: the next byte is `offset_` in piece `piece_`.
-  size_t piece_ = 0;
-  size_t offset_ = 0;
+  RequestBody body_;  // what is to be sent
 
   // Options as they are set now.
   bool options_lost_ = false;  // one was not taken: none of the below is certain

@@ -14,6 +14,7 @@
 #include "net/demo_answer.h"
 #include "net/demo_tasks.h"
 #include "net/playback.h"
+#include "net/request_body.h"
 #include "wire/json_writer.h"
 
 namespace llmrouter {
@@ -129,6 +130,7 @@ class DemoTransport final : public Transport {
   std::unique_ptr<DemoScript> refuse(int status, std::string_view message, std::string_view type, std::string_view param = {},
                                      std::string_view code = {});
   std::unique_ptr<DemoScript> trouble(int status);
+  static std::unique_ptr<DemoScript> unreadable(const Error& error);
   HttpHead head(int status, const char* content_type);
   std::string make_id(std::string_view prefix);
   int64_t created() const {
@@ -193,7 +195,7 @@ std::unique_ptr<DemoScript> DemoTransport::answer(const HttpRequest& request) {
 std::unique_ptr<DemoScript> DemoTransport::task(const HttpRequest& request, std::string_view path) {
   if (request.method != "POST") return refuse(405, "Only POST requests are accepted.", "invalid_request_error", "method", "method_not_supported");
   std::string body, answer;
-  for (const std::string_view piece : request.body) body += piece;
+  if (const auto read = append_body(request, body); !read) return unreadable(read.error());
   std::vector<MemberSpan> members;
   if (const wire::ScanResult scanned = wire::scan_object(body, {}, members); !scanned) {
     return refuse(400, "the body is not a JSON object: " + scanned.message(body), "invalid_request_error", "", "invalid_value");
@@ -214,7 +216,7 @@ std::unique_ptr<DemoScript> DemoTransport::task(const HttpRequest& request, std:
 std::unique_ptr<DemoScript> DemoTransport::chat(const HttpRequest& request) {
   if (request.method != "POST") return refuse(405, "Only POST requests are accepted.", "invalid_request_error", "method", "method_not_supported");
   std::string body;
-  for (const std::string_view piece : request.body) body += piece;
+  if (const auto read = append_body(request, body); !read) return unreadable(read.error());
   DemoRequest asked;
   if (const auto fault = asked.read(std::move(body))) return refuse(400, fault->message, "invalid_request_error", fault->param, "invalid_value");
   if (const int status = status_of(asked.model)) return trouble(status);
@@ -240,6 +242,12 @@ std::unique_ptr<DemoScript> DemoTransport::converse(const DemoRequest& request) 
   if (cut) body.resize(body.size() / 2);
   script->say(std::move(body));
   if (stall) script->never_begin();
+  return script;
+}
+
+std::unique_ptr<DemoScript> DemoTransport::unreadable(const Error& error) {
+  auto script = std::make_unique<DemoScript>(HttpHead{});
+  script->fail({TransferError::Kind::kRequestBody, error.message});
   return script;
 }
 

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "net/playback.h"
+#include "net/request_body.h"
 
 namespace llmrouter {
 
@@ -113,11 +114,14 @@ std::unique_ptr<Transfer> FakeTransport::start(HttpRequest request, TransferSink
   seen.method = std::move(request.method);
   seen.url = std::move(request.url);
   seen.headers = std::move(request.headers);
-  for (const std::string_view piece : request.body) seen.body.append(piece);
+  const auto read = net::append_body(request, seen.body);
   impl_->seen.push_back(std::move(seen));
 
   ScriptedReply reply;
-  if (!impl_->replies.empty()) {
+  if (!read) {
+    reply.no_head = true;
+    reply.end = {TransferError::Kind::kRequestBody, read.error().message};
+  } else if (!impl_->replies.empty()) {
     reply = std::move(impl_->replies.front());
     impl_->replies.pop_front();
   } else if (fallback) {

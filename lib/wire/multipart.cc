@@ -45,8 +45,6 @@ bool take_parameter(std::string_view& rest, std::string_view& name, std::string&
   return true;
 }
 
-Error broken(std::string words) { return Error(ErrorCode::kInvalidRequest, "the body is not a valid form: " + std::move(words)); }
-
 // A field's name from its header lines; false: they name none.
 bool read_head(std::string_view head, FormField& field) {
   bool named = false;
@@ -98,45 +96,118 @@ std::optional<std::string> form_boundary(std::string_view content_type) {
   return std::nullopt;
 }
 
-Result<Form> scan_form(std::string_view body, std::string_view boundary, const FormLimits& limits) {
-  Form form;
-  form.boundary = boundary;
-  const std::string mark = "\r\n--" + form.boundary;
-  size_t at;  // of a delimiter, the two dashes
-  if (body.substr(0, mark.size() - 2) == std::string_view(mark).substr(2)) {
-    at = 0;
-  } else {
-    at = body.find(mark);  // behind a preamble
-    if (at == std::string_view::npos) return broken("its boundary does not come");
-    at += 2;
-  }
-  for (;;) {
-    size_t line = at + mark.size() - 2;
-    if (body.substr(line, 2) == "--") {
-      form.end = at;
-      return form;
+FormReader::FormReader(std::string_view boundary, const FormLimits& limits) : limits_(limits), mark_("\r\n--" + std::string(boundary)) {
+  form_.boundary = boundary;
+}
+
+bool FormReader::feed(std::string_view bytes) {
+  size_t at = 0;
+  while (at < bytes.size()) {
+    switch (step_) {
+      case Step::kPreamble:
+      case Step::kValue: at = seek(bytes, at); break;
+      case Step::kDelimiter: take_delimiter(bytes[at++]); break;
+      case Step::kHead:
+        take_head(bytes[at], base_ + at + 1);
+        ++at;
+        break;
+      case Step::kOver: at = bytes.size(); break;  // an epilogue says nothing
+      case Step::kFailed: return false;
     }
-    while (line < body.size() && (body[line] == ' ' || body[line] == '\t')) ++line;
-    if (body.substr(line, 2) != "\r\n") return broken(line + 2 > body.size() ? "it breaks off" : "a delimiter is not followed by a line end");
-    if (form.fields.size() == limits.max_fields) return broken("it has more than " + std::to_string(limits.max_fields) + " fields");
-    FormField field;
-    field.begin = at;
-    const size_t head = line + 2;
-    size_t blank = body.substr(head, 2) == "\r\n" ? head : body.substr(0, std::min(body.size(), head + limits.max_head)).find("\r\n\r\n", head);
-    if (blank == std::string_view::npos) return broken(body.size() - head > limits.max_head ? "a field's header is too long" : "it breaks off");
-    if (!read_head(body.substr(head, blank - head), field)) return broken("field " + std::to_string(form.fields.size() + 1) + " has no name");
-    field.value_begin = blank == head ? head + 2 : blank + 4;
-    // An empty value's line end may be the one that closes its header.
-    const size_t next = body.find(mark, field.value_begin - 2);
-    if (next == std::string_view::npos) return broken("it breaks off");
-    field.value_end = std::max(next, field.value_begin);
-    at = next + 2;
-    form.fields.push_back(std::move(field));
+  }
+  base_ += bytes.size();
+  return step_ != Step::kFailed;
+}
+
+Result<Form> FormReader::finish() {
+  if (step_ == Step::kPreamble) fail("its boundary does not come");
+  else if (step_ != Step::kOver) fail("it breaks off");
+  if (step_ == Step::kFailed) return fault_;
+  return std::move(form_);
+}
+
+void FormReader::fail(std::string words) {
+  if (step_ == Step::kFailed) return;
+  step_ = Step::kFailed;
+  fault_ = Error(ErrorCode::kInvalidRequest, "the body is not a valid form: " + std::move(words));
+}
+
+// Looks for the next delimiter and says how far it came. Only the first byte of `mark_` is a carriage return, so a match that fails begins anew at
+// the byte it failed at.
+size_t FormReader::seek(std::string_view bytes, size_t at) {
+  const size_t from = at;
+  while (at < bytes.size() && matched_ < mark_.size()) {
+    if (matched_ == 0) {
+      at = std::min(bytes.find('\r', at), bytes.size());
+      if (at == bytes.size()) break;
+    }
+    if (bytes[at] != mark_[matched_]) {
+      matched_ = 0;
+      continue;
+    }
+    ++matched_;
+    ++at;
+  }
+  // A little more than is kept: some of it may turn out to be the delimiter's.
+  const size_t most = limits_.max_text + mark_.size();
+  if (step_ == Step::kValue && !field_.file && field_.text.size() < most) {
+    field_.text.append(bytes.substr(from, std::min(at - from, most - field_.text.size())));
+  }
+  if (matched_ < mark_.size()) return at;
+  delimiter_ = base_ + at - (mark_.size() - 2);
+  if (step_ == Step::kValue) end_value();
+  step_ = Step::kDelimiter;
+  behind_ = 0;
+  return at;
+}
+
+void FormReader::end_value() {
+  // An empty value's line end may be the one that closes its header.
+  field_.value_end = std::max(delimiter_ - 2, field_.value_begin);
+  field_.text.resize(std::min({field_.text.size(), field_.size(), limits_.max_text}));
+  field_.text.shrink_to_fit();
+  form_.fields.push_back(std::move(field_));
+}
+
+// Two dashes close the form; else blanks, and a line end behind which a field begins.
+void FormReader::take_delimiter(char c) {
+  if (behind_ == '-' && c == '-') {
+    form_.end = delimiter_;
+    step_ = Step::kOver;
+  } else if (behind_ == '\r' && c == '\n') {
+    if (form_.fields.size() == limits_.max_fields) return fail("it has more than " + std::to_string(limits_.max_fields) + " fields");
+    field_ = FormField();
+    field_.begin = delimiter_;
+    head_.clear();
+    step_ = Step::kHead;
+  } else if (behind_ == '-' || behind_ == '\r' || (c == '-' && behind_ != 0) || (c != '-' && c != '\r' && c != ' ' && c != '\t')) {
+    fail("a delimiter is not followed by a line end");
+  } else {
+    behind_ = c == '\t' ? ' ' : c;
   }
 }
 
-void splice_form(std::string_view body, const Form& form, const std::vector<SpliceEdit>& edits, std::list<std::string>& owned,
-                 std::vector<std::string_view>& pieces) {
+// `next` is where the byte behind this one lies.
+void FormReader::take_head(char c, size_t next) {
+  constexpr std::string_view kBlank = "\r\n\r\n";
+  head_ += c;
+  std::string_view lines = head_;
+  const bool blank = lines.size() >= kBlank.size() && lines.substr(lines.size() - kBlank.size()) == kBlank;
+  const bool empty = lines == kBlank.substr(0, 2);
+  const auto where = [this] { return "field " + std::to_string(form_.fields.size() + 1); };
+  if (!blank && !empty) {
+    if (head_.size() >= limits_.max_head) fail("the header of " + where() + " is over " + std::to_string(limits_.max_head) + " bytes");
+    return;
+  }
+  lines.remove_suffix(blank ? kBlank.size() : 2);
+  if (!read_head(lines, field_)) return fail(where() + " has no name");
+  if (field_.name.size() > limits_.max_name) return fail("the name of " + where() + " is over " + std::to_string(limits_.max_name) + " bytes");
+  field_.value_begin = next;
+  matched_ = 2;
+  step_ = Step::kValue;
+}
+
+std::vector<FormPiece> splice_form(const Form& form, size_t size, const std::vector<SpliceEdit>& edits, std::list<std::string>& owned) {
   struct Slot {
     bool gone = false;
     std::optional<std::string> value;
@@ -160,21 +231,23 @@ void splice_form(std::string_view body, const Form& form, const std::vector<Spli
       mine->second = text_of(edit.json);
     }
   }
+  std::vector<FormPiece> pieces;
   size_t from = 0;
   auto pass = [&](size_t to) {
-    if (to > from) pieces.push_back(body.substr(from, to - from));
+    if (to > from) pieces.push_back({from, to, {}});
   };
   for (size_t i = 0; i < slots.size(); ++i) {
     const FormField& field = form.fields[i];
+    const size_t next = i + 1 < slots.size() ? form.fields[i + 1].begin : form.end;
     if (slots[i].gone) {
       pass(field.begin);
-      from = i + 1 < slots.size() ? form.fields[i + 1].begin : form.end;
+      from = next;
     } else if (slots[i].value) {
       pass(field.value_begin);
-      pieces.push_back(owned.emplace_back(std::move(*slots[i].value)));
+      pieces.push_back({0, 0, owned.emplace_back(std::move(*slots[i].value))});
       from = field.value_end;
       // A value that was empty without a line end of its own gets one.
-      if (body.substr(from, 2) != "\r\n") pieces.push_back("\r\n");
+      if (from == next) pieces.push_back({0, 0, "\r\n"});
     }
   }
   pass(form.end);
@@ -182,9 +255,10 @@ void splice_form(std::string_view body, const Form& form, const std::vector<Spli
   for (const auto& [name, value] : added) {
     std::string quoted;
     for (char c : name) quoted += c == '"' ? "%22" : c == '\r' || c == '\n' ? " " : std::string(1, c);
-    pieces.push_back(owned.emplace_back("--" + form.boundary + "\r\ncontent-disposition: form-data; name=\"" + quoted + "\"\r\n\r\n" + value + "\r\n"));
+    pieces.push_back({0, 0, owned.emplace_back("--" + form.boundary + "\r\ncontent-disposition: form-data; name=\"" + quoted + "\"\r\n\r\n" + value + "\r\n")});
   }
-  pass(body.size());
+  pass(size);
+  return pieces;
 }
 
 }  // namespace llmrouter::wire

@@ -426,7 +426,7 @@ def wrapped(text):
     """A C++ snippet as a file: whole programs as they are; others inside a function that has what the guide says is there."""
     if "main(" in text and "#include" not in text:
         return "#include <iostream>\n#include <llmrouter/llmrouter.h>\n" + text
-    if "main(" in text or re.search(r"^(class|struct|namespace|llmrouter::Task)", text, re.M):
+    if "main(" in text or re.search(r"^(class|struct|namespace|llmrouter::Task|llmrouter::Result)", text, re.M):
         return text if "main(" in text else "#include <iostream>\n#include <llmrouter/llmrouter.h>\n" + text + "\nint main() {}\n"
     includes = "\n".join(line for line in text.splitlines() if line.startswith("#include"))
     body = "\n".join(line for line in text.splitlines() if not line.startswith("#include"))

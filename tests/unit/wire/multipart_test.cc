@@ -1,6 +1,10 @@
 #include "wire/multipart.h"
 
+#include <algorithm>
+#include <initializer_list>
+
 #include "catch.h"
+#include "wire/pieced_body.h"
 
 using namespace llmrouter;
 using namespace llmrouter::wire;
@@ -16,15 +20,45 @@ const std::string kForm = field("model", "whisper") + field("file", kFile, "; fi
 
 std::string value_of(const std::string& body, const FormField& f) { return body.substr(f.value_begin, f.value_end - f.value_begin); }
 
+// Fed in these pieces, and then the rest.
+Result<Form> scan_form(std::string_view body, std::string_view boundary, std::initializer_list<size_t> cuts = {}, const FormLimits& limits = {}) {
+  FormReader reader(boundary, limits);
+  size_t at = 0;
+  for (size_t cut : cuts) {
+    reader.feed(body.substr(at, cut - at));
+    at = cut;
+  }
+  reader.feed(body.substr(at));
+  return reader.finish();
+}
+
+std::string joined(const std::string& body, const std::vector<FormPiece>& pieces) {
+  std::string out;
+  for (const FormPiece& piece : pieces) out += piece.end > piece.begin ? std::string_view(body).substr(piece.begin, piece.size()) : piece.text;
+  return out;
+}
+
 std::string spliced(const std::string& body, const std::vector<SpliceEdit>& edits) {
   auto form = scan_form(body, "XX");
   REQUIRE(form);
   std::list<std::string> owned;
-  std::vector<std::string_view> pieces;
-  splice_form(body, *form, edits, owned, pieces);
-  std::string out;
-  for (std::string_view piece : pieces) out += piece;
-  return out;
+  return joined(body, splice_form(*form, body.size(), edits, owned));
+}
+
+bool same(const FormField& a, const FormField& b) {
+  return a.name == b.name && a.file == b.file && a.begin == b.begin && a.value_begin == b.value_begin && a.value_end == b.value_end && a.text == b.text;
+}
+
+// What a reader says of a body must not depend on how it came.
+void check_same(const Result<Form>& a, const Result<Form>& b) {
+  REQUIRE(a.ok() == b.ok());
+  if (!a) {
+    CHECK(a.error().message == b.error().message);
+    return;
+  }
+  CHECK(a->end == b->end);
+  REQUIRE(a->fields.size() == b->fields.size());
+  for (size_t i = 0; i < a->fields.size(); ++i) CHECK(same(a->fields[i], b->fields[i]));
 }
 
 }  // namespace
@@ -91,6 +125,50 @@ TEST_CASE("form: what is refused") {
   CHECK(refused.error().message.find("256") != std::string::npos);
 }
 
+TEST_CASE("form: however it is cut, it is the same form or the same fault") {
+  const std::string odd = "before\r\n--X\r\n--XX \t\r\ncontent-disposition: form-data; name=a\r\n\r\n\r\n--XX\r\nContent-Disposition: form-data; name=b\r\n\r\n\r\r\n\r\n--X\r\r\n--XX--after\r\n--XX\r\n";
+  for (const std::string& body : {kForm, odd, std::string("--XX--"), std::string("no form"), kForm.substr(0, kForm.size() - 3), std::string("--XX\r\n\r\nx\r\n--XX--"),
+                                  std::string("--XX-\r\n"), std::string("--XX -\r\n"), std::string("--XX\rx"), std::string("\r\n--XX--"),
+                                  std::string("--XX\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n--XX--")}) {
+    CAPTURE(body);
+    const auto whole = scan_form(body, "XX");
+    for (size_t i = 0; i <= body.size(); ++i) check_same(scan_form(body, "XX", {i}), whole);
+    for (size_t i = 0; i + 1 < body.size(); ++i) check_same(scan_form(body, "XX", {i, i + 1}), whole);
+    FormReader reader("XX");
+    for (char c : body) reader.feed({&c, 1});
+    check_same(reader.finish(), whole);
+  }
+  auto form = scan_form(odd, "XX");
+  REQUIRE(form);
+  REQUIRE(form->fields.size() == 2);
+  CHECK(form->fields[1].text == "\r\r\n\r\n--X\r");
+}
+
+TEST_CASE("form: of values the beginning is kept, of files nothing, and names have a limit") {
+  FormLimits limits;
+  limits.max_text = 10;
+  for (size_t size : {0, 9, 10, 11, 20, 5000}) {
+    const std::string value(size, 'v');
+    const std::string body = field("a", value) + field("f", value, "; filename=x") + "--XX--";
+    for (size_t cut : {size_t{60}, size_t{70}, body.size() / 2, body.size() - 8}) {
+      auto form = scan_form(body, "XX", {std::min(cut, body.size())}, limits);
+      REQUIRE(form);
+      CHECK(form->fields[0].text == value.substr(0, 10));
+      CHECK(form->fields[0].size() == size);
+      CHECK(form->fields[0].whole_text() == (size <= 10));
+      CHECK(form->fields[1].text.empty());
+      CHECK(form->fields[1].size() == size);
+    }
+  }
+  CHECK(scan_form(field(std::string(256, 'n'), "x") + "--XX--", "XX"));
+  auto refused = scan_form(field("a", "x") + field(std::string(257, 'n'), "x") + "--XX--", "XX");
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().message == "the body is not a valid form: the name of field 2 is over 256 bytes");
+  refused = scan_form("--XX\r\nContent-Disposition: form-data; name=\"a\"\r\nX: " + std::string(9000, 'x') + "\r\n\r\nx\r\n--XX--", "XX");
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().message.find("8192") != std::string::npos);
+}
+
 TEST_CASE("form: fields are set, added and taken out, and the rest stays byte for byte") {
   CHECK(spliced(kForm, {}) == kForm);
   std::string expected = kForm;
@@ -105,4 +183,69 @@ TEST_CASE("form: fields are set, added and taken out, and the rest stays byte fo
   // An empty value without its own line end.
   const std::string tight = "--XX\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n--XX--";
   CHECK(spliced(tight, {{BodyEdit::Kind::kSet, "a", {}, "9"}}) == "--XX\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n9\r\n--XX--");
+}
+
+namespace {
+
+// Gives at most `most` bytes at once; the `fail_at`-th read fails; ends after `real` bytes whatever it said.
+class Text final : public BodySource {
+ public:
+  explicit Text(std::string text) : real(text.size()), text_(std::move(text)) {}
+  size_t size() const noexcept override { return text_.size(); }
+  Result<size_t> read(size_t offset, char* to, size_t count) const override {
+    if (++reads == fail_at) return Error(ErrorCode::kIo, "scripted");
+    return offset < real ? text_.copy(to, std::min({count, most, real - offset}), offset) : size_t{0};
+  }
+  size_t most = static_cast<size_t>(-1), real;
+  int fail_at = 0;
+  mutable int reads = 0;
+
+ private:
+  std::string text_;
+};
+
+}  // namespace
+
+TEST_CASE("form: a changed one is read from where it lies, from any place on and in any steps") {
+  const std::string body = "x\r\n" + kForm + "after";
+  auto form = scan_form(body, "XX");
+  REQUIRE(form);
+  const std::vector<SpliceEdit> edits = {{BodyEdit::Kind::kSet, "model", {}, "\"\""}, {BodyEdit::Kind::kSet, "language", {}, "\"en\""}};
+  std::list<std::string> owned;
+  auto pieces = splice_form(*form, body.size(), edits, owned);
+  const std::string expected = joined(body, pieces);
+  CHECK(expected.find("\r\n\r\n\r\n--XX") != std::string::npos);
+  auto text = std::make_shared<Text>(body);
+  const PiecedBody changed(text, std::move(pieces), std::move(owned));
+  REQUIRE(changed.size() == expected.size());
+  for (size_t most : {size_t{1}, size_t{7}, size_t{1000}}) {
+    text->most = most;
+    for (size_t offset = 0; offset <= expected.size(); ++offset) {
+      std::string got(expected.size() + 5 - offset, '?');
+      size_t done = 0;
+      while (done < expected.size() - offset) {
+        auto read = changed.read(offset + done, got.data() + done, got.size() - done);
+        REQUIRE(read);
+        REQUIRE(*read > 0);
+        done += *read;
+      }
+      got.resize(done);
+      REQUIRE((got == expected.substr(offset)));
+      char byte;
+      REQUIRE(changed.read(expected.size(), &byte, 1));
+      CHECK(*changed.read(expected.size(), &byte, 1) == 0);
+      if (offset < expected.size()) {
+        REQUIRE(*changed.read(offset, &byte, 1) == 1);
+        CHECK(byte == expected[offset]);
+      }
+    }
+  }
+  // A source that fails or ends early is not papered over.
+  std::string got(expected.size(), '?');
+  text->fail_at = text->reads + 1;
+  CHECK(changed.read(0, got.data(), got.size()).error().code == ErrorCode::kIo);
+  text->real = 20;
+  auto part = changed.read(0, got.data(), got.size());
+  REQUIRE(part);
+  CHECK(*part < expected.size());
 }
