@@ -3,6 +3,7 @@
 
 #include "core/router_impl.h"
 #include "core/wishes.h"
+#include "llmrouter/values.h"
 
 namespace llmrouter {
 namespace {
@@ -133,6 +134,8 @@ Result<void> Router::remove_rule(std::string_view name) {
 Result<SwitchState> Router::toggle(std::optional<bool> enabled, std::string who, std::string why) {
   if (who.size() > kLongestWord) return Error(ErrorCode::kInvalidRequest, "who: longer than 1024 bytes", "who");
   if (why.size() > kLongestWord) return Error(ErrorCode::kInvalidRequest, "reason: longer than 1024 bytes", "reason");
+  // Other words would come back from the store otherwise than they were said.
+  if (!is_utf8(who) || !is_utf8(why)) return Error(ErrorCode::kInvalidRequest, "who, reason: expected UTF-8", "reason");
   core::Overlay& overlay = impl_->overlay;
   {
     std::lock_guard<std::mutex> lock(overlay.writers);
@@ -149,13 +152,8 @@ Result<SwitchState> Router::toggle(std::optional<bool> enabled, std::string who,
         return error;
       }
       SwitchChange change{now, after(now, config.delay), wanted, std::move(who), std::move(why)};
-      const std::string entry = to_json(change);
-      const auto kept = switch_change_from_json(entry);
-      if (!kept || kept->who != change.who || kept->why != change.why) {  // the words would come back otherwise than they were said
-        return Error(ErrorCode::kInvalidRequest, "who, reason: expected UTF-8", "reason");
-      }
       overlay.changes.reserve(overlay.changes.size() + 1);  // what is stored must not fail to be remembered
-      if (auto stored = overlay.store->put({std::string(kSwitch), switch_name(now), entry}); !stored) return std::move(stored).error();
+      if (auto stored = overlay.store->put({std::string(kSwitch), switch_name(now), to_json(change)}); !stored) return std::move(stored).error();
       if (overlay.changes.size() >= kHistory) {
         if (auto removed = overlay.store->remove(kSwitch, switch_name(overlay.changes.front().time)); !removed) return std::move(removed).error();
         overlay.changes.erase(overlay.changes.begin());
@@ -189,22 +187,32 @@ std::vector<SwitchChange> Router::switch_history() const {
   return {impl_->overlay.changes.rbegin(), impl_->overlay.changes.rend()};
 }
 
-Result<void> Router::set_override(const KeyRecord& key, std::string_view model) {
-  if (model.empty() || model.size() > kLongestWord) return Error(ErrorCode::kInvalidRequest, "model: expected a model's name", "model");
-  core::Overlay& overlay = impl_->overlay;
-  std::lock_guard<std::mutex> lock(overlay.writers);
-  auto snap = impl_->snapshot.load();
-  auto resolved = core::resolve(*snap, model, {}, &key);
+Result<void> Router::Impl::may_use(const core::Snapshot& snap, const KeyRecord& key, std::string_view model) const {
+  if (model.empty() || model.size() > kLongestWord || !is_utf8(model)) {
+    return Error(ErrorCode::kInvalidRequest, "model: expected a model's name: 1 to " + std::to_string(kLongestWord) + " bytes of UTF-8", "model");
+  }
+  auto resolved = core::resolve(snap, model, {}, &key);
   if (!resolved) return std::move(resolved).error();
   core::Ask ask;
   ask.key = &key;
-  ask.now = impl_->clock().now();
-  ask.wall = impl_->clock().wall();
+  ask.now = clock().now();
+  ask.wall = clock().wall();
   ask.peek = true;
   std::vector<core::Candidate> candidates;
-  if (!core::append_candidates(*snap, *resolved, model, ask, candidates)) {
-    return Error(ErrorCode::kModelNotAllowed, "this key may not use model \"" + std::string(model) + "\"", "model");
-  }
+  if (core::append_candidates(snap, *resolved, model, ask, candidates)) return {};
+  return Error(ErrorCode::kModelNotAllowed, "this key may not use model \"" + std::string(model) + "\"", "model");
+}
+
+Result<CreatedSession> Router::start_session(const KeyRecord& key, const SessionWish& wish) {
+  if (!impl_->parts.keys) return Error(ErrorCode::kNotSupported, "this router keeps no keys");
+  if (auto may = impl_->may_use(*impl_->snapshot.load(), key, wish.model); !may) return std::move(may).error();
+  return impl_->parts.keys->create_session(key, wish);
+}
+
+Result<void> Router::set_override(const KeyRecord& key, std::string_view model) {
+  core::Overlay& overlay = impl_->overlay;
+  std::lock_guard<std::mutex> lock(overlay.writers);
+  if (auto may = impl_->may_use(*impl_->snapshot.load(), key, model); !may) return may;
   auto next = std::make_shared<core::Overrides>(*overlay.overrides.load());
   (*next)[key.id] = model;
   if (auto stored = overlay.store->put({std::string(kOverride), key.id, std::string(model)}); !stored) return stored;

@@ -48,7 +48,7 @@ struct Overlay {
 
 // What stood over a request's wish.
 struct Direction {
-  std::string_view by;          // "switch", "override", "rule"; empty: nothing
+  std::string_view by;          // "switch", "session", "override", "rule"; empty: nothing
   const Rule* rule = nullptr;   // in the snapshot
 };
 
