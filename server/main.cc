@@ -93,6 +93,7 @@ const std::vector<Command>& commands() {
         {"--usage", "PATH", "the usage database; default: the configuration's storage.usage"},
         {"--limit", "N", "the newest N records; default 200k"},
         {"--seed", "N", "the same one gives the same answer; default 1"},
+        {"--without-stored", "", "leave out the rules, overrides and switch of the key store"},
         kJson},
        run_simulate},
       {"schema", "", "the JSON Schema of the configuration", 0, 0, {}, run_schema},

@@ -30,31 +30,34 @@ WallTime after(WallTime when, Duration delay) { return when + std::chrono::durat
 
 }  // namespace
 
-void Router::Impl::load_overlay() {
-  std::vector<RuleConfig> rules;
-  std::vector<SwitchChange> changes;
-  auto overrides = std::make_shared<core::Overrides>();
-  auto broken = [this](const StateEntry& entry, const Error& why) {
-    logger().log(LogLevel::kWarn, "a stored entry cannot be read and is left out", {{"kind", entry.kind}, {"name", entry.name}, {"why", why.message}});
-  };
-  for (const StateEntry& entry : overlay.store->all()) {
+core::Stored core::read_stored(const StateStore& store, const std::function<void(const StateEntry& entry, const Error& why)>& broken) {
+  Stored stored;
+  stored.overrides = std::make_shared<Overrides>();
+  for (const StateEntry& entry : store.all()) {
     if (entry.kind == kRule) {
       auto rule = rule_from_json(entry.value);
-      if (rule) rules.push_back(std::move(*rule));
+      if (rule) stored.rules.push_back(std::move(*rule));
       else broken(entry, rule.error());
     } else if (entry.kind == kSwitch) {
       auto change = switch_change_from_json(entry.value);
-      if (change) changes.push_back(std::move(*change));
+      if (change) stored.changes.push_back(std::move(*change));
       else broken(entry, change.error());
     } else if (entry.kind == kOverride) {
-      overrides->emplace(entry.name, entry.value);
+      stored.overrides->emplace(entry.name, entry.value);
     }
   }
-  overlay.rules = std::move(rules);
-  overlay.changes = std::move(changes);
+  return stored;
+}
+
+void Router::Impl::load_overlay() {
+  core::Stored stored = core::read_stored(*overlay.store, [this](const StateEntry& entry, const Error& why) {
+    logger().log(LogLevel::kWarn, "a stored entry cannot be read and is left out", {{"kind", entry.kind}, {"name", entry.name}, {"why", why.message}});
+  });
+  overlay.rules = std::move(stored.rules);
+  overlay.changes = std::move(stored.changes);
   if (!overlay.changes.empty()) overlay.gate.from(overlay.changes.back().effective, overlay.changes.back().enabled);
-  const bool any = !overrides->empty();
-  overlay.overrides.store(std::move(overrides));
+  const bool any = !stored.overrides->empty();
+  overlay.overrides.store(std::move(stored.overrides));
   overlay.any_override.store(any, std::memory_order_relaxed);
 }
 
