@@ -439,18 +439,20 @@ void Rehearsal::denied(Flight& f, const Denial& denial) {
 // Until the limit that stands in the way is gone, or somebody gives back what he held; not for what is known to come too late.
 bool Rehearsal::wait(Flight& f) {
   const QueueConfig& queue = snapshot_->config.routing.queue;
-  if (queue.max_wait <= Duration(0) || !f.is_blocked || waiting_.size() >= static_cast<size_t>(queue.max)) return false;
+  if (queue.max_wait <= Duration(0) || !f.is_blocked || waiting_ >= static_cast<size_t>(queue.max)) return false;
   if (f.wait_until == TimePoint()) f.wait_until = std::min(now() + queue.max_wait, f.deadline);
   const bool timed = f.blocked_until != TimePoint::max();
   if (now() >= f.wait_until || (timed && f.blocked_until > f.wait_until)) return false;
   f.waits = true;
-  waiting_.push_back(&f);
+  ++waiting_;
+  if (!timed) patient_.push_back(&f);
   later(f, timed ? std::max(now() + Duration(1), f.blocked_until) : f.wait_until, &Rehearsal::turn);
   return true;
 }
 
 void Rehearsal::turn(Flight& f) {
-  if (std::exchange(f.waits, false)) waiting_.erase(std::find(waiting_.begin(), waiting_.end(), &f));
+  if (std::exchange(f.waits, false)) --waiting_;
+  if (f.blocked_until == TimePoint::max()) patient_.erase(std::remove(patient_.begin(), patient_.end(), &f), patient_.end());
   f.is_blocked = f.limited = f.last_resort = false;
   f.blocked_until = TimePoint::max();
   for (Candidate& c : f.candidates) c.considered = false;
@@ -461,11 +463,11 @@ void Rehearsal::turn(Flight& f) {
 
 // Something is free: who has waited longest for a place may look. Those that know when theirs comes wait for that.
 void Rehearsal::wake() {
-  for (Flight* f : waiting_) {
-    if (f->blocked_until != TimePoint::max()) continue;
-    f->blocked_until = now();
-    return later(*f, now(), &Rehearsal::turn);
-  }
+  if (patient_.empty()) return;
+  Flight& f = *patient_.front();
+  patient_.pop_front();
+  f.blocked_until = now();
+  later(f, now(), &Rehearsal::turn);
 }
 
 void Rehearsal::let_probes_go(Flight& f) {

@@ -129,7 +129,8 @@ class Rehearsal {
   std::priority_queue<Due> due_;
   std::vector<std::unique_ptr<Flight>> flights_;
   std::vector<Flight*> free_;
-  std::deque<Flight*> waiting_;  // for a limit, in the order they came; null: left
+  size_t waiting_ = 0;           // for a limit
+  std::deque<Flight*> patient_;  // of them those that nobody can tell how long, in the order they came
   size_t under_way_ = 0;
   std::unordered_map<std::string, LimitBucket*> buckets_;  // by key
 };
