@@ -324,4 +324,14 @@ def test_simulate(t):
     assert [(x["target"], x["before"], x["after"]) for x in r["targets"]] == [("up/main", 5, 0), ("up/night", 0, 5)], r
     assert t.cli("simulate", "--since", "1h", "-c", "new.yaml", "--json").stdout == done.stdout
     assert "5 requests replayed" in t.cli("simulate", "-c", "new.yaml").stdout
+    # What is stored counts, unless it is left out; limits of the new configuration do.
+    assert s.request("POST", "/api/v1/routing/rules", {"name": "stored", "when": {"model": "main"}, "use": "coder"}, key=ADMIN).status == 201
+    shares = lambda *more: {x["target"]: x["after"] for x in json.loads(t.cli("simulate", "-c", "new.yaml", "--json", *more).stdout)["targets"]}
+    assert shares() == {"up/coder": 5, "up/main": 0}, shares()
+    assert shares("--without-stored") == {"up/main": 0, "up/night": 5}, shares("--without-stored")
+    config["models"]["main"] = {"targets": ["up/night"], "limits": {"requests": "2/1d"}}
+    with open(t.folder + "/new.yaml", "w") as f:
+        json.dump(config, f)
+    r = json.loads(t.cli("simulate", "-c", "new.yaml", "--json", "--without-stored").stdout)
+    assert (r["after"]["ok"], r["after"]["limited"]) == (2, 3), r
     assert t.cli("simulate", "--since", "soon", "-c", "new.yaml").returncode == 2
