@@ -1,5 +1,6 @@
 #include "server/admin_query.h"
 
+#include <algorithm>
 #include <set>
 #include <string>
 
@@ -129,7 +130,11 @@ Result<Page> page_of(std::string_view query) {
 
 Result<void> refuse_parameters(std::string_view query, std::string_view known) {
   return each_parameter(query, [known](const std::string& name, const std::string&) -> Result<void> {
-    if (!known.empty() && name == known) return {};
+    for (std::string_view left = known; !left.empty();) {
+      const size_t end = std::min(left.find(' '), left.size());
+      if (left.substr(0, end) == name) return {};
+      left.remove_prefix(std::min(end + 1, left.size()));
+    }
     return unknown(name, known.empty() ? std::string_view("no parameters here") : known);
   });
 }

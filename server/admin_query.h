@@ -30,8 +30,8 @@ struct Page {
   std::string cursor;
 };
 Result<Page> page_of(std::string_view query);
-// For paths that take no parameters, or only `name`.
-Result<void> refuse_parameters(std::string_view query, std::string_view name = {});
+// For paths that take no parameters, or only these, with a blank between them.
+Result<void> refuse_parameters(std::string_view query, std::string_view known = {});
 
 }  // namespace llmrouter::server
 

@@ -42,7 +42,6 @@ Reply put_rule(Context& context, const std::string& json, const std::string& pat
   if (!path_name.empty() && rule->name != path_name) {
     return failed(context, Error(ErrorCode::kInvalidRequest, "name: expected the name that the path says, or none", "name"));
   }
-  if (rule->name == "test") return failed(context, Error(ErrorCode::kInvalidRequest, "name: `test` is the path of the dry run", "name"));
   const bool there = rule_named(*context.router, rule->name).has_value();
   if (path_name.empty() && there) {
     return failed(context, Error(ErrorCode::kConflict, "name: there is a rule \"" + rule->name + "\"; PUT replaces it", "name"));

@@ -86,6 +86,7 @@ int run_keys_show(const Args& args);
 int run_keys_modify(const Args& args);
 int run_keys_revoke(const Args& args);
 int run_keys_override(const Args& args);
+int run_keys_session(const Args& args);
 // cli_usage.cc
 int run_usage(const Args& args);
 // The usage store of a configuration, to look at and no more.

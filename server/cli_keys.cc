@@ -256,23 +256,82 @@ int run_keys_revoke(const Args& args) {
   return kDone;
 }
 
+namespace {
+
+// A router over the configuration's keys, and the key that is named first.
+struct OneKey {
+  std::shared_ptr<Router> router;
+  std::shared_ptr<const KeyRecord> key;
+};
+
+Result<OneKey> one_key(const Config& config, const Args& args) {
+  auto parts = open_keys(config);
+  if (!parts) return std::move(parts).error();
+  auto router = Router::create(config, std::move(*parts));
+  if (!router) return std::move(router).error();
+  auto key = (*router)->keys()->get(args.arguments().front());
+  if (!key) return std::move(key).error();
+  return OneKey{std::move(*router), std::move(*key)};
+}
+
+std::string sessions_text(const std::vector<KeySession>& sessions, bool json) {
+  if (!json) {
+    std::vector<std::vector<std::string>> rows{{"ID", "MODEL", "HINT", "CREATED", "EXPIRES"}};
+    for (const KeySession& s : sessions) rows.push_back({s.id, s.model, s.hint, format_time_rfc3339(s.created), format_time_rfc3339(s.expires)});
+    return table(rows);
+  }
+  std::string text = "{\"data\":[";
+  for (const KeySession& s : sessions) text += (text.back() == '[' ? "" : ",") + to_json(s);
+  return text + "]}\n";
+}
+
+}  // namespace
+
+int run_keys_session(const Args& args) {
+  const auto loaded = load(config_input(args));
+  if (!loaded) return kUsage;
+  const bool makes = args.arguments().size() == 2;
+  if (makes && args.has("--end")) return complain(Error(ErrorCode::kInvalidRequest, "a model, or --end: one of the two"), kUsage);
+  if (!makes && args.has("--ttl")) return complain(Error(ErrorCode::kInvalidRequest, "--ttl: is for a new session: name its model"), kUsage);
+  SessionWish wish;
+  if (makes) wish.model = args.arguments()[1];
+  if (const auto ttl = args.maybe("--ttl")) {
+    auto duration = parse_duration(*ttl);
+    if (!duration) return complain(Error(ErrorCode::kInvalidRequest, "--ttl: expected a duration: 30m, 8h, 7d"), kUsage);
+    wish.ttl = *duration;
+  }
+  auto one = one_key(loaded->config, args);
+  if (!one) return complain(one.error());
+  KeyStore& keys = *one->router->keys();
+  if (makes) {
+    auto made = one->router->start_session(*one->key, wish);
+    if (!made) return complain(made.error());
+    print(args.has("--json") ? to_json(*made) + "\n" : std::string(made->token.reveal()) + "\n");
+    return kDone;
+  }
+  if (const auto id = args.maybe("--end")) {
+    auto ended = keys.end_sessions(*one->key, *id == "all" ? std::string_view() : std::string_view(*id));
+    if (!ended) return complain(ended.error());
+    std::fprintf(stderr, "ended %zu\n", *ended);
+    return kDone;
+  }
+  print(sessions_text(keys.sessions(*one->key), args.has("--json")));
+  return kDone;
+}
+
 int run_keys_override(const Args& args) {
   const auto loaded = load(config_input(args));
   if (!loaded) return kUsage;
   const bool sets = args.arguments().size() == 2;
   if (sets && args.has("--clear")) return complain(Error(ErrorCode::kInvalidRequest, "a model, or --clear: one of the two"), kUsage);
-  auto parts = open_keys(loaded->config);
-  if (!parts) return complain(parts.error());
-  auto router = Router::create(loaded->config, std::move(*parts));
-  if (!router) return complain(router.error());
-  auto key = (*router)->keys()->get(args.arguments().front());
-  if (!key) return complain(key.error());
+  auto one = one_key(loaded->config, args);
+  if (!one) return complain(one.error());
   if (sets) {
-    if (auto set = (*router)->set_override(**key, args.arguments()[1]); !set) return complain(set.error());
+    if (auto set = one->router->set_override(*one->key, args.arguments()[1]); !set) return complain(set.error());
   } else if (args.has("--clear")) {
-    if (auto cleared = (*router)->clear_override(**key); !cleared) return complain(cleared.error());
+    if (auto cleared = one->router->clear_override(*one->key); !cleared) return complain(cleared.error());
   }
-  const std::string model = (*router)->override_of(**key);
+  const std::string model = one->router->override_of(*one->key);
   if (args.has("--json")) print("{\"model\":" + (model.empty() ? "null" : json_string(model)) + "}\n");
   else print(model.empty() ? "as the program asks\n" : model + "\n");
   return kDone;

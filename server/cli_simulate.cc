@@ -44,15 +44,20 @@ Result<std::vector<UsageRecord>> read_records(UsageStore& store, UsageFilter fil
   }
 }
 
-// The keys that made the records, where their store is there; the configuration's alone otherwise.
-std::shared_ptr<KeyStore> keys_of(Config config) {
+// The keys that made the records, and what is stored beside them, where their store is there; the configuration's own alone otherwise.
+SimulationParts stored_parts(Config config) {
+  SimulationParts stored;
   constexpr std::string_view kSqlite = "sqlite:";
-  if (config.storage.keys.compare(0, kSqlite.size(), kSqlite) != 0 || ::access(config.storage.keys.c_str() + kSqlite.size(), F_OK) != 0) return nullptr;
+  if (config.storage.keys.compare(0, kSqlite.size(), kSqlite) != 0 || ::access(config.storage.keys.c_str() + kSqlite.size(), F_OK) != 0) return stored;
   config.storage.usage = "off";
   auto parts = build_parts(config, make_stderr_logger(LogLevel::kWarn, config.observe.json));
-  if (parts) return std::move(parts->keys);
-  std::fprintf(stderr, "llmrouter-server: %s; only the configuration's own keys are known\n", parts.error().message.c_str());
-  return nullptr;
+  if (parts) {
+    stored.keys = std::move(parts->keys);
+    stored.state = std::move(parts->state);
+  } else {
+    std::fprintf(stderr, "llmrouter-server: %s; only the configuration's own keys and rules are known\n", parts.error().message.c_str());
+  }
+  return stored;
 }
 
 }  // namespace
@@ -76,7 +81,11 @@ int run_simulate(const Args& args) {
   if (!store) return complain(store.error());
   auto records = read_records(**store, filter, static_cast<size_t>(*limit));
   if (!records) return complain(records.error());
-  auto done = simulate(config, std::move(*records), make_catalog(config.prices), keys_of(config), static_cast<uint64_t>(*seed));
+  SimulationParts parts = stored_parts(config);
+  if (args.has("--without-stored")) parts.state = nullptr;
+  parts.catalog = make_catalog(config.prices);
+  parts.seed = static_cast<uint64_t>(*seed);
+  auto done = simulate(config, std::move(*records), parts);
   if (!done) return complain(done.error());
   print(args.has("--json") ? done->to_json() + "\n" : done->to_text());
   return kDone;

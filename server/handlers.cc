@@ -42,6 +42,7 @@ void handle(Session& session) {
     case Endpoint::kRulesTest: return handle_rules_test(session);
     case Endpoint::kSwitch: return handle_switch(session);
     case Endpoint::kOverride: return handle_override(session);
+    case Endpoint::kAuthSession: return handle_auth_session(session);
     default: break;
   }
   session.fail(Error(ErrorCode::kInternal, "this path has no handler"));

@@ -34,6 +34,8 @@ void handle_rules(Session& session);
 void handle_rules_test(Session& session);
 void handle_switch(Session& session);
 void handle_override(Session& session);  // the caller's own
+// auth_session.cc
+void handle_auth_session(Session& session);
 
 }  // namespace llmrouter::server
 

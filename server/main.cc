@@ -71,6 +71,8 @@ const std::vector<Command>& commands() {
       {"keys revoke", "ID", "for good", 1, 1, {}, run_keys_revoke},
       {"keys override", "ID [MODEL]", "send its chats to a model, whatever they ask for; without one: show it", 1, 2,
        {{"--clear", "", "as they ask again"}, kJson}, run_keys_override},
+      {"keys session", "ID [MODEL]", "make a token for a login, whose chats go to a model; without one: show those there are", 1, 2,
+       {{"--ttl", "DURATION", "how long it lasts; default 8h, at most 30d"}, {"--end", "SESSION", "end one, by its id, or all"}, kJson}, run_keys_session},
       {"usage", "", "what was used: records, or sums with --by", 0, 0,
        {{"--by", "WHAT", "sums by model (as it was asked for), provider, key, user or day"},
         {"--since", "WHEN", "a date, a time, or a duration ago (7d)"},
@@ -91,6 +93,7 @@ const std::vector<Command>& commands() {
         {"--usage", "PATH", "the usage database; default: the configuration's storage.usage"},
         {"--limit", "N", "the newest N records; default 200k"},
         {"--seed", "N", "the same one gives the same answer; default 1"},
+        {"--without-stored", "", "leave out the rules, overrides and switch of the key store"},
         kJson},
        run_simulate},
       {"schema", "", "the JSON Schema of the configuration", 0, 0, {}, run_schema},
@@ -132,7 +135,7 @@ Error unknown_command(const std::vector<std::string>& words) {
   if (typed == "keys") typed += words.size() > 1 ? " " + words[1] : "";
   std::string message = "unknown command " + typed;
   const auto near = nearest_names(typed, names, 1);
-  if (typed == "keys") message = "keys: expected create, list, show, modify, revoke or override";
+  if (typed == "keys") message = "keys: expected create, list, show, modify, revoke, override or session";
   else if (!near.empty()) message += "; did you mean " + near.front() + "?";
   return Error(ErrorCode::kInvalidRequest, std::move(message));
 }

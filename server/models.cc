@@ -357,6 +357,8 @@ Reply me_reply(Session& session) {
     const std::string model = context.router->override_of(**caller);
     append_name(body, "override");
     body += model.empty() ? "null" : json_string(model);
+    append_name(body, "session");
+    body += (*caller)->session ? to_json(*(*caller)->session) : "null";
   }
   return json_reply(body + "}\n");
 }

@@ -65,6 +65,7 @@ constexpr Row kPlain[] = {
     {"/admin/v1/usage", Endpoint::kUsage, kGet},
     {"/admin/v1/keys", Endpoint::kKeys, kGet | kPost},
     {"/v1/me/override", Endpoint::kOverride, kGet | kPut | kDelete},
+    {"/auth/session", Endpoint::kAuthSession, kGet | kPost | kDelete},
     {"/api/v1/routing/rules", Endpoint::kRules, kGet | kPost},
     {"/admin/v1/rules", Endpoint::kRules, kGet | kPost},
     {"/api/v1/routing/rules/test", Endpoint::kRulesTest, kPost},
@@ -80,7 +81,7 @@ constexpr std::string_view kLater[] = {
     "/v1/responses/", "/v1/realtime", "/v1/files", "/v1/batches", "/v1/fine_tuning/", "/v1/messages/",
     "/v1beta/", "/v2/", "/v1/health/", "/api/v1/providers/", "/openapi.json",
     "/docs", "/console", "/admin/v1/", "/monitor/", "/api/v1/router/", "/api/v1/routing/", "/api/v1/cost/", "/v1/db/", "/v1/stats",
-    "/v1/providers/", "/v1/load-balancing/", "/internal/", "/v1/me/", "/auth/session", "/api/v1/",
+    "/v1/providers/", "/v1/load-balancing/", "/internal/", "/v1/me/", "/api/v1/",
     "/v1/models/clear-cache",
 };
 
@@ -212,6 +213,7 @@ std::string_view endpoint_name(Endpoint endpoint) noexcept {
     case Endpoint::kRulesTest: return "rules";
     case Endpoint::kSwitch: return "switch";
     case Endpoint::kOverride: return "override";
+    case Endpoint::kAuthSession: return "session";
     default: break;
   }
   return "none";

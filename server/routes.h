@@ -39,8 +39,9 @@ enum class Endpoint {
   kRulesTest,
   kSwitch,
   kOverride,
+  kAuthSession,
 };
-constexpr int kEndpointCount = static_cast<int>(Endpoint::kOverride) + 1;
+constexpr int kEndpointCount = static_cast<int>(Endpoint::kAuthSession) + 1;
 constexpr bool is_call(Endpoint e) noexcept { return e >= Endpoint::kChat && e <= Endpoint::kCountTokens; }
 // Of a call.
 constexpr Operation operation_of(Endpoint e) noexcept { return static_cast<Operation>(static_cast<int>(e) - static_cast<int>(Endpoint::kChat)); }

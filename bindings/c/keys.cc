@@ -111,11 +111,7 @@ llmrouter_error* llmrouter_keys_override(llmrouter_router* router, const char* k
 
 llmrouter_error* llmrouter_keys_set_override(llmrouter_router* router, const char* key, size_t key_size, const char* model, size_t model_size) {
   return with_key(router, nullptr, view(key, key_size), [&](Router& routes, const KeyRecord& record) -> llmrouter_error* {
-    std::string text = "{";
-    llmrouter::c::append_member(text, "model", view(model, model_size));
-    const auto name = llmrouter::override_from_json(text + "}");  // UTF-8, and some of it
-    if (!name) return new_error(name.error());
-    auto set = routes.set_override(record, *name);
+    auto set = routes.set_override(record, view(model, model_size));
     return set ? nullptr : new_error(std::move(set).error());
   });
 }
@@ -124,6 +120,36 @@ llmrouter_error* llmrouter_keys_clear_override(llmrouter_router* router, const c
   return with_key(router, nullptr, view(key, key_size), [&](Router& routes, const KeyRecord& record) -> llmrouter_error* {
     auto cleared = routes.clear_override(record);
     return cleared ? nullptr : new_error(std::move(cleared).error());
+  });
+}
+
+llmrouter_error* llmrouter_keys_start_session(llmrouter_router* router, const char* key, size_t key_size, const char* json, size_t json_size,
+                                              llmrouter_text** created) {
+  if (created == nullptr) return null_argument("created");
+  return with_key(router, created, view(key, key_size), [&](Router& routes, const KeyRecord& record) {
+    const auto wish = llmrouter::session_wish_from_json(view(json, json_size));
+    if (!wish) return new_error(wish.error());
+    const auto made = routes.start_session(record, *wish);
+    return made ? give(created, to_json(*made)) : new_error(made.error());
+  });
+}
+
+llmrouter_error* llmrouter_keys_sessions(llmrouter_router* router, const char* key, size_t key_size, llmrouter_text** json) {
+  if (json == nullptr) return null_argument("json");
+  return with_key(router, json, view(key, key_size), [&](Router& routes, const KeyRecord& record) {
+    std::string text = "{\"data\":[";
+    for (const auto& session : routes.keys()->sessions(record)) {
+      if (text.back() != '[') text += ',';
+      text += to_json(session);
+    }
+    return give(json, text + "]}");
+  });
+}
+
+llmrouter_error* llmrouter_keys_end_session(llmrouter_router* router, const char* key, size_t key_size, const char* id, size_t id_size) {
+  return with_key(router, nullptr, view(key, key_size), [&](Router& routes, const KeyRecord& record) -> llmrouter_error* {
+    auto ended = routes.keys()->end_sessions(record, view(id, id_size));
+    return ended ? nullptr : new_error(std::move(ended).error());
   });
 }
 

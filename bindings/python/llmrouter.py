@@ -60,7 +60,7 @@ _FUNCTIONS = {
     "keys_show": "psp", "keys_modify": "pssp", "keys_revoke": "ps", "keys_limits": "psp", "keys_check": "psp", "filter_new": "p",
     "filter_set": "pss", "usage": "ppp", "usage_sum": "pspp", "usage_flush": "pl", "rules_list": "pp", "rules_set": "psp", "rules_remove": "ps",
     "rules_test": "psp", "switch_status": "pp", "switch_toggle": "pissp", "switch_history": "pp", "keys_override": "psp",
-    "keys_set_override": "pss", "keys_clear_override": "ps",
+    "keys_set_override": "pss", "keys_clear_override": "ps", "keys_start_session": "pssp", "keys_sessions": "psp", "keys_end_session": "pss",
 }
 
 
@@ -371,6 +371,19 @@ class Keys:
 
     def clear_override(self, key):
         _check(_lib.keys_clear_override(self._router._handle, *_text(key)))
+
+    def start_session(self, key, model, ttl="8h"):
+        """A token that is the key, but whose chats go to `model`; its member `token` is shown this once."""
+        wish = {"model": model, "ttl": ttl}
+        return _json.loads(_taken(_lib.keys_start_session, self._router._handle, *_text(key), *_json_text(wish)))
+
+    def sessions(self, key):
+        """Those that have not ended, oldest first."""
+        return _json.loads(_taken(_lib.keys_sessions, self._router._handle, *_text(key)))["data"]
+
+    def end_session(self, key, id=""):
+        """The one of this id; without one all of the key's."""
+        _check(_lib.keys_end_session(self._router._handle, *_text(key), *_text(id)))
 
 
 class Rules:

@@ -96,7 +96,7 @@ struct AffinityConfig {
 struct HedgeConfig {
   Duration after{0};   // 0 and not p95: off
   bool p95 = false;    // after what 95 of 100 of the target's own answers take
-  int max_extra = 5;   // percent of the calls
+  int max_extra = 5;   // percent of what the calls are expected to cost; of the calls, where no price is known
 };
 
 // Waiting for a limited target instead of failing at once.

@@ -58,6 +58,32 @@ struct FileKey {
   Secret key;
 };
 
+// A token for a login: presented in place of its key it is that key, with its limits, budget, permissions and usage; but its chats go to
+// `model`, whatever they ask for. It ends with the key too.
+struct KeySession {
+  std::string id;       // "ses_..." unique, safe to show
+  std::string key;      // the id of its key
+  std::string model;
+  std::string hint;     // Secret::hint() of the token
+  WallTime created{}, expires{};
+};
+LLMROUTER_EXPORT std::string to_json(const KeySession& session);  // no token in it
+
+// What a session is made of.
+struct SessionWish {
+  static constexpr Duration kUsual = std::chrono::hours(8), kLongest = std::chrono::hours(30 * 24);
+  std::string model;
+  Duration ttl = kUsual;  // above 0, at most kLongest; it ends with its key when that is sooner
+};
+// {"model": "gpt-4o", "ttl": "8h"}, the latter optional. Strict, as key_spec_from_json.
+LLMROUTER_EXPORT Result<SessionWish> session_wish_from_json(std::string_view json);
+
+struct CreatedSession {
+  KeySession session;
+  Secret token;  // "lrs_..." shown once: it is not kept
+};
+LLMROUTER_EXPORT std::string to_json(const CreatedSession& created);  // the token is in it
+
 // A key as it is known after it was made. Immutable once published, but for the slot.
 struct KeyRecord {
   std::string id;       // "key_..." unique, safe to show; what usage records hold
@@ -66,6 +92,7 @@ struct KeyRecord {
   WallTime created{};
   bool revoked = false;
   bool from_file = false;
+  std::shared_ptr<const KeySession> session;  // the session whose token was presented; null: the key itself was
   // The limiter's bucket of this key, found once. Not part of the value.
   struct Slot {
     std::atomic<const void*> limiter{nullptr};
@@ -107,8 +134,8 @@ LLMROUTER_EXPORT Result<KeyChange> key_change_from_json(std::string_view json, c
 class LLMROUTER_EXPORT KeyStore {
  public:
   virtual ~KeyStore() = default;
-  // The record of the key that was presented; null when there is none. A revoked or expired one is returned as it is: the
-  // caller says which it was.
+  // The record of the key that was presented, or of the key whose session's token was (`session` says so); null when there is none. What is
+  // revoked or has ended is returned as it is: the caller says which it was.
   virtual std::shared_ptr<const KeyRecord> find(std::string_view presented) const = 0;
   virtual bool empty() const noexcept = 0;  // no key at all, revoked ones counted as keys
 
@@ -123,6 +150,15 @@ class LLMROUTER_EXPORT KeyStore {
   virtual Result<std::shared_ptr<const KeyRecord>> get(std::string_view id_or_name) const = 0;
   virtual Result<KeyRecord> modify(std::string_view id_or_name, const KeyChange& change) = 0;
   virtual Result<void> revoke(std::string_view id_or_name) = 0;
+
+  // Sessions of a key, of one of the configuration too. A store that keeps none refuses them. Whether the key may use the model is not asked here:
+  // Router::start_session does.
+  static constexpr size_t kMostSessions = 100;  // of one key
+  // kInvalidRequest: what is wished for; kConflict: the key has kMostSessions, or is itself a session's, or revoked or expired.
+  virtual Result<CreatedSession> create_session(const KeyRecord& key, const SessionWish& wish);
+  virtual std::vector<KeySession> sessions(const KeyRecord& key) const;  // those that have not ended, oldest first
+  // Ends the one of that id (kNotFound when the key has none such), or, when `id` is empty, all of the key's. How many these were.
+  virtual Result<size_t> end_sessions(const KeyRecord& key, std::string_view id);
   virtual StoreHealth health() const = 0;
 };
 

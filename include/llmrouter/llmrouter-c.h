@@ -273,6 +273,17 @@ LLMROUTER_C_EXPORT llmrouter_error* llmrouter_keys_set_override(llmrouter_router
 /* They go where they ask to; no error when they did. */
 LLMROUTER_C_EXPORT llmrouter_error* llmrouter_keys_clear_override(llmrouter_router* router, const char* key, size_t key_size);
 
+/* A token for a login: presented in place of the key it is the key, but its chats go to one model. From {"model": name, "ttl": "8h"}; `ttl` is at most
+ * 30d and may be left out; it ends with the key when that is sooner. model_not_found, model_not_allowed; conflict: the key has 100. The answer is
+ * {"token", "id", "model", "key", "hint", "created", "expires"}: the token is shown this once. */
+LLMROUTER_C_EXPORT llmrouter_error* llmrouter_keys_start_session(llmrouter_router* router, const char* key, size_t key_size, const char* json,
+                                                                 size_t json_size, llmrouter_text** created);
+/* {"data": [the same without the token, ...]}: those of the key that have not ended, oldest first. */
+LLMROUTER_C_EXPORT llmrouter_error* llmrouter_keys_sessions(llmrouter_router* router, const char* key, size_t key_size, llmrouter_text** json);
+/* Ends the one of that id, or, with the empty text, all of the key's. not_found: it has none of that id. */
+LLMROUTER_C_EXPORT llmrouter_error* llmrouter_keys_end_session(llmrouter_router* router, const char* key, size_t key_size, const char* id,
+                                                               size_t id_size);
+
 /* ---- Usage. These read the disk and may block. Error "not_supported" when `storage.usage` is off. ---- */
 
 LLMROUTER_C_EXPORT llmrouter_error* llmrouter_filter_new(llmrouter_filter** out);

@@ -82,7 +82,7 @@ struct PlanStep {
 struct Plan {
   std::string requested;
   std::string model;     // the name that was looked up: `requested`, unless something stood over it
-  std::string by;        // what did: "switch", "override", "rule"; empty: nothing
+  std::string by;        // what did: "switch", "session", "override", "rule"; empty: nothing
   std::string rule;      // the rule that decided; empty: none
   std::string how;       // "model", "provider/model", "[provider]model", "offered by one provider", "wildcard gpt-*", "default"
   std::string strategy;

@@ -220,6 +220,10 @@ class LLMROUTER_EXPORT Router {
   Result<bool> clear_override(const KeyRecord& key);  // false: there was none
   std::string override_of(const KeyRecord& key) const;  // empty: none
 
+  // A session of that key (KeyStore::create_session) for a model that it may use: kModelNotFound, kModelNotAllowed otherwise. The key store's
+  // `sessions` and `end_sessions` say which there are, and end them.
+  Result<CreatedSession> start_session(const KeyRecord& key, const SessionWish& wish);
+
   // The same as explain for a key that is known by its record; null: nobody's.
   Result<Plan> explain_for(const KeyRecord* key, std::string_view model, const CallOptions& options = {}, std::string_view body = {}) const;
 

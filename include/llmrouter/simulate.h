@@ -10,6 +10,7 @@
 
 #include "llmrouter/config.h"
 #include "llmrouter/keys.h"
+#include "llmrouter/state.h"
 #include "llmrouter/usage.h"
 
 namespace llmrouter {
@@ -17,6 +18,7 @@ namespace llmrouter {
 struct SimulationSide {
   int64_t ok = 0, failed = 0;
   int64_t refused = 0;           // after: no such model, not allowed, rejected by a rule
+  int64_t limited = 0;           // by a limit or budget of ours
   int64_t unpriced = 0;          // answered, and no price is known
   int64_t cost_nano_usd = 0;
   int64_t latency_ms = 0;        // mean of those that were answered; 0: none was
@@ -30,21 +32,35 @@ struct SimulationShare {
 
 struct Simulation {
   int64_t replayed = 0;
-  int64_t skipped = 0;           // no chats, cancelled, refused by a limit, without a model
+  int64_t skipped = 0;           // no chats, cancelled, without a model
   int64_t moved = 0;             // answered by another target than they were
   int64_t guessed = 0;           // answered by a target of which the records hold no attempt: it is taken for an average one that does not fail
+  int64_t estimated = 0;         // refused by a limit when they came, so that nobody counted them: the mean of their model's others is taken
+  int64_t uncertain = 0;         // might be decided otherwise by what is not recorded: a rule on content, headers, tags or `has`, or a session's model
   SimulationSide before, after;
   std::vector<SimulationShare> targets;  // by name
   LLMROUTER_EXPORT std::string to_json() const;
   LLMROUTER_EXPORT std::string to_text() const;
 };
 
-// Replays `records`, in the order of their times, under `config`. Each request asks anew: names, keys' allow-lists, rules over names, keys, users, counts
-// of tokens and hours, strategies and fallbacks are the configuration's. How often and how fast a target answers is taken from the records' own
-// attempts. What was in a request is not recorded: rules on content, headers, tags and `has` do not hold, and no target is left out for what it cannot take. Limits are
-// not counted. The same records, configuration and seed give the same answer. `keys` finds the records' keys; null: only the configuration's.
-LLMROUTER_EXPORT Result<Simulation> simulate(const Config& config, std::vector<UsageRecord> records, std::shared_ptr<const Catalog> catalog,
-                                             std::shared_ptr<KeyStore> keys = nullptr, uint64_t seed = 1);
+// What the configuration does not hold.
+struct SimulationParts {
+  std::shared_ptr<const Catalog> catalog = nullptr;   // null: no prices
+  std::shared_ptr<KeyStore> keys = nullptr;           // finds the records' keys; null: only the configuration's
+  std::shared_ptr<const StateStore> state = nullptr;  // stored rules, keys' overrides and the routing switch, all as they are now; null: none
+  uint64_t seed = 1;
+};
+
+// Replays `records`, in the order and at the distances of their times, under `config`, on a clock of its own. Each request asks anew: names, keys'
+// allow-lists, the switch, overrides, rules over names, keys, users, counts of tokens and hours, strategies, affinity by key and user, fallbacks,
+// retries with their backoff and budget, timeouts, limits and budgets of keys, models, providers and credentials, waiting for them, and rests after failures
+// are the configuration's. Limits and budgets are full at the first record.
+//
+// What a target does with an attempt is one of the target's own recorded ones, drawn from those within a minute of it, or, where these are fewer than
+// four, from all. What was in a request is not recorded: rules on content, headers, tags and `has` do not hold (`uncertain` counts those that they
+// might have decided), and no target is left out for what it cannot take. Hedges, probes, and fallbacks for long prompts and refused content are
+// not played. The same records, configuration, parts and seed give the same answer.
+LLMROUTER_EXPORT Result<Simulation> simulate(const Config& config, std::vector<UsageRecord> records, const SimulationParts& parts = {});
 
 }  // namespace llmrouter
 

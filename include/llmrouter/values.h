@@ -51,6 +51,8 @@ LLMROUTER_EXPORT std::string format_usd(int64_t nano_usd);
 // "2027-01-01T00:00:00Z"; with the fraction when there is one.
 LLMROUTER_EXPORT std::string format_time_rfc3339(WallTime time);
 
+LLMROUTER_EXPORT bool is_utf8(std::string_view text) noexcept;
+
 }  // namespace llmrouter
 
 #endif  // LLMROUTER_VALUES_H_

@@ -157,7 +157,7 @@ void routing(std::vector<Key>& keys) {
         s.config->routing.hedge.p95 = v.text == "p95";
         if (v.text != "p95") s.config->routing.hedge.after = *parse_duration(v.text);
       });
-  row(".hedge.max_extra", Type::kPercent, "5%", "The most of them, as a share of the calls.").to([](S s, V v) {
+  row(".hedge.max_extra", Type::kPercent, "5%", "What they may cost at most beside the live traffic, as a share of what calls are expected to cost; of calls, where no price is known.").to([](S s, V v) {
     s.config->routing.hedge.max_extra = v.integer();
   });
   row(".affinity", Type::kMap, "", "Requests that belong together go to the same target.");

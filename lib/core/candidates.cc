@@ -106,14 +106,15 @@ void place_home(BalancerTarget* seats, size_t count, uint64_t home) {
   }
 }
 
-int64_t cost_of(const Snapshot& snapshot, const RouteTarget& t, const BalancerRequest& request, WallTime wall) {
+int64_t cost_of(const Snapshot& snapshot, const ProviderRuntime& provider, std::string_view model, const TargetStats* stats, int64_t input, int64_t output,
+                WallTime wall) {
   if (!snapshot.catalog) return -1;
-  auto price = snapshot.catalog->price(t.provider->config.name, t.provider->config.type, t.model, request.input_tokens, wall);
+  auto price = snapshot.catalog->price(provider.config.name, provider.config.type, model, input, wall);
   if (!price) return -1;
   TokenUsage usage;
-  usage.input = request.input_tokens;
-  usage.cached = static_cast<int64_t>(static_cast<double>(request.input_tokens) * t.state->stats.cached_share());
-  usage.output = request.expected_output;
+  usage.input = input;
+  if (stats != nullptr) usage.cached = static_cast<int64_t>(static_cast<double>(input) * stats->cached_share());
+  usage.output = output;
   return llmrouter::cost_nano_usd(usage, *price);
 }
 
@@ -129,7 +130,8 @@ class Seating {
     const bool costs = balancer.wants_cost();
     if (balancer.wants_expectations()) request.expected_output = expected_output(route, ask.max_output);
     for (const RouteTarget& t : route.targets) {
-      const int64_t cost = costs ? cost_of(snapshot, t, request, ask.wall) : -1;
+      const int64_t cost =
+          costs ? cost_of(snapshot, *t.provider, t.model, &t.state->stats, ask.input_tokens, request.expected_output, ask.wall) : -1;
       seats_.add({static_cast<uint32_t>(seats_.size()), t.weight, t.priority, t.state->stats.in_flight(), t.quality, t.id, cost, &t.state->stats});
     }
     if (ask.peek) {
@@ -163,6 +165,12 @@ bool append_first(const Snapshot& snapshot, Resolved& resolved, std::string_view
   resolved = std::move(pool);
   out = std::move(all);
   return true;
+}
+
+int64_t expected_cost(const Snapshot& snapshot, const Candidate& c, const Ask& ask) {
+  const double known = c.stats != nullptr ? c.stats->output_tokens() : 0;
+  const int64_t usual = known > 0 ? std::max<int64_t>(1, std::llround(known)) : kUsualOutput;
+  return cost_of(snapshot, *c.provider, c.model, c.stats, ask.input_tokens, ask.max_output > 0 ? std::min(ask.max_output, usual) : usual, ask.wall);
 }
 
 bool needs_abilities(const RequestFacts& f) noexcept {

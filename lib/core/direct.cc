@@ -28,7 +28,11 @@ Result<void> direct(const Overlay& overlay, const Snapshot& snapshot, const KeyR
     direction.by = "switch";
     return {};
   }
-  if (key != nullptr && overlay.any_override.load(std::memory_order_relaxed)) {
+  if (key != nullptr && key->session) {
+    request.model = key->session->model;
+    request.forced.clear();
+    direction.by = "session";
+  } else if (key != nullptr && overlay.any_override.load(std::memory_order_relaxed)) {
     const auto overrides = overlay.overrides.load();
     const auto found = overrides->find(key->id);
     if (found != overrides->end()) {
@@ -38,7 +42,7 @@ Result<void> direct(const Overlay& overlay, const Snapshot& snapshot, const KeyR
     }
   }
   if (!snapshot.rules) return {};
-  // Rules come after an override: what a key's owner chose does not get around what the administrator rules.
+  // Rules come after an override and a session: what a key's owner chose does not get around what the administrator rules.
   direction.rule = snapshot.rules->find({request.model, &request.facts, &request.wishes, key, &headers, wall}, content);
   if (direction.rule == nullptr) return {};
   const RuleConfig& rule = direction.rule->config;

@@ -12,8 +12,8 @@ Call::State::Attempt* Call::State::other_in_flight() noexcept {
 void Call::State::arm_hedge() {
   const HedgeConfig& hedge = snap_->config.routing.hedge;
   if ((!hedge.p95 && hedge.after <= Duration(0)) || operation_ != Operation::kChat || hedged_) return;
-  if (attempts_ == 1) router_.hedges.earn(hedge.max_extra);
   const core::Candidate& c = candidates_[at_->current];
+  if (attempts_ == 1) router_.hedges.earn(hedge.max_extra, core::expected_cost(*snap_, c, asking()));
   Duration after = hedge.after;
   if (hedge.p95) {
     const double usual = c.stats != nullptr ? c.stats->p95_ms(facts_.stream) : 0;
@@ -39,7 +39,8 @@ void Call::State::on_hedge() {
     index = i;
     break;
   }
-  if (!router_.hedges.spend()) return;
+  const int64_t cost = core::expected_cost(*snap_, candidates_[index], asking());
+  if (!router_.hedges.spend(cost)) return;
   hedged_ = true;
   Attempt* lead = at_;
   if (!second_) second_ = std::make_unique<Attempt>(*this);
@@ -50,7 +51,7 @@ void Call::State::on_hedge() {
     return;
   }
   out_of_retries_ = false;  // the attempt under way may still fail, and be asked then
-  router_.hedges.give_back();
+  router_.hedges.give_back(cost);
   lead_is(lead);
 }
 

@@ -6,7 +6,6 @@
 namespace llmrouter {
 
 using core::Candidate;
-using core::RestReason;
 
 // What the target's health says against it. A probe is taken here: whoever comes meanwhile asks this target last.
 bool Call::State::passed_over(Candidate& c) {
@@ -45,26 +44,10 @@ bool Call::State::may_retry() {
   return false;
 }
 
-// What a failure says of the target and of the credential.
 void Call::State::judge(const Error& error) {
-  core::TargetHealth& target = *candidates_[at_->current].health;
-  if (error.code == ErrorCode::kUpstreamError || error.code == ErrorCode::kUpstreamTimeout) {
-    target.failed(now(), snap_->config.routing.cooldown);
-    target.rest_as_asked(now(), error.retry_after, false);
-  }
-  if (at_->credential < 0) {
-    if (error.code == ErrorCode::kUpstreamRateLimited) target.rest_as_asked(now(), error.retry_after, true);
-    return;
-  }
   const auto& pool = at_->provider->credentials;
-  const CooldownConfig& cooldown = snap_->config.routing.cooldown;
-  core::CredentialHealth& health = *pool[static_cast<size_t>(at_->credential)].health;
-  // An only credential rests when it was told for how long; else trying it is how one learns that it works again.
-  if (error.code == ErrorCode::kUpstreamRateLimited && (pool.size() > 1 || error.retry_after > Duration(0))) {
-    health.rest(now(), RestReason::kRateLimited, error.retry_after, cooldown);
-  } else if (error.code == ErrorCode::kUpstreamCredentialsRejected && pool.size() > 1) {
-    health.rest(now(), error.upstream_code == "insufficient_quota" ? RestReason::kOutOfQuota : RestReason::kRefused, error.retry_after, cooldown);
-  }
+  core::CredentialHealth* credential = at_->credential < 0 ? nullptr : pool[static_cast<size_t>(at_->credential)].health.get();
+  core::learn_from(error, *candidates_[at_->current].health, credential, pool.size(), now(), snap_->config.routing.cooldown);
 }
 
 }  // namespace llmrouter

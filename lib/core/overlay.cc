@@ -3,6 +3,7 @@
 
 #include "core/router_impl.h"
 #include "core/wishes.h"
+#include "llmrouter/values.h"
 
 namespace llmrouter {
 namespace {
@@ -29,31 +30,34 @@ WallTime after(WallTime when, Duration delay) { return when + std::chrono::durat
 
 }  // namespace
 
-void Router::Impl::load_overlay() {
-  std::vector<RuleConfig> rules;
-  std::vector<SwitchChange> changes;
-  auto overrides = std::make_shared<core::Overrides>();
-  auto broken = [this](const StateEntry& entry, const Error& why) {
-    logger().log(LogLevel::kWarn, "a stored entry cannot be read and is left out", {{"kind", entry.kind}, {"name", entry.name}, {"why", why.message}});
-  };
-  for (const StateEntry& entry : overlay.store->all()) {
+core::Stored core::read_stored(const StateStore& store, const std::function<void(const StateEntry& entry, const Error& why)>& broken) {
+  Stored stored;
+  stored.overrides = std::make_shared<Overrides>();
+  for (const StateEntry& entry : store.all()) {
     if (entry.kind == kRule) {
       auto rule = rule_from_json(entry.value);
-      if (rule) rules.push_back(std::move(*rule));
+      if (rule) stored.rules.push_back(std::move(*rule));
       else broken(entry, rule.error());
     } else if (entry.kind == kSwitch) {
       auto change = switch_change_from_json(entry.value);
-      if (change) changes.push_back(std::move(*change));
+      if (change) stored.changes.push_back(std::move(*change));
       else broken(entry, change.error());
     } else if (entry.kind == kOverride) {
-      overrides->emplace(entry.name, entry.value);
+      stored.overrides->emplace(entry.name, entry.value);
     }
   }
-  overlay.rules = std::move(rules);
-  overlay.changes = std::move(changes);
+  return stored;
+}
+
+void Router::Impl::load_overlay() {
+  core::Stored stored = core::read_stored(*overlay.store, [this](const StateEntry& entry, const Error& why) {
+    logger().log(LogLevel::kWarn, "a stored entry cannot be read and is left out", {{"kind", entry.kind}, {"name", entry.name}, {"why", why.message}});
+  });
+  overlay.rules = std::move(stored.rules);
+  overlay.changes = std::move(stored.changes);
   if (!overlay.changes.empty()) overlay.gate.from(overlay.changes.back().effective, overlay.changes.back().enabled);
-  const bool any = !overrides->empty();
-  overlay.overrides.store(std::move(overrides));
+  const bool any = !stored.overrides->empty();
+  overlay.overrides.store(std::move(stored.overrides));
   overlay.any_override.store(any, std::memory_order_relaxed);
 }
 
@@ -133,6 +137,8 @@ Result<void> Router::remove_rule(std::string_view name) {
 Result<SwitchState> Router::toggle(std::optional<bool> enabled, std::string who, std::string why) {
   if (who.size() > kLongestWord) return Error(ErrorCode::kInvalidRequest, "who: longer than 1024 bytes", "who");
   if (why.size() > kLongestWord) return Error(ErrorCode::kInvalidRequest, "reason: longer than 1024 bytes", "reason");
+  // Other words would come back from the store otherwise than they were said.
+  if (!is_utf8(who) || !is_utf8(why)) return Error(ErrorCode::kInvalidRequest, "who, reason: expected UTF-8", "reason");
   core::Overlay& overlay = impl_->overlay;
   {
     std::lock_guard<std::mutex> lock(overlay.writers);
@@ -149,13 +155,8 @@ Result<SwitchState> Router::toggle(std::optional<bool> enabled, std::string who,
         return error;
       }
       SwitchChange change{now, after(now, config.delay), wanted, std::move(who), std::move(why)};
-      const std::string entry = to_json(change);
-      const auto kept = switch_change_from_json(entry);
-      if (!kept || kept->who != change.who || kept->why != change.why) {  // the words would come back otherwise than they were said
-        return Error(ErrorCode::kInvalidRequest, "who, reason: expected UTF-8", "reason");
-      }
       overlay.changes.reserve(overlay.changes.size() + 1);  // what is stored must not fail to be remembered
-      if (auto stored = overlay.store->put({std::string(kSwitch), switch_name(now), entry}); !stored) return std::move(stored).error();
+      if (auto stored = overlay.store->put({std::string(kSwitch), switch_name(now), to_json(change)}); !stored) return std::move(stored).error();
       if (overlay.changes.size() >= kHistory) {
         if (auto removed = overlay.store->remove(kSwitch, switch_name(overlay.changes.front().time)); !removed) return std::move(removed).error();
         overlay.changes.erase(overlay.changes.begin());
@@ -189,22 +190,32 @@ std::vector<SwitchChange> Router::switch_history() const {
   return {impl_->overlay.changes.rbegin(), impl_->overlay.changes.rend()};
 }
 
-Result<void> Router::set_override(const KeyRecord& key, std::string_view model) {
-  if (model.empty() || model.size() > kLongestWord) return Error(ErrorCode::kInvalidRequest, "model: expected a model's name", "model");
-  core::Overlay& overlay = impl_->overlay;
-  std::lock_guard<std::mutex> lock(overlay.writers);
-  auto snap = impl_->snapshot.load();
-  auto resolved = core::resolve(*snap, model, {}, &key);
+Result<void> Router::Impl::may_use(const core::Snapshot& snap, const KeyRecord& key, std::string_view model) const {
+  if (model.empty() || model.size() > kLongestWord || !is_utf8(model)) {
+    return Error(ErrorCode::kInvalidRequest, "model: expected a model's name: 1 to " + std::to_string(kLongestWord) + " bytes of UTF-8", "model");
+  }
+  auto resolved = core::resolve(snap, model, {}, &key);
   if (!resolved) return std::move(resolved).error();
   core::Ask ask;
   ask.key = &key;
-  ask.now = impl_->clock().now();
-  ask.wall = impl_->clock().wall();
+  ask.now = clock().now();
+  ask.wall = clock().wall();
   ask.peek = true;
   std::vector<core::Candidate> candidates;
-  if (!core::append_candidates(*snap, *resolved, model, ask, candidates)) {
-    return Error(ErrorCode::kModelNotAllowed, "this key may not use model \"" + std::string(model) + "\"", "model");
-  }
+  if (core::append_candidates(snap, *resolved, model, ask, candidates)) return {};
+  return Error(ErrorCode::kModelNotAllowed, "this key may not use model \"" + std::string(model) + "\"", "model");
+}
+
+Result<CreatedSession> Router::start_session(const KeyRecord& key, const SessionWish& wish) {
+  if (!impl_->parts.keys) return Error(ErrorCode::kNotSupported, "this router keeps no keys");
+  if (auto may = impl_->may_use(*impl_->snapshot.load(), key, wish.model); !may) return std::move(may).error();
+  return impl_->parts.keys->create_session(key, wish);
+}
+
+Result<void> Router::set_override(const KeyRecord& key, std::string_view model) {
+  core::Overlay& overlay = impl_->overlay;
+  std::lock_guard<std::mutex> lock(overlay.writers);
+  if (auto may = impl_->may_use(*impl_->snapshot.load(), key, model); !may) return may;
   auto next = std::make_shared<core::Overrides>(*overlay.overrides.load());
   (*next)[key.id] = model;
   if (auto stored = overlay.store->put({std::string(kOverride), key.id, std::string(model)}); !stored) return stored;

@@ -3,6 +3,7 @@
 #define LLMROUTER_CORE_OVERLAY_H_
 
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -35,6 +36,15 @@ class RoutingSwitch {
 
 using Overrides = NameMap<std::string>;  // key's id -> model
 
+// What a store holds of it.
+struct Stored {
+  std::vector<RuleConfig> rules;
+  std::vector<SwitchChange> changes;  // oldest first
+  std::shared_ptr<Overrides> overrides;
+};
+// Entries that cannot be read are left out; `broken` hears of each.
+Stored read_stored(const StateStore& store, const std::function<void(const StateEntry& entry, const Error& why)>& broken);
+
 struct Overlay {
   std::mutex writers;  // one change at a time, reloads of the configuration among them. Never held by a request
   std::shared_ptr<StateStore> store;
@@ -48,7 +58,7 @@ struct Overlay {
 
 // What stood over a request's wish.
 struct Direction {
-  std::string_view by;          // "switch", "override", "rule"; empty: nothing
+  std::string_view by;          // "switch", "session", "override", "rule"; empty: nothing
   const Rule* rule = nullptr;   // in the snapshot
 };
 

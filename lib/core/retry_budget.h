@@ -39,24 +39,37 @@ class RetryBudget {
   Window first_, more_;
 };
 
-// What hedges may cost beside the live traffic: each call earns a share of one, ten at the most are saved up.
+// What hedges may cost beside the live traffic: each call earns a share of what it is expected to cost, ten times a call at the most is saved up, and a
+// hedge spends what it is itself expected to cost. Calls without a price, or that cost nothing, earn, and such hedges spend, shares of a call instead.
+// Written by every call that may hedge, without locks.
 class HedgeShare {
  public:
-  void earn(int percent) noexcept {
-    if (credit_.load(std::memory_order_relaxed) < 10 * kOne) credit_.fetch_add(percent, std::memory_order_relaxed);
-  }
-  bool spend() noexcept {
-    int64_t credit = credit_.load(std::memory_order_relaxed);
-    while (credit >= kOne) {
-      if (credit_.compare_exchange_weak(credit, credit - kOne, std::memory_order_relaxed)) return true;
-    }
-    return false;
-  }
-  void give_back() noexcept { credit_.fetch_add(kOne, std::memory_order_relaxed); }
+  // `nano_usd`: what the call, or the hedge, is expected to cost; below 0: no price is known.
+  void earn(int percent, int64_t nano_usd) noexcept { (nano_usd <= 0 ? calls_ : money_).earn(percent, nano_usd <= 0 ? kCall : nano_usd); }
+  // False: there is not enough.
+  bool spend(int64_t nano_usd) noexcept { return (nano_usd <= 0 ? calls_ : money_).spend(nano_usd <= 0 ? kCall : nano_usd); }
+  void give_back(int64_t nano_usd) noexcept { (nano_usd <= 0 ? calls_ : money_).give(nano_usd <= 0 ? kCall : nano_usd); }
 
  private:
-  static constexpr int64_t kOne = 100;  // percent of a call
-  std::atomic<int64_t> credit_{0};
+  static constexpr int64_t kCall = 100, kSaved = 10;
+  class Purse {
+   public:
+    void earn(int percent, int64_t amount) noexcept {
+      if (amount < INT64_MAX / kSaved && credit_.load(std::memory_order_relaxed) < kSaved * amount) give(amount / 100 * percent + amount % 100 * percent / 100);
+    }
+    bool spend(int64_t amount) noexcept {
+      int64_t credit = credit_.load(std::memory_order_relaxed);
+      while (credit >= amount) {
+        if (credit_.compare_exchange_weak(credit, credit - amount, std::memory_order_relaxed)) return true;
+      }
+      return false;
+    }
+    void give(int64_t amount) noexcept { credit_.fetch_add(amount, std::memory_order_relaxed); }
+
+   private:
+    std::atomic<int64_t> credit_{0};
+  };
+  Purse money_, calls_;
 };
 
 }  // namespace llmrouter::core

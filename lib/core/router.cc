@@ -37,6 +37,13 @@ bool Router::Impl::keys_required(const core::Snapshot& snap) const noexcept {
   return true;
 }
 
+Result<void> Router::Impl::still_valid(const KeyRecord& key) const {
+  const WallTime now = clock().wall();
+  if (key.spec.expires && *key.spec.expires <= now) return Error(ErrorCode::kExpiredKey, "this key has expired (" + key.id + ")");
+  if (key.session && key.session->expires <= now) return Error(ErrorCode::kExpiredKey, "this session has ended (" + key.session->id + ")");
+  return {};
+}
+
 Result<std::shared_ptr<const KeyRecord>> Router::Impl::authenticate(const core::Snapshot& snap, const Secret& presented,
                                                                     std::string_view endpoint, bool trusted) const {
   std::shared_ptr<const KeyRecord> key;
@@ -53,7 +60,7 @@ Result<std::shared_ptr<const KeyRecord>> Router::Impl::authenticate(const core::
     return Error(ErrorCode::kInvalidKey, "this key is not known (" + presented.hint() + ")");
   }
   if (key->revoked) return Error(ErrorCode::kInvalidKey, "this key was revoked (" + key->id + ")");
-  if (key->spec.expires && *key->spec.expires <= clock().wall()) return Error(ErrorCode::kExpiredKey, "this key has expired (" + key->id + ")");
+  if (auto lasting = still_valid(*key); !lasting) return std::move(lasting).error();
   if (!endpoint.empty() && !pattern_list_match(key->spec.allow.endpoints, endpoint)) {
     return Error(ErrorCode::kEndpointNotAllowed, "this key may not use the endpoint \"" + std::string(endpoint) + "\" (allow.endpoints)");
   }
@@ -153,7 +160,7 @@ Result<void> Router::authorize_admin(const Secret& presented) const {
   if (!admin.empty() && admin.equals(presented.reveal())) return {};
   auto key = impl_->parts.keys ? impl_->parts.keys->find(presented.reveal()) : nullptr;
   if (!key || key->revoked) return Error(ErrorCode::kInvalidKey, "this key is not known (" + presented.hint() + ")");
-  if (key->spec.expires && *key->spec.expires <= impl_->clock().wall()) return Error(ErrorCode::kExpiredKey, "this key has expired (" + key->id + ")");
+  if (auto lasting = impl_->still_valid(*key); !lasting) return lasting;
   if (key->spec.role != KeyRole::kAdmin) return Error(ErrorCode::kAdminOnly, "this key is not of role admin");
   return {};
 }

@@ -52,6 +52,10 @@ struct Router::Impl {
   // Who is calling; null: nobody, and that is allowed.
   Result<std::shared_ptr<const KeyRecord>> authenticate(const core::Snapshot& snap, const Secret& presented, std::string_view endpoint,
                                                         bool trusted) const;
+  // kExpiredKey when the key, or the session that it was found by, has ended.
+  Result<void> still_valid(const KeyRecord& key) const;
+  // That a key may use a model; of the one that a chat with it would go to.
+  Result<void> may_use(const core::Snapshot& snap, const KeyRecord& key, std::string_view model) const;
   // With overlay.writers held: a new snapshot of this configuration and the overlay's rules; kept ones where null.
   Result<void> publish(const Config& config, std::shared_ptr<const Catalog> catalog);
   // What the store holds, at the beginning and after another process changed it.

@@ -5,27 +5,60 @@
 #include <map>
 
 #include "core/random.h"
-#include "core/resolve.h"
-#include "core/router_impl.h"
-#include "core/wishes.h"
+#include "core/rehearsal.h"
 
 namespace llmrouter {
 namespace {
 
+using core::Acting;
 using core::Candidate;
 
 std::string target_name(std::string_view provider, std::string_view model) { return std::string(provider).append("/").append(model); }
 
-// What the records say of a target.
-struct Past {
-  int64_t attempts = 0, ok = 0;
-  int64_t ok_ms = 0, first_ms = 0, firsts = 0;
-  double success() const noexcept { return attempts == 0 ? 1.0 : static_cast<double>(ok) / static_cast<double>(attempts); }
-  int64_t latency_ms() const noexcept { return ok == 0 ? 0 : ok_ms / ok; }
+bool counts(const UsageRecord& r) { return r.endpoint == "chat" && !r.requested_model.empty() && r.status != CallStatus::kCancelled; }
+
+// The upstream's verdict on the request itself: another would have found the same.
+bool is_own_fault(int status) noexcept { return status == 400 || status == 404 || status == 413 || status == 415 || status == 422; }
+
+// What the records say of a target, by time.
+class Past {
+ public:
+  void add(WallTime at, const Acting& acting) { attempts_.push_back({at, acting}); }
+  void order() {
+    std::stable_sort(attempts_.begin(), attempts_.end(), [](const Attempt& a, const Attempt& b) { return a.at < b.at; });
+  }
+  const Acting& draw(WallTime at, double chance) const {
+    constexpr auto kNear = std::chrono::minutes(1);
+    constexpr std::ptrdiff_t kEnough = 4;
+    auto begin = std::lower_bound(attempts_.begin(), attempts_.end(), at - kNear, [](const Attempt& a, WallTime t) { return a.at < t; });
+    auto end = std::upper_bound(begin, attempts_.end(), at + kNear, [](WallTime t, const Attempt& a) { return t < a.at; });
+    if (end - begin < kEnough) begin = attempts_.begin(), end = attempts_.end();
+    return begin[static_cast<std::ptrdiff_t>(chance * static_cast<double>(end - begin))].acting;
+  }
+
+ private:
+  struct Attempt {
+    WallTime at;
+    Acting acting;
+  };
+  std::vector<Attempt> attempts_;
 };
 
-bool counts(const UsageRecord& r) {
-  return r.endpoint == "chat" && !r.requested_model.empty() && r.status != CallStatus::kCancelled && r.status != CallStatus::kLimited;
+Acting acting_of(const UsageRecord& r, const AttemptRecord& a) {
+  Acting acting;
+  acting.total = std::chrono::milliseconds(std::max<int64_t>(0, a.duration_ms));
+  if (a.outcome == "ok") {
+    if (r.stream && r.first_token_ms > a.started_ms) acting.first_token = std::min<Duration>(acting.total, std::chrono::milliseconds(r.first_token_ms - a.started_ms));
+    return acting;
+  }
+  acting.code = ErrorCode::kUpstreamError;
+  acting.final = r.status == CallStatus::kCut && &a == &r.attempts.back();
+  if (a.outcome == "timeout") acting.code = ErrorCode::kUpstreamTimeout;
+  else if (a.http_status == 429) acting.code = ErrorCode::kUpstreamRateLimited;
+  else if (a.http_status >= 401 && a.http_status <= 403) acting.code = ErrorCode::kUpstreamCredentialsRejected;
+  acting.out_of_quota = a.http_status == 402;
+  acting.unreached = a.outcome == "error" && a.http_status == 0;
+  return acting;
 }
 
 // Rules find no content: it was not recorded.
@@ -33,42 +66,183 @@ struct NoContent final : core::RuleContent {
   const ChatRequest* chat() override { return nullptr; }
 };
 
-class Replay {
+// Rules of which a part asks for what is not recorded, without that part.
+class Unknowable {
  public:
-  Replay(uint64_t seed, const Config& config, std::shared_ptr<const Catalog> catalog, std::shared_ptr<KeyStore> keys)
-      : seed_(seed), catalog_(std::move(catalog)), keys_(std::move(keys)), most_(std::max(1, config.routing.attempts)) {}
-
-  void learn(const UsageRecord& r) {
-    for (const AttemptRecord& a : r.attempts) {
-      if (a.outcome == "skipped" || a.outcome == "cancelled") continue;
-      Past& past = past_[target_name(a.provider, a.model)];
-      ++past.attempts;
-      all_.attempts++;
-      if (a.outcome != "ok") continue;
-      ++past.ok, ++all_.ok;
-      past.ok_ms += a.duration_ms, all_.ok_ms += a.duration_ms;
-      if (r.first_token_ms > 0) past.first_ms += r.first_token_ms, ++past.firsts;
+  explicit Unknowable(const core::RuleSet* rules) : rules_(rules) {
+    if (rules == nullptr) return;
+    for (const core::Rule& rule : rules->rules()) {
+      core::Rule rest = rule;
+      RuleConfig::When& when = rest.config.when;
+      const auto seen = std::remove_if(when.has.begin(), when.has.end(), [](const std::string& thing) { return thing != "stream"; });
+      const bool asks = rest.content != nullptr || !when.header.empty() || !when.tag.empty() || seen != when.has.end();
+      when.has.erase(seen, when.has.end());
+      when.header.clear();
+      when.tag.clear();
+      rest.content = nullptr;
+      core::RuleSet alone;
+      if (asks) alone.add(std::move(rest));
+      left_.push_back(std::move(alone));
     }
   }
+  // Might one of them have decided?
+  bool might_decide(const core::RuleInput& request) const {
+    if (rules_ == nullptr) return false;
+    NoContent none;
+    const core::Rule* decides = rules_->find(request, none);
+    for (size_t i = 0; i < left_.size() && &rules_->rules()[i] != decides; ++i) {
+      if (left_[i].find(request, none) != nullptr) return true;
+    }
+    return false;
+  }
 
-  Result<void> run(const Config& config, const std::vector<UsageRecord>& records) {
-    if (!keys_) keys_ = make_memory_key_store(clock_);
-    if (auto set = keys_->set_file_keys(config.keys); !set) return set;
+ private:
+  const core::RuleSet* rules_;
+  std::vector<core::RuleSet> left_;  // empty: all of it can be told
+};
+
+class Replay final : core::Stage {
+ public:
+  Replay(const Config& config, const std::vector<UsageRecord>& records, const SimulationParts& parts)
+      : config_(config), records_(records), parts_(parts), clock_(records.empty() ? WallTime{} : records.front().time), limiter_(clock_, nullptr) {}
+
+  Result<Simulation> run(int64_t skipped) {
+    for (const UsageRecord& r : records_) learn(r);
+    for (auto& [name, past] : past_) past.order();
+    if (auto ready = prepare(); !ready) return std::move(ready).error();
+    core::Rehearsal rehearsal(snapshot_, overlay_, limiter_, clock_, *this, parts_.seed);
+    const Unknowable unknowable(snapshot_->rules.get());
+    const TimePoint first = clock_.now();
+    for (const UsageRecord& r : records_) {
+      rehearsal.pass(first + std::chrono::duration_cast<Duration>(r.time - records_.front().time));
+      tell_before(r);
+      core::RehearsedCall call = call_of(r);
+      if (is_uncertain(unknowable, r, call)) ++out_.uncertain;
+      rehearsal.arrive(std::move(call), r.time);
+    }
+    rehearsal.finish();
+    return result(skipped);
+  }
+
+ private:
+  void learn(const UsageRecord& r) {
+    for (const AttemptRecord& a : r.attempts) {
+      if (a.outcome == "skipped" || a.outcome == "cancelled" || is_own_fault(a.http_status)) continue;
+      const Acting acting = acting_of(r, a);
+      past_[target_name(a.provider, a.model)].add(r.time + std::chrono::milliseconds(std::max<int64_t>(0, a.started_ms)), acting);
+      if (acting.code == ErrorCode::kNone) ++answers_, answer_time_ += acting.total;
+    }
+    if (r.status != CallStatus::kOk) return;
+    Mean& mean = means_[r.requested_model];
+    ++mean.count;
+    mean.input += r.usage.input, mean.cached += r.usage.cached, mean.output += r.usage.output;
+  }
+
+  Result<void> prepare() {
+    std::shared_ptr<KeyStore> keys = parts_.keys ? parts_.keys : make_memory_key_store(clock_);
+    if (auto set = keys->set_file_keys(config_.keys); !set) return set;
+    for (const auto& key : keys->list()) keys_.emplace(key->id, key);
+    core::Stored stored;
+    stored.overrides = std::make_shared<core::Overrides>();
+    if (parts_.state) stored = core::read_stored(*parts_.state, [](const StateEntry&, const Error&) {});
     RouterParts parts;
     parts.dialects = builtin_dialects();
-    RateLimiter limiter(clock_, nullptr);
-    core::Registry registry;
-    auto built = core::build_snapshot(config, parts, catalog_, limiter, registry);
+    auto built = core::build_snapshot(config_, parts, parts_.catalog, limiter_, registry_, stored.rules);
     if (!built) return std::move(built).error();
-    overlay_.overrides.store(std::make_shared<core::Overrides>());
-    overlay_.gate.fix(config.routing.toggle.enabled);
-    const WallTime first = records.empty() ? WallTime{} : records.front().time;
-    uint64_t number = 0;
-    for (const UsageRecord& r : records) {
-      const TimePoint now = TimePoint(std::chrono::hours(1)) + std::chrono::duration_cast<Duration>(r.time - first);
-      replay(**built, r, now, core::Random(seed_ + ++number * 0x632be59bd9b4e019ull).next());
-    }
+    snapshot_ = std::move(*built);
+    overlay_.gate.fix(stored.changes.empty() ? config_.routing.toggle.enabled : stored.changes.back().enabled);
+    overlay_.any_override.store(!stored.overrides->empty());
+    overlay_.overrides.store(std::move(stored.overrides));
     return {};
+  }
+
+  void tell_before(const UsageRecord& r) {
+    ++out_.replayed;
+    const bool was_ok = r.status == CallStatus::kOk;
+    (was_ok ? out_.before.ok : r.status == CallStatus::kLimited ? out_.before.limited : out_.before.failed)++;
+    out_.before.cost_nano_usd += r.cost_nano_usd;
+    if (!was_ok) return;
+    before_ms_ += r.latency_ms;
+    if (r.price.empty()) ++out_.before.unpriced;
+    SimulationShare& share = shares_[target_name(r.provider, r.model)];
+    ++share.before;
+    share.cost_before += r.cost_nano_usd;
+  }
+
+  core::RehearsedCall call_of(const UsageRecord& r) {
+    core::RehearsedCall call;
+    call.model = r.requested_model;
+    call.user = r.user;
+    call.stream = r.stream;
+    call.usage = r.usage;
+    call.number = static_cast<uint64_t>(&r - records_.data());
+    if (const auto found = keys_.find(r.key); found != keys_.end()) call.key = found->second;
+    if (r.status != CallStatus::kLimited) return call;
+    ++out_.estimated;
+    const auto mean = means_.find(r.requested_model);
+    if (mean == means_.end()) return call;
+    call.usage.input = mean->second.input / mean->second.count;
+    call.usage.cached = mean->second.cached / mean->second.count;
+    call.usage.output = mean->second.output / mean->second.count;
+    return call;
+  }
+
+  bool is_uncertain(const Unknowable& unknowable, const UsageRecord& r, const core::RehearsedCall& call) const {
+    if (!overlay_.gate.enabled(r.time) && !snapshot_->default_model.empty()) return false;
+    if (r.decision.compare(0, 7, "session") == 0) return true;
+    RequestFacts facts;
+    facts.stream = call.stream;
+    facts.user = call.user;
+    facts.input_tokens = call.usage.input;
+    const RouteRequest wishes;
+    const std::vector<HttpHeader> headers;
+    const auto overrides = overlay_.overrides.load();
+    const auto overridden = call.key ? overrides->find(call.key->id) : overrides->end();
+    const std::string_view model = overridden != overrides->end() ? std::string_view(overridden->second) : call.model;
+    return unknowable.might_decide({model, &facts, &wishes, call.key.get(), &headers, r.time});
+  }
+
+  Acting act(const core::RehearsedCall& call, const Candidate& c, int, TimePoint) override {
+    const UsageRecord& r = records_[call.number];
+    for (const AttemptRecord& a : r.attempts) {
+      if (!is_own_fault(a.http_status)) continue;
+      Acting refused;
+      refused.code = ErrorCode::kUpstreamRejected;
+      refused.total = std::chrono::milliseconds(std::max<int64_t>(0, a.duration_ms));
+      return refused;
+    }
+    const double chance = core::Random(parts_.seed * 0x9e3779b97f4a7c15ull + ++acts_).unit();
+    const auto found = past_.find(target_name(c.provider->config.name, c.model));
+    if (found != past_.end()) return found->second.draw(clock_.wall(), chance);
+    Acting average;
+    average.total = answers_ == 0 ? Duration(0) : answer_time_ / answers_;
+    return average;
+  }
+
+  void ended(const core::EndedCall& e) override {
+    switch (e.how) {
+      case core::Ending::kAnswered: break;
+      case core::Ending::kFailed: ++out_.after.failed; return;
+      case core::Ending::kRefused: ++out_.after.refused; return;
+      case core::Ending::kLimited: ++out_.after.limited; return;
+    }
+    const UsageRecord& r = records_[e.call.number];
+    const std::string name = target_name(e.by->provider->config.name, e.by->model);
+    if (past_.find(name) == past_.end()) ++out_.guessed;
+    ++out_.after.ok;
+    after_ms_ += std::chrono::duration_cast<std::chrono::milliseconds>(e.took).count();
+    SimulationShare& share = shares_[name];
+    ++share.after;
+    if (r.provider.empty() || name != target_name(r.provider, r.model)) ++out_.moved;
+    std::optional<PriceRow> price;
+    if (parts_.catalog) price = parts_.catalog->price(e.by->provider->config.name, e.by->provider->config.type, e.by->model, e.call.usage.input, r.time);
+    if (!price) {
+      ++out_.after.unpriced;
+      return;
+    }
+    const int64_t cost = cost_nano_usd(e.call.usage, *price);
+    share.cost_after += cost;
+    out_.after.cost_nano_usd += cost;
   }
 
   Simulation result(int64_t skipped) {
@@ -82,119 +256,23 @@ class Replay {
     return std::move(out_);
   }
 
- private:
-  void replay(const core::Snapshot& snap, const UsageRecord& r, TimePoint now, uint64_t draw) {
-    ++out_.replayed;
-    const bool was_ok = r.status == CallStatus::kOk;
-    const std::string was = r.provider.empty() ? std::string() : target_name(r.provider, r.model);
-    (was_ok ? out_.before.ok : out_.before.failed)++;
-    out_.before.cost_nano_usd += r.cost_nano_usd;
-    if (was_ok) {
-      before_ms_ += r.latency_ms;
-      if (r.price.empty()) ++out_.before.unpriced;
-      SimulationShare& share = shares_[was];
-      ++share.before;
-      share.cost_before += r.cost_nano_usd;
-    }
-    std::vector<Candidate> candidates;
-    core::Random random(draw);
-    if (!plan(snap, r, now, random.next(), candidates)) {
-      ++out_.after.refused;
-      return;
-    }
-    int64_t spent_ms = 0;
-    int attempts = 0;
-    for (size_t i = 0; i < candidates.size() && attempts < most_; ++i) {
-      if (candidates[i].out) continue;
-      ++attempts;
-      if (attempt(snap, r, candidates[i], now, random.unit(), spent_ms, was)) return;
-    }
-    ++out_.after.failed;
-  }
-
-  // True when it answered.
-  bool attempt(const core::Snapshot& snap, const UsageRecord& r, Candidate& c, TimePoint now, double chance, int64_t& spent_ms, const std::string& was) {
-    const std::string name = target_name(c.provider->config.name, c.model);
-    const auto found = past_.find(name);
-    const Past& past = found != past_.end() ? found->second : all_;
-    const bool ok = found == past_.end() || chance < past.success();
-    const int64_t took = past.latency_ms();
-    tell(c, past, r, ok, took, now);
-    spent_ms += took;
-    if (!ok) return false;
-    if (found == past_.end()) ++out_.guessed;
-    ++out_.after.ok;
-    after_ms_ += spent_ms;
-    SimulationShare& share = shares_[name];
-    ++share.after;
-    if (name != was) ++out_.moved;
-    std::optional<PriceRow> price;
-    if (snap.catalog) price = snap.catalog->price(c.provider->config.name, c.provider->config.type, c.model, r.usage.input, r.time);
-    if (!price) {
-      ++out_.after.unpriced;
-      return true;
-    }
-    const int64_t cost = cost_nano_usd(r.usage, *price);
-    share.cost_after += cost;
-    out_.after.cost_nano_usd += cost;
-    return true;
-  }
-
-  // The strategies' statistics, as a call would have left them.
-  static void tell(Candidate& c, const Past& past, const UsageRecord& r, bool ok, int64_t took, TimePoint now) {
-    if (c.stats == nullptr) return;
-    AttemptSample sample;
-    sample.ok = ok;
-    sample.total = std::chrono::milliseconds(took);
-    if (r.stream && past.firsts > 0) sample.first_token = std::chrono::milliseconds(std::min(took, past.first_ms / past.firsts));
-    sample.input_tokens = r.usage.input;
-    sample.cached_tokens = r.usage.cached;
-    sample.output_tokens = r.usage.output;
-    c.stats->started();
-    c.stats->ended(sample, now);
-  }
-
-  bool plan(const core::Snapshot& snap, const UsageRecord& r, TimePoint now, uint64_t draw, std::vector<Candidate>& candidates) {
-    std::shared_ptr<const KeyRecord> key;
-    if (!r.key.empty()) {
-      if (auto found = keys_->get(r.key)) key = *found;
-    }
-    RequestFacts facts;
-    facts.model = r.requested_model;
-    facts.stream = r.stream;
-    facts.user = r.user;
-    facts.input_tokens = r.usage.input;
-    RouteRequest wishes;
-    std::string model = r.requested_model, forced;
-    NoContent content;
-    core::Direction direction;
-    if (!core::direct(overlay_, snap, key.get(), {}, r.time, content, {model, facts, wishes, forced}, direction)) return false;
-    auto resolved = core::resolve_wish(snap, model, forced, wishes, key.get());
-    if (!resolved) return false;
-    core::Ask ask;
-    if (!wishes.empty()) ask.wishes = &wishes;
-    ask.key = key.get();
-    ask.input_tokens = r.usage.input;
-    ask.seed = draw;
-    ask.now = now;
-    ask.wall = r.time;
-    ask.affinity = core::affinity_of(snap.config.routing.affinity.by, key.get(), facts, {}, nullptr, {});
-    if (!core::append_first(snap, *resolved, model, ask, candidates)) return false;
-    core::Fallbacks fallbacks;
-    if (resolved->route != nullptr) fallbacks.visited(resolved->route);
-    while (fallbacks.append(snap, ask, candidates)) {
-    }
-    return true;
-  }
-
-  const uint64_t seed_;
-  std::shared_ptr<const Catalog> catalog_;
-  std::shared_ptr<KeyStore> keys_;
-  const int most_;
+  struct Mean {
+    int64_t count = 0, input = 0, cached = 0, output = 0;
+  };
+  const Config& config_;
+  const std::vector<UsageRecord>& records_;
+  const SimulationParts& parts_;
   ManualClock clock_;
+  RateLimiter limiter_;
+  core::Registry registry_;
+  std::shared_ptr<const core::Snapshot> snapshot_;
   core::Overlay overlay_;
+  std::map<std::string, std::shared_ptr<const KeyRecord>, std::less<>> keys_;  // by id
   std::map<std::string, Past> past_;
-  Past all_;
+  std::map<std::string, Mean, std::less<>> means_;  // of what was answered, by the model that was asked for
+  int64_t answers_ = 0;
+  Duration answer_time_{0};
+  uint64_t acts_ = 0;
   std::map<std::string, SimulationShare> shares_;
   Simulation out_;
   int64_t before_ms_ = 0, after_ms_ = 0;
@@ -202,16 +280,12 @@ class Replay {
 
 }  // namespace
 
-Result<Simulation> simulate(const Config& config, std::vector<UsageRecord> records, std::shared_ptr<const Catalog> catalog,
-                            std::shared_ptr<KeyStore> keys, uint64_t seed) {
+Result<Simulation> simulate(const Config& config, std::vector<UsageRecord> records, const SimulationParts& parts) {
   const auto end = std::remove_if(records.begin(), records.end(), [](const UsageRecord& r) { return !counts(r); });
   const int64_t skipped = records.end() - end;
   records.erase(end, records.end());
   std::sort(records.begin(), records.end(), [](const UsageRecord& a, const UsageRecord& b) { return a.time != b.time ? a.time < b.time : a.id < b.id; });
-  Replay replay(seed, config, std::move(catalog), std::move(keys));
-  for (const UsageRecord& r : records) replay.learn(r);
-  if (auto ran = replay.run(config, records); !ran) return std::move(ran).error();
-  return replay.result(skipped);
+  return Replay(config, records, parts).run(skipped);
 }
 
 }  // namespace llmrouter

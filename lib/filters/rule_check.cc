@@ -72,6 +72,8 @@ Result<void> check_rule(const RuleConfig& rule) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.';
   });
   if (!named) return fault("name", "expected 1 to 128 letters, digits, `-`, `_` or `.`");
+  // A rule is known by its path, /api/v1/routing/rules/NAME, where the first is the dry run and the others are steps.
+  if (rule.name == "test" || rule.name == "." || rule.name == "..") return fault("name", "expected another than `test`, `.` and `..`, which are paths of their own");
   if (rule.priority < 0 || rule.priority > 1000000) return fault("priority", "expected a number from 0 to 1000000");
   if (auto when = check_when(rule.when); !when) return when;
   return check_use(rule.use);

@@ -60,7 +60,7 @@ void KeyTable::Known::add(const Tag& tag, const std::shared_ptr<const KeyRecord>
 KeyTable::KeyTable(KeyHasher hasher)
     : hasher_(std::move(hasher)),
       snapshot_(std::make_unique<Snapshot>(
-          Snapshot{std::make_shared<Entries>(), std::make_shared<Entries>(), {}, std::make_unique<Known>(0)})) {}
+          Snapshot{std::make_shared<Entries>(), std::make_shared<Entries>(), {}, std::make_shared<Sessions>(), std::make_unique<Known>(0)})) {}
 
 std::shared_ptr<const KeyRecord> KeyTable::find(std::string_view presented) const {
   if (presented.empty() || presented.size() > kMaxKeyText) return nullptr;
@@ -76,7 +76,11 @@ std::shared_ptr<const KeyRecord> KeyTable::find(std::string_view presented) cons
       snapshot.known->add(tag, found->second.record);
       return found->second.record;
     }
-    return nullptr;
+    const auto session = snapshot.sessions->find(digest);
+    if (session == snapshot.sessions->end() || !hasher_.matches(session->second.hashed, presented)) return nullptr;
+    auto record = record_of(snapshot, session->second);
+    if (record) snapshot.known->add(tag, record);
+    return record;
   });
 }
 
@@ -125,12 +129,12 @@ Result<void> KeyTable::check_free(const std::string& name, std::string_view id) 
 
 std::unique_ptr<KeyTable::Snapshot> KeyTable::copy() const {
   return snapshot_.read([](const Snapshot& snapshot) {
-    return std::make_unique<Snapshot>(Snapshot{snapshot.file, snapshot.stored, snapshot.file_order, nullptr});
+    return std::make_unique<Snapshot>(Snapshot{snapshot.file, snapshot.stored, snapshot.file_order, snapshot.sessions, nullptr});
   });
 }
 
 void KeyTable::publish(std::unique_ptr<Snapshot> next) {
-  next->known = std::make_unique<Known>(next->file->size() + next->stored->size());
+  next->known = std::make_unique<Known>(next->file->size() + next->stored->size() + next->sessions->size());
   snapshot_.publish(std::move(next));
 }
 
@@ -192,6 +196,73 @@ void KeyTable::put_stored(KeyEntry entry) {
   (*entries)[entry.hashed.lookup] = std::move(entry);
   next->stored = std::move(entries);
   publish(std::move(next));
+}
+
+std::shared_ptr<const KeyRecord> KeyTable::record_of(const Snapshot& snapshot, const SessionEntry& entry) {
+  for (const Entries* entries : {snapshot.file.get(), snapshot.stored.get()}) {
+    const auto found = entries->find(entry.key);
+    if (found == entries->end() || found->second.record->id != entry.session->key) continue;
+    auto record = std::make_shared<KeyRecord>(*found->second.record);
+    record->session = entry.session;
+    return record;
+  }
+  return nullptr;
+}
+
+std::optional<KeyEntry> KeyTable::entry_of(std::string_view id) const {
+  return snapshot_.read([&](const Snapshot& snapshot) -> std::optional<KeyEntry> {
+    for (const Entries* entries : {snapshot.file.get(), snapshot.stored.get()}) {
+      for (const auto& [digest, entry] : *entries) {
+        if (entry.record->id == id) return entry;
+      }
+    }
+    return std::nullopt;
+  });
+}
+
+std::vector<KeySession> KeyTable::sessions(std::string_view key_id, WallTime now) const {
+  std::vector<KeySession> out;
+  snapshot_.read([&](const Snapshot& snapshot) {
+    for (const auto& [digest, entry] : *snapshot.sessions) {
+      if (entry.session->key == key_id && entry.session->expires > now && record_of(snapshot, entry)) out.push_back(*entry.session);
+    }
+  });
+  std::sort(out.begin(), out.end(), [](const KeySession& a, const KeySession& b) { return a.created != b.created ? a.created < b.created : a.id < b.id; });
+  return out;
+}
+
+void KeyTable::set_sessions(std::vector<SessionEntry> fresh) {
+  auto entries = std::make_shared<Sessions>();
+  for (SessionEntry& entry : fresh) entries->emplace(entry.hashed.lookup, std::move(entry));
+  std::lock_guard<std::mutex> lock(writers_);
+  auto next = copy();
+  next->sessions = std::move(entries);
+  publish(std::move(next));
+}
+
+void KeyTable::put_session(SessionEntry fresh, WallTime now) {
+  std::lock_guard<std::mutex> lock(writers_);
+  auto next = copy();
+  auto entries = std::make_shared<Sessions>();
+  for (const auto& [digest, entry] : *next->sessions) {
+    if (entry.session->expires > now) entries->emplace(digest, entry);
+  }
+  entries->emplace(fresh.hashed.lookup, std::move(fresh));
+  next->sessions = std::move(entries);
+  publish(std::move(next));
+}
+
+size_t KeyTable::remove_sessions(std::string_view key_id, std::string_view id) {
+  std::lock_guard<std::mutex> lock(writers_);
+  auto next = copy();
+  auto entries = std::make_shared<Sessions>();
+  for (const auto& [digest, entry] : *next->sessions) {
+    if (entry.session->key != key_id || (!id.empty() && entry.session->id != id)) entries->emplace(digest, entry);
+  }
+  const size_t removed = next->sessions->size() - entries->size();
+  next->sessions = std::move(entries);
+  if (removed > 0) publish(std::move(next));
+  return removed;
 }
 
 }  // namespace llmrouter::storage

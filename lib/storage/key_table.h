@@ -5,6 +5,7 @@
 #include <atomic>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string_view>
 #include <unordered_map>
 #include <vector>
@@ -19,6 +20,13 @@ struct KeyEntry {
   HashedKey hashed;
   std::shared_ptr<const KeyRecord> record;
   int64_t version = 0;  // of the stored row: one that did not change keeps its record, and with it the limiter's slot in it
+};
+
+// A token of a key's.
+struct SessionEntry {
+  HashedKey hashed;
+  Digest key{};  // HashedKey::lookup of its key: one that the configuration changed is another key, whose sessions these are not
+  std::shared_ptr<const KeySession> session;
 };
 
 // Thread-safe. Reads take no lock: they look into an immutable snapshot, which each change replaces as a whole.
@@ -43,6 +51,13 @@ class KeyTable {
   void set_stored(std::vector<KeyEntry> entries);  // all of them
   void put_stored(KeyEntry entry);                 // a new one, or the next version of one
 
+  std::optional<KeyEntry> entry_of(std::string_view id) const;
+  std::vector<KeySession> sessions(std::string_view key_id, WallTime now) const;  // those that have not ended, oldest first
+  void set_sessions(std::vector<SessionEntry> entries);                           // all of them
+  void put_session(SessionEntry entry, WallTime now);                             // those that have ended go
+  // Of that key the one of this id, or, when it is empty, all. How many there were.
+  size_t remove_sessions(std::string_view key_id, std::string_view id);
+
  private:
   struct DigestHash {
     size_t operator()(const Digest& digest) const noexcept;
@@ -51,6 +66,7 @@ class KeyTable {
     bool operator()(const Digest& a, const Digest& b) const noexcept { return same_bytes(a, b); }
   };
   using Entries = std::unordered_map<Digest, KeyEntry, DigestHash, DigestSame>;
+  using Sessions = std::unordered_map<Digest, SessionEntry, DigestHash, DigestSame>;
   // Keys that were presented and verified, by their tag: what comes again with each request costs no hashing of the kind a database needs.
   // Grows only, and goes with its snapshot; a key that finds no place is verified each time.
   class Known {
@@ -75,8 +91,11 @@ class KeyTable {
   struct Snapshot {
     std::shared_ptr<const Entries> file, stored;
     std::vector<std::shared_ptr<const KeyRecord>> file_order;
+    std::shared_ptr<const Sessions> sessions;
     std::unique_ptr<Known> known;
   };
+  // The record of the session's key, as this session's; null when there is no such key any more.
+  static std::shared_ptr<const KeyRecord> record_of(const Snapshot& snapshot, const SessionEntry& entry);
 
   std::unique_ptr<Snapshot> copy() const;  // of what `known` knows nothing
   void publish(std::unique_ptr<Snapshot> next);

@@ -1,6 +1,7 @@
 // Keys in memory alone: for tests, and for applications that bring their own.
 #include "llmrouter/keys.h"
 #include "storage/key_rules.h"
+#include "storage/key_sessions.h"
 #include "storage/key_table.h"
 
 namespace llmrouter {
@@ -60,6 +61,24 @@ class MemoryKeyStore final : public KeyStore {
     next.revoked = true;
     put(next);
     return {};
+  }
+
+  Result<CreatedSession> create_session(const KeyRecord& key, const SessionWish& wish) override {
+    std::lock_guard<std::mutex> lock(mutex_);
+    auto made = make_session(table_, key, wish, clock_.wall());
+    if (!made) return std::move(made).error();
+    CreatedSession created{*made->entry.session, std::move(made->token)};
+    table_.put_session(std::move(made->entry), clock_.wall());
+    return created;
+  }
+
+  std::vector<KeySession> sessions(const KeyRecord& key) const override { return table_.sessions(key.id, clock_.wall()); }
+
+  Result<size_t> end_sessions(const KeyRecord& key, std::string_view id) override {
+    std::lock_guard<std::mutex> lock(mutex_);
+    const size_t ended = table_.remove_sessions(key.id, id);
+    if (ended == 0 && !id.empty()) return no_such_session(id);
+    return ended;
   }
 
   StoreHealth health() const override { return {}; }

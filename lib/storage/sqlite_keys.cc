@@ -197,6 +197,7 @@ Result<void> SqliteKeyStore::reload() {
   auto ledger = load_ledger(*db_, book_since_);
   if (!ledger) return std::move(ledger).error();
   if (auto state = reload_state(); !state) return state;
+  if (auto sessions = reload_sessions(); !sessions) return sessions;
   table_.set_stored(std::move(*entries));
   book_.set_stored(*ledger);
   return {};

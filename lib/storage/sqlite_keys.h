@@ -41,6 +41,11 @@ class SqliteKeyStore final : public KeyStore, public BudgetLedger, public StateS
   Result<void> revoke(std::string_view id_or_name) override;
   StoreHealth health() const override;
 
+  // sqlite_sessions.cc
+  Result<CreatedSession> create_session(const KeyRecord& key, const SessionWish& wish) override;
+  std::vector<KeySession> sessions(const KeyRecord& key) const override { return table_.sessions(key.id, clock_.wall()); }
+  Result<size_t> end_sessions(const KeyRecord& key, std::string_view id) override;
+
   int64_t spent(std::string_view bucket, int64_t period_start) override;
   void add(std::string_view bucket, int64_t period_start, int64_t nano_usd) noexcept override;
 
@@ -63,6 +68,7 @@ class SqliteKeyStore final : public KeyStore, public BudgetLedger, public StateS
   Result<void> reload();
   Result<void> reload_if_changed();
   Result<void> reload_state();
+  Result<void> reload_sessions();
 
   void work();
   void wake() noexcept;

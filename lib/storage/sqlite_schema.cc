@@ -50,6 +50,21 @@ CREATE TABLE state (
   PRIMARY KEY (kind, name)
 ) STRICT, WITHOUT ROWID;
 )sql",
+    // 3. Sessions: `key_lookup` is the `lookup` of the key, which may stand in the configuration.
+    R"sql(
+CREATE TABLE sessions (
+  id TEXT PRIMARY KEY,
+  key TEXT NOT NULL,
+  key_lookup BLOB NOT NULL,
+  lookup BLOB NOT NULL UNIQUE,
+  salt BLOB NOT NULL,
+  hash BLOB NOT NULL,
+  hint TEXT NOT NULL,
+  model TEXT NOT NULL,
+  created INTEGER NOT NULL,
+  expires INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+)sql",
 };
 
 const char* const kUsageMigrations[] = {

@@ -203,6 +203,38 @@ std::string to_json(const KeyRecord& key) {
   return out;
 }
 
+namespace {
+
+void session_members(JsonWriter& w, const KeySession& session) {
+  w.member("id", session.id);
+  w.member("model", session.model);
+  w.member("key", session.key);
+  w.member("hint", session.hint);
+  w.member("created", format_time_rfc3339(session.created));
+  w.member("expires", format_time_rfc3339(session.expires));
+}
+
+}  // namespace
+
+std::string to_json(const KeySession& session) {
+  std::string out;
+  JsonWriter w(out);
+  w.begin_object();
+  session_members(w, session);
+  w.end_object();
+  return out;
+}
+
+std::string to_json(const CreatedSession& created) {
+  std::string out;
+  JsonWriter w(out);
+  w.begin_object();
+  w.member("token", created.token.reveal());
+  session_members(w, created.session);
+  w.end_object();
+  return out;
+}
+
 std::string Plan::to_json() const {
   std::string out;
   JsonWriter w(out);

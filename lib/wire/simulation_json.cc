@@ -14,6 +14,7 @@ void side(wire::JsonWriter& w, const char* name, const SimulationSide& s) {
   w.member("ok", s.ok);
   w.member("failed", s.failed);
   w.member("refused", s.refused);
+  w.member("limited", s.limited);
   w.member("unpriced", s.unpriced);
   w.member("cost_nano_usd", s.cost_nano_usd);
   w.member("latency_ms", s.latency_ms);
@@ -39,6 +40,8 @@ std::string Simulation::to_json() const {
   w.member("skipped", skipped);
   w.member("moved", moved);
   w.member("guessed", guessed);
+  w.member("estimated", estimated);
+  w.member("uncertain", uncertain);
   side(w, "before", before);
   side(w, "after", after);
   w.key("targets");
@@ -63,10 +66,13 @@ std::string Simulation::to_text() const {
   auto number = [](int64_t n) { return std::to_string(n); };
   std::string out = number(replayed) + " requests replayed, " + number(skipped) + " left out, " + number(moved) + " answered by another target";
   if (guessed > 0) out += ", " + number(guessed) + " by one that nothing is known of";
+  if (estimated > 0) out += "\n" + number(estimated) + " were refused by a limit when they came: their tokens are those of the others of their model";
+  if (uncertain > 0) out += "\n" + number(uncertain) + " may be decided otherwise by what is not recorded: content, headers, tags, what is in a request, a session";
   out += "\n\n" + line("", "before", "after", width);
   out += line("answered", number(before.ok), number(after.ok), width);
   out += line("failed", number(before.failed), number(after.failed), width);
   out += line("refused", number(before.refused), number(after.refused), width);
+  out += line("limited", number(before.limited), number(after.limited), width);
   out += line("cost, USD", format_usd(before.cost_nano_usd), format_usd(after.cost_nano_usd), width);
   out += line("without a price", number(before.unpriced), number(after.unpriced), width);
   out += line("latency, ms", number(before.latency_ms), number(after.latency_ms), width) + "\n";

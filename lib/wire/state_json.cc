@@ -1,4 +1,5 @@
 // What the router keeps of its run-time state, as JSON.
+#include "llmrouter/keys.h"
 #include "llmrouter/state.h"
 #include "llmrouter/values.h"
 #include "wire/json_scan.h"
@@ -83,6 +84,21 @@ Result<std::string> override_from_json(std::string_view json) {
   if (!read) return std::move(read).error();
   if (model.empty()) return Error(ErrorCode::kInvalidRequest, "model: expected a model's name", "model");
   return model;
+}
+
+Result<SessionWish> session_wish_from_json(std::string_view json) {
+  SessionWish wish;
+  auto read = each_member(json, "model, ttl", [&](const std::string& name, wire::JsonValue v) -> const char* {
+    if (name == "model") return v.string(wish.model) ? "" : "a model's name";
+    if (name != "ttl") return nullptr;
+    std::string text;
+    const auto ttl = v.string(text) ? parse_duration(text) : Result<Duration>(Error());
+    if (ttl) wish.ttl = *ttl;
+    return ttl ? "" : "a duration: 30m, 8h, 7d";
+  });
+  if (!read) return std::move(read).error();
+  if (wish.model.empty()) return Error(ErrorCode::kInvalidRequest, "model: expected a model's name", "model");
+  return wish;
 }
 
 std::string to_json(const SwitchState& s, WallTime now) {

@@ -404,16 +404,22 @@ class Bench:
                 self.row(f"allocations per call, Router::{kind} / bare libcurl", count[kind], count["curl"], "", "", "")
             self.row("allocations per call, the router's own part", count["null"], None, "", "", "")
 
+    def decision(self, targets, strategy="weighted", rules="none", affinity="no"):
+        rounds = max(200, (500000 if self.quick else 5000000) // targets // (20 if rules == "content" else 1))
+        command = [self.bin / "bench_decision", "--targets", str(targets), "--rounds", str(rounds), "--strategy", strategy, "--rules", rules, "--affinity", affinity]
+        return json.loads(subprocess.run(command, stdout=subprocess.PIPE, check=True, timeout=120).stdout)
+
     def bench_decision(self):
+        kinds = [(strategy, {"strategy": strategy}) for strategy in ("weighted", "latency", "performance", "cost", "pareto")]
+        kinds += [("weighted, homes by user", {"affinity": "yes"}), ("weighted, 50 rules", {"rules": "plain"}),
+                  ("weighted, 50 rules on content, 4 KiB", {"rules": "content"})]
         for targets in (5, 50, 1000):
-            rounds = max(200, (500000 if self.quick else 5000000) // targets)
-            done = subprocess.run([self.bin / "bench_decision", "--targets", str(targets), "--rounds", str(rounds)], stdout=subprocess.PIPE,
-                                  check=True, timeout=120)
-            result = json.loads(done.stdout)
-            mark = targets == 50
-            self.row(f"one routing decision over {targets} targets", result["decision_ns"] / 1000, None, "us", "2 us" if mark else "", "0.5 us" if mark else "")
-            self.row("  allocations", result["decision_allocations"], None, "", "", "0" if mark else "")
-            self.row("  Router::explain over them", result["explain_ns"] / 1000, None, "us", "", "")
+            for what, how in kinds:
+                result = self.decision(targets, **how)
+                mark = targets == 50
+                self.row(f"one decision over {targets} targets: {what}", result["decision_ns"] / 1000, None, "us", "2 us" if mark else "", "0.5 us" if mark else "")
+                self.row("  allocations", result["decision_allocations"], None, "", "", "0" if mark else "")
+            self.row(f"Router::explain over {targets} targets", self.decision(targets)["explain_ns"] / 1000, None, "us", "", "")
 
     def table(self):
         heads = ("what", "llmrouter", "baseline", "ratio", "first", "goal")

@@ -170,6 +170,74 @@ def test_a_keys_own_override(t):
     assert t.cli("keys", "override", "other", "coder").returncode == 1
 
 
+def test_a_session_for_a_login(t):
+    u, s = ruled(t, [{"name": "never", "when": {"model": "night", "has": "tools"}, "use": {"reject": "not at night"}}])
+    path = "/auth/session"
+
+    def start(body, key=KEY):
+        return s.request("POST", path, body, key=key)
+
+    assert s.get(path).status == 401 and s.get(path, key=KEY).json() == {"data": []}
+    assert start({"model": "nowhere"}).status == 404
+    assert start({"model": "coder"}, key=OTHER).status == 403  # it may not use it
+    for body, param in [({}, "model"), ({"model": ""}, "model"), ({"modl": "x"}, "modl"), ({"model": "night", "ttl": "soon"}, "ttl"),
+                        ({"model": "night", "ttl": 8}, "ttl"), ({"model": "night", "ttl": "31d"}, "ttl"), ({"model": "night", "ttl": "0s"}, "ttl")]:
+        r = start(body)
+        assert r.status == 400 and r.json()["error"]["param"] == param, (body, r.body)
+    r = start({"model": "night", "ttl": "1h"})
+    made = r.json()
+    token = made["token"]
+    assert r.status == 201 and token.startswith("lrs_") and made["model"] == "night" and made["key"] == "file:ci", made
+    assert r.header("cache-control") == "no-store"
+    shown = {name: value for name, value in made.items() if name != "token"}
+    assert s.get(path, key=token).json() == shown and s.get(path, key=KEY).json() == {"data": [shown]}
+    assert s.get("/v1/me", key=token).json()["session"] == shown and s.get("/v1/me", key=KEY).json()["session"] is None
+    assert s.get("/v1/me", key=token).json()["key"]["id"] == "file:ci"
+    # Wherever a key does, in every dialect.
+    assert s.chat("main", key=token).status == 200 and asked(u) == "night"
+    assert s.chat("main", key=token, stream=True).status == 200 and asked(u) == "night"
+    r = s.request("POST", "/v1/messages", {"model": "main", "max_tokens": 8, "messages": [{"role": "user", "content": "x"}]}, headers=[("x-api-key", token)])
+    assert r.status == 200 and asked(u) == "night", r.body
+    assert s.chat("main", key=KEY).status == 200 and asked(u) == "main"
+    assert s.chat("main", key=token, tools=[{"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}]).status == 403
+    plan = s.request("POST", "/v1/route/explain", {"model": "main", "messages": [{"role": "user", "content": "x"}]}, key=token).json()
+    assert plan["by"] == "session" and plan["model"] == "night", plan
+    assert any(r["decision"].startswith("session; ") and r["key"] == "file:ci" for r in s.usage())
+    # A token makes no other, and ends none but itself.
+    second = start({"model": "coder"}).json()
+    assert start({"model": "main"}, key=token).status == 409
+    assert s.request("DELETE", path + "?id=" + second["id"], key=token).status == 400
+    assert s.request("DELETE", path + "?id=" + second["id"], key=OTHER).status == 404
+    assert s.request("DELETE", path + "?idd=x", key=KEY).status == 400
+    s.stop()
+    s.start()
+    assert s.chat("main", key=token).status == 200 and asked(u) == "night"
+    assert s.request("DELETE", path, key=token).json() == {"ended": 1}
+    r = s.chat("main", key=token)
+    assert r.status == 401 and r.code == "invalid_key" and token not in r.message, r.body
+    assert s.request("DELETE", path + "?id=" + second["id"], key=KEY).json() == {"ended": 1}
+    tokens = [start({"model": "night"}).json()["token"] for _ in range(2)]
+    assert s.request("DELETE", path, key=KEY).json() == {"ended": 2}
+    assert all(s.chat("main", key=t).status == 401 for t in tokens)
+    # A key of the store, and its end.
+    made = s.request("POST", "/admin/v1/keys", {"name": "led"}, key=ADMIN).json()
+    token = start({"model": "night"}, key=made["key"]).json()["token"]
+    assert s.chat("main", key=token).status == 200 and asked(u) == "night"
+    assert s.request("DELETE", "/admin/v1/keys/" + made["id"], key=ADMIN).status == 200
+    assert s.chat("main", key=token).status == 401
+    # The command line, beside a server that runs.
+    done = t.cli("keys", "session", "ci", "coder", "--ttl", "2h")
+    token = done.stdout.strip()
+    assert done.returncode == 0 and token.startswith("lrs_"), done
+    assert wait(lambda: s.chat("main", key=token).status == 200 and asked(u) == "coder", 5)
+    listed = json.loads(t.cli("keys", "session", "ci", "--json").stdout)["data"]
+    assert [e["model"] for e in listed] == ["coder"]
+    assert t.cli("keys", "session", "ci", "--end", listed[0]["id"]).returncode == 0
+    assert wait(lambda: s.chat("main", key=token).status == 401, 5)
+    assert t.cli("keys", "session", "other", "coder").returncode == 1
+    assert t.cli("keys", "session", "ci", "coder", "--ttl", "soon").returncode == 2
+
+
 def test_explain_on_the_command_line_sees_what_is_stored(t):
     u, s = ruled(t, [], switch={"delay": "0s", "cooldown": "0s"})
 
@@ -211,6 +279,14 @@ def test_explain_makes_no_store(t):
     assert sorted(os.listdir(t.folder)) == before
 
 
+def test_a_name_that_is_a_path(t):
+    u, s = ruled(t, [])
+    for name in ("test", ".", ".."):
+        r = s.request("POST", "/api/v1/routing/rules", {"name": name, "use": "night"}, key=ADMIN)
+        assert r.status == 400 and r.json()["error"]["param"] == "name", r.body
+    assert s.get("/api/v1/routing/rules", key=ADMIN).json() == {"data": []}
+
+
 def test_faults_in_the_file(t):
     config = t.config(t.upstream(), models=MODELS, routing={"default_model": "main"})
     for rule, path in [
@@ -219,6 +295,7 @@ def test_faults_in_the_file(t):
         ({"name": "x", "when": {"content": "(a"}, "use": "main"}, "routing.rules[0].when.content"),
         ({"name": "x", "when": {"hours": "mon-xyz"}, "use": "main"}, "routing.rules[0].when.hours"),
         ({"name": "x"}, "routing.rules[0].use"),
+        ({"name": "test", "use": "main"}, "routing.rules[0].name"),
         ({"name": "x", "use": {}}, "routing.rules[0].use"),
     ]:
         config["routing"]["rules"] = [rule]
@@ -247,4 +324,14 @@ def test_simulate(t):
     assert [(x["target"], x["before"], x["after"]) for x in r["targets"]] == [("up/main", 5, 0), ("up/night", 0, 5)], r
     assert t.cli("simulate", "--since", "1h", "-c", "new.yaml", "--json").stdout == done.stdout
     assert "5 requests replayed" in t.cli("simulate", "-c", "new.yaml").stdout
+    # What is stored counts, unless it is left out; limits of the new configuration do.
+    assert s.request("POST", "/api/v1/routing/rules", {"name": "stored", "when": {"model": "main"}, "use": "coder"}, key=ADMIN).status == 201
+    shares = lambda *more: {x["target"]: x["after"] for x in json.loads(t.cli("simulate", "-c", "new.yaml", "--json", *more).stdout)["targets"]}
+    assert shares() == {"up/coder": 5, "up/main": 0}, shares()
+    assert shares("--without-stored") == {"up/main": 0, "up/night": 5}, shares("--without-stored")
+    config["models"]["main"] = {"targets": ["up/night"], "limits": {"requests": "2/1d"}}
+    with open(t.folder + "/new.yaml", "w") as f:
+        json.dump(config, f)
+    r = json.loads(t.cli("simulate", "-c", "new.yaml", "--json", "--without-stored").stdout)
+    assert (r["after"]["ok"], r["after"]["limited"]) == (2, 3), r
     assert t.cli("simulate", "--since", "soon", "-c", "new.yaml").returncode == 2

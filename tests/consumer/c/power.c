@@ -326,6 +326,39 @@ static void overrides(llmrouter_router* router) {
   CHECK("no place for the answer", is_error(llmrouter_keys_override(router, S("led"), NULL), "invalid_request"));
 }
 
+static void sessions(llmrouter_router* router) {
+  llmrouter_text* text = NULL;
+  char token[128] = "", id[128] = "";
+
+  is_error(llmrouter_keys_create(router, S("{\"name\":\"sam\",\"allow\":{\"models\":[\"demo/echo\"]}}"), NULL, 0, &text), NULL);
+  llmrouter_text_free(text);
+  text = NULL;
+  CHECK("a key has no sessions", is_error(llmrouter_keys_sessions(router, S("sam"), &text), NULL) && text_has(text, "{\"data\":[]}"));
+  CHECK("one begins", is_error(llmrouter_keys_start_session(router, S("sam"), S("{\"model\":\"demo/echo\",\"ttl\":\"1h\"}"), &text), NULL));
+  member(text, "token", token, sizeof token);
+  member(text, "id", id, sizeof id);
+  llmrouter_text_free(text);
+  text = NULL;
+  CHECK("its token is a key whose chats go there", !strncmp(token, "lrs_", 4) && is_error(chat_with_key(router, "demo/slow", token), NULL));
+  CHECK("it is listed without it", is_error(llmrouter_keys_sessions(router, S("sam"), &text), NULL) && !strstr(llmrouter_text_data(text), token) && text_has(text, id));
+  CHECK("whose the token is", is_error(llmrouter_keys_check(router, S(token), &text), NULL) && text_has(text, "\"name\":\"sam\""));
+  text = NULL;
+  CHECK("a model that is not there", is_error(llmrouter_keys_start_session(router, S("sam"), S("{\"model\":\"nowhere\"}"), &text), "model_not_found") && text == NULL);
+  CHECK("one that the key may not use", is_error(llmrouter_keys_start_session(router, S("sam"), S("{\"model\":\"demo/slow\"}"), &text), "model_not_allowed"));
+  CHECK("none, or for too long", is_error(llmrouter_keys_start_session(router, S("sam"), S("{}"), &text), "invalid_request") &&
+                                     is_error(llmrouter_keys_start_session(router, S("sam"), S("{\"model\":\"demo/echo\",\"ttl\":\"31d\"}"), &text), "invalid_request"));
+  CHECK("it ends once", is_error(llmrouter_keys_end_session(router, S("sam"), S(id)), NULL) && is_error(llmrouter_keys_end_session(router, S("sam"), S(id)), "not_found"));
+  CHECK("and its token is nobody's", is_error(chat_with_key(router, "demo/echo", token), "invalid_key"));
+  CHECK("all end, none too", is_error(llmrouter_keys_end_session(router, S("sam"), NULL, 0), NULL));
+  CHECK("a key nobody knows has none", is_error(llmrouter_keys_sessions(router, S("nobody"), &text), "not_found") && text == NULL &&
+                                           is_error(llmrouter_keys_end_session(router, S("nobody"), NULL, 0), "not_found"));
+  CHECK("no router, no sessions", is_error(llmrouter_keys_sessions(NULL, S("sam"), &text), "invalid_request") &&
+                                      is_error(llmrouter_keys_start_session(NULL, S("sam"), S("{}"), &text), "invalid_request") &&
+                                      is_error(llmrouter_keys_end_session(NULL, S("sam"), NULL, 0), "invalid_request"));
+  CHECK("no place for the answer", is_error(llmrouter_keys_sessions(router, S("sam"), NULL), "invalid_request") &&
+                                       is_error(llmrouter_keys_start_session(router, S("sam"), S("{}"), NULL), "invalid_request"));
+}
+
 static void usage(llmrouter_router* router) {
   llmrouter_filter* filter = NULL;
   llmrouter_text* text = NULL;
@@ -392,6 +425,7 @@ int main(void) {
   CHECK("metrics are text", is_error(llmrouter_metrics(router, &text), NULL) && text_has(text, "# TYPE"));
   keys(router);
   overrides(router);
+  sessions(router);
   usage(router);
   {
     llmrouter_options* o = NULL;

@@ -158,6 +158,14 @@ bool routes(llmrouter_router* router) {
   error = llmrouter_keys_override(router, "o", 1, &text);
   good = give_text(error, text) && good;
   llmrouter_error_free(llmrouter_keys_clear_override(router, "o", 1));
+  const char wish[] = R"({"model":"m"})";
+  text = nullptr;
+  error = llmrouter_keys_start_session(router, "o", 1, wish, sizeof wish - 1, &text);
+  good = give_text(error, text) && good;
+  text = nullptr;
+  error = llmrouter_keys_sessions(router, "o", 1, &text);
+  good = give_text(error, text) && good;
+  llmrouter_error_free(llmrouter_keys_end_session(router, "o", 1, "", 0));
   return good;
 }
 

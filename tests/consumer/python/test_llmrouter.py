@@ -482,6 +482,25 @@ class Module(Case):
             self.assertIsNone(router.keys.override("ci"))
 
 
+    def test_session(self):
+        with llmrouter.Router(settings=MEMORY, environment=False) as router:
+            key = router.keys.create({"name": "ci", "allow": {"models": ["demo/echo", "demo/slow"]}})
+            made = router.keys.start_session("ci", "demo/echo", "1h")
+            self.assertEqual((made["model"], made["key"]), ("demo/echo", key["id"]))
+            with router.call("demo/slow", "hi", key=made["token"]) as call:
+                self.assertEqual((call.explain()["by"], call.explain()["model"]), ("session", "demo/echo"))
+            self.assertEqual([s["id"] for s in router.keys.sessions("ci")], [made["id"]])
+            self.refused("model_not_found", router.keys.start_session, "ci", "nowhere")
+            self.refused("model_not_allowed", router.keys.start_session, "ci", "demo/cut")
+            self.assertEqual(self.refused("invalid_request", router.keys.start_session, "ci", "demo/echo", "31d").param, "ttl")
+            self.refused("not_found", router.keys.sessions, "nobody")
+            router.keys.end_session("ci", made["id"])
+            self.refused("not_found", router.keys.end_session, "ci", made["id"])
+            router.keys.end_session("ci")
+            self.assertEqual(router.keys.sessions("ci"), [])
+            self.refused("invalid_key", router.keys.check, made["token"])
+
+
 class Leftovers(unittest.TestCase):
     def test_nothing_is_held(self):
         """Runs last: no call left anything behind."""

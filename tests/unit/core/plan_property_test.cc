@@ -142,6 +142,75 @@ TEST_CASE("every plan: nobody in it who may not be, each once, the same again, w
   CHECK(refused < 200);
 }
 
+// Of a strategy alone, over random targets with random pasts.
+TEST_CASE("every strategy: all targets once, weightless ones last, the same for the same, and equal inputs in any order where no dice are thrown") {
+  for (uint64_t seed = 1; seed <= 300; ++seed) {
+    INFO("seed " << seed);
+    Dice dice(seed);
+    const auto count = static_cast<size_t>(1 + dice.below(40));
+    std::vector<TargetStats> stats(count);
+    std::vector<BalancerTarget> targets(count);
+    const TimePoint now = TimePoint(std::chrono::hours(1));
+    for (size_t i = 0; i < count; ++i) {
+      for (int n = dice.below(4); n > 0; --n) {
+        AttemptSample sample;
+        sample.ok = !dice.one_in(4);
+        sample.total = std::chrono::milliseconds(50 + dice.below(3000));
+        sample.first_token = sample.total / 4;
+        sample.output_tokens = dice.below(500);
+        stats[i].started();
+        stats[i].ended(sample, now - std::chrono::seconds(dice.below(300)));
+      }
+      BalancerTarget& t = targets[i];
+      t.index = static_cast<uint32_t>(i);
+      t.weight = dice.one_in(5) ? 0 : 1 + dice.below(5);
+      t.priority = static_cast<int>(i);  // no two alike: what is equal is drawn for
+      t.in_flight = dice.below(20);
+      t.quality = dice.below(100);
+      t.id = stable_hash("t" + std::to_string(i));
+      t.cost_nano_usd = dice.one_in(10) ? -1 : 1000 * static_cast<int64_t>(i + 1);
+      t.stats = dice.one_in(6) ? nullptr : &stats[i];
+    }
+    BalancerRequest request(dice.random.next());
+    request.now = now;
+    request.input_tokens = 1000;
+    request.expected_output = 100;
+    request.affinity = dice.random.next() | 1;
+    for (const std::string_view name : balancer_names()) {
+      INFO("strategy " << name);
+      const auto balancer = make_balancer(name, targets);
+      auto ordered = [&](std::vector<BalancerTarget> seats) {
+        balancer->preview(seats.data(), seats.size(), request);
+        std::vector<uint64_t> ids;
+        for (const BalancerTarget& t : seats) ids.push_back(t.id);
+        return ids;
+      };
+      const auto ids = ordered(targets);
+      CHECK(std::set<uint64_t>(ids.begin(), ids.end()).size() == count);  // nobody twice, nobody lost
+      if (name != "priority") {
+        bool weightless = false;
+        for (const uint64_t id : ids) {
+          const auto at = std::find_if(targets.begin(), targets.end(), [&](const BalancerTarget& t) { return t.id == id; });
+          if (at->weight == 0) weightless = true;
+          else CHECK_FALSE(weightless);
+        }
+      }
+      CHECK(ordered(targets) == ids);
+      if (name != "priority" && name != "hash" && name != "cost") continue;  // the others draw by place, and the dice fall otherwise
+      std::vector<BalancerTarget> turned(targets.rbegin(), targets.rend());
+      const auto again = ordered(turned);
+      // Of those without a price or a weight nobody is before the other.
+      const auto known = [&](uint64_t id) {
+        const auto at = std::find_if(targets.begin(), targets.end(), [&](const BalancerTarget& t) { return t.id == id; });
+        return at->weight > 0 && (name != "cost" || at->cost_nano_usd >= 0);
+      };
+      for (size_t i = 0; i < count; ++i) {
+        if (known(ids[i])) CHECK(again[i] == ids[i]);
+      }
+    }
+  }
+}
+
 // For ThreadSanitizer: decisions, statistics and every kind of change at once.
 TEST_CASE("plans, reloads, rules, the switch and overrides at once") {
   Dice dice(11);

@@ -556,6 +556,73 @@ TEST_CASE("hedging: never after the first token, never twice, never more than it
   }
 }
 
+TEST_CASE("hedging: what is saved is money, and calls where there is no price") {
+  core::HedgeShare share;
+  CHECK_FALSE(share.spend(-1));
+  for (int i = 0; i < 19; ++i) share.earn(5, -1);
+  CHECK_FALSE(share.spend(-1));
+  share.earn(5, -1);
+  CHECK_FALSE(share.spend(1));  // another purse
+  CHECK(share.spend(-1));
+  CHECK_FALSE(share.spend(-1));
+  for (int i = 0; i < 1000; ++i) share.earn(5, 0);  // what is free is no money
+  CHECK_FALSE(share.spend(1));
+  int hedges = 0;
+  while (share.spend(-1)) ++hedges;
+  CHECK(hedges == 10);
+
+  // Cheap chats by the thousand pay for one dear hedge once they have earned it: 5% of the spend, to the nano.
+  for (int i = 0; i < 1999; ++i) share.earn(5, 1'000);
+  CHECK_FALSE(share.spend(100'000));  // ten chats of theirs are saved up, no more
+  CHECK(share.spend(10'000));
+  int64_t spent = 0, live = 0;
+  for (int i = 0; i < 10'000; ++i) {
+    const int64_t cost = i % 10 == 0 ? 1'000'003 : 777;
+    live += cost;
+    share.earn(5, cost);
+    if (i % 10 != 0 || !share.spend(cost)) continue;
+    spent += cost;
+  }
+  CHECK(spent <= live / 20 + 10 * 1'000'003);
+  CHECK(spent >= live / 20 - 2 * 1'000'003);
+  CHECK(share.spend(5));
+  share.give_back(5);
+  CHECK(share.spend(5));
+  share.earn(100, INT64_MAX);  // nothing overflows
+  CHECK_FALSE(share.spend(INT64_MAX));
+}
+
+TEST_CASE("hedging: a dear chat is not hedged with what cheap ones have earned") {
+  struct ByModel final : Catalog {
+    std::optional<PriceRow> price(std::string_view, std::string_view, std::string_view name, int64_t, WallTime) const override {
+      PriceRow row;
+      row.input = row.output = name == "dear" ? 100'000'000 : 100'000;
+      return row;
+    }
+    ModelFacts facts(std::string_view, std::string_view) const override { return {}; }
+  };
+  const bool priced = GENERATE(false, true);
+  World w;
+  w.config.providers = {provider("a")};
+  w.config.models = {model("cheap", {{"a", "cheap"}}), model("dear", {{"a", "dear"}})};
+  w.config.routing.hedge.after = seconds(1);
+  w.config.routing.hedge.max_extra = 5;
+  if (priced) w.parts.catalog = std::make_shared<ByModel>();
+  w.transport.fallback = [](const SeenRequest& r) {
+    return Slow::after(ScriptedReply::json(kWhole), r.body.find("\"dear\"") != std::string::npos ? seconds(3) : milliseconds(10));
+  };
+  size_t calls = 0;
+  for (int i = 0; i < 200; ++i) {
+    for (const char* name : {"cheap", i % 20 == 19 ? "dear" : "cheap"}) {
+      w.relay(World::body(name, false, R"(,"max_tokens":2)"));  // as long as the answers are: nothing has to be learned first
+      w.run();
+      ++calls;
+    }
+  }
+  // Four hundred chats, ten of them dear and slow: by their number each may be hedged, by what they cost none.
+  CHECK(w.transport.seen().size() == calls + (priced ? 0 : 10));
+}
+
 TEST_CASE("hedging after p95: only when it is known, and about one in twenty") {
   TargetStats stats;
   AttemptSample s;

@@ -166,6 +166,8 @@ TEST_CASE("rules: what cannot be is refused by its member's name") {
   CHECK(param(rule("ok")) == "");
   CHECK(param(rule("")) == "name");
   CHECK(param(rule("a b")) == "name");
+  for (const char* path : {"test", ".", ".."}) CHECK(param(rule(path)) == "name");
+  CHECK(param(rule("test2")) == "");
   RuleConfig r = rule("r");
   r.when.content = "(a";
   CHECK(param(r) == "when.content");
@@ -307,4 +309,95 @@ TEST_CASE("an override: within what the key may use, under the rules, over resta
   CHECK(w.router->clear_override(*key).value());
   CHECK_FALSE(w.router->clear_override(*key).value());
   CHECK(w.router->explain("a", options).value().model == "a");
+}
+
+TEST_CASE("an override's model: some UTF-8, and not more than a name") {
+  World w;
+  w.config.providers = {provider("up")};
+  w.config.models = {model("a", {{"up", "a"}})};
+  w.build();
+  KeyRecord key;
+  key.id = "key_1";
+  for (const std::string& bad : {std::string(), std::string(1025, 'm'), std::string("up/\xff"), std::string("up/\xc3")}) {
+    const auto refused = w.router->set_override(key, bad);
+    REQUIRE_FALSE(refused.ok());
+    CHECK(refused.error().code == ErrorCode::kInvalidRequest);
+    CHECK(refused.error().param == "model");
+  }
+  CHECK(w.router->override_of(key).empty());
+  CHECK(w.router->set_override(key, "up/h\xc3\xa9").ok());
+}
+
+TEST_CASE("a session: another way to be the key, whose chats go to one model") {
+  World w;
+  w.config.providers = {provider("up")};
+  w.config.models = {model("a", {{"up", "a"}}), model("b", {{"up", "b"}}), model("c", {{"up", "c"}})};
+  FileKey file;
+  file.key = Secret("sk-0123456789");
+  file.spec.name = "k";
+  file.spec.allow.models = {"a", "b"};
+  file.spec.limits.requests = Rate{2, minutes(1), 0};
+  file.spec.expires = w.clock.wall() + minutes(60);
+  w.config.keys = {file};
+  w.parts.keys = make_memory_key_store(w.clock);
+  w.build();
+  const auto key = w.router->authenticate(file.key, {}).value();
+  CHECK(w.router->start_session(*key, {"c"}).error().code == ErrorCode::kModelNotAllowed);
+  CHECK(w.router->start_session(*key, {"nowhere"}).error().code == ErrorCode::kModelNotFound);
+  CHECK(w.router->start_session(*key, {"b\xff"}).error().param == "model");
+  const CreatedSession made = w.router->start_session(*key, {"b", minutes(10)}).value();
+  CHECK(w.router->keys()->sessions(*key).size() == 1);
+  CallOptions options;
+  options.key = made.token;
+  options.trusted = false;
+  CHECK(w.router->explain("a", options).value().by == "session");
+  CHECK(w.router->explain("a", options).value().model == "b");
+  // Over the key's override, under the rules.
+  REQUIRE(w.router->set_override(*key, "a").ok());
+  CHECK(w.router->explain("a", options).value().model == "b");
+  w.transport.push(ScriptedReply::json(kWhole));
+  w.relay(World::body("a"), options);
+  w.run();
+  REQUIRE(w.transport.seen().size() == 1);
+  CHECK(w.transport.seen().front().body.find(R"("model":"b")") != std::string::npos);
+  CHECK(w.records().front().key == key->id);
+  CHECK(w.records().front().decision.compare(0, 9, "session; ") == 0);
+  CHECK(w.router->limits_of(*key).remaining_requests == 1);  // one bucket for both
+  w.call = Call();
+  w.transport.push(ScriptedReply::json(kWhole));
+  CallOptions by_key;
+  by_key.key = file.key;
+  by_key.trusted = false;
+  w.relay(World::body("a"), by_key);
+  w.run();
+  w.call = Call();
+  w.relay(World::body("a"), options);
+  w.run();
+  CHECK(w.heard.result.error.code == ErrorCode::kRateLimited);
+  w.call = Call();
+  RuleConfig closed = rule("closed");
+  closed.when.model = {"b"};
+  closed.use = {};
+  closed.use.reject = "no";
+  REQUIRE(w.router->put_rule(closed).ok());
+  CHECK(w.router->explain("a", options).error().code == ErrorCode::kModelNotAllowed);
+  REQUIRE(w.router->remove_rule("closed").ok());
+  // The key is taken a model away: it is asked at each request.
+  w.config.keys.front().spec.allow.models = {"a"};
+  REQUIRE(w.router->reload(w.config).ok());
+  w.relay(World::body("a"), options);
+  w.run();
+  CHECK(w.heard.result.error.code == ErrorCode::kModelNotAllowed);
+  w.call = Call();
+  CHECK(w.router->authenticate(made.token, {}).ok());
+  w.clock.advance(minutes(10));
+  const auto ended = w.router->authenticate(made.token, {});
+  REQUIRE_FALSE(ended.ok());
+  CHECK(ended.error().code == ErrorCode::kExpiredKey);
+  CHECK(ended.error().message.find(made.session.id) != std::string::npos);
+  CHECK(w.router->authenticate(file.key, {}).ok());
+  const CreatedSession last = w.router->start_session(*key, {"a"}).value();
+  CHECK(last.session.expires == *file.spec.expires);  // not beyond the key's own
+  w.clock.advance(minutes(50));
+  CHECK(w.router->authenticate(last.token, {}).error().code == ErrorCode::kExpiredKey);
 }

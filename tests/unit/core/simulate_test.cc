@@ -52,21 +52,29 @@ TEST_CASE("simulate: another order costs what the other target costs") {
   for (int i = 0; i < 100; ++i) records.push_back(record(i, i % 10 == 0 ? "cheap" : "dear", true, i % 10 == 0 ? 300 : 100));
   UsageRecord limited = record(100, "dear", false, 0);
   limited.status = CallStatus::kLimited;
+  limited.usage = TokenUsage();
+  limited.provider.clear();
+  limited.attempts.clear();
   records.push_back(limited);
+  UsageRecord gone = record(101, "dear", true, 100);
+  gone.status = CallStatus::kCancelled;
+  records.push_back(gone);
   auto prices = std::make_shared<Prices>();
-  auto s = simulate(config_of({{"up", "cheap"}, {"up", "dear", 1, 2}}), records, prices).value();
-  CHECK(s.replayed == 100);
+  auto s = simulate(config_of({{"up", "cheap"}, {"up", "dear", 1, 2}}), records, {prices}).value();
+  CHECK(s.replayed == 101);
   CHECK(s.skipped == 1);
-  CHECK(s.moved == 90);
+  CHECK(s.before.limited == 1);
+  CHECK(s.estimated == 1);  // there is no limit now: it is answered, as long as the others are
+  CHECK(s.moved == 91);
   CHECK(s.before.cost_nano_usd == 90 * 1000000 + 10 * 100000);
-  CHECK(s.after.cost_nano_usd == 100 * 100000);
+  CHECK(s.after.cost_nano_usd == 101 * 100000);
   CHECK(s.before.latency_ms == 120);
   CHECK(s.after.latency_ms == 300);
-  CHECK(s.after.ok == 100);
+  CHECK(s.after.ok == 101);
   REQUIRE(s.targets.size() == 2);
   CHECK(s.targets[0].target == "up/cheap");
   CHECK(s.targets[0].before == 10);
-  CHECK(s.targets[0].after == 100);
+  CHECK(s.targets[0].after == 101);
 }
 
 TEST_CASE("simulate: failures are those that the records know of, retried along the plan; the same seed, the same answer") {
@@ -75,15 +83,15 @@ TEST_CASE("simulate: failures are those that the records know of, retried along 
   auto prices = std::make_shared<Prices>();
   Config alone = config_of({{"up", "cheap"}});
   alone.routing.attempts = 1;
-  auto s = simulate(alone, records, prices, nullptr, 5).value();
+  auto s = simulate(alone, records, {prices, nullptr, nullptr, 5}).value();
   CHECK(s.after.ok + s.after.failed == 2000);
   CHECK(s.after.failed > 900);  // a half, within four deviations
   CHECK(s.after.failed < 1100);
-  CHECK(simulate(alone, records, prices, nullptr, 5).value().to_json() == s.to_json());
-  CHECK(simulate(alone, records, prices, nullptr, 6).value().to_json() != s.to_json());
+  CHECK(simulate(alone, records, {prices, nullptr, nullptr, 5}).value().to_json() == s.to_json());
+  CHECK(simulate(alone, records, {prices, nullptr, nullptr, 6}).value().to_json() != s.to_json());
   Config both = config_of({{"up", "cheap"}, {"up", "dear", 1, 2}});
   both.routing.attempts = 2;
-  s = simulate(both, records, prices).value();
+  s = simulate(both, records, {prices}).value();
   CHECK(s.after.failed == 0);
   CHECK(s.after.latency_ms > 100);  // the failed first ones took their time
 }
@@ -94,19 +102,240 @@ TEST_CASE("simulate: weights are shares, rules and names decide as they do") {
   auto prices = std::make_shared<Prices>();
   Config c = config_of({{"up", "cheap", 3}, {"up", "dear", 1}});
   c.routing.strategy = "weighted";
-  auto s = simulate(c, records, prices).value();
+  auto s = simulate(c, records, {prices}).value();
   CHECK(s.targets[0].after > 2880);
   CHECK(s.targets[0].after < 3120);
   CHECK(s.guessed == s.targets[0].after);  // the records have no attempt at it
   c.routing.strategy = "round_robin";
-  CHECK(simulate(c, records, prices).value().targets[0].after == 3000);
+  CHECK(simulate(c, records, {prices}).value().targets[0].after == 3000);
   RuleConfig rule;
   rule.name = "long";
   rule.when.tokens_over = 999;
   rule.use.reject = "too long";
   c.routing.rules = {rule};
-  CHECK(simulate(c, records, prices).value().after.refused == 4000);
+  CHECK(simulate(c, records, {prices}).value().after.refused == 4000);
   c.routing.rules.clear();
   c.models.front().name = "other";
-  CHECK(simulate(c, records, prices).value().after.refused == 4000);
+  CHECK(simulate(c, records, {prices}).value().after.refused == 4000);
+}
+
+namespace {
+
+FileKey file_key(std::string name, Limits limits) {
+  FileKey key;
+  key.spec.name = std::move(name);
+  key.spec.limits = limits;
+  key.key = Secret("sk-" + key.spec.name + "-0123456789");
+  return key;
+}
+
+// One a second; ten tokens out of a thousand in.
+std::vector<UsageRecord> steady(int count, const std::string& model, const std::string& key = {}) {
+  std::vector<UsageRecord> records;
+  for (int i = 0; i < count; ++i) {
+    records.push_back(record(i, model, true, 100));
+    records.back().usage.output = 10;
+    records.back().key = key;
+  }
+  return records;
+}
+
+int64_t answered_by(const Simulation& s, const std::string& target) {
+  for (const SimulationShare& share : s.targets) {
+    if (share.target == target) return share.after;
+  }
+  return 0;
+}
+
+}  // namespace
+
+TEST_CASE("simulate: a key's limits and budget refuse what they would have refused, on the records' own clock") {
+  auto prices = std::make_shared<Prices>();
+  const auto records = steady(600, "dear", "file:ci");
+  Config c = config_of({{"up", "dear"}});
+  Limits limits;
+  limits.requests = Rate{30, std::chrono::minutes(1), 30};
+  c.keys = {file_key("ci", limits)};
+  Simulation s = simulate(c, records, {prices}).value();
+  CHECK(s.after.ok >= 30 + 299);  // the burst, and one each two seconds
+  CHECK(s.after.ok <= 30 + 301);
+  CHECK(s.after.ok + s.after.limited == 600);
+  CHECK(s.after.cost_nano_usd == s.after.ok * 1000000);
+
+  limits = Limits();
+  limits.tokens = Rate{10100, std::chrono::minutes(1), 10100};  // ten calls of 1,010 tokens a minute
+  c.keys = {file_key("ci", limits)};
+  s = simulate(c, records, {prices}).value();
+  CHECK(s.after.ok >= 100);
+  CHECK(s.after.ok <= 10 + 10 * 10 + 10);  // each may pass the limit by what its answer is longer than what was left
+
+  limits = Limits();
+  limits.budget = Budget{5 * 1000000, BudgetPeriod::kDay, 0, {}};
+  c.keys = {file_key("ci", limits)};
+  s = simulate(c, records, {prices}).value();
+  CHECK(s.after.ok == 5);
+  CHECK(s.after.limited == 595);
+
+  limits = Limits();
+  limits.concurrent = 1;
+  c.keys = {file_key("ci", limits)};
+  std::vector<UsageRecord> slow = records;
+  for (UsageRecord& r : slow) r.attempts.front().duration_ms = r.latency_ms = 2500;
+  s = simulate(c, slow, {prices}).value();
+  CHECK(s.after.ok == 200);  // of three seconds each
+  // The same records of nobody's key are not limited.
+  CHECK(simulate(c, steady(600, "dear"), {prices}).value().after.ok == 600);
+}
+
+TEST_CASE("simulate: a provider, a model and a credential at their limits leave requests to others, or let them wait") {
+  auto prices = std::make_shared<Prices>();
+  std::vector<UsageRecord> records = steady(600, "dear");
+  for (int i = 0; i < 20; ++i) {  // something is known of the other one
+    UsageRecord r = record(i, "dear", true, 100);
+    r.id += "o";
+    r.provider = r.attempts.front().provider = "other";
+    records.push_back(r);
+  }
+  Config c = config_of({{"up", "dear"}, {"other", "dear", 1, 2}});
+  c.providers.push_back(provider("other"));
+  c.providers[0].limits.requests = Rate{30, std::chrono::minutes(1), 30};
+  Simulation s = simulate(c, records, {prices}).value();
+  CHECK(s.after.ok == 620);
+  CHECK(answered_by(s, "up/dear") >= 329);
+  CHECK(answered_by(s, "up/dear") <= 331);
+  CHECK(answered_by(s, "other/dear") == 620 - answered_by(s, "up/dear"));
+
+  c.providers[0] = provider("up", {"a", "b"});
+  for (Credential& credential : c.providers[0].credentials) credential.limits.requests = Rate{15, std::chrono::minutes(1), 15};
+  s = simulate(c, records, {prices}).value();
+  CHECK(answered_by(s, "up/dear") >= 328);
+  CHECK(answered_by(s, "up/dear") <= 332);
+
+  c = config_of({{"up", "dear"}});
+  c.models[0].limits.requests = Rate{30, std::chrono::minutes(1), 1};
+  const auto alone = steady(600, "dear");
+  s = simulate(c, alone, {prices}).value();
+  CHECK(s.after.ok == 300);
+  CHECK(s.after.limited == 300);
+  c.routing.queue.max_wait = std::chrono::seconds(2);  // each second one waits for the next grant
+  c.models[0].limits.requests = Rate{61, std::chrono::minutes(1), 1};
+  std::vector<UsageRecord> pairs = alone;
+  for (size_t i = 0; i < pairs.size(); ++i) pairs[i].time = pairs[i / 2 * 2].time;
+  s = simulate(c, pairs, {prices}).value();
+  CHECK(s.after.ok == 600);
+  CHECK(s.after.latency_ms > 500);  // every second one had to wait
+  c.routing.queue.max_wait = Duration(0);
+  CHECK(simulate(c, pairs, {prices}).value().after.limited == 300);
+}
+
+TEST_CASE("simulate: an outage is left and its target rests; limited keys rest while others work") {
+  auto prices = std::make_shared<Prices>();
+  // For ten minutes in the middle every attempt at `dear` failed, as the records say; `cheap` answered all the time.
+  std::vector<UsageRecord> records;
+  for (int i = 0; i < 1800; ++i) records.push_back(record(i, i % 2 == 0 ? "dear" : "cheap", i % 2 != 0 || i < 600 || i >= 1200, i % 2 != 0 ? 100 : 400));
+  Config c = config_of({{"up", "dear"}, {"up", "cheap", 1, 2}});
+  c.routing.attempts = 2;
+  const Simulation s = simulate(c, records, {prices}).value();
+  CHECK(s.after.failed == 0);
+  CHECK(answered_by(s, "up/dear") > 800);
+  CHECK(answered_by(s, "up/dear") < 1200);  // its rests have doubled, so that it is not found over at once
+  // Had it been asked first each time, those 600 would have taken 500 ms each.
+  CHECK(s.after.latency_ms < (1200 * 400 + 600 * 110) / 1800 + 5);
+  // With nothing that rests it is asked each time.
+  c.routing.cooldown.failures = 1000000;
+  const Simulation restless = simulate(c, records, {prices}).value();
+  CHECK(restless.after.latency_ms > s.after.latency_ms + 50);
+
+  // One of two keys was limited in half of its attempts; it rests, the other works.
+  for (UsageRecord& r : records) {
+    r = record(static_cast<int>(&r - records.data()), "dear", true, 100);
+    if ((&r - records.data()) % 4 == 0) r.attempts.insert(r.attempts.begin(), {"up", "dear", "1", 0, 20, "error", 429, "", 0});
+  }
+  c = config_of({{"up", "dear"}});
+  c.providers[0] = provider("up", {"a", "b"});
+  c.routing.attempts = 1;
+  const int64_t once = simulate(c, records, {prices}).value().after.failed;
+  c.routing.attempts = 3;
+  CHECK(once > 200);
+  CHECK(simulate(c, records, {prices}).value().after.failed < once * 2 / 3);  // both at once, or one while the other rests
+}
+
+TEST_CASE("simulate: stored rules, overrides and the switch count, unless they are left out") {
+  auto prices = std::make_shared<Prices>();
+  const auto records = steady(100, "dear", "file:ci");
+  Config c = config_of({{"up", "dear"}});
+  c.models.push_back(model("small", {{"up", "cheap"}}));
+  c.models.push_back(model("main", {{"up", "main"}}));
+  c.routing.default_model = "main";
+  c.keys = {file_key("ci", {}), file_key("b", {})};
+  auto state = make_memory_state_store();
+  RuleConfig rule;
+  rule.name = "long";
+  rule.when.tokens_over = 999;
+  rule.use.model = "small";
+  REQUIRE(state->put({"rule", "long", to_json(rule)}).ok());
+  CHECK(answered_by(simulate(c, records, {prices, nullptr, state}).value(), "up/cheap") == 100);
+  CHECK(answered_by(simulate(c, records, {prices}).value(), "up/cheap") == 0);
+  REQUIRE(state->remove("rule", "long").ok());
+  REQUIRE(state->put({"override", "file:ci", "small"}).ok());
+  CHECK(answered_by(simulate(c, records, {prices, nullptr, state}).value(), "up/cheap") == 100);
+  REQUIRE(state->put({"override", "file:b", "main"}).ok());
+  CHECK(answered_by(simulate(c, records, {prices, nullptr, state}).value(), "up/cheap") == 100);
+  SwitchChange off{records.back().time, records.back().time, false, "me", ""};
+  REQUIRE(state->put({"switch", "1", to_json(off)}).ok());
+  CHECK(answered_by(simulate(c, records, {prices, nullptr, state}).value(), "up/main") == 100);  // as it is now
+}
+
+TEST_CASE("simulate: what cannot be told is counted, once a request, when it might have decided") {
+  auto prices = std::make_shared<Prices>();
+  auto records = steady(100, "dear");
+  for (size_t i = 0; i < 30; ++i) records[i].stream = true;
+  for (size_t i = 0; i < 10; ++i) records[i].usage.input = 10;
+  Config c = config_of({{"up", "dear"}});
+  RuleConfig decides, content;
+  decides.name = "stream";
+  decides.priority = 5;
+  decides.when.has = {"stream"};
+  decides.use.model = "m";
+  content.name = "content";
+  content.priority = 1;
+  content.when.content = "refactor";
+  content.when.tokens_over = 100;
+  content.use.model = "m";
+  c.routing.rules = {decides, content};
+  Simulation s = simulate(c, records, {prices}).value();
+  CHECK(s.uncertain == 70);  // streams are decided before it
+  c.routing.rules = {content};
+  CHECK(simulate(c, records, {prices}).value().uncertain == 90);  // ten are too short whatever is in them
+  for (auto change : {+[](RuleConfig& r) { r.when.header = {{"x-team", "a"}}; }, +[](RuleConfig& r) { r.when.tag = {"eu"}; },
+                      +[](RuleConfig& r) { r.when.has = {"tools", "stream"}; }}) {
+    RuleConfig r;
+    r.name = "r";
+    r.use.reject = "no";
+    change(r);
+    c.routing.rules = {r};
+    s = simulate(c, records, {prices}).value();
+    CHECK(s.after.refused == 0);
+    CHECK(s.uncertain == (r.when.has.empty() ? 100 : 30));
+  }
+  c.routing.rules.clear();
+  CHECK(simulate(c, records, {prices}).value().uncertain == 0);
+  records.front().decision = "session; model; priority";
+  s = simulate(c, records, {prices}).value();
+  CHECK(s.uncertain == 1);
+  CHECK(s.to_text().find("1 may be decided otherwise") != std::string::npos);
+  CHECK(s.to_json().find("\"uncertain\":1") != std::string::npos);
+}
+
+TEST_CASE("simulate: a request's own fault is nobody else's, and no target's") {
+  std::vector<UsageRecord> records = steady(100, "dear");
+  for (int i = 0; i < 50; ++i) {
+    records[static_cast<size_t>(i) * 2].status = CallStatus::kError;
+    records[static_cast<size_t>(i) * 2].attempts.front() = {"up", "dear", "", 0, 30, "error", 400, "", 0};
+  }
+  Config c = config_of({{"up", "dear"}, {"up", "cheap", 1, 2}});
+  const Simulation s = simulate(c, records, {std::make_shared<Prices>()}).value();
+  CHECK(s.after.failed == 50);
+  CHECK(answered_by(s, "up/dear") == 50);
+  CHECK(answered_by(s, "up/cheap") == 0);
 }

@@ -70,7 +70,7 @@ TEST_CASE("A store of the version before gets a place for state and keeps its ke
   {
     storage::Db db;
     REQUIRE(db.open(options.path, false, std::chrono::milliseconds(1000)));
-    REQUIRE(db.exec("DROP TABLE state; PRAGMA user_version=1"));
+    REQUIRE(db.exec("DROP TABLE state; DROP TABLE sessions; PRAGMA user_version=1"));
   }
   auto store = open_sqlite_key_store(options, system_clock(), logger).value();
   CHECK(store.keys->get("kept").ok());

@@ -1,0 +1,498 @@
+#include "core/rehearsal.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "core/wishes.h"
+#include "llmrouter/pattern.h"
+
+namespace llmrouter::core {
+namespace {
+
+constexpr size_t kNobody = static_cast<size_t>(-1);
+constexpr int64_t kUnknownOutput = 4096;                              // tokens of an answer whose request sets no bound, as Call takes it
+constexpr int kGuesses = 8;
+constexpr Duration kLongestAskedFor = std::chrono::seconds(15);       // of a Retry-After that a caller is kept waiting for
+constexpr Duration kFirstTokenOfStreams = std::chrono::seconds(60);
+
+// Rules find no content: there is none.
+struct NoContent final : RuleContent {
+  const ChatRequest* chat() override { return nullptr; }
+};
+
+}  // namespace
+
+struct Rehearsal::Flight {
+  RehearsedCall call;
+  WallTime wall{};
+  RequestFacts facts;
+  RouteRequest wishes;
+  std::string asked, forced;
+  Resolved resolved;
+  std::vector<Candidate> candidates;
+  Fallbacks fallbacks;
+  uint64_t affinity = 0, session = 0, home = 0;
+  Reservation reservation, of_attempt;
+  Demand reserved;
+  TimePoint began{}, deadline{}, attempt_began{}, wait_until{}, blocked_until{};
+  bool owes = false;         // the key's and the model's limits are not reserved
+  bool limited = false;      // what it was not asked for was a limit of ours
+  bool is_blocked = false;   // and is worth waiting for
+  bool last_resort = false, out_of_retries = false, probe = false, key_probe = false, waits = false;
+  int attempts = 0, credential = -1;
+  size_t next = 0, current = 0;
+  Acting acting;
+  void (Rehearsal::*step)(Flight&) = nullptr;
+  uint64_t stamp = 0;
+  Candidate& candidate() { return candidates[current]; }
+};
+
+Rehearsal::Rehearsal(std::shared_ptr<const Snapshot> snapshot, const Overlay& overlay, RateLimiter& limiter, ManualClock& clock, Stage& stage, uint64_t seed)
+    : snapshot_(std::move(snapshot)), overlay_(overlay), limiter_(limiter), clock_(clock), stage_(stage), seed_(seed) {}
+
+Rehearsal::~Rehearsal() = default;
+
+Rehearsal::Flight& Rehearsal::take_flight() {
+  if (free_.empty()) {
+    flights_.push_back(std::make_unique<Flight>());
+    free_.push_back(flights_.back().get());
+  }
+  Flight& f = *free_.back();
+  free_.pop_back();
+  ++under_way_;
+  std::vector<Candidate> room = std::move(f.candidates);  // what was grown stays
+  room.clear();
+  const uint64_t stamp = f.stamp;
+  f = Flight();
+  f.candidates = std::move(room);
+  f.stamp = stamp;
+  return f;
+}
+
+void Rehearsal::later(Flight& f, TimePoint when, void (Rehearsal::*step)(Flight&)) {
+  f.step = step;
+  due_.push({when.time_since_epoch().count(), ++orders_, &f, ++f.stamp});
+}
+
+void Rehearsal::pass(TimePoint until) {
+  while (!due_.empty() && due_.top().at <= until.time_since_epoch().count()) {
+    const Due due = due_.top();
+    due_.pop();
+    if (due.stamp != due.flight->stamp) continue;
+    const TimePoint at{Duration(due.at)};
+    if (at > now()) clock_.advance(at - now());
+    (this->*due.flight->step)(*due.flight);
+  }
+  if (until > now()) clock_.advance(until - now());
+}
+
+void Rehearsal::finish() {
+  while (!due_.empty()) pass(TimePoint(Duration(due_.top().at)));
+}
+
+void Rehearsal::arrive(RehearsedCall call, WallTime wall) {
+  Flight& f = take_flight();
+  f.call = std::move(call);
+  f.wall = wall;
+  f.began = now();
+  f.blocked_until = TimePoint::max();
+  const Duration total = snapshot_->config.routing.timeouts.total;
+  f.deadline = total > Duration(0) ? f.began + total : TimePoint::max();
+  f.facts.model = f.call.model;
+  f.facts.user = f.call.user;
+  f.facts.stream = f.call.stream;
+  f.facts.input_tokens = f.call.usage.input;
+  f.facts.max_tokens = f.call.max_output;
+  if (!place(f)) return end(f, Ending::kRefused, nullptr);
+  f.owes = !reserve(f);
+  next_attempt(f);
+}
+
+Ask Rehearsal::ask_of(Flight& f) {
+  Ask ask;
+  if (!f.wishes.empty()) ask.wishes = &f.wishes;
+  ask.key = f.call.key.get();
+  ask.input_tokens = f.facts.input_tokens;
+  ask.max_output = f.facts.max_tokens.value_or(0);
+  ask.seed = draw();
+  ask.affinity = f.affinity;
+  ask.now = now();
+  ask.wall = f.wall;
+  return ask;
+}
+
+// Who could be asked, in which order. False: nobody may.
+bool Rehearsal::place(Flight& f) {
+  NoContent content;
+  Direction direction;
+  const KeyRecord* key = f.call.key.get();
+  f.asked = f.facts.model;
+  if (!direct(overlay_, *snapshot_, key, {}, f.wall, content, {f.asked, f.facts, f.wishes, f.forced}, direction)) return false;
+  if (direction.rule != nullptr) direction.rule->hits->fetch_add(1, std::memory_order_relaxed);
+  auto resolved = resolve_wish(*snapshot_, f.asked, f.forced, f.wishes, key);
+  if (!resolved) return false;
+  f.resolved = std::move(*resolved);
+  const AffinityConfig& affinity = snapshot_->config.routing.affinity;
+  const Route* route = f.resolved.route;
+  const bool hashes = route != nullptr && balancer_of(*snapshot_, *route, &f.wishes).wants_affinity();
+  if (snapshot_->affinity || hashes) f.affinity = affinity_of(affinity.by, key, f.facts, {}, nullptr, {});
+  Ask ask = ask_of(f);
+  if (f.affinity != 0 && snapshot_->affinity && route != nullptr) {
+    f.session = stable_hash(route->name, f.affinity);
+    ask.home = f.home = snapshot_->affinity->find(f.session, now());
+  }
+  if (!append_first(*snapshot_, f.resolved, f.asked, ask, f.candidates)) return false;
+  if (f.resolved.route != nullptr) f.fallbacks.visited(f.resolved.route);
+  const bool there = f.home != 0 && std::any_of(f.candidates.begin(), f.candidates.end(), [&](const Candidate& c) {
+    return c.id == f.home && !c.out && c.reason != StepReason::kCoolingDown;
+  });
+  if (!there) f.home = 0;
+  return true;
+}
+
+LimitBucket* Rehearsal::bucket_of(const KeyRecord& key) {
+  LimitBucket*& bucket = buckets_[key.id];
+  if (bucket == nullptr) bucket = limiter_.bucket("key:" + key.id, "key " + key.id, key.spec.limits);
+  return bucket;
+}
+
+// As Call::State::reserve().
+bool Rehearsal::reserve(Flight& f) {
+  const KeyRecord* key = f.call.key.get();
+  LimitBucket* buckets[2] = {key != nullptr && !key->spec.limits.empty() ? bucket_of(*key) : nullptr,
+                             f.resolved.route != nullptr ? f.resolved.route->bucket : nullptr};
+  if (buckets[0] == nullptr && buckets[1] == nullptr) return true;
+  f.reserved = Demand();
+  const int64_t output = f.facts.max_tokens.value_or(kUnknownOutput);
+  f.reserved.tokens = f.facts.input_tokens + output;
+  if (key != nullptr && key->spec.limits.budget && snapshot_->catalog) {
+    const Candidate& first = f.candidates.front();
+    const auto price = snapshot_->catalog->price(first.provider->config.name, first.provider->config.type, first.model, f.facts.input_tokens, f.wall);
+    TokenUsage expected;
+    expected.input = f.facts.input_tokens;
+    expected.output = output;
+    if (price) f.reserved.nano_usd = cost_nano_usd(expected, *price);
+  }
+  Denial denial;
+  f.reservation = limiter_.reserve(buckets, 2, f.reserved, &denial);
+  for (int tries = 0; !f.reservation.active() && !f.facts.max_tokens && tries < kGuesses; ++tries) {
+    if (denial.kind == LimitKind::kBudget && denial.remaining > 0 && denial.remaining < f.reserved.nano_usd) {
+      f.reserved.nano_usd = denial.remaining;
+    } else if (denial.kind == LimitKind::kTokens && denial.remaining >= f.facts.input_tokens && denial.remaining < f.reserved.tokens) {
+      f.reserved.tokens = denial.remaining;
+    } else {
+      break;
+    }
+    f.reservation = limiter_.reserve(buckets, 2, f.reserved, &denial);
+  }
+  if (f.reservation.active()) return true;
+  f.limited = true;
+  if (denial.bucket.compare(0, 6, "model:") == 0) denied(f, denial);
+  return false;
+}
+
+size_t Rehearsal::choose(Flight& f) {
+  for (;;) {
+    for (; f.next < f.candidates.size(); ++f.next) {
+      Candidate& c = f.candidates[f.next];
+      if (c.out || c.considered || (!f.last_resort && c.reason == StepReason::kCoolingDown)) continue;
+      c.considered = true;
+      return f.next++;
+    }
+    if (f.fallbacks.append(*snapshot_, ask_of(f), f.candidates)) continue;
+    if (f.last_resort) return kNobody;
+    f.last_resort = true;
+    f.next = 0;
+  }
+}
+
+void Rehearsal::next_attempt(Flight& f) {
+  const int most = std::max(1, snapshot_->config.routing.attempts);
+  if (f.owes) {
+    if (!wait(f)) end(f, Ending::kLimited, nullptr);
+    return;
+  }
+  while (f.attempts < most && !f.out_of_retries) {
+    const size_t index = choose(f);
+    if (index == kNobody) break;
+    if (start(f, index)) return;
+  }
+  if (f.attempts < most && !f.out_of_retries) {
+    if (f.attempts > 0 && try_again(f)) return;
+    if (wait(f)) return;
+  }
+  end(f, f.attempts == 0 && f.limited ? Ending::kLimited : Ending::kFailed, nullptr);
+}
+
+// True: it is under way. False: it was passed over.
+bool Rehearsal::start(Flight& f, size_t index) {
+  f.current = index;
+  f.credential = -1;
+  Candidate& c = f.candidate();
+  const TimePoint t = now();
+  if (c.health->limited_until() > t) {
+    blocked(f, c.health->limited_until());
+    return false;
+  }
+  f.probe = c.health->take_probe(t);
+  if (!f.probe && !f.last_resort && c.reason != StepReason::kCoolingDown && c.health->resting(t)) {
+    c.reason = StepReason::kCoolingDown;
+    c.considered = false;
+    return false;
+  }
+  if (!pick_credential(f, c)) {
+    let_probes_go(f);
+    return false;
+  }
+  const int percent = snapshot_->config.routing.retry_budget;
+  if (f.attempts == 0) {
+    retries_.first_attempt(t);
+  } else if (percent >= 0 && !retries_.grant(t, percent)) {
+    f.out_of_retries = true;
+    f.of_attempt.settle({0, 0, 0});
+    f.of_attempt = Reservation();
+    let_probes_go(f);
+    return false;
+  }
+  send(f, c);
+  return true;
+}
+
+bool Rehearsal::reserve_attempt(Flight& f, Candidate& c, const CredentialRuntime* credential) {
+  LimitBucket* buckets[3] = {c.provider->bucket, credential != nullptr ? credential->bucket : nullptr,
+                             c.route != nullptr && c.route != f.resolved.route ? c.route->bucket : nullptr};
+  if (buckets[0] == nullptr && buckets[1] == nullptr && buckets[2] == nullptr) return true;
+  Demand demand;
+  demand.tokens = f.facts.input_tokens + f.facts.max_tokens.value_or(0);
+  Denial denial;
+  f.of_attempt = limiter_.reserve(buckets, 3, demand, &denial);
+  if (f.of_attempt.active()) return true;
+  f.limited = true;
+  denied(f, denial);
+  return false;
+}
+
+// As Call::State::pick_credential(): weights decide whose turn it is, rests and limits who is passed over.
+bool Rehearsal::pick_credential(Flight& f, Candidate& c) {
+  const auto& pool = c.provider->credentials;
+  if (pool.empty()) return reserve_attempt(f, c, nullptr);
+  size_t start = 0;
+  if (pool.size() > 1) {
+    auto turn = static_cast<int64_t>(c.provider->shared->rotation.fetch_add(1, std::memory_order_relaxed) % static_cast<uint64_t>(c.provider->total_weight));
+    while (turn >= std::max(1, pool[start].config->weight)) turn -= std::max(1, pool[start++].config->weight);
+  }
+  for (size_t step = 0; step < pool.size(); ++step) {
+    const size_t i = (start + step) % pool.size();
+    const CredentialRuntime& credential = pool[i];
+    if (!pattern_list_match(credential.config->models, c.model)) continue;
+    if (credential.health->resting(now())) {
+      if (credential.health->why() == RestReason::kRateLimited) blocked(f, credential.health->until());
+      continue;
+    }
+    if (!reserve_attempt(f, c, &credential)) continue;
+    f.credential = static_cast<int>(i);
+    f.key_probe = credential.health->take_probe(now());
+    return true;
+  }
+  return false;
+}
+
+void Rehearsal::send(Flight& f, Candidate& c) {
+  const TimePoint t = now();
+  ++f.attempts;
+  ++c.tried;
+  f.attempt_began = t;
+  if (c.stats != nullptr) c.stats->started();
+  if (f.session != 0 && f.home == 0 && c.id != 0) snapshot_->affinity->put(f.session, c.id, t + snapshot_->config.routing.affinity.ttl);
+  f.acting = stage_.act(f.call, c, f.credential, t);
+  const Timeouts& timeouts = c.provider->timeouts;
+  const Duration patience = timeouts.first_token > Duration(0) ? timeouts.first_token : f.call.stream ? kFirstTokenOfStreams : Duration(0);
+  const Duration silence = f.call.stream && f.acting.first_token > Duration(0) ? f.acting.first_token : f.acting.total;
+  if (patience > Duration(0) && silence > patience && !(f.call.stream && f.acting.first_token == Duration(0))) {
+    f.acting = Acting();
+    f.acting.code = ErrorCode::kUpstreamTimeout;
+    f.acting.total = patience;
+  }
+  if (f.deadline - t < f.acting.total) {
+    f.acting = Acting();
+    f.acting.code = ErrorCode::kUpstreamTimeout;
+    f.acting.final = true;
+    f.acting.total = f.deadline - t;
+  }
+  later(f, t + f.acting.total, &Rehearsal::attempt_ends);
+}
+
+void Rehearsal::attempt_ends(Flight& f) {
+  Candidate& c = f.candidate();
+  const TimePoint t = now();
+  const bool ok = f.acting.code == ErrorCode::kNone;
+  const bool own_fault = !ok && f.acting.code != ErrorCode::kUpstreamError && f.acting.code != ErrorCode::kUpstreamTimeout &&
+                         f.acting.code != ErrorCode::kUpstreamRateLimited && f.acting.code != ErrorCode::kUpstreamCredentialsRejected;
+  if (c.stats != nullptr && own_fault) {
+    c.stats->cancelled();
+  } else if (c.stats != nullptr) {
+    AttemptSample sample;
+    sample.ok = ok;
+    sample.total = f.acting.total;
+    if (f.call.stream) sample.first_token = f.acting.first_token;
+    if (ok) {
+      sample.input_tokens = f.call.usage.input;
+      sample.cached_tokens = f.call.usage.cached;
+      sample.output_tokens = f.call.usage.output;
+    }
+    c.stats->ended(sample, t);
+  }
+  if (f.of_attempt.active()) {
+    f.of_attempt.settle({1, ok ? f.call.usage.input + f.call.usage.output : 0, 0});
+    f.of_attempt = Reservation();
+  }
+  if (ok) return answered(f, c);
+  if (own_fault) {
+    let_probes_go(f);
+    return end(f, Ending::kFailed, nullptr);
+  }
+  failed(f, c);
+}
+
+void Rehearsal::answered(Flight& f, Candidate& c) {
+  const TimePoint t = now();
+  const RoutingConfig& routing = snapshot_->config.routing;
+  c.health->succeeded(t, routing.cooldown);
+  c.provider->shared->reach.succeeded(t, routing.cooldown);
+  if (f.session != 0 && c.id != 0) {
+    const bool overflow = f.home != 0 && c.id != f.home && f.attempts == 1;
+    snapshot_->affinity->put(f.session, overflow ? f.home : c.id, t + routing.affinity.ttl);
+  }
+  if (f.credential >= 0) c.provider->credentials[static_cast<size_t>(f.credential)].health->succeeded(t);
+  let_probes_go(f);
+  end(f, Ending::kAnswered, &c);
+}
+
+// As Call::State::handle_failure().
+void Rehearsal::failed(Flight& f, Candidate& c) {
+  Error error(f.acting.code, {});
+  error.retry_after = f.acting.retry_after;
+  if (f.acting.out_of_quota) error.upstream_code = "insufficient_quota";
+  const auto& pool = c.provider->credentials;
+  CredentialHealth* credential = f.credential < 0 ? nullptr : pool[static_cast<size_t>(f.credential)].health.get();
+  learn_from(error, *c.health, credential, pool.size(), now(), snapshot_->config.routing.cooldown);
+  let_probes_go(f);
+  core::TargetHealth& reach = c.provider->shared->reach;
+  if (f.acting.unreached) reach.failed(now(), snapshot_->config.routing.cooldown);
+  else reach.succeeded(now(), snapshot_->config.routing.cooldown);
+  wake();
+  if (f.acting.final) return end(f, Ending::kFailed, nullptr);
+  c.not_before = now() + error.retry_after;
+  const bool limited = error.code == ErrorCode::kUpstreamRateLimited, rejected = error.code == ErrorCode::kUpstreamCredentialsRejected;
+  if (limited && error.retry_after > Duration(0)) blocked(f, c.not_before);
+  // The credential's fault: the same target by another one, at once.
+  if ((limited || rejected) && pool.size() > 1 && f.attempts < std::max(1, snapshot_->config.routing.attempts)) {
+    const size_t current = f.current;
+    if (start(f, current)) return;
+    f.current = current;
+  }
+  if (rejected) f.candidate().out = true;
+  next_attempt(f);
+}
+
+// As Call::State::again().
+bool Rehearsal::try_again(Flight& f) {
+  const BackoffConfig& backoff = snapshot_->config.routing.backoff;
+  size_t best = kNobody;
+  for (size_t i = 0; i < f.candidates.size(); ++i) {
+    const Candidate& c = f.candidates[i];
+    if (c.out || c.tried == 0) continue;
+    if (best == kNobody || c.not_before < f.candidates[best].not_before) best = i;
+  }
+  if (best == kNobody) return false;
+  const Candidate& c = f.candidates[best];
+  Duration step = backoff.first;
+  for (int i = 1; i < c.tried && step < backoff.max; ++i) step *= 2;
+  step = std::min(step, backoff.max);
+  const Duration jitter(static_cast<int64_t>(Random(draw()).unit() * static_cast<double>(step.count())));
+  const Duration asked = c.not_before > now() ? c.not_before - now() : Duration(0);
+  if (asked > std::max(backoff.max, kLongestAskedFor)) return false;
+  const Duration delay = asked > Duration(0) ? asked : jitter;
+  if (f.deadline != TimePoint::max() && now() + delay >= f.deadline) return false;
+  f.current = best;
+  later(f, now() + delay, &Rehearsal::retry);
+  return true;
+}
+
+void Rehearsal::retry(Flight& f) {
+  const size_t current = f.current;
+  if (start(f, current)) return;
+  f.candidates[current].out = true;
+  next_attempt(f);
+}
+
+void Rehearsal::blocked(Flight& f, TimePoint until) {
+  f.is_blocked = true;
+  f.blocked_until = std::min(f.blocked_until, until);
+}
+
+void Rehearsal::denied(Flight& f, const Denial& denial) {
+  if (denial.never || denial.kind == LimitKind::kBudget) return;
+  blocked(f, denial.retry_after > Duration(0) ? now() + denial.retry_after : TimePoint::max());
+}
+
+// Until the limit that stands in the way is gone, or somebody gives back what he held; not for what is known to come too late.
+bool Rehearsal::wait(Flight& f) {
+  const QueueConfig& queue = snapshot_->config.routing.queue;
+  if (queue.max_wait <= Duration(0) || !f.is_blocked || waiting_ >= static_cast<size_t>(queue.max)) return false;
+  if (f.wait_until == TimePoint()) f.wait_until = std::min(now() + queue.max_wait, f.deadline);
+  const bool timed = f.blocked_until != TimePoint::max();
+  if (now() >= f.wait_until || (timed && f.blocked_until > f.wait_until)) return false;
+  f.waits = true;
+  ++waiting_;
+  if (!timed) patient_.push_back(&f);
+  later(f, timed ? std::max(now() + Duration(1), f.blocked_until) : f.wait_until, &Rehearsal::turn);
+  return true;
+}
+
+void Rehearsal::turn(Flight& f) {
+  if (std::exchange(f.waits, false)) --waiting_;
+  if (f.blocked_until == TimePoint::max()) patient_.erase(std::remove(patient_.begin(), patient_.end(), &f), patient_.end());
+  f.is_blocked = f.limited = f.last_resort = false;
+  f.blocked_until = TimePoint::max();
+  for (Candidate& c : f.candidates) c.considered = false;
+  f.next = 0;
+  if (f.owes) f.owes = !reserve(f);
+  next_attempt(f);
+}
+
+// Something is free: who has waited longest for a place may look. Those that know when theirs comes wait for that.
+void Rehearsal::wake() {
+  if (patient_.empty()) return;
+  Flight& f = *patient_.front();
+  patient_.pop_front();
+  f.blocked_until = now();
+  later(f, now(), &Rehearsal::turn);
+}
+
+void Rehearsal::let_probes_go(Flight& f) {
+  if (std::exchange(f.probe, false)) f.candidate().health->let_go();
+  if (std::exchange(f.key_probe, false)) f.candidate().provider->credentials[static_cast<size_t>(f.credential)].health->let_go();
+}
+
+void Rehearsal::end(Flight& f, Ending how, const Candidate* by) {
+  const bool ok = how == Ending::kAnswered;
+  if (f.reservation.active()) {
+    Demand used;
+    used.requests = f.attempts > 0 ? 1 : 0;
+    if (ok) used.tokens = f.call.usage.input + f.call.usage.output;
+    if (ok && snapshot_->catalog) {
+      const auto price = snapshot_->catalog->price(by->provider->config.name, by->provider->config.type, by->model, f.call.usage.input, f.wall);
+      if (price) used.nano_usd = cost_nano_usd(f.call.usage, *price);
+    }
+    f.reservation.settle(used);
+    f.reservation = Reservation();
+  }
+  stage_.ended({f.call, how, by, f.attempts, now() - f.began});
+  f.call.key.reset();
+  --under_way_;
+  free_.push_back(&f);
+  wake();
+}
+
+}  // namespace llmrouter::core

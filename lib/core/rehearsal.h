@@ -1,0 +1,140 @@
+// Calls in virtual time, without upstreams: what simulate() replays recorded traffic with, and the tests play bad days with.
+//
+// A call takes the decisions that it would take in a Router: who is asked in which order, whom health, limits and the retry budget pass over, what
+// is tried again after a failure. What an upstream does, a Stage says. One thread; the same calls, configuration, stage and seed give the same.
+//
+// Left out: hedges, probes of providers, and fallbacks for long prompts and refused content. Who waits for a limit has his turn in the order of
+// coming, not key by key.
+#ifndef LLMROUTER_CORE_REHEARSAL_H_
+#define LLMROUTER_CORE_REHEARSAL_H_
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <queue>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "core/overlay.h"
+#include "core/random.h"
+#include "core/resolve.h"
+#include "core/retry_budget.h"
+#include "llmrouter/limits.h"
+#include "llmrouter/router.h"
+
+namespace llmrouter::core {
+
+// A chat, as far as it is known. What the views show must stay until it has ended.
+struct RehearsedCall {
+  std::string_view model, user;
+  std::shared_ptr<const KeyRecord> key;  // null: nobody's
+  bool stream = false;
+  std::optional<int64_t> max_output;     // tokens it asks for at most
+  TokenUsage usage;                      // what it takes when it is answered
+  uint64_t number = 0;                   // the caller's own
+};
+
+// What an upstream does with an attempt.
+struct Acting {
+  // kNone: it answers. kUpstreamError, kUpstreamTimeout, kUpstreamRateLimited, kUpstreamCredentialsRejected: another one is asked. All else: the
+  // request's own fault.
+  ErrorCode code = ErrorCode::kNone;
+  bool final = false;            // something had been passed on before it failed: nobody else is asked
+  bool out_of_quota = false;     // why credentials are rejected
+  bool unreached = false;        // the provider did not answer at all
+  std::chrono::milliseconds retry_after{0};  // 0: it does not say
+  Duration first_token{0};       // of a streamed answer; 0: not known
+  Duration total{0};             // until it has answered or failed
+};
+
+enum class Ending { kAnswered, kFailed, kRefused, kLimited };
+
+struct EndedCall {
+  const RehearsedCall& call;
+  Ending how;
+  const Candidate* by;   // who answered; null: nobody
+  int attempts;
+  Duration took;
+};
+
+class Stage {
+ public:
+  // Each attempt, when it begins. `credential`: its place in the provider's pool; -1: none.
+  virtual Acting act(const RehearsedCall& call, const Candidate& candidate, int credential, TimePoint now) = 0;
+  virtual void ended(const EndedCall& ended) = 0;
+
+ protected:
+  ~Stage() = default;
+};
+
+class Rehearsal {
+ public:
+  // `overlay`, `clock` and `stage` must outlive it; `limiter` must go by `clock`.
+  Rehearsal(std::shared_ptr<const Snapshot> snapshot, const Overlay& overlay, RateLimiter& limiter, ManualClock& clock, Stage& stage, uint64_t seed);
+  ~Rehearsal();
+  // A call comes now. `wall`: the time that its rules and prices go by.
+  void arrive(RehearsedCall call, WallTime wall);
+  // Everything that is due until then happens; the clock then says so.
+  void pass(TimePoint until);
+  // All calls end.
+  void finish();
+  size_t under_way() const noexcept { return under_way_; }
+
+ private:
+  struct Flight;
+  struct Due {
+    int64_t at;
+    uint64_t order;
+    Flight* flight;
+    uint64_t stamp;  // the flight's, unless it has been told otherwise since
+    bool operator<(const Due& o) const noexcept { return at != o.at ? at > o.at : order > o.order; }  // the soonest on top
+  };
+
+  TimePoint now() const noexcept { return clock_.now(); }
+  uint64_t draw() noexcept { return Random(seed_ + ++draws_ * 0x632be59bd9b4e019ull).next(); }
+  Flight& take_flight();
+  void later(Flight& f, TimePoint when, void (Rehearsal::*step)(Flight&));
+  Ask ask_of(Flight& f);
+  bool place(Flight& f);
+  LimitBucket* bucket_of(const KeyRecord& key);
+  bool reserve(Flight& f);
+  void next_attempt(Flight& f);
+  size_t choose(Flight& f);
+  bool start(Flight& f, size_t index);
+  bool pick_credential(Flight& f, Candidate& c);
+  bool reserve_attempt(Flight& f, Candidate& c, const CredentialRuntime* credential);
+  void send(Flight& f, Candidate& c);
+  void attempt_ends(Flight& f);
+  void answered(Flight& f, Candidate& c);
+  void failed(Flight& f, Candidate& c);
+  void retry(Flight& f);
+  bool try_again(Flight& f);
+  bool wait(Flight& f);
+  void turn(Flight& f);
+  void wake();
+  void blocked(Flight& f, TimePoint until);
+  void denied(Flight& f, const Denial& denial);
+  void let_probes_go(Flight& f);
+  void end(Flight& f, Ending how, const Candidate* by);
+
+  const std::shared_ptr<const Snapshot> snapshot_;
+  const Overlay& overlay_;
+  RateLimiter& limiter_;
+  ManualClock& clock_;
+  Stage& stage_;
+  const uint64_t seed_;
+  uint64_t draws_ = 0, orders_ = 0;
+  RetryBudget retries_;
+  std::priority_queue<Due> due_;
+  std::vector<std::unique_ptr<Flight>> flights_;
+  std::vector<Flight*> free_;
+  size_t waiting_ = 0;           // for a limit
+  std::deque<Flight*> patient_;  // of them those that nobody can tell how long, in the order they came
+  size_t under_way_ = 0;
+  std::unordered_map<std::string, LimitBucket*> buckets_;  // by key
+};
+
+}  // namespace llmrouter::core
+
+#endif  // LLMROUTER_CORE_REHEARSAL_H_
