@@ -33,7 +33,7 @@ Result<ChatRequest> read_request(std::string_view body);
 ToolChoice read_tool_choice(wire::JsonValue value);
 ResponseFormat read_response_format(wire::JsonValue value);
 
-// What a vendor wants otherwise; from ProviderConfig::quirks. Each is described in README.md.
+// What a vendor wants otherwise; by the names in ProviderConfig::quirks. Each is described in README.md.
 struct Quirks {
   bool no_stream_options = false;
   bool max_tokens_only = false;
@@ -52,7 +52,7 @@ struct Quirks {
   bool template_thinking = false;
   bool no_reasoning_effort = false;
   bool no_reasoning_back = false;
-  static Quirks of(const ProviderConfig& provider);
+  static Quirks of(const std::vector<std::string>& names);
 };
 
 struct WriteOptions {
