@@ -104,6 +104,8 @@ std::string client_detail(std::string_view maker, std::string_view signature, st
 // --- answers ---
 
 FinishReason finish_reason_of(std::string_view word) noexcept;  // kNone for "" and "null"
+// An annotation as readers of this dialect know it: all kinds but url_citation become one, with an empty URL where there is none, beside what they said.
+std::string chat_annotation(wire::JsonValue annotation);
 // What an answer ended with, when its upstream's word is vague or missing.
 FinishReason settle_finish(std::string_view word, bool has_calls) noexcept;
 // OpenAI's word; "stop" where there is none.
