@@ -75,6 +75,7 @@ Result<void> Call::State::admit() {
 // Members that ask for routing are read and never reach an upstream. Requests that have none, almost all, are not touched.
 Result<void> Call::State::read_members() {
   if (chat_ && !client_) return take_route_members(chat_->extras, facts_.model, wishes_);
+  if (auto allowed = core::check_preset(*snap_, facts_, body_, key_.get()); !allowed) return allowed;
   if (!core::has_route_members(*snap_, facts_, options_.forced_provider)) return core::check_passed_models(*snap_, facts_, options_.forced_provider, body_, key_.get());
   if (auto cut = core::cut_route_members(facts_, body_, wishes_); !cut) return cut;
   client_ = operation_ == Operation::kChat ? client_dialect_->new_client_codec() : client_dialect_->new_task_client(operation_);

@@ -167,6 +167,7 @@ Grant grant_of(const KeyRecord* key, std::string_view asked, const Route* route,
     verdict.listed |= configured.listed;
   }
   grant.by_name = granted || verdict.listed;
+  grant.preset = asked.find(kPreset) != std::string_view::npos && (route == nullptr || route->name != asked);
   grant.excluded = verdict.excluded;
   return grant;
 }
@@ -174,6 +175,7 @@ Grant grant_of(const KeyRecord* key, std::string_view asked, const Route* route,
 bool Grant::allows(const ProviderRuntime& provider, std::string_view model) const {
   if (key == nullptr) return true;
   const AllowList& allow = key->spec.allow;
+  if (const size_t at = model.find(kPreset); preset && at != std::string_view::npos) return may_use_preset(key, provider, model.substr(at + kPreset.size()));
   if (excluded || !pattern_list_match(allow.providers, provider.config.name)) return false;
   if (allow.models.empty()) return true;
   const Verdict whole = judge(allow.models, (provider.config.name + '/').append(model));
@@ -188,6 +190,14 @@ bool may_use(const KeyRecord* key, const Route& route) {
 
 bool may_use(const KeyRecord* key, const ProviderRuntime& provider, const std::string& model) {
   return key == nullptr || grant_of(key, provider.config.name + '/' + model, nullptr, false).allows(provider, model);
+}
+
+bool may_use_preset(const KeyRecord* key, const ProviderRuntime& provider, std::string_view name) {
+  if (key == nullptr) return true;
+  const AllowList& allow = key->spec.allow;
+  if (!pattern_list_match(allow.providers, provider.config.name)) return false;
+  const bool excludes = std::any_of(allow.models.begin(), allow.models.end(), [](const std::string& entry) { return !entry.empty() && entry[0] == '!'; });
+  return !excludes && judge(allow.models, (provider.config.name + '/').append(kPreset).append(name)).listed;
 }
 
 bool may_use(const KeyRecord* key, const Snapshot& snapshot, const ProviderRuntime& provider) {

@@ -107,6 +107,7 @@ struct Grant {
   const KeyRecord* key = nullptr;  // null: everything is allowed
   bool by_name = true;
   bool excluded = false;
+  bool preset = false;  // the name that was asked for holds one: see may_use_preset
   bool allows(const ProviderRuntime& provider, std::string_view model) const;
 };
 Grant grant_of(const KeyRecord* key, std::string_view asked, const Route* route, bool granted);
@@ -115,6 +116,11 @@ Grant grant_of(const KeyRecord* key, std::string_view asked, const Route* route,
 bool may_use(const KeyRecord* key, const Route& route);
 bool may_use(const KeyRecord* key, const ProviderRuntime& provider, const std::string& model);
 bool may_use(const KeyRecord* key, const Snapshot& snapshot, const ProviderRuntime& provider);
+
+// OpenRouter's presets are kept there, and stand for whatever models their owner gave them. So a key that is limited to some models uses one only where
+// its list has PROVIDER/@preset/NAME (a pattern may match it) and excludes nothing.
+constexpr std::string_view kPreset = "@preset/";
+bool may_use_preset(const KeyRecord* key, const ProviderRuntime& provider, std::string_view name);
 
 }  // namespace llmrouter::core
 

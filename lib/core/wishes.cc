@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/random.h"
+#include "llmrouter/pattern.h"
 #include "llmrouter/values.h"
 
 namespace llmrouter::core {
@@ -66,6 +67,8 @@ Result<void> read_header_wishes(CallOptions& options, RouteRequest& wishes) {
 
 namespace {
 
+bool is_openrouter(const ProviderConfig& config) { return config.type == "openrouter" || config.base_url.find("://openrouter.ai/") != std::string::npos; }
+
 // The provider that a name leads to, when there is but one.
 const ProviderRuntime* sole_provider(const Snapshot& snapshot, std::string_view name, std::string_view forced) {
   auto resolved = resolve(snapshot, name, forced, nullptr);
@@ -84,7 +87,7 @@ bool has_route_members(const Snapshot& snapshot, const RequestFacts& facts, std:
   }
   if (ours || !openrouter) return ours;
   const ProviderRuntime* only = sole_provider(snapshot, facts.model, forced);
-  return only == nullptr || only->config.type != "openrouter";
+  return only == nullptr || !is_openrouter(only->config);
 }
 
 Result<void> check_passed_models(const Snapshot& snapshot, const RequestFacts& facts, std::string_view forced, std::string_view body, const KeyRecord* key) {
@@ -101,6 +104,25 @@ Result<void> check_passed_models(const Snapshot& snapshot, const RequestFacts& f
       if (may_use(key, *provider, name)) continue;
       const std::string whole = provider->config.name + '/' + name.substr(0, kShown);
       return Error(ErrorCode::kModelNotAllowed, "models: this key may not use \"" + whole + "\"", "models");
+    }
+  }
+  return {};
+}
+
+Result<void> check_preset(const Snapshot& snapshot, const RequestFacts& facts, std::string_view body, const KeyRecord* key) {
+  if (key == nullptr || key->spec.allow.models.empty()) return {};
+  for (const MemberSpan& m : facts.members) {
+    if (m.name != "preset") continue;
+    std::string_view value = body.substr(m.value_begin, m.value_end - m.value_begin);
+    if (value == "null") continue;
+    // A name with an escape in it stays as it is: no entry means it but a pattern for all of them.
+    if (value.size() >= 2 && value.front() == '"') value = value.substr(1, value.size() - 2);
+    if (value.substr(0, kPreset.size()) == kPreset) value.remove_prefix(kPreset.size());
+    for (const auto& provider : snapshot.providers) {
+      if (!is_openrouter(provider->config) || !pattern_list_match(key->spec.allow.providers, provider->config.name)) continue;
+      if (may_use_preset(key, *provider, value)) continue;
+      std::string whole = (provider->config.name + '/').append(kPreset).append(value.substr(0, kShown));
+      return Error(ErrorCode::kModelNotAllowed, "preset: this key may not use \"" + whole + "\"", "preset");
     }
   }
   return {};

@@ -18,6 +18,8 @@ Result<void> read_header_wishes(CallOptions& options, RouteRequest& wishes);
 bool has_route_members(const Snapshot& snapshot, const RequestFacts& facts, std::string_view forced);
 // Where they pass: OpenRouter chooses among `models` itself, so the key has to allow each of them as PROVIDER/NAME. Else kModelNotAllowed.
 Result<void> check_passed_models(const Snapshot& snapshot, const RequestFacts& facts, std::string_view forced, std::string_view body, const KeyRecord* key);
+// The same of OpenRouter's `preset`, which names no model but leads to some, wherever an OpenRouter is that the request may come to.
+Result<void> check_preset(const Snapshot& snapshot, const RequestFacts& facts, std::string_view body, const KeyRecord* key);
 // Reads them and cuts them out of `body`, which has to be scanned anew then.
 Result<void> cut_route_members(const RequestFacts& facts, std::string& body, RouteRequest& wishes);
 

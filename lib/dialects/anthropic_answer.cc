@@ -96,27 +96,34 @@ std::string annotation_of(JsonValue citation, int64_t begin, int64_t end) {
   std::string out;
   const JsonValue url = find_member(citation, "url"), source = find_member(citation, "source");
   const JsonValue place = url.is_string() ? url : source;
-  const std::string_view kind = place.is_string() ? "url_citation" : "file_citation";
   if (!find_member(citation, "type").is_string()) return out;
   JsonWriter w(out);
   w.begin_object();
-  w.member("type", kind);
-  w.key(kind);
+  // The one kind of annotation that strict readers of the chat dialect know. A place in a document of the prompt has no URL: what the citation says of
+  // it stands beside, in its own words.
+  w.member("type", "url_citation");
+  w.key("url_citation");
   w.begin_object();
   w.member("start_index", begin);
   w.member("end_index", end);
-  if (place.is_string()) {
-    w.member("url", place.string_or());
-    w.member("title", find_member(citation, "title").string_or());
-  } else {
-    // A place in a document of the prompt: what the citation says of it, in its own words.
+  w.member("url", place.string_or());
+  w.member("title", find_member(citation, place.is_string() ? "title" : "document_title").string_or());
+  if (!place.is_string()) {
     for (const JsonMember& m : JsonMembers(citation)) {
-      if (m.key != "type" && !m.value.is_null()) w.raw(m.raw);
+      if (m.key != "type" && m.key != "title" && !m.value.is_null()) w.raw(m.raw);
     }
   }
   w.end_object();
   w.end_object();
   return out;
+}
+
+// How Anthropic calls the place of a citation in a document, by what is told of it; empty: it is none.
+static std::string_view document_place(JsonValue cited) noexcept {
+  if (!find_member(cited, "document_index").is_number()) return {};
+  if (find_member(cited, "start_char_index").is_number()) return "char_location";
+  if (find_member(cited, "start_page_number").is_number()) return "page_location";
+  return find_member(cited, "start_block_index").is_number() ? "content_block_location" : std::string_view();
 }
 
 std::string citation_of(JsonValue annotation, std::string_view text) {
@@ -131,6 +138,15 @@ std::string citation_of(JsonValue annotation, std::string_view text) {
   }
   JsonWriter w(out);
   w.begin_object();
+  if (const std::string_view place = document_place(cited); !place.empty()) {
+    w.member("type", place);
+    for (const JsonMember& m : JsonMembers(cited)) {
+      if (m.key != "start_index" && m.key != "end_index" && m.key != "url" && m.key != "title") w.raw(m.raw);
+    }
+    if (!find_member(cited, "cited_text").is_string()) w.member("cited_text", words);
+    w.end_object();
+    return out;
+  }
   w.member("type", "web_search_result_location");
   w.member("cited_text", words);
   w.member("url", find_member(cited, "url").string_or());

@@ -73,10 +73,27 @@ TokenUsage read_usage(JsonValue usage) noexcept {
   return out;
 }
 
+namespace {
+
+// A place in a document of the prompt, and Anthropic's words for it, which stand in an annotation.
+struct DocumentPlace {
+  const char *name, *begin, *end;
+};
+constexpr DocumentPlace kPlaces[] = {{"documentChar", "start_char_index", "end_char_index"},
+                                     {"documentPage", "start_page_number", "end_page_number"},
+                                     {"documentChunk", "start_block_index", "end_block_index"}};
+
+}  // namespace
+
 std::string annotation_of(JsonValue citation) {
   std::string out;
-  const std::string url = find(citation, "location", "web", "url").string_or();
-  if (url.empty()) return out;
+  const JsonValue location = find_member(citation, "location");
+  const std::string url = find(location, "web", "url").string_or();
+  const DocumentPlace* place = nullptr;
+  for (const DocumentPlace& known : kPlaces) {
+    if (find_member(location, known.name).is_object()) place = &known;
+  }
+  if (url.empty() && place == nullptr) return out;
   JsonWriter w(out);
   w.begin_object();
   w.member("type", "url_citation");
@@ -86,6 +103,17 @@ std::string annotation_of(JsonValue citation) {
   w.member("end_index", 0);
   w.member("url", url);
   w.member("title", find_member(citation, "title").string_or(url));
+  if (place != nullptr) {
+    const JsonValue in = find_member(location, place->name);
+    const auto count = [&](const char* member) { return std::max<int64_t>(0, find_member(in, member).integer().value_or(0)); };
+    std::string words;
+    for (JsonValue source : JsonElements(find_member(citation, "sourceContent"))) words += find_member(source, "text").string_or();
+    w.member("cited_text", words);
+    w.member("document_index", count("documentIndex"));
+    w.member("document_title", find_member(citation, "title").string_or());
+    w.member(place->begin, count("start"));
+    w.member(place->end, count("end"));
+  }
   w.end_object();
   w.end_object();
   return out;

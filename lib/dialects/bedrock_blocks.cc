@@ -233,7 +233,7 @@ void BlockWriter::write_thought(const Part& part) {
   w_.end_object();
 }
 
-void BlockWriter::write_media(std::string_view kind, std::string_view format, std::string_view name, std::string_view data, std::string_view url) {
+void BlockWriter::write_media(std::string_view kind, std::string_view format, std::string_view name, std::string_view data, std::string_view url, bool citations) {
   open_message(wanted_);
   w_.begin_object();
   w_.key(kind);
@@ -251,6 +251,7 @@ void BlockWriter::write_media(std::string_view kind, std::string_view format, st
     w_.end_object();
   }
   w_.end_object();
+  if (citations) w_.raw_member("citations", R"({"enabled":true})");
   w_.end_object();
   w_.end_object();
 }
@@ -272,7 +273,11 @@ void BlockWriter::write_document(const Part& part, const std::string& at) {
   std::string name = plain_name(part.name);
   if (name.empty()) name = "document";
   if (documents_++ != 0) name += " " + std::to_string(documents_);  // two of one name are refused
-  write_media("document", format, name, bytes.data, part.url);
+  bool citations = false;  // wanted, in Anthropic's words
+  for_each_member(part.extras, [&](const wire::JsonMember& m) {
+    if (m.key == "citations") citations = wire::find_member(m.value, "enabled").boolean().value_or(false);
+  });
+  write_media("document", format, name, bytes.data, part.url, citations);
 }
 
 void BlockWriter::write_video(const Part& part, const std::string& at) {

@@ -41,7 +41,7 @@ class BlockWriter {
   void write_text(std::string_view text);
   void write_thought(const Part& part);
   void write_image(const Part& part, const std::string& at);
-  void write_media(std::string_view kind, std::string_view format, std::string_view name, std::string_view data, std::string_view url);
+  void write_media(std::string_view kind, std::string_view format, std::string_view name, std::string_view data, std::string_view url, bool citations = false);
   void write_document(const Part& part, const std::string& at);
   void write_audio(const Part& part, const std::string& at);
   void write_video(const Part& part, const std::string& at);

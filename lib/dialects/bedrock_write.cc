@@ -250,7 +250,8 @@ class RequestWriter {
     w_.begin_array();
     for (size_t i = 0; i < request_.tools.size(); ++i) {
       if (!request_.tools[i].raw.empty()) {  // a hosted tool of another vendor
-        drop_if(true, path("tools", i));
+        const std::string type = wire::find_member(JsonValue(request_.tools[i].raw), "type").string_or();
+        drop_if(true, type.empty() ? path("tools", i) : "tools." + type);
         continue;
       }
       write_tool(request_.tools[i]);
@@ -341,6 +342,7 @@ class RequestWriter {
       if (!said && (is_own(m.key) || !foreign_)) w_.raw(m.raw);
       else drop_if(true, m.key);
     });
+    if (foreign_) name_inner_extras(request_, {"citations"}, dropped_);
   }
 
   const ChatRequest& request_;

@@ -61,6 +61,9 @@ class RequestWriter {
     drop_if(!request_.verbosity.empty(), "verbosity");
     drop_if(!request_.reasoning_summary.empty(), "reasoning_summary");
     drop_if(!request_.prompt_cache_key.empty(), "prompt_cache_key");
+    for (const Message& message : request_.messages) {
+      for (const Part& part : message.parts) drop_if(!part.cache.empty(), "cache_control");
+    }
   }
 
   // --- messages ---
@@ -146,7 +149,6 @@ class RequestWriter {
   }
 
   void write_part(const Part& part, Role role, const std::string& at) {
-    drop_if(!part.cache.empty(), "cache_control");
     switch (part.kind) {
       case Part::Kind::kText:
         if (part.mime == kDocumentMime) return write_document_part(part);
@@ -332,6 +334,7 @@ class RequestWriter {
       if (foreign_) dropped_.emplace_back(m.key);
       else w_.raw(m.raw);
     });
+    if (foreign_) name_inner_extras(request_, {}, dropped_);
   }
 
   const ChatRequest& request_;

@@ -1,5 +1,7 @@
 #include "dialects/fields.h"
 
+#include <algorithm>
+
 #include "wire/json_writer.h"
 
 namespace llmrouter::dialects {
@@ -128,6 +130,25 @@ void name_extras(const RawMembers& extras, std::vector<std::string>& dropped) {
   for_each_member(extras, [&](const wire::JsonMember& m) {
     if (!says_nothing_to_others(m)) dropped.emplace_back(m.key);
   });
+}
+
+void name_inner_extras(const ChatRequest& request, std::initializer_list<std::string_view> said, std::vector<std::string>& dropped) {
+  const auto name = [&](const RawMembers& extras, std::string_view where) {
+    for_each_member(extras, [&](const wire::JsonMember& m) {
+      if (m.value.is_unset() || m.value.empty_container() || std::find(said.begin(), said.end(), m.key) != said.end()) return;
+      std::string whole(where);
+      whole += m.key;
+      if (std::find(dropped.begin(), dropped.end(), whole) == dropped.end()) dropped.push_back(std::move(whole));
+    });
+  };
+  for (const Message& message : request.messages) {
+    for (const Part& part : message.parts) {
+      if (part.kind != Part::Kind::kReasoning && part.kind != Part::Kind::kOther) name(part.extras, "content.");
+    }
+  }
+  for (const Tool& tool : request.tools) {
+    if (tool.raw.empty()) name(tool.extras, "tools.");
+  }
 }
 
 void append_one_line(std::string& out, std::string_view json) {

@@ -3,6 +3,7 @@
 #define LLMROUTER_DIALECTS_FIELDS_H_
 
 #include <cstdint>
+#include <initializer_list>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -65,6 +66,10 @@ void for_each_member(const RawMembers& members, Each&& each) {
 // (`reasoning`, `thinking`, `enable_thinking`, `thinking_budget`; `include` of encrypted thoughts and logprobs), `store: false`, and
 // `stream_options`.
 void name_extras(const RawMembers& extras, std::vector<std::string>& dropped);
+
+// The same of what stands inside of parts and tools, as "content.citations" and "tools.defer_loading", each once. `said`: what this target has a word
+// for and was told.
+void name_inner_extras(const ChatRequest& request, std::initializer_list<std::string_view> said, std::vector<std::string>& dropped);
 
 // A value as text for a field that is JSON inside a string: strings as they are, objects as their JSON, null as nothing.
 std::string text_of_value(wire::JsonValue value);

@@ -351,6 +351,7 @@ class RequestWriter {
     size_t index = 0;
     for (const Tool& tool : request_.tools) {
       note_cache(tool.cache);
+      if (tool.strict.value_or(false)) drop("tools.strict");
       if (tool.raw.empty()) write_declaration(tool, d);
       else if (!options_.foreign) o.raw(tool.raw);
       else drop_tool(tool, index);
@@ -467,6 +468,7 @@ class RequestWriter {
       else if (options_.foreign) add_member(others, m.raw);
     });
     name_extras(others, dropped_);
+    if (options_.foreign) name_inner_extras(request_, {}, dropped_);
   }
 
   const ChatRequest& request_;

@@ -65,6 +65,27 @@ class RequestWriter {
     if (!request_.service_tier.empty()) dropped_.emplace_back("service_tier");
     if (!request_.metadata.empty()) dropped_.emplace_back("metadata");
     if (!request_.parallel_tool_calls.value_or(true)) dropped_.emplace_back("parallel_tool_calls");
+    if (!request_.verbosity.empty()) dropped_.emplace_back("verbosity");
+    if (!request_.prompt_cache_key.empty()) dropped_.emplace_back("prompt_cache_key");
+    check_marks();
+  }
+
+  // Of the parts and the tools.
+  void check_marks() {
+    bool cache = false, detail = false, strict = false;
+    for (const Message& message : request_.messages) {
+      for (const Part& part : message.parts) {
+        cache = cache || !part.cache.empty();
+        detail = detail || part.detail == "low" || part.detail == "high";
+      }
+    }
+    for (const Tool& tool : request_.tools) {
+      cache = cache || !tool.cache.empty();
+      strict = strict || tool.strict.value_or(false);
+    }
+    if (cache) dropped_.emplace_back("cache_control");
+    if (detail) dropped_.emplace_back("detail");
+    if (strict) dropped_.emplace_back("tools.strict");
   }
 
   // Roles: Ollama knows no developer.
@@ -233,6 +254,7 @@ class RequestWriter {
       if (foreign_) dropped_.emplace_back(m.key);
       else if (m.key != "options") w_.raw(m.raw);
     });
+    if (foreign_) name_inner_extras(request_, {}, dropped_);
   }
 
   const ChatRequest& request_;

@@ -33,7 +33,7 @@ Result<ChatRequest> read_request(std::string_view body);
 ToolChoice read_tool_choice(wire::JsonValue value);
 ResponseFormat read_response_format(wire::JsonValue value);
 
-// What a vendor wants otherwise; from ProviderConfig::quirks. Each is described in README.md.
+// What a vendor wants otherwise; by the names in ProviderConfig::quirks. Each is described in README.md.
 struct Quirks {
   bool no_stream_options = false;
   bool max_tokens_only = false;
@@ -52,7 +52,7 @@ struct Quirks {
   bool template_thinking = false;
   bool no_reasoning_effort = false;
   bool no_reasoning_back = false;
-  static Quirks of(const ProviderConfig& provider);
+  static Quirks of(const std::vector<std::string>& names);
 };
 
 struct WriteOptions {
@@ -104,6 +104,8 @@ std::string client_detail(std::string_view maker, std::string_view signature, st
 // --- answers ---
 
 FinishReason finish_reason_of(std::string_view word) noexcept;  // kNone for "" and "null"
+// An annotation as readers of this dialect know it: all kinds but url_citation become one, with an empty URL where there is none, beside what they said.
+std::string chat_annotation(wire::JsonValue annotation);
 // What an answer ended with, when its upstream's word is vague or missing.
 FinishReason settle_finish(std::string_view word, bool has_calls) noexcept;
 // OpenAI's word; "stop" where there is none.

@@ -218,7 +218,12 @@ void write_message(const Message& message, IdSource& ids, std::string& out) {
     }
     w.end_array();
   }
-  if (!message.annotations.empty()) w.raw_member("annotations", message.annotations);
+  if (!message.annotations.empty()) {
+    w.key("annotations");
+    w.begin_array();
+    for (JsonValue annotation : JsonElements(JsonValue(message.annotations))) w.raw(chat_annotation(annotation));
+    w.end_array();
+  }
   if (!message.audio.empty()) w.raw_member("audio", message.audio);
   w.raw_members(message.extras);
   w.end_object();

@@ -200,7 +200,8 @@ void ChunkWriter::event(const StreamEvent& event, std::string& out) {
   open(c, false, out);
   begin_chunk(c, out);
   if (annotation) out += "{\"annotations\":[";
-  append_one_line(out, event.raw);
+  if (annotation) append_one_line(out, chat_annotation(wire::JsonValue(event.raw)));
+  else append_one_line(out, event.raw);
   if (annotation) out += "]}";
   end_chunk(c, {}, out);
 }

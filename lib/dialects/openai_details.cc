@@ -6,6 +6,30 @@
 
 namespace llmrouter::dialects::openai {
 
+std::string chat_annotation(wire::JsonValue annotation) {
+  const wire::JsonValue type = wire::find_member(annotation, "type");
+  if (!type.is_string() || type.equals("url_citation")) return std::string(annotation.raw());
+  const wire::JsonValue said = wire::find_member(annotation, type.string_or());
+  const auto text = [&](const char* one, const char* other) { return wire::find_member(said, one).string_or(wire::find_member(said, other).string_or()); };
+  const auto place = [&](const char* one) { return wire::find_member(said, one).integer().value_or(wire::find_member(said, "index").integer().value_or(0)); };
+  std::string out;
+  wire::JsonWriter w(out);
+  w.begin_object();
+  w.member("type", "url_citation");
+  w.key("url_citation");
+  w.begin_object();
+  w.member("start_index", place("start_index"));
+  w.member("end_index", place("end_index"));
+  w.member("url", text("url", "url"));
+  w.member("title", text("title", "filename"));
+  for (const wire::JsonMember& m : wire::JsonMembers(said)) {
+    if (m.key != "start_index" && m.key != "end_index" && m.key != "url" && m.key != "title") w.raw(m.raw);
+  }
+  w.end_object();
+  w.end_object();
+  return out;
+}
+
 using wire::find_member;
 using wire::JsonElements;
 using wire::JsonMember;

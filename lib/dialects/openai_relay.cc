@@ -172,7 +172,7 @@ class Relay {
 
 }  // namespace
 
-Quirks Quirks::of(const ProviderConfig& provider) {
+Quirks Quirks::of(const std::vector<std::string>& names) {
   struct Row {
     std::string_view name;
     bool Quirks::*flag;
@@ -198,7 +198,7 @@ Quirks Quirks::of(const ProviderConfig& provider) {
       {"no_reasoning_back", &Quirks::no_reasoning_back},
   };
   Quirks q;
-  for (const std::string& name : provider.quirks) {
+  for (const std::string& name : names) {
     for (const Row& row : kRows) {
       if (row.name == name) q.*row.flag = true;
     }

@@ -6,6 +6,7 @@
 #include "dialects/http_request.h"
 #include "dialects/openai_tasks.h"
 #include "dialects/text_match.h"
+#include "dialects/vertex.h"
 #include "wire/json_writer.h"
 #include "wire/multipart.h"
 #include "wire/pieced_body.h"
@@ -120,6 +121,9 @@ class OpenAiTaskUpstream final : public TaskUpstream {
 
   Result<void> encode(const EncodeInput& input, EncodedRequest& out) override {
     if (input.provider == nullptr) return Error(ErrorCode::kInternal, "no provider to encode for");
+    if (vertex::serves(*input.provider)) {
+      return Error(ErrorCode::kNotSupported, std::string(operation_name(operation_)) + ": Vertex AI has this of its own models alone", "model");
+    }
     key_ = Secret(std::string(input.key));
     const TaskQuirks quirks = TaskQuirks::of(*input.provider);
     if (input.facts != nullptr) {

@@ -5,6 +5,7 @@
 #include "dialects/openai_stream.h"
 #include "dialects/text_match.h"
 #include "dialects/usage.h"
+#include "dialects/vertex.h"
 #include "llmrouter/secret.h"
 
 namespace llmrouter::dialects::openai {
@@ -19,13 +20,11 @@ class OpenAiUpstream final : public UpstreamCodec {
   Result<void> encode(const EncodeInput& input, EncodedRequest& out) override {
     if (input.provider == nullptr) return Error(ErrorCode::kInternal, "no provider to encode for");
     key_ = Secret(std::string(input.key));
-    const bool relay = input.facts != nullptr;
-    if (legacy_ && !relay) return Error(ErrorCode::kNotSupported, "text completions are only passed on as they came", "dialect");
+    if (legacy_ && input.facts == nullptr) return Error(ErrorCode::kNotSupported, "text completions are only passed on as they came", "dialect");
+    if (!legacy_ && vertex::serves(*input.provider)) return encode_for_vertex(input, out);
     Quirks quirks;
-    if (!legacy_) quirks = Quirks::of(*input.provider);
-    const int64_t choices = relay ? input.facts->n : input.chat->n.value_or(1);
-    stream_.start(relay, choices, key_.reveal());
-    if (auto body = relay ? splice_request(input, quirks, out) : write_body(input, quirks, out); !body) return body;
+    if (!legacy_) quirks = Quirks::of(input.provider->quirks);
+    if (auto body = encode_body(input, quirks, out); !body) return body;
     return fill_request(*input.provider, "POST", model_path(*input.provider, input.upstream_model, legacy_ ? "/completions" : "/chat/completions"),
                         input.stream ? "text/event-stream" : "application/json", input.key, out.http);
   }
@@ -66,6 +65,23 @@ class OpenAiUpstream final : public UpstreamCodec {
   }
 
  private:
+  Result<void> encode_body(const EncodeInput& input, const Quirks& quirks, EncodedRequest& out) {
+    const bool relay = input.facts != nullptr;
+    const int64_t choices = relay ? input.facts->n : input.chat->n.value_or(1);
+    stream_.start(relay, choices, key_.reveal());
+    return relay ? splice_request(input, quirks, out) : write_body(input, quirks, out);
+  }
+
+  Result<void> encode_for_vertex(const EncodeInput& input, EncodedRequest& out) {
+    const vertex::OpenModel model = vertex::open_model(input.upstream_model, input.stream);
+    EncodeInput named = input;
+    named.upstream_model = model.name;
+    std::vector<std::string> quirks = input.provider->quirks;
+    quirks.insert(quirks.end(), model.quirks.begin(), model.quirks.end());
+    if (auto body = encode_body(named, Quirks::of(quirks), out); !body) return body;
+    return vertex::fill_open(*input.provider, model, input.stream ? "text/event-stream" : "application/json", input.key, out.http);
+  }
+
   Result<void> write_body(const EncodeInput& input, const Quirks& quirks, EncodedRequest& out) {
     if (input.chat == nullptr) return Error(ErrorCode::kInternal, "nothing to encode");
     std::string body;

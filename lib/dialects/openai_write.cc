@@ -285,7 +285,6 @@ class RequestWriter {
         refuse(path(path("messages", index, "content"), i), "audio by URL", "the chat dialect");
       }
       check_place(part, path(path("messages", index, "content"), i));
-      if (options_.foreign) for_each_member(part.extras, [&](const JsonMember& m) { drop("content." + std::string(m.key)); });
       ++i;
     }
   }
@@ -546,7 +545,10 @@ class RequestWriter {
       if (shared) w_.raw(m.raw);  // the Responses dialect's, which mean the same here
       else add_member(others, m.raw);
     });
-    if (options_.foreign) return name_extras(others, dropped_);
+    if (options_.foreign) {
+      name_inner_extras(request_, {}, dropped_);
+      return name_extras(others, dropped_);
+    }
     for_each_member(others, [&](const JsonMember& m) { drop(m.key); });
   }
 

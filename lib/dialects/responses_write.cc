@@ -412,6 +412,7 @@ class RequestWriter {
     });
     w_.member("store", store);  // it is the default here
     name_extras(others, dropped_);
+    name_inner_extras(request_, {}, dropped_);
   }
 
   const ChatRequest& request_;

@@ -1,5 +1,8 @@
 #include "dialects/vertex.h"
 
+#include <algorithm>
+#include <utility>
+
 #include "dialects/http_request.h"
 #include "dialects/text_match.h"
 
@@ -19,7 +22,52 @@ Result<void> fill_path(const ProviderConfig& provider, std::string_view method, 
   return {};
 }
 
+// Makers by how their models' names begin.
+constexpr std::pair<std::string_view, std::string_view> kFamilies[] = {
+    {"llama", "meta"},        {"deepseek", "deepseek-ai"}, {"qwen", "qwen"},        {"gpt-oss", "openai"},      {"kimi", "moonshotai"},     {"glm", "zai-org"},
+    {"minimax", "minimaxai"}, {"grok", "xai"},             {"jamba", "ai21"},       {"mistral", "mistralai"},   {"codestral", "mistralai"}, {"ministral", "mistralai"},
+};
+
+std::string_view maker_of(std::string_view model) noexcept {
+  for (const auto& [family, maker] : kFamilies) {
+    if (starts_with(model, family)) return maker;
+  }
+  return {};
+}
+
 }  // namespace
+
+OpenModel open_model(std::string_view model, bool stream) {
+  constexpr std::string_view kPublishers = "publishers/", kModels = "/models/";
+  OpenModel out;
+  std::string_view maker;
+  if (starts_with(model, kPublishers)) {
+    model.remove_prefix(kPublishers.size());
+    const size_t end = std::min(model.find(kModels), model.size());
+    maker = model.substr(0, end);
+    model.remove_prefix(std::min(end + kModels.size(), model.size()));
+  } else if (const size_t slash = model.find('/'); slash != std::string_view::npos) {
+    maker = model.substr(0, slash);
+    model.remove_prefix(slash + 1);
+  } else {
+    maker = maker_of(model);
+  }
+  const bool mistral = maker == "mistralai";
+  if (mistral) out.quirks = {"no_stream_options", "max_tokens_only", "required_is_any", "random_seed", "short_tool_ids", "strict_members", "no_reasoning_back"};
+  if (mistral || maker == "ai21") {
+    out.name = model;
+    out.path = path_of(maker, model, stream ? "streamRawPredict" : "rawPredict");
+    return out;
+  }
+  if (!maker.empty()) out.name.append(maker).append("/");
+  out.name.append(model);
+  out.path = "/endpoints/openapi/chat/completions";
+  return out;
+}
+
+Result<void> fill_open(const ProviderConfig& provider, const OpenModel& model, std::string_view accept, std::string_view key, HttpRequest& out) {
+  return fill_path(provider, "POST", model.path, accept, key, out);
+}
 
 bool serves(const ProviderConfig& provider) noexcept { return provider.has_quirk("publishers"); }
 

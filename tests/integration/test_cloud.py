@@ -104,8 +104,8 @@ def test_bedrock_answers_whole_and_takes_bearer_keys(t):
     assert u.chats()[0].headers["authorization"] == "Bearer ABSKkey"
 
 
-def test_bedrock_embeds_with_titan_and_cohere(t):
-    titan, cohere = "amazon.titan-embed-text-v2:0", "us.cohere.embed-v4:0"
+def test_bedrock_embeds_with_titan_nova_and_cohere(t):
+    titan, nova, cohere = "amazon.titan-embed-text-v2:0", "amazon.nova-2-multimodal-embeddings-v1:0", "us.cohere.embed-v4:0"
 
     async def handler(x):
         if x.request.method == "GET":
@@ -115,9 +115,14 @@ def test_bedrock_embeds_with_titan_and_cohere(t):
             if "wrong" in body["inputText"]:
                 return await x.send(up.reply({"message": "Malformed input request"}, status=400, headers=[("x-amzn-errortype", "ValidationException:http://x")]))
             return await x.send(up.reply({"embedding": [len(body["inputText"]), 1], "inputTextTokenCount": 3}))
+        if "nova" in x.request.target:
+            asked = body["singleEmbeddingParams"]
+            assert body["taskType"] == "SINGLE_EMBEDDING" and asked["embeddingPurpose"] and asked["text"]["truncationMode"] == "NONE", body
+            return await x.send(up.reply({"embeddings": [{"embeddingType": "TEXT", "embedding": [len(asked["text"]["value"]), 3]}]},
+                                         headers=[("x-amzn-bedrock-input-token-count", "2")]))
         await x.send(up.reply({"embeddings": {"float": [[len(text), 2] for text in body["texts"]]}}, headers=[("x-amzn-bedrock-input-token-count", "5")]))
     u = t.upstream(handler)
-    s = bedrock(t, u, models={"override": [titan, cohere]})
+    s = bedrock(t, u, models={"override": [titan, nova, cohere]})
     r = s.request("POST", "/v1/embeddings", {"model": "aws/" + titan, "input": ["a", "bb", "ccc"], "dimensions": 256})
     assert r.status == 200 and [d["embedding"] for d in r.json()["data"]] == [[1, 1], [2, 1], [3, 1]], r.body
     assert r.json()["usage"]["prompt_tokens"] == 9, r.body
@@ -126,6 +131,9 @@ def test_bedrock_embeds_with_titan_and_cohere(t):
     for sent in u.chats():
         wanted, found = signature(sent, "se/cr+et", u.port)
         assert wanted == found, (wanted, found, sent.headers)
+    r = s.request("POST", "/v1/embeddings", {"model": "aws/" + nova, "input": ["a", "bb"], "dimensions": 1024})
+    assert [d["embedding"] for d in r.json()["data"]] == [[1, 3], [2, 3]] and r.json()["usage"]["prompt_tokens"] == 4, r.body
+    assert u.chats()[-1].json()["singleEmbeddingParams"]["embeddingDimension"] == 1024
     r = s.request("POST", "/v1/embeddings", {"model": "aws/" + cohere, "input": ["a", "bb"]})
     assert [d["embedding"] for d in r.json()["data"]] == [[1, 2], [2, 2]] and r.json()["usage"]["prompt_tokens"] == 5, r.body
     r = s.request("POST", "/v2/embed", {"model": "aws/" + cohere, "texts": ["a"], "input_type": "search_query", "embedding_types": ["float"]})

@@ -89,3 +89,42 @@ def test_hints_are_dropped_by_name_in_the_answer_and_the_record(t):
     assert not dropped & set(u.chats()[0].json()), u.chats()[0].body
     records = s.usage()
     assert set(records[0]["dropped"]) == dropped, records[0]
+
+
+def test_hints_inside_of_parts_and_tools_are_named_by_every_dialect(t):
+    answers = {"gemini": {"candidates": [{"content": {"role": "model", "parts": [{"text": "Hi"}]}, "finishReason": "STOP"}]},
+               "bedrock": {"output": {"message": {"role": "assistant", "content": [{"text": "Hi"}]}}, "stopReason": "end_turn", "usage": {"inputTokens": 1, "outputTokens": 1, "totalTokens": 2}},
+               "ollama": {"model": "m", "created_at": "2026-01-01T00:00:00Z", "message": {"role": "assistant", "content": "Hi"}, "done": True, "done_reason": "stop"},
+               "cohere": {"id": "c", "message": {"role": "assistant", "content": [{"type": "text", "text": "Hi"}]}, "finish_reason": "COMPLETE"},
+               "responses": {"id": "r", "object": "response", "status": "completed", "model": "m", "created_at": 1, "output": [
+                   {"id": "m", "type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "Hi", "annotations": []}]}]},
+               "openai": up.chat_body("Hi")}
+    words = {"converse": "bedrock", "enerateContent": "gemini", "/api/chat": "ollama", "/responses": "responses", "/chat/completions": "openai", "/chat": "cohere"}
+
+    async def handler(x):
+        await x.send(up.reply(answers[next(name for word, name in words.items() if word in x.request.target)]))
+    u = t.upstream(up.scripted(handler))
+    s = every_dialect(t, u)
+    mark = {"cache_control": {"type": "ephemeral"}}
+    body = {"max_tokens": 9, "system": [dict(mark, type="text", text="S")], "tools": [dict(mark, name="f", input_schema={"type": "object", "properties": {}}, defer_loading=True)],
+            "messages": [{"role": "user", "content": [{"type": "text", "text": "hi", "tomorrow": {"x": 1}, "nothing": None, "none": []}]}]}
+    for name in answers:
+        r = s.request("POST", "/v1/messages", dict(body, model=("up/m" if name == "openai" else "p-%s/m" % name)))
+        dropped = {n.strip() for n in r.header("x-llmrouter-dropped").split(",")}
+        wanted = {"content.tomorrow", "tools.defer_loading"} | ({"cache_control"} if name != "bedrock" else set())
+        assert r.status == 200 and wanted <= dropped, (name, dropped)
+        assert not {"content.nothing", "content.none"} & dropped, (name, dropped)
+    # The same of what OpenAI's clients say.
+    tools = [{"type": "function", "function": {"name": "f", "strict": True, "parameters": {"type": "object", "properties": {}}}}]
+    for name in ("ollama", "gemini", "cohere"):
+        r = s.chat("p-%s/m" % name, tools=tools, verbosity="low", prompt_cache_key="k")
+        dropped = {n.strip() for n in r.header("x-llmrouter-dropped").split(",")}
+        assert {"verbosity", "prompt_cache_key"} <= dropped, (name, dropped)
+        assert ("tools.strict" in dropped) == (name != "cohere"), (name, dropped)  # Cohere has it for all tools
+    # Bedrock has citations of documents.
+    paper = {"type": "document", "source": {"type": "base64", "media_type": "application/pdf", "data": "JVBERi0="}, "title": "T", "citations": {"enabled": True}}
+    r = s.request("POST", "/v1/messages", dict(body, model="p-bedrock/m", messages=[{"role": "user", "content": [paper, {"type": "text", "text": "hi"}]}]))
+    assert r.status == 200 and "content.citations" not in r.header("x-llmrouter-dropped"), r.body
+    assert u.chats()[-1].json()["messages"][0]["content"][0]["document"]["citations"] == {"enabled": True}, u.chats()[-1].body
+    r = s.request("POST", "/v1/messages", dict(body, model="p-gemini/m", messages=[{"role": "user", "content": [paper, {"type": "text", "text": "hi"}]}]))
+    assert "content.citations" in r.header("x-llmrouter-dropped"), r.head

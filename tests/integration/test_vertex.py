@@ -1,4 +1,4 @@
-"""Vertex AI: Gemini and Claude behind one provider, with access tokens, relayed and translated."""
+"""Vertex AI: Gemini, Claude and others behind one provider, with access tokens, relayed and translated."""
 import json
 import urllib.parse
 
@@ -23,6 +23,13 @@ def claude_events():
     return b"".join(b"event: %s\ndata: %s\n\n" % (e["type"].encode(), json.dumps(e).encode()) for e in events)
 
 
+async def openai_answer(x, words):
+    if not x.request.json().get("stream"):
+        return await x.send(up.reply(up.chat_body(words)))
+    await x.send(STREAM + b"".join(up.frames(words.split(" ", 1)[:1] + [" " + words.split(" ", 1)[1]], usage=up.USAGE)))
+    x.close()
+
+
 def google_cloud(t):
     async def handler(x):
         path = urllib.parse.unquote(x.request.target.partition("?")[0])
@@ -34,6 +41,13 @@ def google_cloud(t):
             return await x.send(up.reply({"publisherModels": [{"name": "publishers/google/models/gemini-2.5-pro"}]}))
         if path == "/v1beta1/publishers/anthropic/models":
             return await x.send(up.reply({"publisherModels": [{"name": "publishers/anthropic/models/claude-sonnet-4-5"}]}))
+        if path == BASE + "/endpoints/openapi/chat/completions":
+            assert x.request.json()["model"] == "meta/llama-3.3-70b-instruct-maas", x.request.body
+            return await openai_answer(x, "Hello from Meta")
+        if path.startswith(BASE + "/publishers/mistralai/models/mistral-small-2503:"):
+            assert x.request.json()["model"] == "mistral-small-2503", x.request.body
+            assert path.endswith(":streamRawPredict" if x.request.json().get("stream") else ":rawPredict"), path
+            return await openai_answer(x, "Hello from Mistral")
         assert path.startswith(BASE + "/publishers/"), path
         maker, _, rest = path[len(BASE + "/publishers/"):].partition("/models/")
         model, _, operation = rest.rpartition(":")
@@ -101,6 +115,26 @@ def test_each_makers_own_clients_are_relayed(t):
     # A Claude is no Gemini: Google's client is translated.
     r = s.request("POST", "/v1beta/models/cloud/claude-x:generateContent", {"contents": [{"parts": [{"text": "hi"}]}]})
     assert r.json()["candidates"][0]["content"]["parts"][0]["text"] == "Hello from Claude", r.body
+
+
+def test_models_of_other_makers_are_asked_in_openais_words(t):
+    u = google_cloud(t)
+    s = vertex(t, u, models={"append": ["meta/llama-3.3-70b-instruct-maas", "mistral-small-2503"]})
+    for model, words in (("meta/llama-3.3-70b-instruct-maas", "Hello from Meta"), ("llama-3.3-70b-instruct-maas", "Hello from Meta"),
+                         ("mistral-small-2503", "Hello from Mistral"), ("mistralai/mistral-small-2503", "Hello from Mistral")):
+        r = s.chat("cloud/" + model)
+        assert r.status == 200 and r.json()["choices"][0]["message"]["content"] == words, r.body
+        r = s.chat("cloud/" + model, stream=True)
+        assert r.complete and r.text() == words and r.events()[-1] == "[DONE]", r.body
+        r = s.request("POST", "/v1/messages", {"model": "cloud/" + model, "max_tokens": 5, "messages": [{"role": "user", "content": "hi"}]})
+        assert r.json()["content"][0]["text"] == words, r.body
+        r = s.request("POST", "/v1beta/models/cloud/%s:generateContent" % model, {"contents": [{"parts": [{"text": "hi"}]}]})
+        assert r.json()["candidates"][0]["content"]["parts"][0]["text"] == words, r.body
+    # OpenAI's clients are passed as they are, but for the name.
+    s.request("POST", "/v1/chat/completions", b'{"tomorrow" : [1], "model":"cloud/publishers/meta/models/llama-3.3-70b-instruct-maas","messages":[{"role":"user","content":"hi"}]}')
+    assert calls(u)[-1].body == b'{"tomorrow" : [1], "model":"meta/llama-3.3-70b-instruct-maas","messages":[{"role":"user","content":"hi"}]}', calls(u)[-1].body
+    r = s.request("POST", "/v1/embeddings", {"model": "cloud/meta/llama-3.3-70b-instruct-maas", "input": "a"})
+    assert r.status == 400 and "embed" in r.json()["error"]["message"], r.body
 
 
 def test_tokens_are_counted_and_texts_embedded(t):

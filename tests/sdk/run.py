@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The official SDKs against the real server and a scripted upstream, all on loopback.
 
-    tests/sdk/run.py --server build/release/bin/llmrouter-server [--work build/sdk] [--only python|node|ollama|anthropic|anthropic-node|cohere|gemini|aws] [--test NAME] [--show-log]
+    tests/sdk/run.py --server build/release/bin/llmrouter-server [--work build/sdk] [--only python|node|ollama|anthropic|anthropic-node|cohere|gemini|aws|aws-node] [--test NAME] [--show-log]
 
 Installs the pinned SDKs once (pip and npm, from wherever these are set up to fetch), prints a line for each test and ends with
 "N passed, M failed"; exits 1 when one failed. What cannot be installed is said in one line, "skipped: ...". Standard library only.
@@ -25,7 +25,7 @@ import upstream
 
 HERE = pathlib.Path(__file__).resolve().parent
 PYTHON = {"python": "openai_test.py", "ollama": "ollama_test.py", "anthropic": "anthropic_test.py", "cohere": "cohere_test.py", "gemini": "gemini_test.py", "aws": "aws_test.py"}
-NODE = {"node": "openai_test.mjs", "anthropic-node": "anthropic_test.mjs"}
+NODE = {"node": "openai_test.mjs", "anthropic-node": "anthropic_test.mjs", "aws-node": "aws_test.mjs"}
 SUITES = [*PYTHON, *NODE]
 SUITE_SECONDS = 300
 INSTALL_SECONDS = 300

@@ -159,6 +159,52 @@ TEST_CASE("models that OpenRouter is to choose among are the key's too") {
   CHECK(w.sent().find(R"("models":["anthropic/claude-opus"])") != std::string::npos);
 }
 
+TEST_CASE("a preset of OpenRouter's is a model that the key has to be allowed") {
+  Routes w;
+  w.config.providers = {provider("or"), provider("other")};
+  w.config.providers[0].type = "openrouter";
+  w.config.models = {model("cheap", {{"or", "cheap-1", 1, 1}}), model("mixed", {{"other", "x", 1, 1}, {"or", "y", 1, 1}}), model("set", {{"or", "@preset/ours", 1, 1}}),
+                     model("or-*", {{"or", "*", 1, 1}})};
+  w.transport.fallback = [](const SeenRequest&) { return ScriptedReply::json(kWhole); };
+  struct Row {
+    std::vector<std::string> allow;
+    const char *model, *more;
+    bool passes;
+  };
+  const Row rows[] = {
+      {{"cheap"}, "cheap", R"(,"preset":"boss")", false},
+      {{"or/cheap*", "mixed"}, "mixed", R"(,"preset":"boss")", false},              // it may come to OpenRouter
+      {{"or/cheap*"}, "or/cheap-1", R"(,"pre\u0073et":"boss")", false},
+      {{"or/cheap*"}, "or/cheap-1", R"(,"preset":{"slug":"boss"})", false},
+      {{"cheap"}, "cheap", R"(,"models":null,"route":{"tags":[]},"preset":"boss")", false},
+      {{"cheap", "or/@preset/ours"}, "cheap", R"(,"preset":"boss")", false},
+      {{"cheap", "or/@preset/ours"}, "cheap", R"(,"preset":"ours")", true},
+      {{"cheap", "or/@preset/ours"}, "cheap", R"(,"preset":"@preset/ours")", true},
+      {{"or/*", "!or/openai/*"}, "or/cheap-1", R"(,"preset":"boss")", false},        // it may stand for what is excluded
+      {{"or/*"}, "or/cheap-1", R"(,"preset":"boss")", true},
+      {{"cheap"}, "cheap", R"(,"preset":null)", true},
+      {{}, "cheap", R"(,"preset":"boss")", true},
+      {{"or/cheap-1*"}, "or/cheap-1@preset/boss", "", false},                        // in a model's name
+      {{"or/cheap-1*", "or/@preset/boss"}, "or/cheap-1@preset/boss", "", true},
+      {{"or/*", "!or/openai/*"}, "or/@preset/boss", "", false},
+      {{"or/*"}, "or/@preset/boss", "", true},
+      {{"or-*"}, "or-x@preset/boss", "", false},
+      {{"cheap", "or/cheap*"}, "cheap", R"(,"models":["cheap-2@preset/boss"])", false},
+      {{"set"}, "set", "", true},                                                    // what the file says is not the caller's
+  };
+  for (const Row& row : rows) {
+    INFO(row.model << row.more << " with " << (row.allow.empty() ? "" : row.allow.back()));
+    AllowList allow;
+    allow.models = row.allow;
+    const CallOptions options = restrict(w, allow);
+    const size_t before = w.transport.seen().size();
+    w.ask(row.model, row.more, options);
+    CHECK(w.transport.seen().size() - before == (row.passes ? 1u : 0u));
+    CHECK(w.heard.head.status == (row.passes ? 200 : 403));
+    if (!row.passes) CHECK(w.heard.result.error.code == ErrorCode::kModelNotAllowed);
+  }
+}
+
 TEST_CASE("a key is not told of what it may not use") {
   Routes w;
   w.config.providers[2].name = w.config.models[0].targets[2].provider = "hidden-provider";

@@ -355,7 +355,7 @@ TEST_CASE("anthropic: citations become annotations with their place in the text"
   }
   REQUIRE(raws.size() == 2);
   CHECK(canonical(raws[0]) == canonical(R"({"type":"url_citation","url_citation":{"start_index":3,"end_index":7,"url":"https://x","title":"T"}})"));
-  CHECK(canonical(raws[1]) == canonical(R"({"type":"file_citation","file_citation":{"start_index":7,"end_index":7,"cited_text":"d","document_index":0,"document_title":"D","start_char_index":1,"end_char_index":2}})"));
+  CHECK(canonical(raws[1]) == canonical(R"({"type":"url_citation","url_citation":{"start_index":7,"end_index":7,"url":"","title":"D","cited_text":"d","document_index":0,"document_title":"D","start_char_index":1,"end_char_index":2}})"));
 }
 
 TEST_CASE("anthropic: stop reasons") {
@@ -642,6 +642,15 @@ TEST_CASE("anthropic client: annotations become citations") {
   const Heard heard = hear({make(Kind::kText, "a"), note, finish(FinishReason::kStop)});
   REQUIRE(heard.blocks.size() == 1);
   CHECK(heard.blocks[0].citations == 1);
+  // A place in a document comes back as it was.
+  for (const char* place : {R"("type":"char_location","cited_text":"d","document_index":0,"document_title":"D","start_char_index":1,"end_char_index":2)",
+                            R"("type":"page_location","cited_text":"d","document_index":1,"document_title":"D","start_page_number":1,"end_page_number":2)",
+                            R"("type":"content_block_location","cited_text":"d","document_index":2,"start_block_index":0,"end_block_index":1)"}) {
+    const std::string citation = "{" + std::string(place) + "}";
+    const std::string neutral = dialects::anthropic::annotation_of(JsonValue(citation), 3, 7);
+    CHECK(find(JsonValue(neutral), "url_citation", "url").equals(""));
+    CHECK(canonical(dialects::anthropic::citation_of(JsonValue(neutral), "")) == canonical(citation));
+  }
   ChatResponse response;
   response.choices.emplace_back();
   response.choices[0].message.parts.push_back(Part::of_text("\xc3\xbc says so"));

@@ -10,7 +10,7 @@ using wire::JsonValue;
 namespace {
 
 constexpr Operation kEmbed = Operation::kEmbed;
-const std::string kTitan = "amazon.titan-embed-text-v2:0", kCohere = "us.cohere.embed-v4:0";
+const std::string kTitan = "amazon.titan-embed-text-v2:0", kNova = "amazon.nova-2-multimodal-embeddings-v1:0", kCohere = "us.cohere.embed-v4:0";
 
 struct Trip {
   std::unique_ptr<TaskTrip> trip;
@@ -67,6 +67,34 @@ TEST_CASE("bedrock: Titan is asked in its words, one text at once") {
   CHECK_FALSE(answer->usage.known);
 }
 
+TEST_CASE("bedrock: Nova is told what its vectors are for, one text at once") {
+  Trip out = ask(kNova, R"("input":"a \"b\"","dimensions":384,"user":"u")");
+  CHECK(canonical(out.body) == canonical(R"({"schemaVersion":"nova-multimodal-embed-v1","taskType":"SINGLE_EMBEDDING","singleEmbeddingParams":)"
+                                         R"({"embeddingPurpose":"GENERIC_INDEX","embeddingDimension":384,"text":{"truncationMode":"NONE","value":"a \"b\""}}})"));
+  CHECK(out.request.dropped == std::vector<std::string>{"user"});
+  CHECK(out.upstream->max_inputs(provider(), "us." + kNova) == 1);
+  HttpHead head;
+  head.status = 200;
+  head.headers.push_back({"x-amzn-bedrock-input-token-count", "4"});
+  out.upstream->set_head(head);
+  auto answer = out.upstream->decode_task(R"({"embeddings":[{"embeddingType":"TEXT","embedding":[0.5,-1],"truncatedCharLength":3}]})");
+  REQUIRE(answer.ok());
+  CHECK(answer->vectors == std::vector<std::vector<float>>{{0.5f, -1.0f}});
+  CHECK((answer->usage.known && answer->usage.input == 4));
+  for (const char* body : {R"({"embeddings":[]})", R"({"embeddings":[{"embeddingType":"TEXT"}]})", R"({"embeddings":[{"embedding":["x"]}]})", R"({"embeddings":{}})"}) {
+    CAPTURE(body);
+    CHECK_FALSE(out.upstream->decode_task(body).ok());
+  }
+  const auto text = [](const Trip& trip, const char* member) {
+    return find(JsonValue(trip.body), "singleEmbeddingParams", member).string_or() + find(JsonValue(trip.body), "singleEmbeddingParams", "text", member).string_or();
+  };
+  out = ask(kNova, R"("texts":["q"],"input_type":"search_query","truncate":"START")", "ABSKkey", "cohere");
+  CHECK(text(out, "embeddingPurpose") == "TEXT_RETRIEVAL");
+  CHECK(text(out, "truncationMode") == "START");
+  CHECK(text(ask(kNova, R"("texts":["q"],"input_type":"clustering","truncate":"END")", "ABSKkey", "cohere"), "truncationMode") == "END");
+  CHECK(text(ask(kNova, R"("texts":["q"],"input_type":"classification")", "ABSKkey", "cohere"), "embeddingPurpose") == "CLASSIFICATION");
+}
+
 TEST_CASE("bedrock: Cohere's models take many texts and are counted by a header") {
   Trip out = ask(kCohere, R"("input":["a","b"],"dimensions":512)");
   CHECK(canonical(out.body) == canonical(R"({"texts":["a","b"],"input_type":"search_document","embedding_types":["float"],"output_dimension":512})"));
@@ -90,7 +118,8 @@ TEST_CASE("bedrock: embeddings that cannot be said are refused by name") {
   CHECK(ask("cohere.embed-english-v3", R"("input":"a","dimensions":256)").param == "dimensions");
   CHECK(ask(kTitan, R"("input":[1,2,3])").param == "input");
   CHECK(ask(kCohere, R"("input":[[1,2,3]])").param == "input[0]");
-  CHECK(ask("amazon.nova-2-multimodal-embeddings-v1:0", R"("input":"a")").param == "model");
+  CHECK(ask(kNova, R"("input":[1,2,3])").param == "input");
+  CHECK(ask("amazon.nova-pro-v1:0", R"("input":"a")").param == "model");
   CHECK(ask("anthropic.claude-3-haiku", R"("input":"a")").param == "model");
   Trip hints = ask(kTitan, R"("texts":["q"],"input_type":"search_query","truncate":"END")", "ABSKkey", "cohere");
   CHECK(hints.request.dropped == std::vector<std::string>{"input_type", "truncate"});

@@ -328,7 +328,8 @@ TEST_CASE("bedrock: events in any wrong order never crash, nothing but usage fol
 TEST_CASE("bedrock: a whole answer") {
   auto codec = reading("bedrock", false);
   auto answer = codec->decode(R"({"output":{"message":{"role":"assistant","content":[{"reasoningContent":{"reasoningText":{"text":"hm","signature":"s"}}},{"text":"Hi"},
-    {"citationsContent":{"content":[{"text":" there"}],"citations":[{"title":"T","location":{"web":{"url":"https://e.x/"}}}]}},
+    {"citationsContent":{"content":[{"text":" there"}],"citations":[{"title":"T","location":{"web":{"url":"https://e.x/"}}},
+      {"title":"D","sourceContent":[{"text":"so"}],"location":{"documentPage":{"documentIndex":1,"start":2,"end":3}}},{"title":"X","location":{"tomorrow":{}}}]}},
     {"toolUse":{"toolUseId":"t1","name":"f","input":{"a":[1]}}}]}},"stopReason":"tool_use","usage":{"inputTokens":3,"outputTokens":2,"cacheReadInputTokens":7},"serviceTier":{"type":"flex"}})");
   REQUIRE(answer.ok());
   const Message& message = answer->choices.at(0).message;
@@ -336,6 +337,8 @@ TEST_CASE("bedrock: a whole answer") {
   CHECK(message.parts.at(0).text == "hm");
   CHECK(message.tool_calls.at(0).arguments == R"({"a":[1]})");
   CHECK(find(JsonValue(message.annotations), 0, "url_citation", "url").equals("https://e.x/"));
+  CHECK(canonical(find(JsonValue(message.annotations), 1)) ==
+        canonical(R"({"type":"url_citation","url_citation":{"start_index":0,"end_index":0,"url":"","title":"D","cited_text":"so","document_index":1,"document_title":"D","start_page_number":2,"end_page_number":3}})"));
   CHECK(answer->usage.input == 10);
   CHECK(answer->usage.cached == 7);
   CHECK(answer->service_tier == "flex");

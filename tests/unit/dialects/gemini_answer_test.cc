@@ -644,5 +644,5 @@ TEST_CASE("gemini: what has no word in OpenAI's chat is refused or dropped by na
   CHECK(find(JsonValue(body), "messages", 0, "content", 1, "text").equals("```python\n1\n```\n"));
   CHECK(body.find("videoMetadata") == std::string::npos);
   CHECK(body.find("tool_choice") == std::string::npos);
-  CHECK(dropped == std::vector<std::string>{"content.videoMetadata", "tools.googleSearch"});
+  CHECK(dropped == std::vector<std::string>{"tools.googleSearch", "content.videoMetadata"});
 }

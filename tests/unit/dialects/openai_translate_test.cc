@@ -548,3 +548,29 @@ TEST_CASE("errors in OpenAI's shape, as a body and as a frame") {
   CHECK(client->content_type(true) == "text/event-stream");
   CHECK(client->content_type(false) == "application/json");
 }
+
+TEST_CASE("annotations of other kinds are told to chat clients as the one that strict readers know") {
+  ChatResponse response;
+  response.choices.emplace_back();
+  response.choices[0].message.parts.push_back(Part::of_text("a"));
+  response.choices[0].message.annotations =
+      R"([{"type":"file_citation","file_citation":{"file_id":"file-1","filename":"a.pdf","index":5}},{"type":"url_citation","url_citation":{"url":"https://x"}}])";
+  const std::string request = R"({"model":"m","messages":[{"role":"user","content":"x"}],"stream":true})";
+  auto client = dialect("openai")->new_client_codec();
+  REQUIRE(client->scan(request).ok());
+  std::string whole;
+  client->encode_response(response, whole);
+  const JsonValue told = find(JsonValue(whole), "choices", 0, "message", "annotations");
+  const std::string expected = canonical(R"({"type":"url_citation","url_citation":{"start_index":5,"end_index":5,"url":"","title":"a.pdf","file_id":"file-1","filename":"a.pdf","index":5}})");
+  CHECK(canonical(find(told, 0)) == expected);
+  CHECK(canonical(find(told, 1)) == canonical(R"({"type":"url_citation","url_citation":{"url":"https://x"}})"));
+  StreamEvent event;
+  event.kind = StreamEvent::Kind::kAnnotation;
+  const std::string raw(find(JsonValue(response.choices[0].message.annotations), 0).raw());
+  event.raw = raw;
+  std::string stream;
+  client->encode_event(event, stream);
+  const size_t at = stream.find("{\"annotations\"");
+  REQUIRE(at != std::string::npos);
+  CHECK(canonical(find(JsonValue(std::string_view(stream).substr(at)), "annotations", 0)) == expected);
+}

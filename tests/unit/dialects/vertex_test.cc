@@ -222,3 +222,67 @@ TEST_CASE("quirk publishers: both publishers' models are listed") {
   CHECK(*codec->parse_models(R"({"publisherModels":[{"name":"publishers/anthropic/models/claude-opus-4-1"}]})") == std::vector<std::string>{"claude-opus-4-1"});
   CHECK_FALSE(codec->encode_more_models(vertex(), "ya29.t", end));
 }
+
+TEST_CASE("quirk publishers: models of other makers are asked in OpenAI's words, each where it is served") {
+  const std::string body = R"({"model":"m","messages":[{"role":"user","content":"hi"}],"tomorrow":1})";
+  struct Row {
+    const char *model, *path, *named;
+  };
+  const Row rows[] = {
+      {"meta/llama-3.3-70b-instruct-maas", "/endpoints/openapi/chat/completions", "meta/llama-3.3-70b-instruct-maas"},
+      {"publishers/meta/models/llama-4-scout", "/endpoints/openapi/chat/completions", "meta/llama-4-scout"},
+      {"llama-3.3-70b-instruct-maas", "/endpoints/openapi/chat/completions", "meta/llama-3.3-70b-instruct-maas"},
+      {"qwen3-coder-480b-a35b-instruct-maas", "/endpoints/openapi/chat/completions", "qwen/qwen3-coder-480b-a35b-instruct-maas"},
+      {"gpt-oss-120b-maas", "/endpoints/openapi/chat/completions", "openai/gpt-oss-120b-maas"},
+      {"unheard-of-maas", "/endpoints/openapi/chat/completions", "unheard-of-maas"},
+      {"mistral-small-2503", "/publishers/mistralai/models/mistral-small-2503:rawPredict", "mistral-small-2503"},
+      {"mistralai/codestral-2", "/publishers/mistralai/models/codestral-2:rawPredict", "codestral-2"},
+      {"publishers/mistralai/models/x", "/publishers/mistralai/models/x:rawPredict", "x"},
+      {"publishers/mistralai", "/publishers/mistralai/models/:rawPredict", ""},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.model);
+    auto sent = relayed("openai", body, row.model);
+    CHECK(sent->request.http.url == std::string(kBase) + row.path);
+    CHECK(sent->body == R"({"model":")" + std::string(row.named) + R"(","messages":[{"role":"user","content":"hi"}],"tomorrow":1})");
+    CHECK(sent->header("authorization") == "Bearer ya29.t");
+    auto written = translated("openai", body, row.model);
+    REQUIRE(written.ok());
+    CHECK((*written)->request.http.url == std::string(kBase) + row.path);
+    CHECK(find(JsonValue((*written)->body), "model").string_or() == row.named);
+  }
+  CHECK(relayed("openai", body, "mistral-small-2503", true)->request.http.url == std::string(kBase) + "/publishers/mistralai/models/mistral-small-2503:streamRawPredict");
+  CHECK(relayed("openai", body, "meta/x-maas", false, "AIzaSecret")->header("x-goog-api-key") == "AIzaSecret");
+}
+
+TEST_CASE("quirk publishers: Mistral's models at Vertex have Mistral's own ways") {
+  const std::string body = R"({"model":"m","messages":[{"role":"user","content":"hi"}],"seed":7,"max_completion_tokens":9,"tool_choice":"required",)"
+                           R"("tools":[{"type":"function","function":{"name":"f","parameters":{}}}]})";
+  for (const bool mistral : {true, false}) {
+    auto written = translated("openai", body, mistral ? "mistral-medium-3" : "meta/llama-4-maas");
+    REQUIRE(written.ok());
+    const JsonValue root((*written)->body);
+    CHECK(find(root, "random_seed").integer().value_or(0) == (mistral ? 7 : 0));
+    CHECK(find(root, "seed").integer().value_or(0) == (mistral ? 0 : 7));
+    CHECK(find(root, "tool_choice").string_or() == (mistral ? "any" : "required"));
+    auto sent = relayed("openai", body, mistral ? "mistral-medium-3" : "meta/llama-4-maas");
+    CHECK((sent->body.find("\"random_seed\":7") != std::string::npos) == mistral);
+    CHECK((sent->body.find("\"max_completion_tokens\":9") == std::string::npos) == mistral);
+  }
+}
+
+TEST_CASE("quirk publishers: vectors and pictures of other makers are refused, not asked where nobody is") {
+  const std::string body = R"({"model":"m","input":"a"})";
+  auto scanned = task_scan("openai", Operation::kEmbed, body);
+  REQUIRE(scanned.ok());
+  const ProviderConfig config = vertex();
+  EncodeInput input;
+  input.body = body;
+  input.facts = &(*scanned)->facts;
+  input.provider = &config;
+  input.upstream_model = "meta/x-maas";
+  EncodedRequest out;
+  auto encoded = dialect("openai")->new_task_upstream(Operation::kEmbed)->encode(input, out);
+  REQUIRE_FALSE(encoded.ok());
+  CHECK(encoded.error().code == ErrorCode::kNotSupported);
+}
