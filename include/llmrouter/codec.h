@@ -95,6 +95,11 @@ class LLMROUTER_EXPORT ClientCodec {
   virtual void encode_event(const StreamEvent& event, std::string& out) = 0;  // may append nothing
   // Frames of a relayed stream passed to the client as they came: for dialects whose error frames go on from what was said before.
   virtual void relayed(std::string_view frames) { (void)frames; }
+  // An answer whose beginning was relayed goes on as events, in the same stream. `told` is what those frames said and is not told again; `frame` is the
+  // last of them that had text, for dialects that number what they tell.
+  virtual void take_over(const std::vector<StreamEvent>& told, std::string_view frame);
+  // A remark inside a stream that no client of the dialect takes for part of the answer: a comment, where it has them; nothing elsewhere. One line.
+  virtual void encode_remark(std::string_view words, std::string& out) const { (void)words, (void)out; }
   virtual void encode_end(std::string& out) = 0;  // closes what is open, the usage frame when asked for, the terminator
 
   // Errors, for both ways through. Is this an error body of the dialect's own shape? Then an upstream's refusal of a relayed request passes as
@@ -148,6 +153,14 @@ struct EncodeInput {
   std::string_view upstream_model;
   bool stream = false;
   bool want_usage = true;           // metering needs it: ask for it when the dialect has to be asked
+  bool prefill = false;             // translate: the last message is an answer that was begun, and the new one goes on behind it; see UpstreamCodec::prefill
+};
+
+// What a target does with an answer that was begun: the last message of a request, the assistant's, one text that does not end with a blank.
+enum class Prefill {
+  kNone,     // refuses it, or takes it for a turn that is over
+  kGoesOn,   // answers with what comes behind it
+  kRepeats,  // the same, with the beginning told once more in front
 };
 
 // The HTTP request of an attempt. `http.body` points into the client's body and into `owned`, which does not move; `http.source` holds what it needs.
@@ -177,7 +190,13 @@ class LLMROUTER_EXPORT UpstreamCodec {
     return true;
   }
 
-  // Streamed answer with a 2xx status. `finish` at the end of the body: delivers a last frame without a blank line; an end that
+  // May an answer that was begun elsewhere go on here?
+  virtual Prefill prefill(const ProviderConfig& provider, std::string_view upstream_model) const {
+    (void)provider, (void)upstream_model;
+    return Prefill::kNone;
+  }
+
+  // Streamed answer with a 2xx status. Without an encode() before: what is fed is told as events. `finish` at the end of the body: delivers a last frame without a blank line; an end that
   // is too early (nothing finished) is reported by on_error.
   virtual void feed(std::string_view bytes, UpstreamSink& sink) = 0;
   virtual void finish(UpstreamSink& sink) = 0;

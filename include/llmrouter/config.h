@@ -134,6 +134,7 @@ struct RoutingConfig {
   std::vector<RuleConfig> rules;        // in the file's order
   SwitchConfig toggle;                  // `switch` in the file
   RemoteMediaConfig remote_media;
+  bool continue_on_cut = false;         // an answer of text that broke off goes on from another target (UpstreamCodec::prefill)
 };
 
 // USD per million tokens in the file, micro-USD per million tokens here.

@@ -180,10 +180,11 @@ void routing(std::vector<Key>& keys) {
   row(".queue.max", Type::kCount, "1000", "How many calls wait at once, all together. The keys take turns.").within("1..100k").to([](S s, V v) {
     s.config->routing.queue.max = v.number;
   });
-  row(".continue_on", Type::kWord, "never", "What a stream that breaks after its first payload does: `never` goes on elsewhere.")
-      .within("never")
-      .not_yet("cut")
-      .to([](S, V) {});
+  row(".continue_on", Type::kWord, "never",
+      "What a stream that breaks after its first payload does: `never` goes on elsewhere and ends with an error event, or `cut`: it goes on from another target that "
+      "takes up an answer that was begun.")
+      .within("never|cut")
+      .to([](S s, V v) { s.config->routing.continue_on_cut = v.text == "cut"; });
   row(".remote_media", Type::kMap, "", "Images by URL, fetched for dialects that cannot.");
   row(".remote_media.fetch", Type::kBool, "false", "Fetch them. Never from private addresses.").to([](S s, V v) { s.config->routing.remote_media.fetch = v.flag; });
   row(".remote_media.max", Type::kSize, "20MiB", "Of all that one request names.").within("1KiB..256MiB").to([](S s, V v) {

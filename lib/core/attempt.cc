@@ -20,8 +20,13 @@ constexpr Duration kFirstTokenOfStreams = std::chrono::seconds(60);
 bool Call::State::start_attempt(size_t index) {
   at_->current = index;
   Candidate& c = candidates_[index];
-  if (fetch_media(index)) return true;
   at_->provider = c.provider;
+  if (committed_ && prefill_of(c) == Prefill::kNone) {
+    c.out = true;
+    skip(c, Error(ErrorCode::kNotSupported, "provider " + c.provider->config.name + ": model \"" + std::string(c.model) + "\" does not go on from an answer that was begun"));
+    return false;
+  }
+  if (fetch_media(index)) return true;
   if (passed_over(c) || !pick_credential(c)) return false;
   auto encoded = encode_attempt(c);
   if (!encoded) {
@@ -34,6 +39,7 @@ bool Call::State::start_attempt(size_t index) {
     let_probes_go();
     return false;
   }
+  if (committed_) begin_joint();
   at_->number = ++attempts_;
   ++c.tried;
   at_->in_flight = true;
@@ -264,20 +270,21 @@ void Call::State::end_attempt(std::string_view outcome, std::string_view reason,
   record_.attempts.push_back(std::move(a));
 }
 
+// Else it is the request's.
+bool Call::State::is_targets_fault(ErrorCode code) noexcept {
+  return code == ErrorCode::kUpstreamError || code == ErrorCode::kUpstreamTimeout || code == ErrorCode::kUpstreamRateLimited ||
+         code == ErrorCode::kUpstreamCredentialsRejected;
+}
+
 void Call::State::attempt_failed(Error error, std::string_view outcome) {
   at_->transfer.reset();
   if (error.provider.empty()) error.provider = at_->provider->config.name;
-  const bool targets_fault = error.code == ErrorCode::kUpstreamError || error.code == ErrorCode::kUpstreamTimeout ||
-                             error.code == ErrorCode::kUpstreamRateLimited || error.code == ErrorCode::kUpstreamCredentialsRejected;
   judge(error);
-  end_attempt(outcome, error.message, targets_fault);
+  end_attempt(outcome, error.message, is_targets_fault(error.code));
   router_.logger().log(LogLevel::kWarn, "attempt failed",
                        {{"request_id", record_.request_id}, {"provider", at_->provider->config.name}, {"model", candidates_[at_->current].model},
                         {"code", code_name(error.code)}, {"error", error.message}});
-  if (!committed_) return handle_failure(std::move(error));
-  settle(CallStatus::kCut, error);
-  deliver_error(error);
-  if (!ended_) end_call(std::move(error), CallStatus::kCut, false);
+  handle_failure(std::move(error));
 }
 
 }  // namespace llmrouter

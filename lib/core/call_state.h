@@ -2,11 +2,12 @@
 //
 //   start -> admit (key, parameters, limits) -> candidates -> attempt -> reply
 //                                                  ^            |
-//                                                  +-- failure -+   (until the commit point, the last attempt or the deadline)
+//                                                  +-- failure -+   (until the commit point, the last attempt or the deadline; behind the commit
+//                                                                    point only where another target goes on from what was told)
 //
 // Files: call.cc (its start and its end), admit.cc (who may), turns.cc (who is asked next), attempt.cc (one upstream exchange), encode.cc (what it sends),
-// receive.cc (what comes back), judge.cc (what it says of health), hedge.cc (two attempts at once), wait.cc (for a limit), task.cc (operations other than chat),
-// reply.cc (what the caller hears), settle.cc (money and records).
+// receive.cc (what comes back), judge.cc (what it says of health), hedge.cc (two attempts at once), wait.cc (for a limit), go_on.cc (an answer that broke off),
+// task.cc (operations other than chat), reply.cc (what the caller hears), settle.cc (money and records).
 #ifndef LLMROUTER_CORE_CALL_STATE_H_
 #define LLMROUTER_CORE_CALL_STATE_H_
 
@@ -14,18 +15,12 @@
 #include <string>
 #include <vector>
 
+#include "core/held_event.h"
 #include "core/resolve.h"
 #include "core/router_impl.h"
+#include "core/told.h"
 
 namespace llmrouter {
-
-// A stream event that owns its text: kept while the answer is not committed.
-struct HeldEvent {
-  StreamEvent event;
-  std::string text, signature, maker, id, name, arguments, model, raw;
-  explicit HeldEvent(const StreamEvent& e);
-  StreamEvent view() const noexcept;
-};
 
 struct Call::State final {
   State(Router::Impl& router, Transport& transport, CallOptions options);
@@ -163,10 +158,12 @@ struct Call::State final {
   void stall(std::string_view which, Duration limit);
   void end_attempt(std::string_view outcome, std::string_view reason, bool learn = true);  // learn: it says something of the target
   void attempt_failed(Error error, std::string_view outcome);
+  static bool is_targets_fault(ErrorCode code) noexcept;
 
   // encode.cc
   Result<void> decode_chat();            // once
   Result<void> encode_attempt(const core::Candidate& candidate);
+  void name_dropped();
   void add_forwarded_headers();
 
   // receive.cc
@@ -177,6 +174,7 @@ struct Call::State final {
   void finish_whole();
   void finish_error_reply();
   void finish_stream();
+  void end_stream(bool told);            // told: the caller knows the counts
   bool in_pieces() const noexcept { return facts_.stream || facts_.opaque; }  // a good answer passes as it comes
 
   // judge.cc
@@ -204,6 +202,21 @@ struct Call::State final {
   void leave_room();
   void pass_turn_on(const std::vector<uint64_t>* but = nullptr);
   void wake_waiting(const core::Candidate& candidate, int credential);
+
+  // go_on.cc
+  void remember();                       // at the commit point: what is told from here on
+  bool is_beginning(const Error& error); // may what was told go on, after this failure?
+  Prefill prefill_of(const core::Candidate& candidate) const;
+  bool spent_all_tokens() const noexcept;
+  TokenUsage usage_of_all() const noexcept;  // of the attempts whose words make up the answer
+  void add_beginning(ChatRequest& request);
+  void begin_joint();
+  void join(const StreamEvent& event);
+  void flush_joint();
+  void hand_over();
+  void take_up();
+  void end_by_length();
+  void break_off(Error error);
 
   // task.cc
   Result<RequestFacts> task_facts() const;
@@ -336,6 +349,17 @@ struct Call::State final {
   std::string out_;                      // translate: encoded bytes on their way
   bool committed_ = false;
   Flow flow_ = Flow::kContinue;
+
+  // An answer that broke off. The parts of it that the caller has heard are of all attempts since the commit point.
+  std::unique_ptr<core::Told> told_;     // null: nobody goes on from it
+  std::unique_ptr<core::Joint> joint_;   // of the attempt that goes on; null: there is none
+  bool taken_up_ = false;                // and the caller has heard of it
+  bool in_frames_ = false;               // what was told since the client's codec last spoke went as it came
+  Error cut_error_;                      // why it broke off
+  std::string cut_at_;                   // provider/model of who began it
+  std::string gone_on_from_;             // all of those, for the record
+  TokenUsage before_;                    // of the attempts since the commit point, but for the last
+  TimePoint heard_{};                    // when the first of them said something
 
   // Settlement.
   Reservation reservation_;

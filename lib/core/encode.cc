@@ -48,7 +48,7 @@ Result<void> Call::State::encode_attempt(const Candidate& c) {
   at_->edits = param_edits_;
   if (c.route != nullptr) at_->edits.insert(at_->edits.end(), c.route->edits.begin(), c.route->edits.end());
   if (auto made = make_filters(c); !made) return made;
-  at_->relay = at_->filters.empty() && at_->provider->speaks(client_dialect_, c.model) && facts_.relayable &&
+  at_->relay = !committed_ && at_->filters.empty() && at_->provider->speaks(client_dialect_, c.model) && facts_.relayable &&
                (at_->edits.empty() || client_dialect_->openai_members()) && !wants_inlined(c);
   const Dialect* spoken = at_->relay ? client_dialect_ : at_->provider->dialect_of(c.model);
   at_->upstream = operation_ == Operation::kChat ? spoken->new_upstream_codec() : task_upstream(c.model, &spoken);
@@ -69,9 +69,10 @@ Result<void> Call::State::encode_attempt(const Candidate& c) {
   } else {
     if (auto decoded = decode_chat(); !decoded) return decoded;
     input.chat = chat_.get();
-    if (!at_->edits.empty() || !at_->filters.empty()) {
+    if (committed_ || !at_->edits.empty() || !at_->filters.empty()) {
       edited = std::make_unique<ChatRequest>(*chat_);
       if (auto applied = apply_edits(at_->edits, *edited); !applied) return applied;
+      if (committed_) add_beginning(*edited);
       for (const auto& filter : at_->filters) {
         if (auto rewritten = filter->on_request(*edited); !rewritten) return rewritten;
       }
@@ -86,11 +87,20 @@ Result<void> Call::State::encode_attempt(const Candidate& c) {
   }
   input.upstream_model = c.model;
   input.stream = facts_.stream;
+  input.prefill = committed_ && !joint_->beginning().empty();
   input.foreign = !at_->relay && client_dialect_ != nullptr && client_dialect_ != spoken;
   if (auto encoded = at_->upstream->encode(input, at_->encoded); !encoded) return encoded;
-  record_.dropped = at_->encoded.dropped;
+  if (committed_) name_dropped();
+  else record_.dropped = at_->encoded.dropped;
   add_forwarded_headers();
   return {};
+}
+
+// Of an attempt that goes on, beside what those before it have dropped.
+void Call::State::name_dropped() {
+  for (const std::string& name : at_->encoded.dropped) {
+    if (std::find(record_.dropped.begin(), record_.dropped.end(), name) == record_.dropped.end()) record_.dropped.push_back(name);
+  }
 }
 
 // What the configuration sets wins over the client's, and the client's over what a codec takes for granted; lists of features are joined.

@@ -11,7 +11,7 @@ Call::State::Attempt* Call::State::other_in_flight() noexcept {
 // After an attempt was sent. One hedge for a call, chats alone: what else there is has no first token.
 void Call::State::arm_hedge() {
   const HedgeConfig& hedge = snap_->config.routing.hedge;
-  if ((!hedge.p95 && hedge.after <= Duration(0)) || operation_ != Operation::kChat || hedged_) return;
+  if ((!hedge.p95 && hedge.after <= Duration(0)) || operation_ != Operation::kChat || hedged_ || committed_) return;
   const core::Candidate& c = candidates_[at_->current];
   if (attempts_ == 1) router_.hedges.earn(hedge.max_extra, core::expected_cost(*snap_, c, asking()));
   Duration after = hedge.after;

@@ -155,12 +155,17 @@ void Call::State::finish_stream() {
   const TokenUsage told = at_->usage;
   end_attempt("ok", "answered");
   if (!committed_) commit();
-  if (ended_) return;
-  if (!at_->relay && (!told.known || told.input != at_->usage.input || told.output != at_->usage.output)) {
+  if (joint_ && !ended_) flush_joint();
+  if (joint_ && !ended_) take_up();
+  if (!ended_) end_stream(told.known && told.input == at_->usage.input && told.output == at_->usage.output);
+}
+
+void Call::State::end_stream(bool told) {
+  if (!at_->relay && !told) {
     // Dialects whose answers end with counts must not end without them: the estimate that is recorded is told, too.
     StreamEvent event;
     event.kind = StreamEvent::Kind::kUsage;
-    event.usage = at_->usage;
+    event.usage = usage_of_all();
     deliver_event(event);
     if (ended_) return;
   }

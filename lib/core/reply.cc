@@ -106,11 +106,12 @@ Flow Call::State::take_event(const StreamEvent& event) {
     commit();
     if (ended_) return Flow::kCancel;
   }
-  deliver_event(event);
+  if (joint_) join(event);
+  else deliver_event(event);
   return flow_;
 }
 
-// From here on the answer belongs to this upstream: no other can take over.
+// From here on the answer belongs to this upstream: no other can take its place, and only after it was cut can one go on from it (go_on.cc).
 void Call::State::commit() {
   win();
   if (at_->probe) {  // its word is enough: a long answer need not end before others may come
@@ -118,6 +119,7 @@ void Call::State::commit() {
     at_->probe = false;
   }
   committed_ = true;
+  remember();
   if (raw_sink_ != nullptr) {
     raw_sink_->on_head(make_head(200, true, -1));
     if (ended_) return;
@@ -135,6 +137,10 @@ void Call::State::commit() {
 
 void Call::State::deliver_frames(std::string_view frames) {
   if (client_) client_->relayed(frames);
+  if (told_) {
+    told_->frames(frames);
+    in_frames_ = true;
+  }
   deliver_bytes(frames);
 }
 
@@ -146,6 +152,7 @@ void Call::State::deliver_bytes(std::string_view bytes) {
 
 void Call::State::deliver_event(const StreamEvent& event) {
   if (ended_) return;
+  if (told_) told_->event(event);
   if (neutral_sink_ != nullptr) {
     const Flow flow = neutral_sink_->on_event(event);
     if (flow != Flow::kContinue && flow_ != Flow::kCancel) flow_ = flow;

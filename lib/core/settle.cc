@@ -13,7 +13,7 @@ void Call::State::settle(CallStatus status, const Error& error) {
     Demand used = spent_;
     used.requests = attempts_ > 0 ? 1 : 0;
     // Nobody said what it really was: nothing is given back. A call that failed without the caller's doing pays for what was read alone.
-    if (at_->usage.estimated && (status != CallStatus::kError || gave_up_)) {
+    if ((at_->usage.estimated || before_.estimated) && (status != CallStatus::kError || gave_up_)) {
       used.tokens = std::max(used.tokens, reserved_.tokens);
       used.nano_usd = std::max(used.nano_usd, reserved_.nano_usd);
     }
@@ -89,10 +89,10 @@ void Call::State::fill_record(CallStatus status, const Error& error) {
   record_.status = status;
   record_.http_status = status == CallStatus::kOk || committed_ ? 200 : error.http_status();
   if (error.code != ErrorCode::kNone) record_.error_code = code_name(error.code);
-  record_.usage = status == CallStatus::kOk && joined_.usage.known ? joined_.usage : at_->usage;
+  record_.usage = status == CallStatus::kOk && joined_.usage.known ? joined_.usage : usage_of_all();
   record_.latency_ms = duration_cast<std::chrono::milliseconds>(t - began_).count();
-  if (at_->first_token != TimePoint()) {
-    record_.first_token_ms = std::max<int64_t>(1, duration_cast<std::chrono::milliseconds>(at_->first_token - began_).count());
+  if (const TimePoint heard = heard_ != TimePoint() ? heard_ : at_->first_token; heard != TimePoint()) {
+    record_.first_token_ms = std::max<int64_t>(1, duration_cast<std::chrono::milliseconds>(heard - began_).count());
     router_.counters.first_token.add(record_.first_token_ms);
   }
   if (attempts_ > 0) {
@@ -111,6 +111,7 @@ void Call::State::fill_record(CallStatus status, const Error& error) {
     if (resolved_.route != nullptr) (record_.decision += "; ") += core::balancer_of(*snap_, *resolved_.route, &wishes_).name();
     if (attempts_ > 0) (record_.decision += "; ") += step_reason_text(candidates_[at_->current].reason);
   }
+  if (!gone_on_from_.empty()) (record_.decision += record_.decision.empty() ? "" : "; ") += "continued from " + gone_on_from_;
   if (kept_) {
     (record_.decision += record_.decision.empty() ? "" : "; ") += "limits keep what was reserved: " + std::to_string(charged_.tokens) + " tokens, " +
                                                                   std::to_string(charged_.nano_usd) + " nano-USD";

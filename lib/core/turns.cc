@@ -92,7 +92,7 @@ void Call::State::next_attempt() {
     }
   }
   Duration wait{0};
-  if (out_of_retries_) last_error_.message += "; not tried again: the retry budget (routing.retry_budget) is used up";
+  if (out_of_retries_) (committed_ ? cut_error_ : last_error_).message += "; not tried again: the retry budget (routing.retry_budget) is used up";
   if (attempts_ > 0 && attempts_ < most && !out_of_retries_) {
     const size_t index = again(&wait);
     if (index != kNone) {
@@ -100,7 +100,7 @@ void Call::State::next_attempt() {
       return later(wait, &State::retry_current);
     }
   }
-  if (attempts_ < most && !out_of_retries_ && wait_for_limit()) return;
+  if (attempts_ < most && !out_of_retries_ && !committed_ && wait_for_limit()) return;
   if (std::exchange(has_turn_, false)) pass_turn_on();
   if (nobody_counts()) return starting_ ? later(Duration(0), &State::deliver_estimate) : deliver_estimate();
   fail(final_error());
@@ -162,9 +162,17 @@ constexpr int kConflict = 409;
 
 }  // namespace
 
-// An attempt failed before anything was passed on. `at_->current` is its candidate.
+// An attempt failed, and another may be made: nothing was passed on, or an answer that goes on elsewhere. `at_->current` is its candidate.
 void Call::State::handle_failure(Error error) {
   Candidate& c = candidates_[at_->current];
+  if (committed_) {
+    if (!is_beginning(error)) return break_off(std::move(error));
+    if (spent_all_tokens()) return end_by_length();
+    if (!is_targets_fault(error.code)) {  // it does not take what was begun
+      c.out = true;
+      return next_attempt();
+    }
+  }
   const TimePoint t = now();
   c.not_before = t + error.retry_after;
   bool credential_fault = false;

@@ -1,6 +1,7 @@
 // The client side: whoever posts to /v1/messages.
 #include "dialects/anthropic.h"
 #include "dialects/anthropic_events.h"
+#include "dialects/sse_text.h"
 
 namespace llmrouter::dialects::anthropic {
 namespace {
@@ -23,6 +24,11 @@ class AnthropicClient final : public ClientCodec {
   void encode_response(const ChatResponse& response, std::string& out) override { write_answer(response, ids_, out); }
   void encode_event(const StreamEvent& event, std::string& out) override { events_.event(event, out); }
   void encode_end(std::string& out) override { events_.end(out); }
+  void take_over(const std::vector<StreamEvent>& told, std::string_view frame) override {
+    ClientCodec::take_over(told, frame);
+    events_.go_on(data_line(frame));
+  }
+  void encode_remark(std::string_view words, std::string& out) const override { write_comment(words, out); }
 
   bool is_error_body(std::string_view body) const override { return is_error(body); }
   void encode_error(const Error& error, std::string& out) const override { write_error(error, request_id_, out); }

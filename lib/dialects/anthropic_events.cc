@@ -168,6 +168,10 @@ void EventWriter::event(const StreamEvent& event, std::string& out) {
   out_ = nullptr;
 }
 
+void EventWriter::go_on(std::string_view event) {
+  index_ = wire::find_member(wire::JsonValue(event), "index").integer().value_or(index_);
+}
+
 void EventWriter::end(std::string& out) {
   out_ = &out;
   open_message();

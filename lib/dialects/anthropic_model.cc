@@ -45,6 +45,7 @@ ModelTraits traits_of(std::string_view model) noexcept {
     if (find_ci(model, "claude-mythos") == std::string_view::npos) return t;
   } else if (generation < 307) {
     t.thinking = Thinking::kNone;
+    t.prefill = true;
     t.max_tokens = generation < 305 ? 4096 : 8192;
     return t;
   }
@@ -56,6 +57,7 @@ ModelTraits traits_of(std::string_view model) noexcept {
   t.effort_max = latest || generation >= 406;
   t.effort_xhigh = latest;
   t.schema = latest || generation >= 405 || (generation == 401 && opus);
+  t.prefill = !latest && generation < 406;
   t.one_sampler = latest || generation >= 401;
   t.no_samplers = latest;
   return t;

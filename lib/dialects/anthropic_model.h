@@ -21,6 +21,7 @@ struct ModelTraits {
   bool schema = false;         // output_config.format
   bool one_sampler = false;    // temperature or top_p, not both
   bool no_samplers = false;    // neither, nor top_k
+  bool prefill = false;        // goes on behind an answer that was begun
   int64_t max_tokens = 8192;   // what is asked for when the caller does not say
 };
 

@@ -56,6 +56,10 @@ class AnthropicUpstream final : public UpstreamCodec {
     return fill_anthropic(*input.provider, "POST", "/messages", accept, input.key, written.files ? kFilesBeta : std::string_view{}, out.http);
   }
 
+  Prefill prefill(const ProviderConfig& provider, std::string_view upstream_model) const override {
+    return traits_of(upstream_model).prefill || provider.has_quirk("prefill") ? Prefill::kGoesOn : Prefill::kNone;
+  }
+
   void feed(std::string_view bytes, UpstreamSink& sink) override { stream_.feed(bytes, sink); }
   void finish(UpstreamSink& sink) override { stream_.finish(sink); }
 

@@ -1,3 +1,4 @@
+#include "dialects/anthropic_model.h"
 #include "dialects/aws_sign.h"
 #include "dialects/bedrock.h"
 #include "dialects/bedrock_request.h"
@@ -29,6 +30,10 @@ class BedrockUpstream final : public UpstreamCodec {
     const std::string path = "/model/" + percent_encode(model_) + (input.stream ? "/converse-stream" : "/converse");
     const std::string_view accept = input.stream ? "application/vnd.amazon.eventstream" : "application/json";
     return fill(*input.provider, "POST", path, accept, input.key, out.http);
+  }
+
+  Prefill prefill(const ProviderConfig&, std::string_view upstream_model) const override {
+    return family_of(upstream_model) == Family::kClaude && anthropic::traits_of(upstream_model).prefill ? Prefill::kGoesOn : Prefill::kNone;
   }
 
   void feed(std::string_view bytes, UpstreamSink& sink) override { stream_.feed(bytes, sink); }

@@ -1,6 +1,7 @@
 // The client side: Cohere's SDK, or whoever posts to /v2/chat.
 #include "dialects/cohere.h"
 #include "dialects/fields.h"
+#include "dialects/sse_text.h"
 #include "dialects/tool_order.h"
 
 namespace llmrouter::dialects::cohere {
@@ -267,6 +268,7 @@ class CohereClient final : public ClientCodec {
 
   void encode_event(const StreamEvent& event, std::string& out) override { stream_.event(event, out); }
   void encode_end(std::string& out) override { stream_.end(out); }
+  void encode_remark(std::string_view words, std::string& out) const override { write_comment(words, out); }
 
   void encode_error(const Error& error, std::string& out) const override {
     JsonWriter w(out);

@@ -45,6 +45,9 @@ class OllamaUpstream final : public UpstreamCodec {
  public:
   bool fetches(const ProviderConfig&, const Part&) const override { return false; }
 
+  // Its templates leave the last message open when it is the assistant's.
+  Prefill prefill(const ProviderConfig&, std::string_view) const override { return Prefill::kGoesOn; }
+
   Result<void> encode(const EncodeInput& input, EncodedRequest& out) override {
     if (input.provider == nullptr) return Error(ErrorCode::kInternal, "no provider to encode for");
     key_ = Secret(std::string(input.key));

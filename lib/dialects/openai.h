@@ -52,6 +52,11 @@ struct Quirks {
   bool template_thinking = false;
   bool no_reasoning_effort = false;
   bool no_reasoning_back = false;
+  bool prefill = false;
+  bool prefill_prefix = false;
+  bool prefill_partial = false;
+  bool prefill_continue = false;
+  bool goes_on() const noexcept { return prefill || prefill_prefix || prefill_partial || prefill_continue; }
   static Quirks of(const std::vector<std::string>& names);
 };
 
@@ -59,6 +64,7 @@ struct WriteOptions {
   bool stream = false;
   bool want_usage = false;
   bool foreign = false;  // the request's extras are another dialect's
+  bool prefill = false;  // as in EncodeInput
 };
 
 // Appends the request body. kInvalidRequest when a quirk leaves something meant out of what can be said.

@@ -1,6 +1,7 @@
 // The client side: an OpenAI SDK, or whoever speaks like one.
 #include "dialects/openai.h"
 #include "dialects/openai_chunks.h"
+#include "dialects/sse_text.h"
 
 namespace llmrouter::dialects::openai {
 namespace {
@@ -28,6 +29,7 @@ class OpenAiClient final : public ClientCodec {
   void encode_response(const ChatResponse& response, std::string& out) override { write_answer(response, ids_, out); }
   void encode_event(const StreamEvent& event, std::string& out) override { chunks_.event(event, out); }
   void encode_end(std::string& out) override { chunks_.end(out); }
+  void encode_remark(std::string_view words, std::string& out) const override { write_comment(words, out); }
 
   bool is_error_body(std::string_view body) const override {
     return wire::validate(body) && wire::find(wire::JsonValue(body), "error", "message").is_string();

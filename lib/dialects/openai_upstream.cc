@@ -13,6 +13,16 @@ namespace {
 
 using wire::JsonValue;
 
+// The same provider at `/beta` in place of the version.
+ProviderConfig at_beta(const ProviderConfig& provider) {
+  constexpr std::string_view kVersion = "/v1";
+  ProviderConfig beta = provider;
+  std::string& url = beta.base_url;
+  if (url.size() >= kVersion.size() && std::string_view(url).substr(url.size() - kVersion.size()) == kVersion) url.resize(url.size() - kVersion.size());
+  url += "/beta";
+  return beta;
+}
+
 class OpenAiUpstream final : public UpstreamCodec {
  public:
   explicit OpenAiUpstream(bool legacy) : legacy_(legacy) {}
@@ -25,8 +35,16 @@ class OpenAiUpstream final : public UpstreamCodec {
     Quirks quirks;
     if (!legacy_) quirks = Quirks::of(input.provider->quirks);
     if (auto body = encode_body(input, quirks, out); !body) return body;
+    if (input.prefill && input.provider->has_quirk("prefill_at_beta")) {
+      return fill_request(at_beta(*input.provider), "POST", "/chat/completions", "text/event-stream", input.key, out.http);
+    }
     return fill_request(*input.provider, "POST", model_path(*input.provider, input.upstream_model, legacy_ ? "/completions" : "/chat/completions"),
                         input.stream ? "text/event-stream" : "application/json", input.key, out.http);
+  }
+
+  Prefill prefill(const ProviderConfig& provider, std::string_view) const override {
+    if (legacy_ || !Quirks::of(provider.quirks).goes_on()) return Prefill::kNone;
+    return provider.has_quirk("repeats_prefill") ? Prefill::kRepeats : Prefill::kGoesOn;
   }
 
   void feed(std::string_view bytes, UpstreamSink& sink) override { stream_.feed(bytes, sink); }
@@ -85,7 +103,7 @@ class OpenAiUpstream final : public UpstreamCodec {
   Result<void> write_body(const EncodeInput& input, const Quirks& quirks, EncodedRequest& out) {
     if (input.chat == nullptr) return Error(ErrorCode::kInternal, "nothing to encode");
     std::string body;
-    auto written = write_request(*input.chat, input.upstream_model, quirks, {input.stream, input.want_usage, input.foreign}, body, out.dropped);
+    auto written = write_request(*input.chat, input.upstream_model, quirks, {input.stream, input.want_usage, input.foreign, input.prefill}, body, out.dropped);
     if (!written) return written;
     out.http.body.push_back(out.owned.emplace_back(std::move(body)));
     return {};

@@ -202,6 +202,10 @@ class RequestWriter {
     write_response_format();
     write_sampling();
     write_words();
+    if (options_.prefill && quirks_.prefill_continue) {
+      w_.member("add_generation_prompt", false);
+      w_.member("continue_final_message", true);
+    }
     if (options_.stream) w_.member("stream", true);
     if (options_.stream && (options_.want_usage || request_.include_usage) && !quirks_.no_stream_options && !quirks_.strip_unknown) {
       w_.raw_member("stream_options", R"({"include_usage":true})");
@@ -327,6 +331,10 @@ class RequestWriter {
     if (!message.audio.empty()) w_.raw_member("audio", message.audio);
     if (!message.annotations.empty()) w_.raw_member("annotations", message.annotations);
     if (!options_.foreign) w_.raw_members(message.extras);
+    if (options_.prefill && index + 1 == request_.messages.size()) {
+      if (quirks_.prefill_prefix) w_.member("prefix", true);
+      if (quirks_.prefill_partial) w_.member("partial", true);
+    }
     w_.end_object();
   }
 
@@ -482,6 +490,7 @@ class RequestWriter {
 
   // How much to think, as this vendor wants to hear it. What stands in the extras of a request of this dialect is written from there.
   void write_reasoning() {
+    if (options_.prefill) return write_no_thoughts();
     const std::string_view effort = effort_of(request_);
     const bool said = !effort.empty() || request_.reasoning;
     if (!said) return;
@@ -517,6 +526,20 @@ class RequestWriter {
     else if (!lifted_effort(effort)) text("reasoning_effort", request_.reasoning_effort);
   }
 
+  // What was begun is the answer: no thought comes before the rest of it. Servers that think unasked are told so, and refuse the beginning otherwise.
+  void write_no_thoughts() {
+    if (quirks_.thinking_type) w_.raw_member("thinking", R"({"type":"disabled"})");
+    if (quirks_.enable_thinking) w_.member("enable_thinking", false);
+    if (quirks_.template_thinking || quirks_.prefill) w_.raw_member("chat_template_kwargs", R"({"enable_thinking":false})");
+  }
+
+  // What write_no_thoughts() and the marks of a beginning stand in for.
+  static bool replaced_by_prefill(std::string_view name) noexcept {
+    static constexpr std::string_view kNames[] = {"reasoning", "thinking", "enable_thinking", "thinking_budget", "chat_template_kwargs",
+                                                  "add_generation_prompt", "continue_final_message"};
+    return std::find(std::begin(kNames), std::end(kNames), name) != std::end(kNames);
+  }
+
   // Is the effort the one that the extras say already?
   bool lifted_effort(std::string_view effort) const {
     bool lifted = request_.reasoning_effort.empty();
@@ -536,7 +559,12 @@ class RequestWriter {
   }
 
   void write_extras() {
-    if (!options_.foreign && !quirks_.strip_unknown) return w_.raw_members(request_.extras);
+    if (!options_.foreign && !quirks_.strip_unknown) {
+      if (!options_.prefill) return w_.raw_members(request_.extras);
+      return for_each_member(request_.extras, [&](const JsonMember& m) {
+        if (!replaced_by_prefill(m.key)) w_.raw(m.raw);
+      });
+    }
     RawMembers others;
     for_each_member(request_.extras, [&](const JsonMember& m) {
       const bool shared = options_.foreign && !quirks_.strip_unknown && !quirks_.strict_members &&

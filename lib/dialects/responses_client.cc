@@ -2,6 +2,7 @@
 #include "dialects/openai.h"
 #include "dialects/responses.h"
 #include "dialects/responses_events.h"
+#include "dialects/sse_text.h"
 
 namespace llmrouter::dialects::responses {
 namespace {
@@ -22,6 +23,8 @@ class ResponsesClient final : public ClientCodec {
   void encode_end(std::string& out) override { writer().end(out); }
 
   void relayed(std::string_view frames) override { writer_.passed(frames); }
+  void take_over(const std::vector<StreamEvent>& told, std::string_view frame) override { writer().go_on(told, data_line(frame)); }
+  void encode_remark(std::string_view words, std::string& out) const override { write_comment(words, out); }
   void encode_error(const Error& error, std::string& out) const override { openai::write_error(error, out); }
   void encode_stream_error(const Error& error, std::string& out) override { writer().error(error, out); }
 

@@ -427,6 +427,21 @@ void EventWriter::passed(std::string_view frames) {
   sequence_ = JsonValue(rest.substr(0, rest.find_first_of(",}\r\n"))).integer().value_or(sequence_ - 1) + 1;
 }
 
+void EventWriter::go_on(const std::vector<StreamEvent>& told, std::string_view event) {
+  const std::string id = id_;
+  const int64_t created = created_;
+  std::string said;
+  quiet_ = true;
+  for (const StreamEvent& e : told) this->event(e, said);
+  quiet_ = false;
+  if (!id.empty()) id_ = id;
+  if (created != 0) created_ = created;
+  const JsonValue last(event);
+  find_member(last, "item_id").string(item_id_);
+  output_index_ = find_member(last, "output_index").integer().value_or(output_index_);
+  content_index_ = find_member(last, "content_index").integer().value_or(content_index_);
+}
+
 // Both shapes that clients look for: the members beside `type`, as documented, and the object that the real ones send.
 void EventWriter::error(const Error& error, std::string& out) {
   if (dead_) return;

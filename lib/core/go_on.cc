@@ -1,0 +1,167 @@
+// An answer that broke off when its caller had heard some of it, and that another target goes on with (routing.continue_on: cut).
+#include <algorithm>
+#include <utility>
+
+#include "core/call_state.h"
+
+namespace llmrouter {
+namespace {
+
+TokenUsage sum(const TokenUsage& a, const TokenUsage& b) noexcept {
+  TokenUsage s;
+  static constexpr int64_t TokenUsage::*kCounts[] = {&TokenUsage::input,       &TokenUsage::cached,       &TokenUsage::cache_write, &TokenUsage::output,
+                                                     &TokenUsage::reasoning,   &TokenUsage::audio_input,  &TokenUsage::audio_output, &TokenUsage::image,
+                                                     &TokenUsage::cached_audio};
+  for (auto count : kCounts) s.*count = a.*count + b.*count;
+  s.known = a.known || b.known;
+  s.estimated = a.estimated || b.estimated;
+  return s;
+}
+
+// Is its answer plain text as far as anybody can know before, and its conversation one that an answer can be begun behind?
+bool asks_for_text(const ChatRequest& chat) noexcept {
+  using Format = ResponseFormat::Kind;
+  using Choice = ToolChoice::Kind;
+  const Format format = chat.response_format.kind;
+  const Choice choice = chat.tool_choice.kind;
+  return !chat.messages.empty() && chat.messages.back().role != Role::kAssistant && (format == Format::kUnset || format == Format::kText) &&
+         (choice == Choice::kUnset || choice == Choice::kAuto || choice == Choice::kNone) && !chat.logprobs.value_or(false);
+}
+
+// A name as it may stand in one line of a stream.
+std::string on_one_line(std::string name) {
+  std::replace_if(name.begin(), name.end(), [](char c) { return static_cast<unsigned char>(c) <= ' ' || c == 0x7f; }, '_');
+  return name;
+}
+
+std::string name_of(const core::Candidate& c) { return on_one_line(c.provider->config.name + "/" + std::string(c.model)); }
+
+}  // namespace
+
+TokenUsage Call::State::usage_of_all() const noexcept { return sum(before_, at_->usage); }
+
+void Call::State::remember() {
+  const bool text = operation_ == Operation::kChat && facts_.stream && facts_.n <= 1 && !facts_.wants_schema && !facts_.wants_audio;
+  if (!snap_->config.routing.continue_on_cut || !text) return;
+  told_ = std::make_unique<core::Told>();
+  if (at_->relay) told_->listen(client_dialect_->new_upstream_codec());
+}
+
+// Either the attempt that has failed said something of the answer, or it was to go on with it and said nothing: then the next may.
+bool Call::State::is_beginning(const Error& error) {
+  if (!told_ || !told_->is_beginning()) return false;
+  if (joint_ && !taken_up_) return true;
+  if (!is_targets_fault(error.code)) return false;
+  const ChatRequest* chat = decoded();
+  if (chat == nullptr || !asks_for_text(*chat)) return false;
+  cut_error_ = error;
+  cut_at_ = name_of(candidates_[at_->current]);
+  // Who was asked before would be waited for in vain.
+  for (core::Candidate& c : candidates_) {
+    if (c.tried > 0 && prefill_of(c) == Prefill::kNone) c.out = true;
+  }
+  return true;
+}
+
+Prefill Call::State::prefill_of(const core::Candidate& c) const {
+  const auto codec = c.provider->dialect_of(c.model)->new_upstream_codec();
+  return codec ? codec->prefill(c.provider->config, c.model) : Prefill::kNone;
+}
+
+bool Call::State::spent_all_tokens() const noexcept { return facts_.max_tokens && usage_of_all().output >= *facts_.max_tokens; }
+
+// The request of an attempt that goes on. `request` has its policies applied.
+void Call::State::add_beginning(ChatRequest& request) {
+  joint_ = std::make_unique<core::Joint>(told_->text(), prefill_of(candidates_[at_->current]) == Prefill::kRepeats);
+  taken_up_ = false;
+  if (!joint_->beginning().empty()) {
+    Message& begun = request.messages.emplace_back();
+    begun.role = Role::kAssistant;
+    begun.parts.push_back(Part::of_text(joint_->beginning()));
+  }
+  if (request.max_tokens) request.max_tokens = std::max<int64_t>(1, *request.max_tokens - usage_of_all().output);
+  // The thoughts were before the answer.
+  if (request.reasoning || request.reasoning_budget || !request.reasoning_effort.empty()) {
+    request.reasoning_effort = "none";
+    request.reasoning_budget.reset();
+    request.reasoning = false;
+  }
+}
+
+// The attempt is on its way: what the one before has counted stays in the sum.
+void Call::State::begin_joint() {
+  before_ = usage_of_all();
+  if (heard_ == TimePoint()) heard_ = at_->first_token;
+}
+
+void Call::State::join(const StreamEvent& event) {
+  using Kind = StreamEvent::Kind;
+  StreamEvent e = event;
+  switch (event.kind) {
+    case Kind::kStart: return;  // it has begun
+    case Kind::kUsage:
+      if (!taken_up_) return;  // told when it is
+      e.usage = usage_of_all();
+      break;
+    case Kind::kText:
+      e.text = joint_->next(event.text);
+      if (e.text.empty()) return;
+      break;
+    default: flush_joint();
+  }
+  take_up();
+  if (!ended_) deliver_event(e);
+}
+
+void Call::State::flush_joint() {
+  StreamEvent e;
+  e.text = joint_->rest();
+  if (e.text.empty()) return;
+  take_up();
+  if (!ended_) deliver_event(e);
+}
+
+// What was relayed so far is the client's codec's from here on.
+void Call::State::hand_over() {
+  if (in_frames_) client_->take_over(told_->events(), told_->last_frame());
+  in_frames_ = false;
+}
+
+// The caller hears of the new attempt for the first time.
+void Call::State::take_up() {
+  if (std::exchange(taken_up_, true)) return;
+  const std::string by = name_of(candidates_[at_->current]);
+  (gone_on_from_ += gone_on_from_.empty() ? "" : ", ") += cut_at_;
+  router_.logger().log(LogLevel::kInfo, "an answer that broke off goes on", {{"request_id", record_.request_id}, {"from", cut_at_}, {"to", by}});
+  hand_over();
+  if (raw_sink_ != nullptr) {
+    client_->encode_remark("llmrouter: continued from=" + cut_at_ + " to=" + by, out_);
+    deliver_bytes(out_);
+    out_.clear();
+  }
+  if (ended_ || !at_->usage.known) return;
+  StreamEvent usage;
+  usage.kind = StreamEvent::Kind::kUsage;
+  usage.usage = usage_of_all();
+  deliver_event(usage);
+}
+
+// All tokens that the request allows were told before it broke off: it ends as it would have.
+void Call::State::end_by_length() {
+  hand_over();
+  at_->relay = false;
+  StreamEvent finish;
+  finish.kind = StreamEvent::Kind::kFinish;
+  finish.finish = FinishReason::kLength;
+  deliver_event(finish);
+  if (!ended_) end_stream(false);
+}
+
+// Nobody goes on from it.
+void Call::State::break_off(Error error) {
+  settle(CallStatus::kCut, error);
+  deliver_error(error);
+  if (!ended_) end_call(std::move(error), CallStatus::kCut, false);
+}
+
+}  // namespace llmrouter
