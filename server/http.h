@@ -12,6 +12,7 @@
 #include "llmrouter/body.h"
 #include "llmrouter/error.h"
 #include "llmrouter/transport.h"
+#include "llmrouter/router.h"
 
 namespace llmrouter::server {
 

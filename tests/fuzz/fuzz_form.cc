@@ -1,6 +1,6 @@
 // A form and edits of it: however it is cut it reads the same, and what is read can be read again after a change, and then holds what the change said.
 #include <algorithm>
-#include <deque>
+#include <list>
 #include <memory>
 #include <string>
 #include <vector>
@@ -71,7 +71,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (what & 1) edits.push_back({BodyEdit::Kind::kSet, "model", {}, "\"new one\""});
   if (what & 2) edits.push_back({BodyEdit::Kind::kRemove, "stream", {}, {}});
   if (what & 4) edits.push_back({BodyEdit::Kind::kDefault, "temperature", {}, "0.5"});
-  std::deque<std::string> owned;
+  std::list<std::string> owned;
   auto pieces = wire::splice_form(*form, body.size(), edits, owned);
   std::string result;
   for (const wire::FormPiece& piece : pieces) result += piece.end > piece.begin ? std::string_view(body).substr(piece.begin, piece.size()) : piece.text;
