@@ -72,24 +72,22 @@ ToolCall read_request_call(JsonValue value) {
   return call;
 }
 
+// Of a member that stands there twice the first counts: it is the one that was checked.
 Message read_message(JsonValue value) {
   Message out;
-  out.role = role_of(find_member(value, "role"));
+  JsonValue role, content, plan, calls, call_id;
+  wire::pick(value, {{"role", &role}, {"content", &content}, {"tool_plan", &plan}, {"tool_calls", &calls}, {"tool_call_id", &call_id}});
+  out.role = role_of(role);
+  if (plan.nonempty_string()) {
+    out.parts.push_back(thought(plan.string_or()));
+    out.parts.back().name = kToolPlan;
+  }
+  read_content(content, out.parts);
+  for (JsonValue call : JsonElements(calls)) out.tool_calls.push_back(read_request_call(call));
+  call_id.string(out.tool_call_id);
   for (const JsonMember& m : JsonMembers(value)) {
-    if (m.key == "content") {
-      read_content(m.value, out.parts);
-    } else if (m.key == "tool_plan") {
-      if (!m.value.nonempty_string()) continue;
-      Part plan = thought(m.value.string_or());
-      plan.name = kToolPlan;
-      out.parts.insert(out.parts.begin(), std::move(plan));
-    } else if (m.key == "tool_calls") {
-      for (JsonValue call : JsonElements(m.value)) out.tool_calls.push_back(read_request_call(call));
-    } else if (m.key == "tool_call_id") {
-      m.value.string(out.tool_call_id);
-    } else if (m.key != "role" && !m.value.is_null()) {
-      add_member(out.extras, m.raw);
-    }
+    const bool known = m.key == "role" || m.key == "content" || m.key == "tool_plan" || m.key == "tool_calls" || m.key == "tool_call_id";
+    if (!known && !m.value.is_null()) add_member(out.extras, m.raw);
   }
   return out;
 }

@@ -176,27 +176,27 @@ Part image_part(JsonValue image) {
   return part;
 }
 
+// Of a content, thought, picture or call that stands there twice the first counts: it is the one that was checked.
 Message read_request_message(JsonValue value) {
   Message out;
-  out.role = role_of(find_member(value, "role"));
+  JsonValue role, content, thinking, images, calls;
+  wire::pick(value, {{"role", &role}, {"content", &content}, {"thinking", &thinking}, {"images", &images}, {"tool_calls", &calls}});
+  out.role = role_of(role);
+  if (thinking.nonempty_string()) {
+    out.parts.emplace_back();
+    out.parts.back().kind = Part::Kind::kReasoning;
+    out.parts.back().text = thinking.string_or();
+  }
+  if (content.nonempty_string()) out.parts.push_back(Part::of_text(content.string_or()));
+  for (JsonValue image : JsonElements(images)) out.parts.push_back(image_part(image));
+  for (JsonValue call : JsonElements(calls)) out.tool_calls.push_back(read_call(call));
   for (const JsonMember& m : JsonMembers(value)) {
-    if (m.key == "content") {
-      if (m.value.nonempty_string()) out.parts.push_back(Part::of_text(m.value.string_or()));
-    } else if (m.key == "thinking") {
-      if (!m.value.nonempty_string()) continue;
-      Part part;
-      part.kind = Part::Kind::kReasoning;
-      part.text = m.value.string_or();
-      out.parts.insert(out.parts.begin(), std::move(part));
-    } else if (m.key == "images") {
-      for (JsonValue image : JsonElements(m.value)) out.parts.push_back(image_part(image));
-    } else if (m.key == "tool_calls") {
-      for (JsonValue call : JsonElements(m.value)) out.tool_calls.push_back(read_call(call));
-    } else if (m.key == "tool_name" || m.key == "name") {
+    if (m.key == "role" || m.key == "content" || m.key == "thinking" || m.key == "images" || m.key == "tool_calls") continue;
+    if (m.key == "tool_name" || m.key == "name") {
       m.value.string(out.name);
     } else if (m.key == "tool_call_id") {
       m.value.string(out.tool_call_id);
-    } else if (m.key != "role" && !m.value.is_null()) {
+    } else if (!m.value.is_null()) {
       add_member(out.extras, m.raw);
     }
   }

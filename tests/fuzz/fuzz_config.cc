@@ -30,7 +30,8 @@ void check_accepted(const Config& config) {
   fuzz::must(is_provider("demo"), "demo is always there");
   for (const ProviderConfig& provider : config.providers) {
     fuzz::must(!provider.base_url.empty() && (provider.base_url == "demo:" || provider.base_url.back() != '/'), "a provider has a place");
-    fuzz::must(provider.dialect == "openai" || provider.dialect == "ollama", "a provider has a dialect that is served");
+    constexpr std::string_view kServed[] = {"openai", "responses", "anthropic", "gemini", "ollama", "cohere", "bedrock", "http"};
+    fuzz::must(std::find(std::begin(kServed), std::end(kServed), provider.dialect) != std::end(kServed), "a provider has a dialect that is served");
     for (const Credential& credential : provider.credentials) fuzz::must(!credential.key.empty() && credential.weight > 0, "a credential is whole");
   }
   for (const ModelConfig& model : config.models) {
