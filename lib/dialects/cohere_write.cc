@@ -331,6 +331,7 @@ class RequestWriter {
       if (m.key == "modalities" && m.value.raw().find("\"audio\"") != std::string_view::npos) {
         fail(cannot_express("modalities", "an answer in audio", kTarget));
       }
+      if (foreign_ && is_older_tools(m)) fail(cannot_express(std::string(m.key), "tools in the older words", kTarget));
       if (foreign_) dropped_.emplace_back(m.key);
       else w_.raw(m.raw);
     });
