@@ -230,7 +230,8 @@ class RequestWriter {
     for (size_t i = 0; i < request_.tools.size(); ++i) {
       const Tool& tool = request_.tools[i];
       if (!tool.raw.empty()) {  // a hosted tool of another vendor
-        drop_if(true, path("tools", i));
+        const std::string type = wire::find_member(wire::JsonValue(tool.raw), "type").string_or();
+        drop_if(true, type.empty() ? path("tools", i) : "tools." + type);
         continue;
       }
       if (named && tool.name != choice.name) continue;

@@ -174,11 +174,19 @@ class RequestWriter {
 
   void write_tools() {
     if (request_.tools.empty() || request_.tool_choice.kind == ToolChoice::Kind::kNone) return;
-    w_.key("tools");
-    w_.begin_array();
+    bool any = false;
     for (size_t i = 0; i < request_.tools.size(); ++i) {
       const Tool& tool = request_.tools[i];
-      if (!tool.raw.empty()) fail(cannot_express(path("tools", i), "a tool that is no function", kTarget));
+      if (!tool.raw.empty()) {  // a hosted tool of another vendor
+        const std::string type = wire::find_member(wire::JsonValue(tool.raw), "type").string_or();
+        dropped_.push_back(type.empty() ? path("tools", i) : "tools." + type);
+        continue;
+      }
+      if (!any) {
+        w_.key("tools");
+        w_.begin_array();
+      }
+      any = true;
       w_.begin_object();
       w_.member("type", "function");
       w_.key("function");
@@ -190,7 +198,7 @@ class RequestWriter {
       w_.end_object();
       w_.end_object();
     }
-    w_.end_array();
+    if (any) w_.end_array();
   }
 
   void write_format() {
