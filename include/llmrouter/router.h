@@ -192,7 +192,7 @@ class LLMROUTER_EXPORT Router {
   // `sink`, `transport` and the router must outlive the Call.
   Call start(Transport& transport, ChatRequest request, bool stream, CallOptions options, StreamSink& sink);
   Call relay(Transport& transport, RawRequest request, CallOptions options, ReplySink& sink);
-  // kEmbed, kRerank, kCountTokens.
+  // kEmbed, kRerank, kImage, kCountTokens.
   Call start(Transport& transport, TaskRequest request, CallOptions options, StreamSink& sink);
 
   // The plan for a request, nothing sent, no state changed. `body` may be empty (then only the name counts); `key` as in CallOptions.

@@ -1,8 +1,8 @@
 // What is asked of a model beside a chat: embeddings, rankings, pictures, speech. One call path serves them all; see Router::relay and
 // Router::start.
 //
-// Embeddings, rankings and token counts have a neutral form and are translated between dialects. The other operations pass as bytes, to
-// providers of the client's own dialect.
+// Embeddings, rankings, token counts and pictures made from words have a neutral form and are translated between dialects. The other operations
+// pass as bytes, to providers of the client's own dialect.
 #ifndef LLMROUTER_TASK_H_
 #define LLMROUTER_TASK_H_
 
@@ -65,11 +65,21 @@ struct RerankRequest {
   std::optional<int64_t> max_tokens_per_doc;
 };
 
+// Pictures to be made from words.
+struct ImageRequest {
+  std::string prompt;
+  std::optional<int64_t> n;  // unset: one
+  std::string size;          // "1536x1024": pixels; empty: the model's own
+  std::string format;        // png | jpeg | webp; empty: the model's own
+  std::string user;
+};
+
 struct TaskRequest {
   Operation operation = Operation::kEmbed;
   std::string model;
   EmbedRequest embed;    // kEmbed
   RerankRequest rerank;  // kRerank
+  ImageRequest image;    // kImage
   ChatRequest chat;      // kCountTokens: the request whose tokens are counted
   RawMembers extras;     // members of the client's dialect that no field stands for
 };
@@ -79,11 +89,18 @@ struct Ranked {
   double score = 0;
 };
 
+struct MadeImage {
+  std::string data;            // base64
+  std::string mime;            // "image/png"
+  std::string revised_prompt;  // what it was made from, where the model changed the words
+};
+
 struct TaskResponse {
   std::string id;
   std::string model;                         // as the provider names it
   std::vector<std::vector<float>> vectors;   // kEmbed: one for each input, in the inputs' order
   std::vector<Ranked> ranked;                // kRerank: best first
+  std::vector<MadeImage> images;             // kImage
   int64_t count = 0;                         // kCountTokens
   TokenUsage usage;
   int64_t search_units = 0;                  // kRerank, where a provider bills by them

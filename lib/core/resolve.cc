@@ -167,7 +167,7 @@ Grant grant_of(const KeyRecord* key, std::string_view asked, const Route* route,
     verdict.listed |= configured.listed;
   }
   grant.by_name = granted || verdict.listed;
-  grant.preset = asked.find(kPreset) != std::string_view::npos && (route == nullptr || route->name != asked);
+  grant.preset = !granted && asked.find(kPreset) != std::string_view::npos && (route == nullptr || route->name != asked);
   grant.excluded = verdict.excluded;
   return grant;
 }

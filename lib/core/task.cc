@@ -35,6 +35,12 @@ Result<RequestFacts> Call::State::task_facts() const {
       bytes += task_->rerank.query.size();
       for (const RerankDocument& document : task_->rerank.documents) bytes += document.text.size() + document.raw.size();
       break;
+    case Operation::kImage:
+      if (task_->image.prompt.empty()) return Error(ErrorCode::kInvalidRequest, "prompt: words are needed", "prompt");
+      f.n = task_->image.n.value_or(1);
+      f.user = task_->image.user;
+      bytes += task_->image.prompt.size();
+      break;
     case Operation::kCountTokens:
       if (task_->chat.messages.empty()) return Error(ErrorCode::kInvalidRequest, "messages: at least one is needed", "messages");
       for (const Message& message : task_->chat.messages) bytes += message.text().size();

@@ -473,6 +473,7 @@ class RequestWriter {
       if (m.key == "modalities" && m.value.raw().find("\"audio\"") != std::string_view::npos) {
         blocks_.fail(cannot_express("modalities", "an answer in audio", kTarget));
       }
+      if (options_.foreign && is_older_tools(m)) blocks_.fail(cannot_express(std::string(m.key), "tools in the older words", kTarget));
       if (options_.foreign) name(m.key);
       else if (m.key != "thinking" && m.key != "output_config" && m.key != "metadata") w_.raw(m.raw);
     });

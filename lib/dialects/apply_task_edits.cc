@@ -29,6 +29,11 @@ bool set_field(TaskRequest& request, Fields& fields, std::string_view name, Json
     }
   } else if (request.operation == Operation::kRerank) {
     if (name == "top_n" || name == "top_k") return number(request.rerank.top_n);
+  } else if (request.operation == Operation::kImage) {
+    if (name == "n") return number(request.image.n);
+    if (name == "size") return text(request.image.size);
+    if (name == "output_format") return text(request.image.format);
+    if (name == "user") return text(request.image.user);
   }
   return false;
 }
@@ -38,6 +43,12 @@ bool has_field(const TaskRequest& request, std::string_view name) {
     if (name == "dimensions") return request.embed.dimensions.has_value();
     if (name == "user") return !request.embed.user.empty();
     if (name == "input_type") return request.embed.use != EmbedUse::kUnset;
+  }
+  if (request.operation == Operation::kImage) {
+    if (name == "n") return request.image.n.has_value();
+    if (name == "size") return !request.image.size.empty();
+    if (name == "output_format") return !request.image.format.empty();
+    if (name == "user") return !request.image.user.empty();
   }
   return request.operation == Operation::kRerank && (name == "top_n" || name == "top_k") && request.rerank.top_n.has_value();
 }

@@ -337,6 +337,7 @@ class RequestWriter {
       if (m.key == "modalities" && m.value.raw().find("\"audio\"") != std::string_view::npos) {
         fail(cannot_express("modalities", "an answer in audio", kTarget));
       }
+      if (foreign_ && is_older_tools(m)) fail(cannot_express(std::string(m.key), "tools in the older words", kTarget));
       if (m.key == kMoreFields) return;
       const bool said = (m.key == "serviceTier" && !request_.service_tier.empty()) || (m.key == "requestMetadata" && !request_.metadata.empty());
       if (!said && (is_own(m.key) || !foreign_)) w_.raw(m.raw);

@@ -230,7 +230,8 @@ class RequestWriter {
     for (size_t i = 0; i < request_.tools.size(); ++i) {
       const Tool& tool = request_.tools[i];
       if (!tool.raw.empty()) {  // a hosted tool of another vendor
-        drop_if(true, path("tools", i));
+        const std::string type = wire::find_member(wire::JsonValue(tool.raw), "type").string_or();
+        drop_if(true, type.empty() ? path("tools", i) : "tools." + type);
         continue;
       }
       if (named && tool.name != choice.name) continue;
@@ -331,6 +332,7 @@ class RequestWriter {
       if (m.key == "modalities" && m.value.raw().find("\"audio\"") != std::string_view::npos) {
         fail(cannot_express("modalities", "an answer in audio", kTarget));
       }
+      if (foreign_ && is_older_tools(m)) fail(cannot_express(std::string(m.key), "tools in the older words", kTarget));
       if (foreign_) dropped_.emplace_back(m.key);
       else w_.raw(m.raw);
     });

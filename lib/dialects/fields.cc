@@ -132,6 +132,11 @@ void name_extras(const RawMembers& extras, std::vector<std::string>& dropped) {
   });
 }
 
+bool is_older_tools(const wire::JsonMember& m) {
+  if (m.key == "functions") return !m.value.is_null() && !m.value.empty_container();
+  return m.key == "function_call" && !m.value.is_null() && !m.value.equals("none");
+}
+
 void name_inner_extras(const ChatRequest& request, std::initializer_list<std::string_view> said, std::vector<std::string>& dropped) {
   const auto name = [&](const RawMembers& extras, std::string_view where) {
     for_each_member(extras, [&](const wire::JsonMember& m) {
@@ -152,8 +157,15 @@ void name_inner_extras(const ChatRequest& request, std::initializer_list<std::st
 }
 
 void append_one_line(std::string& out, std::string_view json) {
-  for (size_t at; (at = json.find_first_of("\r\n")) != std::string_view::npos; json.remove_prefix(at + 1)) out.append(json.substr(0, at)) += ' ';
-  out.append(json);
+  // Each kind is looked for by itself, which is memchr; find_first_of() asks it for every byte.
+  size_t at = 0, feed = json.find('\n'), carriage = json.find('\r');
+  while (feed != carriage) {  // both npos: none is left
+    size_t& next = feed < carriage ? feed : carriage;
+    out.append(json.substr(at, next - at)) += ' ';
+    at = next + 1;
+    next = json.find(json[next], at);
+  }
+  out.append(json.substr(at));
 }
 
 std::string arguments_object(std::string_view arguments) {

@@ -3,6 +3,7 @@
 
 #include "dialects/fault.h"
 #include "dialects/gemini.h"
+#include "dialects/gemini_images.h"
 #include "dialects/task_codec.h"
 #include "dialects/vertex.h"
 #include "wire/splice.h"
@@ -116,6 +117,7 @@ std::unique_ptr<ClientCodec> new_task_client(Operation operation) {
   return operation == Operation::kCountTokens ? std::make_unique<CountClient>() : nullptr;
 }
 std::unique_ptr<UpstreamCodec> new_task_upstream(Operation operation) {
+  if (operation == Operation::kImage) return new_image_upstream();
   return operation == Operation::kCountTokens ? std::make_unique<CountUpstream>() : nullptr;
 }
 

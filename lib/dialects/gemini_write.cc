@@ -462,6 +462,7 @@ class RequestWriter {
     RawMembers others;
     for_each_member(request_.extras, [&](const JsonMember& m) {
       if (m.key == "modalities") return;
+      if (options_.foreign && is_older_tools(m)) fail(cannot_express(std::string(m.key), "tools in the older words", kTarget));
       const bool pathed = m.key.substr(0, 11) == "toolConfig." || m.key.substr(0, 17) == "generationConfig.";
       const bool googles = (is_field(m.key, "safetySettings") && m.value.is_array()) || (is_field(m.key, "cachedContent") && m.value.is_string());
       if (options_.foreign ? googles : !pathed) w_.raw(m.raw);

@@ -174,11 +174,19 @@ class RequestWriter {
 
   void write_tools() {
     if (request_.tools.empty() || request_.tool_choice.kind == ToolChoice::Kind::kNone) return;
-    w_.key("tools");
-    w_.begin_array();
+    bool any = false;
     for (size_t i = 0; i < request_.tools.size(); ++i) {
       const Tool& tool = request_.tools[i];
-      if (!tool.raw.empty()) fail(cannot_express(path("tools", i), "a tool that is no function", kTarget));
+      if (!tool.raw.empty()) {  // a hosted tool of another vendor
+        const std::string type = wire::find_member(wire::JsonValue(tool.raw), "type").string_or();
+        dropped_.push_back(type.empty() ? path("tools", i) : "tools." + type);
+        continue;
+      }
+      if (!any) {
+        w_.key("tools");
+        w_.begin_array();
+      }
+      any = true;
       w_.begin_object();
       w_.member("type", "function");
       w_.key("function");
@@ -190,7 +198,7 @@ class RequestWriter {
       w_.end_object();
       w_.end_object();
     }
-    w_.end_array();
+    if (any) w_.end_array();
   }
 
   void write_format() {
@@ -251,6 +259,7 @@ class RequestWriter {
       if (m.key == "modalities" && m.value.raw().find("\"audio\"") != std::string_view::npos) {
         fail(cannot_express("modalities", "an answer in audio", kTarget));
       }
+      if (foreign_ && is_older_tools(m)) fail(cannot_express(std::string(m.key), "tools in the older words", kTarget));
       if (foreign_) dropped_.emplace_back(m.key);
       else if (m.key != "options") w_.raw(m.raw);
     });

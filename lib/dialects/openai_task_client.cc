@@ -188,11 +188,13 @@ class OpenAiTaskClient final : public TaskClient {
   Result<TaskRequest> decode_task() override {
     if (operation_ == Operation::kEmbed) return read_embed(body_);
     if (operation_ == Operation::kRerank) return read_rerank(body_);
+    if (operation_ == Operation::kImage) return read_image(body_);
     return TaskClient::decode_task();
   }
 
   void encode_task(const TaskResponse& response, std::string& out) override {
     if (operation_ == Operation::kEmbed) write_embed_answer(response, model_, wants_base64(body_), out);
+    else if (operation_ == Operation::kImage) write_image_answer(response, body_, out);
     else write_rerank_answer(response, model_, body_, out);
   }
 

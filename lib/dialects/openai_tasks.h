@@ -37,6 +37,12 @@ Result<void> write_embed(const TaskRequest& request, std::string_view model, con
 Result<TaskResponse> read_embed_answer(wire::JsonValue root, std::string_view key);
 void write_embed_answer(const TaskResponse& response, std::string_view model, bool base64, std::string& out);
 
+// --- pictures made from words ---
+
+Result<TaskRequest> read_image(std::string_view body);
+// `body` is the client's request: who asks for URLs gets them, with the picture inside.
+void write_image_answer(const TaskResponse& response, std::string_view body, std::string& out);
+
 // --- rerank ---
 
 // Who asks like Voyage is answered like Voyage: `top_k` and `data` in place of `top_n` and `results`.

@@ -1,6 +1,7 @@
 #include "dialects/responses_events.h"
 
 #include <algorithm>
+#include <cstdio>
 
 #include "dialects/dates.h"
 #include "dialects/fields.h"
@@ -122,10 +123,26 @@ void EventWriter::begin(std::string& out) {
   state_frame("response.in_progress", "in_progress", nullptr, out);
 }
 
-std::string EventWriter::at() const {
-  std::string out = "\"output_index\":";
+void EventWriter::append_at(std::string& out) const {
+  out += "\"output_index\":";
   append_integer(out, output_index_);
-  return out.append(",\"item_id\":").append(quoted(item_id_));
+  out += ",\"item_id\":";
+  append_json_string(out, item_id_);
+}
+
+std::string EventWriter::at() const {
+  std::string out;
+  append_at(out);
+  return out;
+}
+
+void EventWriter::delta_frame(std::string_view type, std::string_view members, std::string_view delta, std::string_view after, std::string& out) {
+  delta_.clear();
+  append_at(delta_);
+  delta_.append(members).append(",\"delta\":");
+  append_json_string(delta_, delta);
+  delta_ += after;
+  frame(type, delta_, out);
 }
 
 std::string EventWriter::at_part() const {
@@ -201,14 +218,14 @@ void EventWriter::text(bool refusal, std::string_view words, std::string& out) {
   if (words.empty()) return;
   open_message(refusal, out);
   text_ += words;
-  std::string members = at_part() + ",\"delta\":";
-  append_json_string(members, words);
-  if (!refusal) {
-    members.append(",\"logprobs\":[").append(next_logprobs_).append("]");
-    if (!next_logprobs_.empty()) add_element(logprobs_, next_logprobs_);
-    next_logprobs_.clear();
-  }
-  frame(refusal ? "response.refusal.delta" : "response.output_text.delta", members, out);
+  char place[40];
+  const int size = std::snprintf(place, sizeof place, ",\"content_index\":%lld", static_cast<long long>(content_index_));
+  const std::string_view part(place, static_cast<size_t>(size));
+  if (refusal) return delta_frame("response.refusal.delta", part, words, {}, out);
+  if (next_logprobs_.empty()) return delta_frame("response.output_text.delta", part, words, ",\"logprobs\":[]", out);
+  delta_frame("response.output_text.delta", part, words, ",\"logprobs\":[" + next_logprobs_ + "]", out);
+  add_element(logprobs_, next_logprobs_);
+  next_logprobs_.clear();
 }
 
 void EventWriter::annotation(std::string_view chat, std::string& out) {
@@ -239,7 +256,7 @@ void EventWriter::thought(const StreamEvent& event, std::string& out) {
       frame("response.reasoning_summary_part.added", at() + ",\"summary_index\":0,\"part\":{\"type\":\"summary_text\",\"text\":\"\"}", out);
     }
     thought_ += event.text;
-    frame("response.reasoning_summary_text.delta", at() + ",\"summary_index\":0,\"delta\":" + quoted(event.text), out);
+    delta_frame("response.reasoning_summary_text.delta", ",\"summary_index\":0", event.text, {}, out);
   }
   if (!event.signature.empty()) signature_ = seal_signature(event.maker, kMaker, event.signature);
   redacted_ = event.redacted && thought_.empty();
@@ -315,7 +332,7 @@ void EventWriter::call_arguments(int64_t index, std::string_view arguments, std:
   call_.arguments += arguments;
   depth_.feed(arguments);
   // A custom tool's input is known when its arguments are whole.
-  if (!is_custom(call_.name)) frame("response.function_call_arguments.delta", at() + ",\"delta\":" + quoted(arguments), out);
+  if (!is_custom(call_.name)) delta_frame("response.function_call_arguments.delta", {}, arguments, {}, out);
   tell_waiting(false, out);
 }
 

@@ -52,7 +52,10 @@ class EventWriter {
   void finish(std::string& out);
   void close(std::string& out);
   void item_done(const std::string& item, std::string& out);
-  std::string at() const;       // "output_index":N,"item_id":"..."
+  void append_at(std::string& out) const;  // "output_index":N,"item_id":"..."
+  // A frame for each piece of an answer: where it stands, these members, and the piece as `delta`, without an allocation once the buffer has its size.
+  void delta_frame(std::string_view type, std::string_view members, std::string_view delta, std::string_view after, std::string& out);
+  std::string at() const;       // as append_at
   std::string at_part() const;  // the same and "content_index":N
 
   void open_message(bool refusal, std::string& out);
@@ -89,6 +92,7 @@ class EventWriter {
   TokenUsage usage_;
   std::string service_tier_;
 
+  std::string delta_;       // the buffer of delta_frame()
   std::string output_;      // items that are done
   size_t held_ = 0;         // bytes of the answer so far
   int64_t output_index_ = 0;

@@ -404,8 +404,8 @@ class RequestWriter {
       else if ((m.key == "safety_identifier" || m.key == "prompt_cache_retention") && m.value.is_string()) w_.raw(m.raw);
       else if ((m.key == "modalities" && m.value.raw().find("audio") != std::string_view::npos) || (m.key == "audio" && m.value.is_object())) {
         refuse(std::string(m.key), "a spoken answer");
-      } else if (m.key == "functions" || m.key == "function_call") {
-        refuse(std::string(m.key), "it");
+      } else if (is_older_tools(m)) {
+        refuse(std::string(m.key), "tools in the older words");
       } else if (m.key != "modalities") {
         add_member(others, m.raw);
       }

@@ -40,10 +40,17 @@ class AnswerParser {
   bool done() const { return done_; }
   int status() const { return status_; }
   int64_t events() const { return events_; }
-  // A stream that came to its end says so.
-  bool whole() const { return done_ && (!stream_ || tail_.find("data: [DONE]\n\n") != std::string::npos); }
+  // A stream that came to its end says so, each dialect in its own words.
+  bool whole() const {
+    if (!done_ || !stream_) return done_;
+    for (const char* last : {"data: [DONE]", "\"message_stop\"", "\"response.completed\"", "\"finishReason\":\"STOP\""}) {
+      if (tail_.find(last) != std::string::npos) return true;
+    }
+    return false;
+  }
 
  private:
+  static constexpr size_t kTail = 8192;  // bytes of a stream's end that are looked at
   enum class State { kHead, kBody, kSize, kData, kDataEnd, kTrailer };
 
   bool read_head() {
@@ -104,8 +111,8 @@ class AnswerParser {
       if (c == '\n' && last_ == '\n') ++events_;
       last_ = c;
     }
-    tail_.append(piece.substr(piece.size() - std::min<size_t>(piece.size(), 32)));
-    if (tail_.size() > 64) tail_.erase(0, tail_.size() - 32);
+    tail_.append(piece.substr(piece.size() - std::min<size_t>(piece.size(), kTail)));
+    if (tail_.size() > 2 * kTail) tail_.erase(0, tail_.size() - kTail);
   }
 
   State state_ = State::kHead;

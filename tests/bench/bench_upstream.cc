@@ -1,16 +1,17 @@
-// A provider that costs next to nothing: one epoll loop that answers every POST with the same OpenAI chat completion, or, when the
-// body asks for a stream, with chunks at a fixed interval.
+// A provider that costs next to nothing: one epoll loop that answers every POST with the same chat completion, or, when a stream is asked
+// for, with chunks at a fixed interval. Which dialect it speaks is told by the path: Anthropic's, Google's, else OpenAI's.
 //
 //   bench_upstream [--port 0] [--interval-us 10000] [--reply-bytes 600]
 //
-// Prints `port N`, serves 127.0.0.1 and ends when its standard input does. `"stream":true` in a body asks for a stream of as many chunks
-// as its `"max_tokens"` says (100).
+// Prints `port N`, serves 127.0.0.1 and ends when its standard input does. `"stream":true` in a body (Google: the path) asks for a stream
+// of as many chunks as its `"max_tokens"` (Google: `"maxOutputTokens"`) says (100).
 #include <sys/timerfd.h>
 
 #include <algorithm>
 #include <memory>
 #include <queue>
 
+#include "answers.h"
 #include "net_util.h"
 
 namespace {
@@ -20,12 +21,18 @@ using bench::epoll_set;
 
 constexpr uint64_t kListener = 0, kStdin = 1, kTimer = 2;  // in epoll data; connections are pointers
 
+// The answers of one dialect, as they go over the wire.
+struct Spoken {
+  std::string whole, begin, chunk, end;
+};
+
 struct Connection {
   int fd = -1;
   uint64_t serial = 0;
   std::string in;
   std::string out;  // what the socket did not take
   int64_t chunks_left = 0;
+  const Spoken* speaks = nullptr;
   bool streaming = false;
 };
 
@@ -43,24 +50,27 @@ std::string http_chunk(std::string_view bytes) {
   return std::string(size).append(bytes).append("\r\n");
 }
 
+std::string whole_reply(const std::string& body) {
+  return "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nx-request-id: req_bench\r\ncontent-length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
+}
+
+Spoken spoken(const bench::Answer& answer) {
+  Spoken s;
+  s.whole = whole_reply(answer.whole);
+  s.begin = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncache-control: no-cache\r\ntransfer-encoding: chunked\r\n\r\n";
+  if (!answer.begin.empty()) s.begin += http_chunk(answer.begin);
+  s.chunk = http_chunk(answer.chunk);
+  s.end = http_chunk(answer.end) + "0\r\n\r\n";
+  return s;
+}
+
 class Upstream {
  public:
   Upstream(int64_t interval_ns, size_t reply_bytes) : interval_(interval_ns) {
-    const std::string body = R"({"id":"chatcmpl-bench","object":"chat.completion","created":1760000000,"model":"bench-1","choices":[{"index":0,)"
-                             R"("message":{"role":"assistant","content":")" + std::string(reply_bytes, 'x') +
-                             R"(","refusal":null,"annotations":[]},"logprobs":null,"finish_reason":"stop"}],"usage":{"prompt_tokens":25,)"
-                             R"("completion_tokens":150,"total_tokens":175,"prompt_tokens_details":{"cached_tokens":0,"audio_tokens":0},)"
-                             R"("completion_tokens_details":{"reasoning_tokens":0,"audio_tokens":0}},"service_tier":"default"})";
-    whole_ = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nx-request-id: req_bench\r\ncontent-length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
-    const std::string models = R"({"object":"list","data":[{"id":"bench-1","object":"model","created":1,"owned_by":"bench"}]})";
-    models_ = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: " + std::to_string(models.size()) + "\r\n\r\n" + models;
-    const std::string front = R"(data: {"id":"chatcmpl-bench","object":"chat.completion.chunk","created":1760000000,"model":"bench-1","choices":)";
-    stream_head_ = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncache-control: no-cache\r\ntransfer-encoding: chunked\r\n\r\n" +
-                   http_chunk(front + R"([{"index":0,"delta":{"role":"assistant","content":""},"finish_reason":null}]})" + "\n\n");
-    stream_chunk_ = http_chunk(front + R"([{"index":0,"delta":{"content":" token"},"logprobs":null,"finish_reason":null}]})" + "\n\n");
-    stream_end_ = http_chunk(front + R"([{"index":0,"delta":{},"finish_reason":"stop"}]})" + "\n\n") +
-                  http_chunk(front + R"([],"usage":{"prompt_tokens":25,"completion_tokens":100,"total_tokens":125}})" + "\n\n") +
-                  http_chunk("data: [DONE]\n\n") + "0\r\n\r\n";
+    openai_ = spoken(bench::openai_answer(reply_bytes));
+    anthropic_ = spoken(bench::anthropic_answer(reply_bytes));
+    gemini_ = spoken(bench::gemini_answer(reply_bytes));
+    models_ = whole_reply(R"({"object":"list","data":[{"id":"bench-1","object":"model","created":1,"owned_by":"bench"}]})");
   }
 
   int open(int port) {
@@ -169,20 +179,28 @@ class Upstream {
     const std::string_view body(c->in.data() + end + 4, body_size);
     // The member stands at one end of the body in what the client sends; what a router spliced in stands there too.
     const std::string_view front = body.substr(0, 4096), back = body.substr(body.size() - std::min<size_t>(body.size(), 4096));
-    const bool stream = front.find("\"stream\":true") != std::string_view::npos || back.find("\"stream\":true") != std::string_view::npos;
+    const std::string_view target = head.substr(0, head.find("\r\n"));
+    const bool google = target.find("enerateContent") != std::string_view::npos;
+    c->speaks = google ? &gemini_ : target.find("/messages") != std::string_view::npos ? &anthropic_ : &openai_;
+    const bool stream = google ? target.find(":stream") != std::string_view::npos : says(front, back, "\"stream\":true");
     if (stream) {
-      c->chunks_left = bench::member_number(front, "\"max_tokens\"", 100);
+      const char* limit = google ? "\"maxOutputTokens\"" : "\"max_tokens\"";
+      c->chunks_left = bench::member_number(front, limit, bench::member_number(back, limit, 100));
       begin_stream(c);
     } else {
-      send_bytes(c, head.substr(0, 4) == "GET " ? models_ : whole_);
+      send_bytes(c, head.substr(0, 4) == "GET " ? models_ : c->speaks->whole);
     }
     if (c->serial != 0) c->in.erase(0, end + 4 + body_size);
     return c->serial != 0;
   }
 
+  static bool says(std::string_view front, std::string_view back, std::string_view words) {
+    return front.find(words) != std::string_view::npos || back.find(words) != std::string_view::npos;
+  }
+
   void begin_stream(Connection* c) {
     c->streaming = true;
-    if (!send_bytes(c, stream_head_ + stream_chunk_)) return;
+    if (!send_bytes(c, c->speaks->begin + c->speaks->chunk)) return;
     --c->chunks_left;
     // The first pause has a length of its own, so that different streams' chunks do not come in one burst.
     const int64_t pause = interval_ / 2 + static_cast<int64_t>(c->serial * 0x9E3779B97F4A7C15u >> 40) * interval_ / (1 << 24);
@@ -197,10 +215,10 @@ class Upstream {
       Connection* c = connections_[static_cast<size_t>(due.fd)].get();
       if (c == nullptr || c->serial != due.serial) continue;
       if (c->chunks_left-- > 0) {
-        if (send_bytes(c, stream_chunk_)) due_.push({due.at + interval_, due.fd, due.serial});
+        if (send_bytes(c, c->speaks->chunk)) due_.push({due.at + interval_, due.fd, due.serial});
         continue;
       }
-      if (!send_bytes(c, stream_end_)) continue;
+      if (!send_bytes(c, c->speaks->end)) continue;
       c->streaming = false;
       while (c->serial != 0 && !c->streaming && answer_one(c)) {
       }
@@ -228,7 +246,8 @@ class Upstream {
   }
 
   const int64_t interval_;
-  std::string whole_, models_, stream_head_, stream_chunk_, stream_end_;
+  Spoken openai_, anthropic_, gemini_;
+  std::string models_;
   int listener_ = -1, epoll_ = -1, timer_ = -1;
   int64_t armed_ = 0;
   uint64_t serials_ = 0;

@@ -25,7 +25,7 @@ import time
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 KEY = "sk-bench-0123456789abcdef0123456789abcdef"
-PROGRAMS = ["bench_upstream", "bench_client", "bench_linked", "bench_decision"]
+PROGRAMS = ["bench_upstream", "bench_client", "bench_linked", "bench_pairs", "bench_decision"]
 
 CONFIG = """\
 server: {{listen: "127.0.0.1:{port}", threads: {threads}, auth: keys, max_connections: 30000, idle_timeout: 10m}}
@@ -33,16 +33,30 @@ storage: {{keys: "sqlite:{data}/keys.db", usage: "sqlite:{data}/usage.db"}}
 providers:
   a: {{base_url: "{url}", api_key: sk-upstream, models: {{override: [bench-1]}}{tls}}}
   b: {{base_url: "{url}", api_key: sk-upstream, models: {{override: [bench-1]}}{tls}}}
+  claude: {{dialect: anthropic, base_url: "{url}", api_key: sk-upstream, models: {{override: [bench-1]}}{tls}}}
+  google: {{dialect: gemini, base_url: "{url}beta", api_key: sk-upstream, models: {{override: [bench-1]}}{tls}}}
 models:
   bench:
     targets: [a/bench-1, {{model: b/bench-1, weight: 3}}]
     limits: {{requests: 100000000/min}}
+  bench-anthropic: {{targets: [claude/bench-1], limits: {{requests: 100000000/min}}}}
+  bench-gemini: {{targets: [google/bench-1], limits: {{requests: 100000000/min}}}}
 keys:
   - {{name: bench, key: {key}, user: bench, limits: {{requests: 100000000/min, tokens: 900000000000/min, concurrent: 30000}}}}
 prices:
   entries: [{{model: "*/bench-1", input: 0.15, output: 0.60, cached_input: 0.075}}]
 observe: {{log: {{level: warn}}}}
 """
+
+# Client's dialect, the upstream's, where the client asks, the model that leads there; the first is the one that is not translated.
+PAIRS = [
+    ("openai", "openai", "/v1/chat/completions", "bench"),
+    ("ollama", "openai", "/api/chat", "bench"),
+    ("openai", "anthropic", "/v1/chat/completions", "bench-anthropic"),
+    ("anthropic", "openai", "/v1/messages", "bench"),
+    ("openai", "gemini", "/v1/chat/completions", "bench-gemini"),
+    ("responses", "anthropic", "/v1/responses", "bench-anthropic"),
+]
 
 NGINX = """\
 daemon off; master_process off; pid {folder}/nginx.pid; error_log {folder}/nginx-error.log crit; worker_rlimit_nofile {files};
@@ -139,11 +153,29 @@ class Bench:
         for chunks in (20, 320, 1000000):
             bodies[f"stream{chunks}"] = json.dumps({"model": "bench", "stream": True, "max_tokens": chunks, "messages": chat["messages"]},
                                                    separators=(",", ":"))
+        for client, upstream, _, model in PAIRS:
+            for what, chunks in (("chat", 0), ("stream20", 20), ("stream320", 320)):
+                bodies[f"{client}-{upstream}-{what}"] = json.dumps(self.question(client, model, chat["messages"], chunks), separators=(",", ":"))
+        bodies["long-anthropic"] = text.replace('"model": "bench"', '"model": "bench-anthropic"')
         bodies = {name: body.replace('"stream": true', '"stream":true') for name, body in bodies.items()}
         for name, body in bodies.items():
             json.loads(body)
             (self.folder / f"{name}.json").write_text(body)
         self.long_size = len(bodies["long"].encode())
+
+    @staticmethod
+    def question(client, model, messages, chunks):
+        """The same question in a client's dialect: whole, or as a stream of so many chunks."""
+        limit = chunks or 200
+        if client == "ollama":
+            return {"model": model, "stream": chunks > 0, "messages": messages, "options": {"num_predict": limit, "temperature": 0.7}}
+        if client == "anthropic":
+            asked = {"model": model, "max_tokens": limit, "system": messages[0]["content"], "messages": messages[1:], "temperature": 0.7}
+        elif client == "responses":
+            asked = {"model": model, "max_output_tokens": limit, "instructions": messages[0]["content"], "input": messages[1:], "temperature": 0.7}
+        else:
+            asked = {"model": model, "messages": messages, "max_tokens": limit, "temperature": 0.7}
+        return {**asked, **({"stream": True} if chunks else {})}
 
     def body(self, name):
         return str(self.folder / f"{name}.json")
@@ -260,6 +292,40 @@ class Bench:
             self.row("translated: Ollama client, OpenAI upstream / nginx passing OpenAI", a,
                      self.raw["CPU per proxied chat request, everything on / nginx proxy_pass"]["baseline"], "us", "5 x", "2.0 x")
 
+    def bench_pairs(self):
+        """Each pair of dialects through the server, and its codecs' allocations counted without a network."""
+        count, streams = (2000, 20) if self.quick else (10000, 100)
+        base = {}
+        with self.upstream() as up, self.server(up) as ours:
+            for client, upstream, path, _ in PAIRS:
+                name = f"{client}-{upstream}"
+                shown = f"{client} -> {upstream}" + (", passed" if client == upstream else "")
+                cpu, _ = self.rounds(lambda: self.cpu_per(ours, f"{name}-chat", 16, count, path=path))
+                base.setdefault("request", cpu)
+                self.row(f"CPU per request, {shown} / passed", cpu, base["request"], "us", "", "")
+                if client == "ollama":
+                    continue  # its streams are no server-sent events; the load reads only those
+                self.client(ours.port, f"{name}-stream20", streams, streams, path=path)
+                cpu, _ = self.rounds(lambda: self.per_chunk(ours, f"{name}-stream", streams, path))
+                base.setdefault("chunk", cpu)
+                self.row(f"  per stream chunk, 10 ms apart, {streams} streams", cpu, base["chunk"], "us", "", "")
+        for client, upstream, path, _ in PAIRS:
+            whole, short, long = (self.counted(client, upstream, path, chunks) for chunks in (0, 20, 320))
+            shown = f"{client} -> {upstream}" + (", passed" if client == upstream else "")
+            self.row(f"allocations per request, {shown} (no network)", whole["allocations"], None, "", "", "")
+            self.row("  per stream chunk", (long["allocations"] - short["allocations"]) / 300, None, "", "", "")
+            self.row("  CPU per stream chunk, the router's own part", (long["cpu_us"] - short["cpu_us"]) / 300, None, "us", "", "")
+
+    def counted(self, client, upstream, path, chunks):
+        calls = (200 if self.quick else 1000) if chunks else (2000 if self.quick else 10000)
+        body = self.body(f"{client}-{upstream}-" + (f"stream{chunks}" if chunks else "chat"))
+        # Alone, this program knows the model by one name.
+        alone = self.folder / "alone.json"
+        alone.write_text(pathlib.Path(body).read_text().replace(f'"bench-{upstream}"', '"bench"'))
+        done = subprocess.run([self.bin / "bench_pairs", "--path", path, "--upstream", upstream, "--body", alone, "--chunks", str(chunks),
+                               "--calls", str(calls), "--warm", str(calls // 10)], stdout=subprocess.PIPE, check=True, timeout=120)
+        return json.loads(done.stdout)
+
     def bench_latency(self):
         count = 500 if self.quick else 2000
 
@@ -281,7 +347,10 @@ class Bench:
         count = 100 if self.quick else 400
         with self.upstream() as up, self.pair(up) as (ours, nginx):
             a, b = self.rounds(lambda: self.cpu_per(ours, "long", 4, count), nginx and (lambda: self.cpu_per(nginx, "long", 4, count)))
-            self.row(f"CPU per request with a prompt of {self.long_size / 1048576:.2f} MiB, 200 messages / nginx", a, b, "us", "2.5 x", "1.5 x")
+            size = f"{self.long_size / 1048576:.2f} MiB, 200 messages"
+            self.row(f"CPU per request with a prompt of {size} / nginx", a, b, "us", "2.5 x", "1.5 x")
+            a, _ = self.rounds(lambda: self.cpu_per(ours, "long-anthropic", 4, count))
+            self.row("  the same translated, openai -> anthropic / nginx passing it", a, b, "us", "", "")
 
     def bench_tls(self):
         if not self.nginx_binary or not shutil.which("openssl"):
@@ -297,21 +366,21 @@ class Bench:
             a, b = self.rounds(lambda: self.cpu_per(ours, "chat", 16, count), lambda: self.cpu_per(nginx, "chat", 16, count))
             self.row("CPU per chat request with TLS to the upstream, warm / nginx proxy_pass https", a, b, "us", "4 x", "1.5 x")
 
+    def per_chunk(self, process, body, streams, path="/v1/chat/completions"):
+        """Microseconds of the process's CPU for each chunk: the slope between short and long streams is the chunks' own cost."""
+        cost = {}
+        for chunks in (20, 320):
+            before = cpu_seconds(process)
+            self.client(process.port, f"{body}{chunks}", streams, streams, path=path)
+            cost[chunks] = cpu_seconds(process) - before
+        return (cost[320] - cost[20]) / (300 * streams) * 1e6
+
     def bench_stream(self):
         streams = 40 if self.quick else 100
-
-        def per_chunk(process):
-            # The slope between short and long streams is the chunks' own cost.
-            cost = {}
-            for chunks in (20, 320):
-                before = cpu_seconds(process)
-                self.client(process.port, f"stream{chunks}", streams, streams)
-                cost[chunks] = cpu_seconds(process) - before
-            return (cost[320] - cost[20]) / (300 * streams) * 1e6
         with self.upstream(10000) as up, self.pair(up, buffering="off") as (ours, nginx):
             for process in filter(None, (ours, nginx)):
                 self.client(process.port, "stream20", streams, streams * 2)
-            a, b = self.rounds(lambda: per_chunk(ours), nginx and (lambda: per_chunk(nginx)))
+            a, b = self.rounds(lambda: self.per_chunk(ours, "stream", streams), nginx and (lambda: self.per_chunk(nginx, "stream", streams)))
             self.row(f"CPU per relayed stream chunk, 10 ms apart, {streams} streams / nginx unbuffered", a, b, "us", "1.5 x", "0.64 x")
 
     def hold(self, process, streams):
@@ -447,7 +516,7 @@ def build(options):
 
 
 def main():
-    names = ["chat", "latency", "long", "tls", "stream", "memory", "start", "linked", "decision"]
+    names = ["chat", "pairs", "latency", "long", "tls", "stream", "memory", "start", "linked", "decision"]
     parser = argparse.ArgumentParser(formatter_class=argparse.RawDescriptionHelpFormatter, description=__doc__)
     parser.add_argument("--server", type=pathlib.Path)
     parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build" / "bench")

@@ -112,6 +112,21 @@ def test_codex(t):
     sent = u.chats()[-1].json()
     assert [tool["function"]["name"] for tool in sent["tools"]] == ["shell"], sent["tools"]
     assert "tools" in (r.header("x-llmrouter-dropped") or ""), r.head
+    # The same towards an Anthropic model and one of Ollama's.
+    told = {"/v1/messages": claude.streams(claude.frames(claude.words("Hello"))), "/api/chat": up.sends(up.STREAM_HEAD.replace(b"text/event-stream", b"application/x-ndjson") +
+            b"".join(up.http_chunk(json.dumps(dict({"model": "m", "created_at": "2026-01-01T00:00:00Z"}, **line)).encode() + b"\n") for line in (
+                {"message": {"role": "assistant", "content": "Hello"}, "done": False}, {"message": {"role": "assistant", "content": ""}, "done": True, "done_reason": "stop"})) + up.LAST_CHUNK)}
+
+    async def handler(x):
+        await told[x.request.target](x)
+    u = t.upstream(up.scripted(handler))
+    s = t.server(providers={name: {"dialect": name, "base_url": u.url[:-3], "api_key": "k", "models": {"override": ["m1"]}} for name in ("anthropic", "ollama")})
+    for name in ("anthropic", "ollama"):
+        r = s.request("POST", "/v1/responses", dict(body, model=name + "/m1"))
+        assert r.status == 200 and oai.events_of(r)[-1]["type"] == "response.completed", r.body
+        sent = u.chats()[-1].json()["tools"]
+        assert [tool.get("name") or tool["function"]["name"] for tool in sent] == ["shell"], sent
+        assert "tools.web_search" in r.header("x-llmrouter-dropped"), r.head
 
 
 def test_google_under_v1_and_v1beta_and_its_lists(t):

@@ -45,6 +45,18 @@ def test_each_dialect_names_the_field_and_the_model(t):
     assert not u.chats(), u.chats()
 
 
+def test_tools_in_older_words_are_not_left_out(t):
+    u = t.upstream()
+    s = every_dialect(t, u)
+    older = {"functions": [{"name": "f", "parameters": {"type": "object", "properties": {}}}], "function_call": "auto"}
+    for name in REFUSED:
+        r = s.chat("p-%s/m" % name, **older)
+        assert r.status == 400 and r.json()["error"]["param"] in ("functions", "function_call"), (name, r.status, r.body)
+    assert not u.chats(), u.chats()
+    r = s.chat("up/m1", **older)
+    assert r.status == 200 and u.chats()[0].json()["functions"] == older["functions"], r.body
+
+
 def test_several_models_are_named_each_with_its_reason(t):
     u = t.upstream()
     s = every_dialect(t, u, models={"any": {"targets": ["p-ollama/m", "p-anthropic/m", "p-cohere/m"], "strategy": "priority"}, "two": ["p-http/m", "p-ollama/m"]})

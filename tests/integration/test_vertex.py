@@ -65,6 +65,11 @@ def google_cloud(t):
             return x.close()
         if operation == "countTokens":
             return await x.send(up.reply({"totalTokens": 9}))
+        if operation == "predict" and model.startswith("imagen"):
+            return await x.send(up.reply({"predictions": [{"bytesBase64Encoded": "QUJD", "mimeType": "image/png"}] * body["parameters"]["sampleCount"]}))
+        if operation == "generateContent" and body.get("generationConfig", {}).get("responseModalities") == ["IMAGE"]:
+            return await x.send(up.reply({"candidates": [{"content": {"role": "model", "parts": [{"inlineData": {"mimeType": "image/png", "data": "REVG"}}]}, "finishReason": "STOP"}],
+                                          "usageMetadata": {"promptTokenCount": 4, "candidatesTokenCount": 1290, "totalTokenCount": 1294}}))
         if operation == "predict":
             return await x.send(up.reply({"predictions": [{"embeddings": {"values": [0.5, i], "statistics": {"token_count": 2}}} for i, _ in enumerate(body["instances"])]}))
         assert all(c.get("role") for c in body["contents"]), body
@@ -151,6 +156,23 @@ def test_tokens_are_counted_and_texts_embedded(t):
     r = s.request("POST", "/v1/embeddings", {"model": "cloud/gemini-embedding-001", "input": ["a", "b"]})
     assert len(r.json()["data"]) == 2, r.body
     assert [len(c.json()["instances"]) for c in calls(u)[-2:]] == [1, 1]
+
+
+def test_pictures_are_made_by_imagen_and_gemini(t):
+    u = google_cloud(t)
+    s = vertex(t, u)
+    r = s.request("POST", "/v1/images/generations", {"model": "cloud/imagen-4.0-generate-001", "prompt": "a cat", "n": 2, "size": "1024x1024", "quality": "hd"})
+    assert r.status == 200 and [d["b64_json"] for d in r.json()["data"]] == ["QUJD", "QUJD"] and r.json()["created"] > 0, r.body
+    assert r.header("x-llmrouter-dropped") == "quality", r.head
+    assert calls(u)[-1].target == BASE + "/publishers/google/models/imagen-4.0-generate-001:predict", calls(u)[-1].target
+    r = s.request("POST", "/v1/images/generations", {"model": "cloud/gemini-2.5-flash-image", "prompt": "a cat", "response_format": "url"})
+    assert r.json()["data"] == [{"url": "data:image/png;base64,REVG"}] and r.json()["usage"]["total_tokens"] == 1294, r.body
+    r = s.request("POST", "/v1/images/generations", {"model": "cloud/gemini-2.5-flash-image", "prompt": "a cat", "n": 3})
+    assert r.status == 400 and r.json()["error"]["param"] == "n", r.body
+    r = s.request("POST", "/v1/images/generations", {"model": "cloud/imagen-4.0-generate-001", "prompt": "a cat", "stream": True})
+    assert r.status == 400 and r.json()["error"]["param"] == "stream", r.body
+    records = [x for x in s.usage() if x["status"] == "ok"]
+    assert [x["model"] for x in records] == ["gemini-2.5-flash-image", "imagen-4.0-generate-001"], records
 
 
 def test_models_of_both_makers_are_listed(t):

@@ -1,4 +1,5 @@
 // Where values come from: command line, environment, `.env`, file, defaults; and what vendors' variables make.
+#include <algorithm>
 #include <cstdlib>
 
 #include "catch.h"
@@ -544,5 +545,12 @@ TEST_CASE("Vertex AI: region and project make its URL, an API key alone another 
   const ConfigResult loaded = load("", {{"GOOGLE_VERTEX_API_KEY", "AIzaKey"}});
   REQUIRE(provider(loaded.config, "vertex"));
   CHECK(provider(loaded.config, "vertex")->base_url == "https://aiplatform.googleapis.com/v1");
-  CHECK(provider(loaded.config, "vertex")->model_dialects.size() == 3);
+  // Which models speak another dialect than Google's.
+  const auto& dialects = provider(loaded.config, "vertex")->model_dialects;
+  const auto has = [&](const char* pattern, const char* dialect) {
+    return std::find(dialects.begin(), dialects.end(), std::pair<std::string, std::string>(pattern, dialect)) != dialects.end();
+  };
+  CHECK(has("claude-*", "anthropic"));
+  CHECK(has("*-maas", "openai"));
+  CHECK(has("*meta/*", "openai"));
 }

@@ -574,3 +574,12 @@ TEST_CASE("annotations of other kinds are told to chat clients as the one that s
   REQUIRE(at != std::string::npos);
   CHECK(canonical(find(JsonValue(std::string_view(stream).substr(at)), "annotations", 0)) == expected);
 }
+
+TEST_CASE("JSON is told on one line, whatever line ends stand between its tokens") {
+  const std::pair<std::string, std::string> rows[] = {{"", ""}, {"{\"a\":1}", "{\"a\":1}"}, {"\n", " "}, {"\r", " "}, {"[1,\r\n2]", "[1,  2]"}, {"\r\r\n\n[\r]\n", "    [ ] "}};
+  for (const auto& [text, expected] : rows) {
+    std::string out = "x";
+    dialects::append_one_line(out, text);
+    CHECK(out == "x" + expected);
+  }
+}
