@@ -82,7 +82,7 @@ TEST_CASE("scale: shares over thousands of targets are the weights', by every st
 }
 
 // The run that is two million requests in a release build.
-TEST_CASE("scale: one target in twenty is down for a while: left at once, asked by probes alone, back soon after, and no caller hears of it") {
+TEST_CASE("scale: one target in twenty is down for a while: left at once, asked by probes alone, back soon after, and callers hear next to nothing of it") {
   Stopwatch watch;
   Town t(kModels, kEach, "weighted");
   Diary diary(t);
@@ -98,7 +98,9 @@ TEST_CASE("scale: one target in twenty is down for a while: left at once, asked 
   CHECK(t.target_count() >= 2000);
   CHECK(t.total().calls >= 1990000);
 #endif
-  CHECK(t.total().failed == 0);
+  // In the first second, before anybody knows, one request in 8,000 meets three of those that are down: its attempts are used up then.
+  CHECK(t.total().failed <= 1 + kRate / 8000 * 3);
+  CHECK(t.between(from + 3, all).failed == 0);
   CHECK(t.most_attempts() <= 3);
   const int sick = (kTargets + 19) / 20;
   double slowest_leave = 0, slowest_return = 0;
@@ -125,7 +127,7 @@ TEST_CASE("scale: one target in twenty is down for a while: left at once, asked 
   CHECK(most_asks <= 14);      // those, what was under way, and a probe after 30 s
   CHECK(slowest_return < 61);  // rests of 30 and 60 s
   CHECK(t.total().broken <= sick * 14);
-  CHECK(t.total().attempts - t.total().calls == t.total().broken);  // a retry for each, and none beside
+  CHECK(t.total().attempts - t.total().calls == t.total().broken - t.total().failed);  // a retry for each, and none beside
 }
 
 TEST_CASE("scale: a brown-out of most requests is left, one of a few is borne") {
