@@ -43,6 +43,7 @@ bool pattern_match(std::string_view pattern, std::string_view text) noexcept {
     if (p < pattern.size() && pattern[p] == '*') {
       star = p++;
       after_star = t;
+      if (p == pattern.size()) return true;  // it takes all the rest
     } else if (p < pattern.size() && lower(pattern[p]) == lower(text[t])) {
       ++p, ++t;
     } else if (star != std::string_view::npos) {

@@ -1,5 +1,6 @@
 // make_catalog(): own prices first, then the built-in ones.
 #include <algorithm>
+#include <iterator>
 
 #include "catalog/price_index.h"
 #include "catalog/vendors.h"
@@ -12,13 +13,37 @@ namespace {
 // Names longer than this are no model's: not worth the time of a stranger's request.
 constexpr size_t kLongestName = 256;
 
-std::string lower(std::string_view text) {
-  std::string out(text);
-  for (char& c : out) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
+// Texts in lower case, in room of its own: lookups are made for each target of a decision.
+class Lower {
+ public:
+  explicit Lower(std::string_view text) { add(text); }
+  // The two with a slash between them.
+  Lower(std::string_view provider, std::string_view model) {
+    add(provider);
+    add("/");
+    add(model);
   }
-  return out;
-}
+  std::string_view view() const noexcept { return spilled_ ? std::string_view(more_) : std::string_view(room_, size_); }
+
+ private:
+  void add(std::string_view text) {
+    if (!spilled_ && size_ + text.size() > sizeof(room_)) {
+      more_.assign(room_, size_);
+      spilled_ = true;
+    }
+    if (!spilled_) {
+      std::transform(text.begin(), text.end(), room_ + size_, small);
+      size_ += text.size();
+      return;
+    }
+    std::transform(text.begin(), text.end(), std::back_inserter(more_), small);
+  }
+  static char small(char c) noexcept { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
+  char room_[512];
+  size_t size_ = 0;
+  bool spilled_ = false;
+  std::string more_;  // all of it, where it does not fit
+};
 
 // The configuration's own entries. The first that matches counts, as they stand; those without a star are found by binary search, so that a
 // long list from a file costs a lookup nothing.
@@ -29,7 +54,7 @@ class OwnPrices {
       PriceEntry& entry = entries_[i];
       if (entry.row.match.empty()) entry.row.match = entry.match;
       if (entry.row.as_of.empty()) entry.row.as_of = "configured";
-      if (entry.match.find('*') == std::string::npos) exact_.push_back({lower(entry.match), i});
+      if (entry.match.find('*') == std::string::npos) exact_.push_back({std::string(Lower(entry.match).view()), i});
       else patterns_.push_back(i);
     }
     std::sort(exact_.begin(), exact_.end());
@@ -37,8 +62,8 @@ class OwnPrices {
 
   const PriceRow* find(std::string_view provider, std::string_view model) const {
     if (entries_.empty()) return nullptr;
-    std::string name = lower(provider);
-    name.append(1, '/').append(lower(model));
+    const Lower lower(provider, model);
+    const std::string_view name = lower.view();
     size_t best = entries_.size();
     auto exact = std::lower_bound(exact_.begin(), exact_.end(), std::make_pair(std::string_view(name), size_t{0}),
                                   [](const auto& a, const auto& b) { return std::string_view(a.first) < b.first; });
@@ -103,7 +128,7 @@ class CatalogImpl : public Catalog {
  private:
   std::pair<std::string, const catalog::Model*> find(std::string_view type, std::string_view model) const {
     auto [source, name] = catalog::price_source(type, model);
-    const catalog::Model* found = source.empty() ? nullptr : index_.find(source, lower(name));
+    const catalog::Model* found = source.empty() ? nullptr : index_.find(source, Lower(name).view());
     return {std::move(source), found};
   }
 

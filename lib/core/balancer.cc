@@ -48,7 +48,9 @@ class HashBalancer final : public Balancer {
   void preview(BalancerTarget* targets, size_t count, const BalancerRequest& request) const override {
     if (request.affinity == 0) return weighted_order(targets, count, request.seed);
     core::order_by(targets, count, [&](const BalancerTarget& t) {
-      return t.weight > 0 ? -std::log(core::Random(request.affinity ^ t.id).unit()) / t.weight : HUGE_VAL;
+      if (t.weight <= 0) return HUGE_VAL;
+      core::Random random(request.affinity ^ t.id);
+      return core::exponential(random) / t.weight;
     });
   }
 };

