@@ -3,9 +3,10 @@
 
 namespace llmrouter {
 
-void ClientCodec::take_over(const std::vector<StreamEvent>& told, std::string_view) {
+bool ClientCodec::take_over(const std::vector<StreamEvent>& told, std::string_view) {
   std::string said;
   for (const StreamEvent& event : told) encode_event(event, said);
+  return true;
 }
 
 Result<TaskRequest> ClientCodec::decode_task() {
