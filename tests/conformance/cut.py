@@ -135,7 +135,7 @@ def one_place(world, make, first, then):
     shown = "\n" + reply.body.decode("utf-8", "replace")[:6000]
     if heard.error:  # in the middle of a thought, or an answer that had finished and lost its counts
         check(not heard.ended and not world.begun, where, heard.error, shown)
-        check(not heard.text and world.thought or heard.text == TEXT, where, "nobody went on from", repr(heard.text), shown)
+        check(not heard.text.strip() and world.thought or heard.text == TEXT, where, "nobody went on from", repr(heard.text), shown)
         return 0
     check(heard.ended and heard.finish == "stop", where, "no clean end", heard.finish, shown)
     check(heard.text == TEXT, where, "text", repr(heard.text), shown)
