@@ -4,7 +4,7 @@
   cut.py SERVER              runs all of them; the last line is "N passed, M failed"
   cut.py SERVER -k WORD      only those whose name ("anthropic: openai>bedrock") holds the word
 
-Each stream is broken behind each of its frames and in the middle of each. Clients are as strict as in run.py: what they hear has to be one stream.
+Each stream is broken behind each of its frames and in the middle of each; then the same where nobody goes on. Clients are as strict as in run.py: what they hear has to be one stream.
 """
 import argparse
 import json
@@ -42,6 +42,7 @@ class World:
         self.upstream = self.test.upstream(self.answer)
         self.by_dialect = {u.dialect: u for u in UPSTREAMS}
         self.thought, self.places, self.place, self.abrupt = False, 0, 0, False
+        self.deaf = False  # nobody goes on
         self.begun, self.faults = [], []
         config = self.test.config()
         config["providers"] = {}
@@ -85,6 +86,8 @@ class World:
             return exchange.close()
         thought = Thought("Let me think.", "c2lnbmVk") if self.thought and side == "cut" else None
         pieces = up.stream(Say(TEXT[len(begun):], thought=thought, usage=Usage(100, 25)), ask.model)
+        if side == "on" and self.deaf:
+            return await exchange.send(scripted.error(500))
         if side == "on":
             self.begun.append(begun)
             return await self.send(exchange, up, pieces, False)
@@ -128,11 +131,18 @@ def one_place(world, make, first, then):
     where = "place %d, %s%s: " % (world.place, "abrupt" if world.abrupt else "clean", ", with a thought" if world.thought else "")
     if world.faults:
         raise AssertionError(where + world.faults.pop())
+    if world.deaf and reply.status != 200:
+        return 0  # nothing had been said
     check(reply.status == 200, where, reply.status, reply.body[:500])
     if client.dialect == first and not world.begun and world.place >= world.places - 5:
         return 0  # it had finished: the upstream's own end is passed as it came
     heard = heard_by(client, reply)
     shown = "\n" + reply.body.decode("utf-8", "replace")[:6000]
+    if world.deaf:
+        check(heard.error and not heard.ended, where, "no error", shown)
+        check(TEXT.startswith(heard.text.strip()), where, "text", repr(heard.text), shown)
+        check(b"llmrouter: continued" not in reply.body, where, "a remark", shown)
+        return 0
     if heard.error:  # in the middle of a thought, or an answer that had finished and lost its counts
         check(not heard.ended and not world.begun, where, heard.error, shown)
         check(not heard.text.strip() and world.thought or heard.text == TEXT, where, "nobody went on from", repr(heard.text), shown)
@@ -149,7 +159,7 @@ def one_place(world, make, first, then):
 
 
 def run_pair(world, make, first, then):
-    gone_on = 0
+    gone_on, world.deaf = 0, False
     for world.thought in (False, True):
         if world.thought and first == "http":
             continue
@@ -161,6 +171,11 @@ def run_pair(world, make, first, then):
                 gone_on += one_place(world, make, first, then)
                 world.place += 1
     check(gone_on >= 2, "it never went on")
+    world.thought, world.abrupt, world.deaf = False, True, True
+    world.place, world.places = 0, 6
+    while world.place < world.places - 5:
+        one_place(world, make, first, then)
+        world.place += 1
 
 
 def main():
