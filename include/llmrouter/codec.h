@@ -95,9 +95,9 @@ class LLMROUTER_EXPORT ClientCodec {
   virtual void encode_event(const StreamEvent& event, std::string& out) = 0;  // may append nothing
   // Frames of a relayed stream passed to the client as they came: for dialects whose error frames go on from what was said before.
   virtual void relayed(std::string_view frames) { (void)frames; }
-  // An answer whose beginning was relayed goes on as events, in the same stream. `told` is what those frames said and is not told again; `frame` is the
-  // last of them that had text, for dialects that number what they tell.
-  virtual void take_over(const std::vector<StreamEvent>& told, std::string_view frame);
+  // An answer whose beginning was relayed is to go on as events, in the same stream. `told` is what those frames said and is not told again; `frames` are those
+  // without text or thoughts, and the last that had text. False: the dialect has said already that the text is over, and nothing has changed here.
+  virtual bool take_over(const std::vector<StreamEvent>& told, std::string_view frames);
   // A remark inside a stream that no client of the dialect takes for part of the answer: a comment, where it has them; nothing elsewhere. One line.
   virtual void encode_remark(std::string_view words, std::string& out) const { (void)words, (void)out; }
   virtual void encode_end(std::string& out) = 0;  // closes what is open, the usage frame when asked for, the terminator

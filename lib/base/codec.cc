@@ -7,9 +7,10 @@ Result<RequestFacts> ClientCodec::scan_source(const BodySource&) {
   return Error(ErrorCode::kInvalidRequest, "this operation takes a body that is in memory, and no form");
 }
 
-void ClientCodec::take_over(const std::vector<StreamEvent>& told, std::string_view) {
+bool ClientCodec::take_over(const std::vector<StreamEvent>& told, std::string_view) {
   std::string said;
   for (const StreamEvent& event : told) encode_event(event, said);
+  return true;
 }
 
 Result<TaskRequest> ClientCodec::decode_task() {

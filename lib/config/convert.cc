@@ -92,12 +92,8 @@ void complain(Context& context, const Key& key, const Node& node, const std::str
 }
 
 Got convert_word(Context& context, const Key& key, const Node& node, const std::string& path, Value* out) {
-  const std::vector<std::string> known = words(key.bounds), later = words(key.later_words);
+  const std::vector<std::string> known = words(key.bounds);
   if (std::find(known.begin(), known.end(), out->text) != known.end()) return Got::kValue;
-  if (std::find(later.begin(), later.end(), out->text) != later.end()) {
-    context.faults.add(node, path, shown(node) + " is not supported yet; expected " + listed(known));
-    return Got::kFault;
-  }
   std::string message = "expected " + listed(known) + ", found " + shown(node);
   std::vector<std::string> near = nearest_names(out->text, known, 1);
   if (!near.empty()) message += "; did you mean `" + near[0] + "`?";

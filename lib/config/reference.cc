@@ -125,11 +125,6 @@ void row(std::string& out, const Key& key) {
   if (key.required) out += " Required.";
   if (!key.variable.empty()) out += " Variable: `" + key.variable + "`.";
   if (key.later) out += " *Not supported yet.*";
-  if (!key.later_words.empty()) {
-    out += " *Not supported yet:*";
-    for (const std::string& word : words(key.later_words)) out += " `" + word + "`";
-    out += '.';
-  }
   out += " |\n";
 }
 

@@ -82,7 +82,6 @@ struct Key {
   // Takes the value over. Of a collection it is called before its members are read, to lead the scope to what they fill in.
   void (*set)(Scope&, const Value&) = nullptr;
   std::string bounds;       // "1..64", "1ms..7d" in the type's own writing; the words of a kWord
-  std::string later_words;  // words of the contract that this version does not serve
   bool later = false;       // nothing but the default may stand here yet
   bool required = false;
   std::string stands_for;   // of a kMap: a text alone stands for this member
@@ -95,7 +94,6 @@ struct Key {
   Key& to(void (*setter)(Scope&, const Value&)) { set = setter; return *this; }
   Key& within(std::string text) { bounds = std::move(text); return *this; }
   Key& not_yet() { later = true; return *this; }
-  Key& not_yet(std::string words) { later_words = std::move(words); return *this; }
   Key& must() { required = true; return *this; }
   Key& short_for(std::string member) { stands_for = std::move(member); return *this; }
   Key& beside(std::string member) { needs = std::move(member); return *this; }

@@ -213,7 +213,7 @@ struct Call::State final {
   void begin_joint();
   void join(const StreamEvent& event);
   void flush_joint();
-  void hand_over();
+  bool hand_over();
   void take_up();
   void end_by_length();
   void break_off(Error error);

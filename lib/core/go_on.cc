@@ -53,7 +53,7 @@ bool Call::State::is_beginning(const Error& error) {
   if (joint_ && !taken_up_) return true;
   if (!is_targets_fault(error.code)) return false;
   const ChatRequest* chat = decoded();
-  if (chat == nullptr || !asks_for_text(*chat)) return false;
+  if (chat == nullptr || !asks_for_text(*chat) || !hand_over()) return false;
   cut_error_ = error;
   cut_at_ = name_of(candidates_[at_->current]);
   // Who was asked before would be waited for in vain.
@@ -121,10 +121,11 @@ void Call::State::flush_joint() {
   if (!ended_) deliver_event(e);
 }
 
-// What was relayed so far is the client's codec's from here on.
-void Call::State::hand_over() {
-  if (in_frames_) client_->take_over(told_->events(), told_->last_frame());
+// What was relayed so far is the client's codec's from here on. False: it is not to go on.
+bool Call::State::hand_over() {
+  if (in_frames_ && !client_->take_over(told_->events(), told_->frame())) return false;
   in_frames_ = false;
+  return true;
 }
 
 // The caller hears of the new attempt for the first time.
@@ -133,7 +134,6 @@ void Call::State::take_up() {
   const std::string by = name_of(candidates_[at_->current]);
   (gone_on_from_ += gone_on_from_.empty() ? "" : ", ") += cut_at_;
   router_.logger().log(LogLevel::kInfo, "an answer that broke off goes on", {{"request_id", record_.request_id}, {"from", cut_at_}, {"to", by}});
-  hand_over();
   if (raw_sink_ != nullptr) {
     client_->encode_remark("llmrouter: continued from=" + cut_at_ + " to=" + by, out_);
     deliver_bytes(out_);
@@ -148,7 +148,6 @@ void Call::State::take_up() {
 
 // All tokens that the request allows were told before it broke off: it ends as it would have.
 void Call::State::end_by_length() {
-  hand_over();
   at_->relay = false;
   StreamEvent finish;
   finish.kind = StreamEvent::Kind::kFinish;

@@ -122,6 +122,13 @@ int64_t said_in(const ChatResponse& response) noexcept {
   return static_cast<int64_t>(bytes);
 }
 
+// The same of a relayed answer, read once more since nobody counted. One that cannot be read says no more than it has bytes.
+int64_t said_in(UpstreamCodec& codec, std::string_view body) {
+  const auto response = codec.decode(body);
+  const int64_t said = response ? said_in(*response) : 0;
+  return said > 0 ? said : static_cast<int64_t>(body.size());
+}
+
 }  // namespace
 
 void Call::State::finish_whole() {
@@ -130,7 +137,7 @@ void Call::State::finish_whole() {
     auto facts = at_->upstream->inspect(at_->collected);
     if (!facts) return attempt_failed(std::move(facts).error(), "error");
     at_->usage = facts->usage;
-    at_->payload_bytes = static_cast<int64_t>(at_->collected.size());
+    if (!at_->usage.known || at_->usage.estimated) at_->payload_bytes = said_in(*at_->upstream, at_->collected);
     win();
     end_attempt("ok", "answered");
     return deliver_whole(std::move(at_->collected));

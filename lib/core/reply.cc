@@ -61,6 +61,7 @@ Flow Call::State::on_frame(std::string_view bytes, FrameKind kind) {
       if (kind == FrameKind::kPayload && at_->payload_frames++ == 0) at_->first_token = now();
       at_->payload_seen = true;
       if (!committed_) commit();
+      if (told_ && kind == FrameKind::kFinish) told_->close();
       break;
     case FrameKind::kDone:
       at_->done_seen = true;

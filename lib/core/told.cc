@@ -5,15 +5,23 @@
 namespace llmrouter::core {
 namespace {
 
-constexpr size_t kEventCost = 64;  // of one that is kept, beside its text
+constexpr size_t kEventCost = 64;           // of one that is kept, beside its text
+constexpr size_t kMostFrame = 1024 * 1024;  // of frames without text: some dialects repeat the whole request there
 
 }  // namespace
 
 void Told::frames(std::string_view bytes) {
   if (!open_ || !ear_) return;
-  heard_text_ = false;
+  heard_text_ = heard_thought_ = false;
   ear_->feed(bytes, *this);
-  if (open_ && heard_text_) last_frame_ = bytes;
+  if (!open_) return;
+  if (heard_text_) {
+    last_text_ = bytes;
+    text_at_ = frame_.size();
+  } else if (!heard_thought_) {
+    frame_ += bytes;
+  }
+  if (frame_.size() > kMostFrame) close();
 }
 
 void Told::event(const StreamEvent& event) {
@@ -27,6 +35,7 @@ void Told::event(const StreamEvent& event) {
     case Kind::kReasoning:
       if (!event.visible()) return;
       in_thought_ = true;
+      heard_thought_ = event.signature.empty();  // one ends a thought, and may stand in a frame that ends more
       break;
     case Kind::kText:
       if (event.text.empty()) return;
@@ -60,7 +69,8 @@ void Told::keep(const StreamEvent& event) {
 void Told::close() {
   open_ = false;
   events_ = {};
-  last_frame_ = {};
+  frame_ = {};
+  last_text_ = {};
   // The ear may be what speaks: it goes with this object.
 }
 
@@ -71,6 +81,8 @@ std::string Told::text() const {
   }
   return text;
 }
+
+std::string Told::frame() const { return frame_.substr(0, text_at_) + last_text_ + frame_.substr(text_at_); }
 
 std::vector<StreamEvent> Told::events() const {
   std::vector<StreamEvent> events;

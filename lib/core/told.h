@@ -22,14 +22,15 @@ class Told final : private UpstreamSink {
   void listen(std::unique_ptr<UpstreamCodec> ear) { ear_ = std::move(ear); }
   void frames(std::string_view bytes);
   void event(const StreamEvent& event);
+  void close();  // nobody goes on
 
   // Something was said that an answer can go on from.
   bool is_beginning() const noexcept { return open_ && said_text_ && !in_thought_; }
   std::string text() const;
   // All of it, in order, texts that follow each other joined. Views of this object.
   std::vector<StreamEvent> events() const;
-  // The last relayed frame that had text.
-  std::string_view last_frame() const noexcept { return last_frame_; }
+  // The relayed frames that had neither text nor thoughts, and the last that had text, in order.
+  std::string frame() const;
 
  private:
   Flow on_frame(std::string_view, FrameKind) override { return Flow::kContinue; }
@@ -41,14 +42,15 @@ class Told final : private UpstreamSink {
   void on_finish(FinishReason) override {}
   void on_error(Error) override { close(); }
   void keep(const StreamEvent& event);
-  void close();
 
   std::unique_ptr<UpstreamCodec> ear_;
   std::vector<HeldEvent> events_;
-  std::string last_frame_;
+  std::string frame_;        // what stands around texts and thoughts
+  std::string last_text_;    // the last frame with text
+  size_t text_at_ = 0;       // where it stood in frame_
   size_t bytes_ = 0;
   bool open_ = true, said_text_ = false, in_thought_ = false;
-  bool heard_text_ = false;  // in the frame that is read
+  bool heard_text_ = false, heard_thought_ = false;  // in the frames that are read
 };
 
 // How the words of the target that goes on follow those that were told.

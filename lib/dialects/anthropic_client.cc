@@ -24,9 +24,10 @@ class AnthropicClient final : public ClientCodec {
   void encode_response(const ChatResponse& response, std::string& out) override { write_answer(response, ids_, out); }
   void encode_event(const StreamEvent& event, std::string& out) override { events_.event(event, out); }
   void encode_end(std::string& out) override { events_.end(out); }
-  void take_over(const std::vector<StreamEvent>& told, std::string_view frame) override {
-    ClientCodec::take_over(told, frame);
-    events_.go_on(data_line(frame));
+  bool take_over(const std::vector<StreamEvent>& told, std::string_view frames) override {
+    ClientCodec::take_over(told, frames);
+    for_each_data_line(frames, [this](std::string_view event) { events_.passed(event); });
+    return true;
   }
   void encode_remark(std::string_view words, std::string& out) const override { write_comment(words, out); }
 

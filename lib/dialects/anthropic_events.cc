@@ -168,8 +168,12 @@ void EventWriter::event(const StreamEvent& event, std::string& out) {
   out_ = nullptr;
 }
 
-void EventWriter::go_on(std::string_view event) {
-  index_ = wire::find_member(wire::JsonValue(event), "index").integer().value_or(index_);
+void EventWriter::passed(std::string_view event) {
+  const wire::JsonValue root(event);
+  const wire::JsonValue type = wire::find_member(root, "type");
+  if (type.equals("content_block_start")) block_ = wire::find(root, "content_block", "type").equals("text") ? Block::kText : Block::kThinking;
+  else if (type.equals("content_block_stop")) block_ = Block::kNone;
+  index_ = wire::find_member(root, "index").integer().value_or(index_);
 }
 
 void EventWriter::end(std::string& out) {

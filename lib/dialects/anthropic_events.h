@@ -22,8 +22,8 @@ class EventWriter final : private ToolOrder::Teller {
   }
   void event(const StreamEvent& event, std::string& out);
   void end(std::string& out);
-  // What was told so far went out as another's events, the last of them `event`: its block is the one that is open.
-  void go_on(std::string_view event);
+  // What was told went out as another's events, of which this is one, in order: its block is the one that is open, or was.
+  void passed(std::string_view event);
 
  private:
   enum class Block { kNone, kText, kThinking, kCall };

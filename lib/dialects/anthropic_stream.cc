@@ -100,7 +100,7 @@ void StreamReader::frame(const SseFrame& frame, UpstreamSink& sink) {
   }
   const std::string_view data = trim(frame.data);  // padded with blanks to hide the tokens' lengths
   if (data.empty() || data == "[DONE]") {
-    if (relay_) pass(frame, FrameKind::kPrelude, sink);
+    if (relay_ && (frame.terminated || !data.empty())) pass(frame, FrameKind::kPrelude, sink);  // not one that was cut before its data
     return;
   }
   const JsonValue root(data);

@@ -89,6 +89,15 @@ class CohereStream final : private ToolOrder::Teller {
     frame("message-end", data);
   }
 
+  // What was told went out as another's events, of which this is one, in order.
+  void passed(std::string_view event) {
+    const JsonValue root(event), type = wire::find_member(root, "type");
+    const bool starts = type.equals("content-start"), ends = type.equals("content-end");
+    if (!starts && !ends) return;
+    block_ = ends ? "" : wire::find(root, "delta", "message", "content", "type").equals("text") ? "text" : "thinking";
+    block_index_ = wire::find_member(root, "index").integer().value_or(block_index_);
+  }
+
  private:
   void frame(std::string_view name, std::string_view data) { out_->append("event: ").append(name).append("\ndata: ").append(data).append("\n\n"); }
 
@@ -268,6 +277,11 @@ class CohereClient final : public ClientCodec {
 
   void encode_event(const StreamEvent& event, std::string& out) override { stream_.event(event, out); }
   void encode_end(std::string& out) override { stream_.end(out); }
+  bool take_over(const std::vector<StreamEvent>& told, std::string_view frames) override {
+    ClientCodec::take_over(told, frames);
+    for_each_data_line(frames, [this](std::string_view event) { stream_.passed(event); });
+    return true;
+  }
   void encode_remark(std::string_view words, std::string& out) const override { write_comment(words, out); }
 
   void encode_error(const Error& error, std::string& out) const override {

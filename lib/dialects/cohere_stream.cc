@@ -65,7 +65,10 @@ void StreamReader::take(const SseFrame& frame, UpstreamSink& sink) {
   if (frame.kind == SseFrame::Kind::kComment) return pass(frame, ended_ ? FrameKind::kDone : FrameKind::kPrelude, sink);
   const std::string_view data = trim(frame.data);
   if (data == "[DONE]") return pass(frame, FrameKind::kDone, sink);  // Cohere sends it although its clients do not need it
-  if (ended_) return pass(frame, FrameKind::kDone, sink);
+  if (ended_) {  // but for a piece of the terminator
+    if (frame.terminated) pass(frame, FrameKind::kDone, sink);
+    return;
+  }
   const JsonValue root(data);
   if (!root.is_object() || !wire::validate(data)) {
     const char* const what = frame.terminated ? "an event of the upstream's stream is not JSON: " : "the upstream's stream ended in the middle of an event: ";

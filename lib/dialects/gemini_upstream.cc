@@ -199,7 +199,8 @@ class GeminiUpstream final : public UpstreamCodec {
   void take(const SseFrame& frame, UpstreamSink& sink) {
     const std::string_view data = trim(frame.data);
     if (frame.kind == SseFrame::Kind::kComment || data.empty() || data == "[DONE]") {
-      if (relay_) pass(frame, data == "[DONE]" ? FrameKind::kDone : FrameKind::kPrelude, sink);
+      const bool broken = frame.kind == SseFrame::Kind::kEvent && data.empty() && !frame.terminated;  // cut before its data
+      if (relay_ && !broken) pass(frame, data == "[DONE]" ? FrameKind::kDone : FrameKind::kPrelude, sink);
       return;
     }
     if (!wire::validate(data)) {

@@ -112,7 +112,7 @@ void StreamReader::frame(const SseFrame& frame, UpstreamSink& sink) {
     return fail(make_error(fault, data, key_), sink);
   }
   if (data.empty()) {
-    if (relay_) pass(frame, FrameKind::kPrelude, sink);
+    if (relay_ && frame.terminated) pass(frame, FrameKind::kPrelude, sink);
     return;
   }
   size_t said = 0;

@@ -23,7 +23,7 @@ class ResponsesClient final : public ClientCodec {
   void encode_end(std::string& out) override { writer().end(out); }
 
   void relayed(std::string_view frames) override { writer_.passed(frames); }
-  void take_over(const std::vector<StreamEvent>& told, std::string_view frame) override { writer().go_on(told, data_line(frame)); }
+  bool take_over(const std::vector<StreamEvent>& told, std::string_view frames) override { return writer().go_on(told, frames); }
   void encode_remark(std::string_view words, std::string& out) const override { write_comment(words, out); }
   void encode_error(const Error& error, std::string& out) const override { openai::write_error(error, out); }
   void encode_stream_error(const Error& error, std::string& out) override { writer().error(error, out); }

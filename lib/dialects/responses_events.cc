@@ -7,6 +7,7 @@
 #include "dialects/fields.h"
 #include "dialects/responses.h"
 #include "dialects/signature.h"
+#include "dialects/sse_text.h"
 #include "dialects/tell_answer.h"
 
 namespace llmrouter::dialects::responses {
@@ -444,19 +445,30 @@ void EventWriter::passed(std::string_view frames) {
   sequence_ = JsonValue(rest.substr(0, rest.find_first_of(",}\r\n"))).integer().value_or(sequence_ - 1) + 1;
 }
 
-void EventWriter::go_on(const std::vector<StreamEvent>& told, std::string_view event) {
+bool EventWriter::go_on(const std::vector<StreamEvent>& told, std::string_view frames) {
+  JsonValue text;
+  bool over = false;
+  std::string output;
+  for_each_data_line(frames, [&](std::string_view data) {
+    const JsonValue root(data), type = find_member(root, "type"), item = find_member(root, "item");
+    if (type.equals("response.output_text.delta")) text = root, over = false;
+    else if (type.equals("response.output_text.done")) over = true;
+    else if (type.equals("response.output_item.done")) add_element(output, item.raw()), over = over || find_member(item, "type").equals("message");
+  });
+  if (over) return false;
   const std::string id = id_;
   const int64_t created = created_;
   std::string said;
   quiet_ = true;
-  for (const StreamEvent& e : told) this->event(e, said);
+  for (const StreamEvent& e : told) event(e, said);
   quiet_ = false;
   if (!id.empty()) id_ = id;
   if (created != 0) created_ = created;
-  const JsonValue last(event);
-  find_member(last, "item_id").string(item_id_);
-  output_index_ = find_member(last, "output_index").integer().value_or(output_index_);
-  content_index_ = find_member(last, "content_index").integer().value_or(content_index_);
+  output_ = output;
+  find_member(text, "item_id").string(item_id_);
+  output_index_ = find_member(text, "output_index").integer().value_or(output_index_);
+  content_index_ = find_member(text, "content_index").integer().value_or(content_index_);
+  return true;
 }
 
 // Both shapes that clients look for: the members beside `type`, as documented, and the object that the real ones send.

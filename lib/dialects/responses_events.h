@@ -25,8 +25,9 @@ class EventWriter {
   void event(const StreamEvent& event, std::string& out);
   void end(std::string& out);
   void passed(std::string_view frames);
-  // After passed(): what those frames said, and the last event that had text. Its item and part are those that are open.
-  void go_on(const std::vector<StreamEvent>& told, std::string_view event);
+  // After passed(): what those frames said, and the frames as ClientCodec::take_over() has them. The item and the part of the last text are those that are
+  // open; false: they are not any more, or another message stands before them.
+  bool go_on(const std::vector<StreamEvent>& told, std::string_view frames);
   void error(const Error& error, std::string& out);
   // A whole answer as one object: what the last event of its stream would hold. On a fresh writer.
   void response(const ChatResponse& response, std::string& out);

@@ -96,7 +96,8 @@ void StreamReader::pass(const SseFrame& frame, FrameKind kind, UpstreamSink& sin
 
 void StreamReader::frame(const SseFrame& frame, UpstreamSink& sink) {
   const std::string_view data = trim(frame.data);
-  if (frame.kind == SseFrame::Kind::kComment || data.empty()) return pass(frame, FrameKind::kPrelude, sink);
+  if (frame.kind == SseFrame::Kind::kComment || (data.empty() && frame.terminated)) return pass(frame, FrameKind::kPrelude, sink);
+  if (data.empty()) return;  // cut before its data
   if (data == "[DONE]") {  // OpenRouter
     if (!finished_) return fail(unreadable("the upstream's stream ended before the answer was finished", {}, key_), sink);
     return pass(frame, FrameKind::kDone, sink);

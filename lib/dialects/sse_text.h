@@ -2,6 +2,7 @@
 #ifndef LLMROUTER_DIALECTS_SSE_TEXT_H_
 #define LLMROUTER_DIALECTS_SSE_TEXT_H_
 
+#include <algorithm>
 #include <string>
 #include <string_view>
 
@@ -10,12 +11,14 @@ namespace llmrouter::dialects {
 // A comment: every reader of event streams skips it. `words` is one line.
 inline void write_comment(std::string_view words, std::string& out) { out.append(": ").append(words).append("\n\n"); }
 
-// The first data line of a frame; empty: it has none.
-inline std::string_view data_line(std::string_view frame) noexcept {
-  const size_t begin = frame.find("data:");
-  if (begin == std::string_view::npos) return {};
-  const size_t end = frame.find_first_of("\r\n", begin);
-  return frame.substr(begin + 5, end == std::string_view::npos ? end : end - begin - 5);
+// Calls `each(data)` for the data lines of frames.
+template <typename Each>
+void for_each_data_line(std::string_view frames, Each&& each) {
+  while (!frames.empty()) {
+    const size_t end = std::min(frames.find_first_of("\r\n"), frames.size());
+    if (frames.substr(0, 5) == "data:") each(frames.substr(5, end - 5));
+    frames.remove_prefix(std::min(end + 1, frames.size()));
+  }
 }
 
 }  // namespace llmrouter::dialects

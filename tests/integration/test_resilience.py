@@ -1,4 +1,5 @@
 """Bad days, at small scale and in real time: who is asked again, who rests, who waits."""
+import json
 import threading
 import time
 
@@ -138,3 +139,53 @@ def test_probes_find_out_before_a_caller_does(t):
     assert wait(down), s.get("/v1/health/providers").body
     r = s.chat("main")
     assert r.status == 200 and r.header("x-llmrouter-provider") == "up2" and r.header("x-llmrouter-attempts") == "1", r.head
+
+
+def test_an_answer_that_breaks_off_goes_on_elsewhere_and_is_paid_for_twice(t):
+    words = ["One", " two", " three", " four"]
+
+    async def breaks(x):
+        if x.request.method == "GET":
+            return await up.good(x)
+        await x.send(up.STREAM_HEAD)
+        for frame in up.frames(words[:2])[:3]:
+            await x.send(up.http_chunk(frame))
+        x.close()
+
+    async def goes_on(x):
+        if x.request.method == "GET":
+            return await up.good(x)
+        said = x.request.json()["messages"][-1]
+        rest = words[2:] if said["role"] == "assistant" else words
+        assert said == {"role": "assistant", "content": "One two"} and x.request.json()["continue_final_message"] is True, x.request.body
+        await x.send(up.STREAM_HEAD)
+        for frame in up.frames(rest, usage={"prompt_tokens": 40, "completion_tokens": 2, "total_tokens": 42}):
+            await x.send(up.http_chunk(frame.replace(b"chatcmpl-s", b"chatcmpl-other")))
+        await x.send(up.LAST_CHUNK)
+
+    first, second = t.upstream(breaks), t.upstream(goes_on)
+    for on in (False, True):
+        config = t.config(first, second, models=TWO, routing={"continue_on": "cut"} if on else {},
+                          prices={"entries": [{"model": "up/*", "input": 1, "output": 1}, {"model": "up2/*", "input": 10, "output": 10}]})
+        config["providers"]["up2"]["type"] = "vllm"
+        s = t.start(config)
+        r = s.chat("main", stream=True, stream_options={"include_usage": True})
+        record = s.usage()[0]
+        if not on:
+            assert record["status"] == "cut" and b"[DONE]" not in r.body and b"continued" not in r.body, (record, r.body)
+            assert "error" in json.loads(r.events()[-1]), r.body
+            continue
+        assert r.text() == "One two three four", r.body
+        assert r.body.count(b": llmrouter: continued from=up/a to=up2/b\n\n") == 1 and r.body.count(b"[DONE]") == 1, r.body
+        chunks = [json.loads(e) for e in r.events() if e != "[DONE]"]
+        assert {c["id"] for c in chunks} == {"chatcmpl-s"}, r.body
+        assert [c["choices"][0]["finish_reason"] for c in chunks if c["choices"] and c["choices"][0]["finish_reason"]] == ["stop"], r.body
+        usage = chunks[-1]["usage"]
+        assert usage["prompt_tokens"] > 40 and usage["completion_tokens"] == 4, usage
+        assert record["status"] == "ok" and record["provider"] == "up2" and record["estimated"], record
+        assert [(a["provider"], a["outcome"]) for a in record["attempts"]] == [("up", "cut"), ("up2", "ok")], record
+        assert "continued from up/a" in record["decision"], record
+        assert record["input_tokens"] == usage["prompt_tokens"] and record["output_tokens"] == 4, record
+        costs = [a["cost_nano_usd"] for a in record["attempts"]]
+        assert costs[0] == (usage["prompt_tokens"] - 40 + 2) * 1000 and costs[1] == 42 * 10000, record
+        assert record["cost_nano_usd"] == sum(costs), record

@@ -28,7 +28,8 @@ TEST_CASE("every preset is whole") {
                                         "required_is_any",   "random_seed",     "short_tool_ids",
                                         "no_top_k", "takes_cache_control", "strict_members", "metadata_needs_store", "thinking_type", "enable_thinking",
                                          "reasoning_object", "template_thinking", "no_reasoning_effort", "no_reasoning_back", "no_call_ids", "fetches_urls",
-                                         "publishers",       "output_dimension",  "voyage_names",    "jina_names",                 "nvidia_names",  "tei_rerank"};
+                                         "publishers",       "output_dimension",  "voyage_names",    "jina_names",                 "nvidia_names",  "tei_rerank",
+                                        "prefill", "prefill_prefix", "prefill_partial", "prefill_continue", "prefill_at_beta", "repeats_prefill"};
   const std::set<std::string> beside = {"responses", "completions"};
   const std::set<std::string> dialects = {"openai", "anthropic", "ollama", "cohere", "gemini", "bedrock"};
   std::set<std::string> types, variables;

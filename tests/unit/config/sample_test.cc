@@ -90,7 +90,7 @@ routing:
   affinity: {by: [], ttl: 300s}
   retry_budget: off
   queue: {max_wait: 0ms, max: 1k}
-  continue_on: never
+  continue_on: cut
   remote_media: {fetch: false, max: 20MiB, timeout: 10s}
   rules: []
   switch: {enabled: true, delay: 10s, cooldown: 5m}
@@ -245,6 +245,7 @@ TEST_CASE("every section of a full file is read") {
   CHECK(c.routing.timeouts.idle == seconds(62));
   CHECK(c.routing.timeouts.total == minutes(11));
   CHECK(c.routing.cooldown.failures == 4);
+  CHECK(c.routing.continue_on_cut);
   CHECK(c.routing.cooldown.within == seconds(31));
   CHECK(c.routing.cooldown.rest == seconds(32));
   CHECK(c.routing.cooldown.max == minutes(12));

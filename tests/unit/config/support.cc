@@ -127,6 +127,7 @@ class Dump {
     line("backoff.max", c.routing.backoff.max);
     timeouts("timeouts", c.routing.timeouts);
     line("cooldown.failures", c.routing.cooldown.failures);
+    line("continue_on_cut", c.routing.continue_on_cut);
     line("cooldown.within", c.routing.cooldown.within);
     line("cooldown.for", c.routing.cooldown.rest);
     line("cooldown.max", c.routing.cooldown.max);

@@ -272,6 +272,21 @@ TEST_CASE("money: the estimate of a relayed stream is by the bytes of what was s
   CHECK(r.usage.estimated);
 }
 
+TEST_CASE("money: the estimate of a relayed whole answer is by the bytes of what it says, not by all of them") {
+  Paid w;
+  const auto [message, tokens] = GENERATE_COPY(table<std::string, int64_t>(
+      {{R"("content":")" + kText + "\"", 100},
+       {R"("content":null,"reasoning_content":")" + kText + "\"", 100},
+       {R"("content":null,"tool_calls":[{"id":"c1","type":"function","function":{"name":"f","arguments":")" + kText + R"("}}])", 101}}));
+  CAPTURE(message);
+  w.transport.push(ScriptedReply::json(R"({"id":"c1","object":"chat.completion","created":1,"model":"m","choices":[{"index":0,"message":{"role":"assistant",)" + message +
+                                       R"(},"finish_reason":"stop"}],"system_fingerprint":"fp_0123456789","service_tier":"default"})"));
+  const UsageRecord r = w.ask(World::body("a/m"));
+  CHECK(r.status == CallStatus::kOk);
+  CHECK(r.usage.output == tokens);
+  CHECK(r.usage.estimated);
+}
+
 TEST_CASE("money: the estimate of a translated answer counts calls and thoughts, told whole or as a stream") {
   Paid w;
   const bool stream = GENERATE(false, true);

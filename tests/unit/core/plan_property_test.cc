@@ -240,7 +240,7 @@ TEST_CASE("plans, reloads, rules, the switch and overrides at once") {
     });
   }
   auto key = router->authenticate(Secret("sk-0123456789"), {}).value();
-  for (int i = 0; i < 60; ++i) {
+  for (int i = 0; i < 60 || plans < 60; ++i) {  // until the others have run, too
     RuleConfig rule;
     rule.name = "r" + std::to_string(i % 5);
     rule.when.content = "hi";
@@ -256,6 +256,5 @@ TEST_CASE("plans, reloads, rules, the switch and overrides at once") {
   }
   stop = true;
   for (auto& t : threads) t.join();
-  CHECK(plans > 0);
   CHECK(faults == 0);
 }

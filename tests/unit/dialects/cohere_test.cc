@@ -329,6 +329,13 @@ TEST_CASE("cohere: quirk [DONE] after message-end, without it, and comments afte
   }
 }
 
+TEST_CASE("cohere: a piece of the terminator, where the stream broke off in it, is not passed") {
+  const std::string end = kStart + message_end("COMPLETE");
+  const Recorder relay = feed("cohere", true, {end + "data: [D"});
+  CHECK(relay.errors.empty());
+  CHECK(relay.bytes() == end);
+}
+
 TEST_CASE("cohere: a stream that ends too early, in an error or in nonsense is an error") {
   const std::string begin = kStart + block("text", 0, "x");
   struct Bad {

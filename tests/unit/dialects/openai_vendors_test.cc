@@ -27,6 +27,29 @@ bool dropped(const Encoded& e, const std::string& name) { return std::find(e.req
 const char* const kLow = R"("reasoning":{"effort":"low"})";
 const char* const kNone = R"("reasoning":{"effort":"none"})";
 
+// An answer that was begun, for a server with these quirks.
+Encoded begun(std::vector<std::string> quirks, bool foreign = true, const RawMembers& extras = {}) {
+  ChatRequest chat = ChatRequest::of("m", "q");
+  chat.messages.emplace_back().role = Role::kAssistant;
+  chat.messages.back().parts.push_back(Part::of_text("So far"));
+  chat.reasoning_effort = "none";
+  chat.extras = extras;
+  ProviderConfig config = provider(std::move(quirks));
+  config.base_url = "https://api.vendor.test/v1";
+  EncodeInput input;
+  input.chat = &chat;
+  input.foreign = foreign;
+  input.prefill = true;
+  input.stream = true;
+  input.provider = &config;
+  input.upstream_model = "m";
+  Encoded out;
+  REQUIRE(dialect("openai")->new_upstream_codec()->encode(input, out.request).ok());
+  for (std::string_view piece : out.request.http.body) out.body += piece;
+  return out;
+}
+std::string last_message(const Encoded& e) { return std::string(find(JsonValue(e.body), "messages", 1).raw()); }
+
 // A neutral request, written.
 Encoded write(const ChatRequest& chat, std::vector<std::string> quirks, bool foreign = true) {
   Encoded out;
@@ -50,6 +73,65 @@ TEST_CASE("quirk thinking_type: on and off, and the effort beside it") {
   CHECK(member_of(none, "thinking") == R"({"type":"disabled"})");
   CHECK(member_of(none, "reasoning_effort").empty());
   CHECK(member_of(to_vendor({"thinking_type"}, R"("user":"u")"), "thinking").empty());
+}
+
+TEST_CASE("quirks prefill, prefill_prefix, prefill_partial, prefill_continue, prefill_at_beta: each vendor's way to go on") {
+  const std::string plain = R"({"role":"assistant","content":"So far"})";
+  CHECK(last_message(begun({"prefill"})) == plain);
+  CHECK(last_message(begun({"prefill_prefix"})) == R"({"role":"assistant","content":"So far","prefix":true})");
+  CHECK(last_message(begun({"prefill_partial"})) == R"({"role":"assistant","content":"So far","partial":true})");
+  const Encoded vllm = begun({"prefill_continue"});
+  CHECK(last_message(vllm) == plain);
+  CHECK(member_of(vllm, "continue_final_message") == "true");
+  CHECK(member_of(vllm, "add_generation_prompt") == "false");
+  CHECK(vllm.request.http.url == "https://api.vendor.test/v1/chat/completions");
+  CHECK(begun({"prefill_prefix", "prefill_at_beta"}).request.http.url == "https://api.vendor.test/beta/chat/completions");
+}
+
+TEST_CASE("an answer that goes on is not thought about, whatever the client's own members say") {
+  CHECK(member_of(begun({"prefill_partial", "thinking_type"}), "thinking") == R"({"type":"disabled"})");
+  CHECK(member_of(begun({"prefill_partial", "enable_thinking"}), "enable_thinking") == "false");
+  CHECK(member_of(begun({"prefill_continue", "template_thinking"}), "chat_template_kwargs") == R"({"enable_thinking":false})");
+  CHECK(member_of(begun({"prefill"}), "chat_template_kwargs") == R"({"enable_thinking":false})");
+  CHECK(member_of(begun({"prefill_prefix"}), "reasoning_effort").empty());
+  const Encoded own = begun({"prefill_partial", "enable_thinking"}, false, R"("enable_thinking":true,"thinking_budget":5,"top_a":1)");
+  CHECK(member_of(own, "enable_thinking") == "false");
+  CHECK(member_of(own, "thinking_budget").empty());
+  CHECK(member_of(own, "top_a") == "1");
+}
+
+TEST_CASE("who goes on from an answer that was begun") {
+  struct Row {
+    const char *dialect, *model, *quirk;
+    Prefill prefill;
+  };
+  static constexpr Row kRows[] = {
+      {"openai", "m", "", Prefill::kNone},
+      {"openai", "m", "prefill", Prefill::kGoesOn},
+      {"openai", "m", "prefill_continue", Prefill::kGoesOn},
+      {"openai", "m", "prefill_partial", Prefill::kGoesOn},
+      {"openai", "m", "repeats_prefill", Prefill::kNone},
+      {"completions", "m", "prefill_continue", Prefill::kNone},
+      {"responses", "m", "prefill_continue", Prefill::kNone},
+      {"anthropic", "claude-sonnet-4-5-20250929", "", Prefill::kGoesOn},
+      {"anthropic", "claude-3-5-haiku-20241022", "", Prefill::kGoesOn},
+      {"anthropic", "claude-opus-4-6", "", Prefill::kNone},
+      {"anthropic", "claude-sonnet-5", "", Prefill::kNone},
+      {"anthropic", "claude-mythos-preview", "", Prefill::kNone},
+      {"anthropic", "minimax-m2", "", Prefill::kNone},
+      {"anthropic", "minimax-m2", "prefill", Prefill::kGoesOn},
+      {"bedrock", "eu.anthropic.claude-sonnet-4-5-20250929-v1:0", "", Prefill::kGoesOn},
+      {"bedrock", "anthropic.claude-opus-4-6-v1:0", "", Prefill::kNone},
+      {"bedrock", "meta.llama3-3-70b-instruct-v1:0", "", Prefill::kNone},
+      {"ollama", "llama3.1", "", Prefill::kGoesOn},
+      {"gemini", "gemini-3-pro", "", Prefill::kNone},
+      {"cohere", "command-a", "", Prefill::kNone},
+  };
+  for (const Row& row : kRows) {
+    CAPTURE(row.dialect, row.model, row.quirk);
+    CHECK(dialect(row.dialect)->new_upstream_codec()->prefill(provider({row.quirk}), row.model) == row.prefill);
+  }
+  CHECK(dialect("openai")->new_upstream_codec()->prefill(provider({"prefill_prefix", "repeats_prefill"}), "m") == Prefill::kRepeats);
 }
 
 TEST_CASE("quirk no_reasoning_effort: the word is not sent") {
