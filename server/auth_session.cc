@@ -50,7 +50,9 @@ void handle_auth_session(Session& session) {
     return on_worker(session, [key, wish = *wish](Context& c) { return start(c, *key, wish); });
   }
   if (request.method == Method::kDelete) {
-    std::string id = query_value(request.query(), "id").value_or("");
+    const auto named = query_value(request.query(), "id");
+    if (named && named->empty()) return session.fail(Error(ErrorCode::kInvalidRequest, "id: expected a session's id; without `id` all of them end", "id"));
+    std::string id = named.value_or("");
     // A token ends itself alone.
     if (key->session && !id.empty() && id != key->session->id) {
       return session.fail(Error(ErrorCode::kInvalidRequest, "id: a token ends its own session alone; present the key", "id"));

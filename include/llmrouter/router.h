@@ -215,7 +215,8 @@ class LLMROUTER_EXPORT Router {
   SwitchState switch_state() const;
   std::vector<SwitchChange> switch_history() const;  // newest first, at most 1,000
 
-  // From now on chats with this key ask for `model`, whatever the program says. kModelNotFound, kModelNotAllowed when the key may not use it.
+  // From now on chats with this key ask for `model`, whatever the program says. kModelNotFound, kModelNotAllowed when the key may not use it; kConflict when
+  // the key was presented by a session's token, here and in clear_override().
   Result<void> set_override(const KeyRecord& key, std::string_view model);
   Result<bool> clear_override(const KeyRecord& key);  // false: there was none
   std::string override_of(const KeyRecord& key) const;  // empty: none

@@ -96,6 +96,7 @@ struct Call::State final {
     bool unreached = false;              // nothing came back and the connection is at fault
     bool probe = false, key_probe = false;  // it decides whether its target, its credential is back
     bool payload_seen = false;
+    bool in_thought = false;               // what it said last, before the filters of the attempt had it, was a thought
     bool done_seen = false;
     bool watching_first = false;         // what the watch timer was set for
     bool paused = false;
@@ -252,7 +253,7 @@ struct Call::State final {
   Flow on_event(const StreamEvent& event);
   void commit();
   void deliver_event(const StreamEvent& event);
-  void deliver_frames(std::string_view frames);
+  void deliver_frames(std::string_view frames, bool visible);
   void deliver_bytes(std::string_view bytes);
   void deliver_whole(std::string&& body);
   void deliver_response(ChatResponse&& response);

@@ -243,7 +243,9 @@ bool Fallbacks::append(const Snapshot& snapshot, const Ask& ask, std::vector<Can
 }
 
 bool append_candidates(const Snapshot& snapshot, const Resolved& resolved, std::string_view requested, const Ask& ask, std::vector<Candidate>& out) {
-  const Grant grant = grant_of(ask.key, requested, resolved.route, ask.granted);
+  // A configured name that is allowed stands for its targets. Taken to another provider it is that one's model, and has to be allowed as such.
+  const std::string elsewhere = ask.key != nullptr && resolved.left_route ? resolved.provider->config.name + '/' + resolved.model : std::string();
+  const Grant grant = grant_of(ask.key, elsewhere.empty() ? requested : std::string_view(elsewhere), resolved.route, ask.granted);
   const size_t begin = out.size();
   const bool picky = ask.facts != nullptr || ask.wishes != nullptr;
   const bool forced = resolved.route != nullptr && !ask.forced.empty();

@@ -51,6 +51,7 @@ void Call::State::remember() {
 bool Call::State::is_beginning(const Error& error) {
   if (!told_ || !told_->is_beginning()) return false;
   if (joint_ && !taken_up_) return true;
+  if (at_->in_thought) return false;
   if (!is_targets_fault(error.code)) return false;
   const ChatRequest* chat = decoded();
   if (chat == nullptr || !asks_for_text(*chat) || !hand_over()) return false;

@@ -28,6 +28,8 @@ std::chrono::milliseconds until(WallTime when, WallTime now) {
 
 WallTime after(WallTime when, Duration delay) { return when + std::chrono::duration_cast<std::chrono::microseconds>(delay); }
 
+Error session_alone() { return Error(ErrorCode::kConflict, "a session changes nothing for the others of its key: present the key itself"); }
+
 }  // namespace
 
 core::Stored core::read_stored(const StateStore& store, const std::function<void(const StateEntry& entry, const Error& why)>& broken) {
@@ -213,6 +215,7 @@ Result<CreatedSession> Router::start_session(const KeyRecord& key, const Session
 }
 
 Result<void> Router::set_override(const KeyRecord& key, std::string_view model) {
+  if (key.session) return session_alone();
   core::Overlay& overlay = impl_->overlay;
   std::lock_guard<std::mutex> lock(overlay.writers);
   if (auto may = impl_->may_use(*impl_->snapshot.load(), key, model); !may) return may;
@@ -225,6 +228,7 @@ Result<void> Router::set_override(const KeyRecord& key, std::string_view model) 
 }
 
 Result<bool> Router::clear_override(const KeyRecord& key) {
+  if (key.session) return session_alone();
   core::Overlay& overlay = impl_->overlay;
   std::lock_guard<std::mutex> lock(overlay.writers);
   auto removed = overlay.store->remove(kOverride, key.id);

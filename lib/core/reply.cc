@@ -78,7 +78,7 @@ Flow Call::State::on_frame(std::string_view bytes, FrameKind kind) {
     commit();
     if (ended_) return Flow::kCancel;
   }
-  deliver_frames(bytes);
+  deliver_frames(bytes, kind == FrameKind::kPayload);
   return flow_;
 }
 
@@ -91,6 +91,9 @@ Flow Call::State::on_event(const StreamEvent& event) {
     at_->payload_seen = true;
   }
   if (at_->filters.empty()) return take_event(event);
+  // Filters may make texts of thoughts.
+  if (event.kind == StreamEvent::Kind::kReasoning && event.visible()) at_->in_thought = true;
+  if (event.kind == StreamEvent::Kind::kText && !event.text.empty()) at_->in_thought = false;
   pass_event(event, 0);
   return flow_;
 }
@@ -126,7 +129,7 @@ void Call::State::commit() {
     if (ended_) return;
   }
   if (!at_->held_bytes.empty()) {
-    deliver_frames(at_->held_bytes);
+    deliver_frames(at_->held_bytes, false);
     at_->held_bytes = std::string();
   }
   for (const HeldEvent& held : at_->held_events) {
@@ -136,10 +139,10 @@ void Call::State::commit() {
   at_->held_events = {};
 }
 
-void Call::State::deliver_frames(std::string_view frames) {
+void Call::State::deliver_frames(std::string_view frames, bool visible) {
   if (client_) client_->relayed(frames);
   if (told_) {
-    told_->frames(frames);
+    told_->frames(frames, visible);
     in_frames_ = true;
   }
   deliver_bytes(frames);

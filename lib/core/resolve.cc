@@ -218,6 +218,29 @@ bool may_use(const KeyRecord* key, const Snapshot& snapshot, const ProviderRunti
   });
 }
 
+namespace {
+
+// The wildcard that means it; with a provider that the caller insists on, one that has it among its targets.
+bool match_wildcard(const Snapshot& snapshot, std::string_view name, std::string_view forced, Resolved& out) {
+  for (const Route* route : snapshot.wildcards) {
+    if (!pattern_match(route->name, name) || !reaches(*route, forced)) continue;
+    const std::string_view capture = pattern_capture(route->name, name);
+    if (!leaves_a_name(*route, capture)) continue;
+    out.route = route;
+    out.model = capture;
+    out.how = "wildcard";
+    return true;
+  }
+  return false;
+}
+
+bool is_configured(const Snapshot& snapshot, std::string_view name) {
+  return snapshot.route_by_name.count(name) != 0 ||
+         std::any_of(snapshot.wildcards.begin(), snapshot.wildcards.end(), [&](const Route* route) { return pattern_match(route->name, name); });
+}
+
+}  // namespace
+
 Result<Resolved> resolve(const Snapshot& snapshot, std::string_view name, std::string_view forced, const KeyRecord* key) {
   Resolved out;
   const ProviderRuntime* only = forced.empty() ? nullptr : snapshot.provider(forced);
@@ -232,8 +255,10 @@ Result<Resolved> resolve(const Snapshot& snapshot, std::string_view name, std::s
   // As a configured name without a target there, another provider's `provider/model` is a name of the provider that is asked for: OpenRouter's are.
   if (direct(snapshot, name, out) && (only == nullptr || only == out.provider)) return out;
   if (only != nullptr) {
+    if (match_wildcard(snapshot, name, forced, out)) return out;
     out.provider = only;
     out.model = name;
+    out.left_route = is_configured(snapshot, name);
     out.how = "?proxy=provider";
     return out;
   }
@@ -243,15 +268,7 @@ Result<Resolved> resolve(const Snapshot& snapshot, std::string_view name, std::s
     out.how = "offered by one provider";
     return out;
   }
-  for (const Route* route : snapshot.wildcards) {
-    if (!pattern_match(route->name, name)) continue;
-    const std::string_view capture = pattern_capture(route->name, name);
-    if (!leaves_a_name(*route, capture)) continue;
-    out.route = route;
-    out.model = capture;
-    out.how = "wildcard";
-    return out;
-  }
+  if (match_wildcard(snapshot, name, {}, out)) return out;
   if ((name == "auto" || name == "default") && !snapshot.default_model.empty() && snapshot.default_model != name) {
     auto found = resolve(snapshot, snapshot.default_model, forced, key);
     if (found) found->how = "default";

@@ -18,6 +18,7 @@ struct Resolved {
   const ProviderRuntime* provider = nullptr;  // without a route
   std::string model;                          // provider's model; with a wildcard route what the star stood for
   std::string_view how;                       // static text
+  bool left_route = false;                    // the name is a configured one, but not at the provider that the caller insists on
 };
 
 // A place in a plan.

@@ -50,7 +50,7 @@ void Call::State::complete_usage() {
   if (usage.known && !usage.estimated) return;
   usage.known = true;
   usage.estimated = operation_ != Operation::kCountTokens;
-  if (usage.input == 0) usage.input = charged_input();
+  if (usage.input == 0) usage.input = charged_input() + (joint_ ? static_cast<int64_t>((joint_->beginning().size() + 3) / 4) : 0);
   if (operation_ == Operation::kChat) usage.output = std::max({usage.output, at_->payload_frames, (at_->payload_bytes + 3) / 4});
 }
 

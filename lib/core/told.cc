@@ -10,11 +10,12 @@ constexpr size_t kMostFrame = 1024 * 1024;  // of frames without text: some dial
 
 }  // namespace
 
-void Told::frames(std::string_view bytes) {
+void Told::frames(std::string_view bytes, bool visible) {
   if (!open_ || !ear_) return;
-  heard_text_ = heard_thought_ = false;
+  heard_text_ = heard_thought_ = heard_any_ = false;
   ear_->feed(bytes, *this);
   if (!open_) return;
+  if (visible && !heard_any_) return close();
   if (heard_text_) {
     last_text_ = bytes;
     text_at_ = frame_.size();
@@ -31,15 +32,18 @@ void Told::event(const StreamEvent& event) {
     case Kind::kUsage:
     case Kind::kOther: return;  // beside the answer
     case Kind::kStart:
-    case Kind::kAnnotation: break;
+    case Kind::kAnnotation:
+      heard_any_ = true;
+      break;
     case Kind::kReasoning:
+      heard_any_ = true;
       if (!event.visible()) return;
       in_thought_ = true;
       heard_thought_ = event.signature.empty();  // one ends a thought, and may stand in a frame that ends more
       break;
     case Kind::kText:
       if (event.text.empty()) return;
-      said_text_ = heard_text_ = true;
+      said_text_ = heard_text_ = heard_any_ = true;
       in_thought_ = false;
       break;
     case Kind::kRefusal:

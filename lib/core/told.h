@@ -20,7 +20,8 @@ class Told final : private UpstreamSink {
 
   // The answer is relayed: `ear` reads its frames, which are of the ear's dialect. Null: it comes as events.
   void listen(std::unique_ptr<UpstreamCodec> ear) { ear_ = std::move(ear); }
-  void frames(std::string_view bytes);
+  // `visible`: they show the caller something. What the ear cannot say (a tool that the provider runs itself, what is invented tomorrow) closes it.
+  void frames(std::string_view bytes, bool visible);
   void event(const StreamEvent& event);
   void close();  // nobody goes on
 
@@ -50,7 +51,7 @@ class Told final : private UpstreamSink {
   size_t text_at_ = 0;       // where it stood in frame_
   size_t bytes_ = 0;
   bool open_ = true, said_text_ = false, in_thought_ = false;
-  bool heard_text_ = false, heard_thought_ = false;  // in the frames that are read
+  bool heard_text_ = false, heard_thought_ = false, heard_any_ = false;  // in the frames that are read
 };
 
 // How the words of the target that goes on follow those that were told.

@@ -145,11 +145,16 @@ void StreamReader::event(const SseFrame& frame, JsonValue root, UpstreamSink& si
   translate(e, sink);
 }
 
-// What only announces is prelude; what is not known is shown.
+// What only announces is prelude, and so is what only repeats; what is not known is shown.
 FrameKind StreamReader::kind_of(const Event& e) const {
   for (std::string_view quiet : {"created", "queued", "in_progress", "output_item.added", "content_part.added", "reasoning_summary_part.added",
-                                 "reasoning_part.added"}) {
+                                 "reasoning_part.added", "output_text.done", "content_part.done", "reasoning_summary_text.done",
+                                 "reasoning_summary_part.done", "reasoning_text.done", "reasoning_part.done"}) {
     if (e.type == quiet) return FrameKind::kPrelude;
+  }
+  if (e.type == "output_item.done" && e.item.is_object()) {
+    const JsonValue kind = wire::find_member(e.item, "type");
+    if (kind.equals("message") || kind.equals("reasoning")) return FrameKind::kPrelude;
   }
   if (e.delta.exists() && e.delta.equals("")) return FrameKind::kPrelude;
   return FrameKind::kPayload;

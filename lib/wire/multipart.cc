@@ -1,6 +1,7 @@
 #include "wire/multipart.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "wire/json_scan.h"
 
@@ -45,32 +46,49 @@ bool take_parameter(std::string_view& rest, std::string_view& name, std::string&
   return true;
 }
 
-// A field's name from its header lines; false: they name none.
-bool read_head(std::string_view head, FormField& field) {
+bool begins_ci(std::string_view text, std::string_view word) noexcept { return equals_ci(text.substr(0, word.size()), word); }
+
+// One that another parser would read in another way is refused: what is checked here must be what the upstream reads there.
+const char* read_disposition(std::string_view rest, FormField& field) {
+  const size_t word = std::min(rest.find(';'), rest.size());
+  if (!equals_ci(trim(rest.substr(0, word)), "form-data")) return " is no form-data";
+  rest.remove_prefix(word);
+  if (rest.find("\\\"") != std::string_view::npos) return "'s content-disposition has a backslash before a quote (%22 stands for one)";
   bool named = false;
+  std::string_view name;
+  std::string value;
+  while (take_parameter(rest, name, value)) {
+    if (equals_ci(name, "name")) {
+      if (named) return " has two names";
+      if (value.find_first_of("\"\\") != std::string::npos) return "'s name has a quote or a backslash";
+      named = true;
+      field.name = value;
+    } else if (begins_ci(name, "name*")) {
+      return "'s name is written in an extended form (name*)";
+    } else if (equals_ci(name, "filename") || equals_ci(name, "filename*")) {
+      field.file = true;
+    }
+  }
+  if (!trim(rest).empty()) return "'s content-disposition cannot be read";
+  return named ? nullptr : " has no name";
+}
+
+// A field's name from its header lines; what is wrong with them, or null.
+const char* read_head(std::string_view head, FormField& field) {
+  bool disposed = false;
   while (!head.empty()) {
     const size_t end = std::min(head.find("\r\n"), head.size());
     const std::string_view line = head.substr(0, end);
     head.remove_prefix(std::min(head.size(), end + 2));
+    if (line.find_first_of(std::string_view("\r\n\0", 3)) != std::string_view::npos) return "'s header has a lone line end or a zero byte";
+    if (line.front() == ' ' || line.front() == '\t') return "'s header has a folded line";
     const size_t colon = line.find(':');
-    if (colon == std::string_view::npos || !equals_ci(trim(line.substr(0, colon)), "content-disposition")) continue;
-    std::string_view rest = trim(line.substr(colon + 1));
-    const size_t word = std::min(rest.find(';'), rest.size());
-    if (!equals_ci(trim(rest.substr(0, word)), "form-data")) return false;
-    rest.remove_prefix(word);
-    std::string_view name;
-    std::string value;
-    while (take_parameter(rest, name, value)) {
-      if (equals_ci(name, "name")) {
-        if (named) return false;
-        named = true;
-        field.name = value;
-      } else if (equals_ci(name, "filename") || equals_ci(name, "filename*")) {
-        field.file = true;
-      }
-    }
+    if (colon == std::string_view::npos) return "'s header has a line without a colon";
+    if (!equals_ci(trim(line.substr(0, colon)), "content-disposition")) continue;
+    if (std::exchange(disposed, true)) return " has two content-dispositions";
+    if (const char* fault = read_disposition(trim(line.substr(colon + 1)), field)) return fault;
   }
-  return named;
+  return disposed ? nullptr : " has no name";
 }
 
 std::string text_of(std::string_view json) {
@@ -86,17 +104,20 @@ std::optional<std::string> form_boundary(std::string_view content_type) {
   std::string_view rest = content_type.substr(word);
   std::string_view name;
   std::string value;
+  std::optional<std::string> boundary;
   while (take_parameter(rest, name, value)) {
-    if (!equals_ci(name, "boundary")) continue;
+    if (!begins_ci(name, "boundary")) continue;
     const bool legal = !value.empty() && value.size() <= 70 && value.back() != ' ' &&
                        std::all_of(value.begin(), value.end(), [](unsigned char c) { return c >= 0x20 && c < 0x7f && c != '"' && c != '\\'; });
-    if (legal) return value;
-    return std::nullopt;
+    // A second one, or boundary*=: an upstream might go by that.
+    if (!legal || boundary || name.size() != std::string_view("boundary").size()) return std::nullopt;
+    boundary = value;
   }
-  return std::nullopt;
+  if (!trim(rest).empty()) return std::nullopt;  // what is left cannot be read
+  return boundary;
 }
 
-FormReader::FormReader(std::string_view boundary, const FormLimits& limits) : limits_(limits), mark_("\r\n--" + std::string(boundary)) {
+FormReader::FormReader(std::string_view boundary, const FormLimits& limits) : limits_(limits), mark_("\n--" + std::string(boundary)) {
   form_.boundary = boundary;
 }
 
@@ -116,6 +137,7 @@ bool FormReader::feed(std::string_view bytes) {
     }
   }
   base_ += bytes.size();
+  if (!bytes.empty()) last_ = bytes.back();
   return step_ != Step::kFailed;
 }
 
@@ -132,14 +154,15 @@ void FormReader::fail(std::string words) {
   fault_ = Error(ErrorCode::kInvalidRequest, "the body is not a valid form: " + std::move(words));
 }
 
-// Looks for the next delimiter and says how far it came. Only the first byte of `mark_` is a carriage return, so a match that fails begins anew at
-// the byte it failed at.
+// Looks for the next delimiter and says how far it came. Only the first byte of `mark_` is a line feed, so a match that fails begins anew at
+// the byte it failed at. One behind a line feed alone would be a delimiter to some.
 size_t FormReader::seek(std::string_view bytes, size_t at) {
   const size_t from = at;
   while (at < bytes.size() && matched_ < mark_.size()) {
     if (matched_ == 0) {
-      at = std::min(bytes.find('\r', at), bytes.size());
+      at = std::min(bytes.find('\n', at), bytes.size());
       if (at == bytes.size()) break;
+      behind_return_ = (at == 0 ? last_ : bytes[at - 1]) == '\r';
     }
     if (bytes[at] != mark_[matched_]) {
       matched_ = 0;
@@ -149,12 +172,16 @@ size_t FormReader::seek(std::string_view bytes, size_t at) {
     ++at;
   }
   // A little more than is kept: some of it may turn out to be the delimiter's.
-  const size_t most = limits_.max_text + mark_.size();
+  const size_t most = limits_.max_text + mark_.size() + 1;
   if (step_ == Step::kValue && !field_.file && field_.text.size() < most) {
     field_.text.append(bytes.substr(from, std::min(at - from, most - field_.text.size())));
   }
   if (matched_ < mark_.size()) return at;
-  delimiter_ = base_ + at - (mark_.size() - 2);
+  if (!behind_return_) {
+    fail("a delimiter stands behind a line feed alone");
+    return at;
+  }
+  delimiter_ = base_ + at - (mark_.size() - 1);
   if (step_ == Step::kValue) end_value();
   step_ = Step::kDelimiter;
   behind_ = 0;
@@ -200,10 +227,11 @@ void FormReader::take_head(char c, size_t next) {
     return;
   }
   lines.remove_suffix(blank ? kBlank.size() : 2);
-  if (!read_head(lines, field_)) return fail(where() + " has no name");
+  if (const char* fault = read_head(lines, field_)) return fail(where() + fault);
   if (field_.name.size() > limits_.max_name) return fail("the name of " + where() + " is over " + std::to_string(limits_.max_name) + " bytes");
   field_.value_begin = next;
-  matched_ = 2;
+  matched_ = 1;
+  behind_return_ = true;
   step_ = Step::kValue;
 }
 

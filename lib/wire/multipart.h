@@ -45,10 +45,12 @@ class FormReader {
   void fail(std::string words);
 
   const FormLimits limits_;
-  const std::string mark_;     // a delimiter with the line end before it
+  const std::string mark_;     // a delimiter with the line feed before it
   Step step_ = Step::kPreamble;
   size_t base_ = 0;            // of the bytes that are fed now
-  size_t matched_ = 2;         // bytes of `mark_` seen; where a body or a value begins, its line end
+  size_t matched_ = 1;         // bytes of `mark_` seen; where a body or a value begins, its line end
+  bool behind_return_ = true;  // a carriage return stood before them
+  char last_ = 0;              // byte that was fed
   size_t delimiter_ = 0;       // of the last one, the two dashes
   char behind_ = 0;            // what stood behind it: '-', '\r' or a blank
   std::string head_;

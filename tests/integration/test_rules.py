@@ -209,6 +209,9 @@ def test_a_session_for_a_login(t):
     assert s.request("DELETE", path + "?id=" + second["id"], key=token).status == 400
     assert s.request("DELETE", path + "?id=" + second["id"], key=OTHER).status == 404
     assert s.request("DELETE", path + "?idd=x", key=KEY).status == 400
+    assert s.request("DELETE", path + "?id=", key=KEY).status == 400  # an unset variable is not all of them
+    assert s.request("PUT", "/v1/me/override", {"model": "main"}, key=token).status == 409
+    assert s.request("DELETE", "/v1/me/override", key=token).status == 409
     s.stop()
     s.start()
     assert s.chat("main", key=token).status == 200 and asked(u) == "night"

@@ -753,6 +753,35 @@ TEST_CASE("a reload brings its own prices") {
   CHECK(w.heard.header("x-llmrouter-cost-usd") == "0.00014");
 }
 
+TEST_CASE("an allowed configured name is not taken to another provider") {
+  World w;
+  w.config.providers = {provider("a"), provider("b")};
+  w.config.models = {model("g", {{"a", "x", 1, 1}}), model("cheap-*", {{"a", "y", 1, 1}})};
+  FileKey key;
+  key.key = Secret("sk-allow");
+  key.spec.name = "k";
+  key.spec.allow.models = {"g", "cheap-*", "b/may"};
+  w.config.keys = {key};
+  w.transport.fallback = [](const SeenRequest&) { return ScriptedReply::json(kWhole); };
+  auto status = [&](const char* name, const char* to) {
+    CallOptions o;
+    o.key = key.key;
+    o.trusted = false;
+    o.forced_provider = to;
+    w.relay(World::body(name), std::move(o));
+    w.run();
+    return w.heard.head.status;
+  };
+  CHECK(status("g", "") == 200);
+  CHECK(status("g", "a") == 200);
+  CHECK(status("cheap-1", "a") == 200);
+  CHECK(status("may", "b") == 200);
+  CHECK(w.transport.seen().size() == 4);
+  CHECK(status("g", "b") == 403);
+  CHECK(status("cheap-1", "b") == 403);
+  CHECK(w.transport.seen().size() == 4);
+}
+
 TEST_CASE("a name that several providers offer says which they are; a forced provider takes names it has no route for") {
   World w;
   w.config.providers = {provider("a"), provider("b")};

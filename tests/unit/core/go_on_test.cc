@@ -298,3 +298,31 @@ TEST_CASE("cut: a hedge that lost has nothing to do with it") {
   CHECK(w.transport.seen().size() == 3);
   CHECK(w.transport.live() == 0);
 }
+
+TEST_CASE("cut: thoughts that a filter made text of are no beginning") {
+  Cut w;
+  w.config.models[0].filters = {"think_tags"};
+  ScriptedReply thinks = ScriptedReply::sse({R"({"id":"c1","object":"chat.completion.chunk","created":1,"model":"x","choices":[{"index":0,"delta":{"role":"assistant"},"finish_reason":null}]})",
+                                             R"({"id":"c1","object":"chat.completion.chunk","created":1,"model":"x","choices":[{"index":0,"delta":{"reasoning_content":"Let me see"},"finish_reason":null}]})"});
+  thinks.end = {TransferError::Kind::kTruncated, "reset"};
+  w.transport.push(thinks);
+  w.ask("openai", World::body("m", true));
+  w.run();
+  CAPTURE(w.heard.bytes);
+  CHECK(w.heard.bytes.find("<think>") != std::string::npos);
+  w.check_cut();
+  CHECK(w.transport.seen().size() == 1);
+}
+
+TEST_CASE("cut: a function call in the older words is no text to go on from") {
+  Cut w;
+  ScriptedReply calls = ScriptedReply::sse({R"({"id":"c1","object":"chat.completion.chunk","created":1,"model":"x","choices":[{"index":0,"delta":{"role":"assistant","content":"One moment."},"finish_reason":null}]})",
+                                            R"({"id":"c1","object":"chat.completion.chunk","created":1,"model":"x","choices":[{"index":0,"delta":{"function_call":{"name":"f","arguments":"{\"a"}},"finish_reason":null}]})"});
+  calls.end = {TransferError::Kind::kTruncated, "reset"};
+  w.transport.push(calls);
+  w.ask("openai", World::body("m", true));
+  w.run();
+  CAPTURE(w.heard.bytes);
+  w.check_cut();
+  CHECK(w.transport.seen().size() == 1);
+}

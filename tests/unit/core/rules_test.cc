@@ -352,6 +352,9 @@ TEST_CASE("a session: another way to be the key, whose chats go to one model") {
   options.trusted = false;
   CHECK(w.router->explain("a", options).value().by == "session");
   CHECK(w.router->explain("a", options).value().model == "b");
+  const auto by_token = w.router->authenticate(made.token, {}).value();
+  CHECK(w.router->set_override(*by_token, "a").error().code == ErrorCode::kConflict);
+  CHECK(w.router->clear_override(*by_token).error().code == ErrorCode::kConflict);
   // Over the key's override, under the rules.
   REQUIRE(w.router->set_override(*key, "a").ok());
   CHECK(w.router->explain("a", options).value().model == "b");

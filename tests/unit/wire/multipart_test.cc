@@ -16,7 +16,7 @@ std::string field(const std::string& name, const std::string& value, const std::
 }
 
 const std::string kFile = std::string("RIFF\r\n--X\r\n--XY\0\xff", 17);
-const std::string kForm = field("model", "whisper") + field("file", kFile, "; filename=\"a \\\"b\\\".wav\"\r\nContent-Type: audio/wav") + field("stream", "true") + "--XX--\r\n";
+const std::string kForm = field("model", "whisper") + field("file", kFile, "; filename=\"a %22b%22.wav\"\r\nContent-Type: audio/wav") + field("stream", "true") + "--XX--\r\n";
 
 std::string value_of(const std::string& body, const FormField& f) { return body.substr(f.value_begin, f.value_end - f.value_begin); }
 
@@ -72,6 +72,38 @@ TEST_CASE("form: its boundary") {
     CHECK_FALSE(form_boundary(bad));
   }
   CHECK_FALSE(form_boundary("multipart/form-data; boundary=" + std::string(71, 'x')));
+}
+
+// A key may be limited to some models: the field that is checked must be the one that any upstream reads.
+TEST_CASE("form: what two parsers may read differently is refused") {
+  const char* const heads[] = {
+      "Content-Disposition: form-data; name=\"x\"; name*=utf-8''model\r\n",
+      "Content-Disposition: form-data; name*0=\"mo\"; name*1=\"del\"\r\n",
+      "Content-Disposition: form-data; name=\"x\"; name=\"model\"\r\n",
+      "Content-Disposition: form-data;\r\n name=\"model\"\r\nX: z\r\n Content-Disposition: form-data; name=\"y\"\r\n",
+      "X: y\nContent-Disposition: form-data; name=\"model\"\r\nContent-Disposition: form-data; name=\"zz\"\r\n",
+      "Content-Disposition: form-data; name=\"a\"\r\nContent-Disposition: form-data; name=\"model\"\r\n",
+      "Content-Disposition: form-data; name=\"mod\\el\"\r\n",
+      "Content-Disposition: form-data; name=\"mod\\\"el\"\r\n",
+      "Content-Disposition: form-data; name=\"x\"; filename=\"a\\\"; name=\\\"model\"\r\n",
+      "Content-Disposition: form-data; name=\"x\"; filename=\"a\r\n",
+      "no colon\r\nContent-Disposition: form-data; name=\"x\"\r\n",
+  };
+  for (const char* head : heads) {
+    CAPTURE(head);
+    CHECK_FALSE(scan_form(std::string("--XX\r\n") + head + "\r\nv\r\n--XX--\r\n", "XX"));
+  }
+  // A delimiter to those that take a line feed alone.
+  const std::string smuggled = "--XX\r\nContent-Disposition: form-data; name=\"file\"; filename=\"f\"\r\n\r\nabc\n--XX\r\nContent-Disposition: form-data; name=\"model\"\r\n\r\nsecret\r\n--XX--\r\n";
+  for (size_t cut = 0; cut < smuggled.size(); ++cut) {
+    CAPTURE(cut);
+    CHECK_FALSE(scan_form(smuggled, "XX", {cut}));
+  }
+  for (const char* type : {"multipart/form-data; boundary=XX; boundary=YY", "multipart/form-data; boundary=XX; boundary*=utf-8''YY", "multipart/form-data; boundary*=utf-8''YY; boundary=XX",
+                           "multipart/form-data; boundary=XX; boundary*0=Y", "multipart/form-data; boundary=XX; a=\"b"}) {
+    CAPTURE(type);
+    CHECK_FALSE(form_boundary(type));
+  }
 }
 
 TEST_CASE("form: fields, files and what looks like a delimiter") {
