@@ -141,6 +141,7 @@ struct Call::State final {
   void retry_current();
   size_t choose();                       // the next candidate that was not tried; kNone: no more
   size_t again(Duration* wait) const;    // the candidate to try once more; kNone: none is worth it
+  bool somebody_new();                   // is there who was not asked yet?
   bool expand_fallbacks();
   bool fall_back_for(ErrorCode fault);   // to the model's own list for this kind of refusal
   void handle_failure(Error error);

@@ -271,7 +271,7 @@ bool append_candidates(const Snapshot& snapshot, const Resolved& resolved, std::
   if (resolved.route == nullptr) {
     Candidate c;
     c.provider = resolved.provider;
-    c.health = &resolved.provider->shared->health;
+    c.health = &resolved.provider->shared->health_of(resolved.model);
     c.owned = std::make_unique<const std::string>(resolved.model);
     c.model = *c.owned;
     judge(c, nullptr);

@@ -12,7 +12,8 @@ bool Call::State::passed_over(Candidate& c) {
   const TimePoint t = now();
   at_->credential = -1;
   if (c.health->limited_until() > t) {
-    Error why(ErrorCode::kUpstreamRateLimited, "provider " + at_->provider->config.name + ": rate limited, and said when to come back");
+    Error why(ErrorCode::kUpstreamRateLimited, "provider " + at_->provider->config.name + ": rate limited, and said when to come back: in " +
+                                                     std::to_string(std::chrono::ceil<std::chrono::seconds>(c.health->limited_until() - t).count()) + " s");
     why.retry_after = std::chrono::ceil<std::chrono::milliseconds>(c.health->limited_until() - t);
     blocked_by(limit_of_attempt(), c.health->limited_until());
     skip(c, std::move(why));
@@ -47,7 +48,11 @@ bool Call::State::may_retry() {
 void Call::State::judge(const Error& error) {
   const auto& pool = at_->provider->credentials;
   core::CredentialHealth* credential = at_->credential < 0 ? nullptr : pool[static_cast<size_t>(at_->credential)].health.get();
-  core::learn_from(error, *candidates_[at_->current].health, credential, pool.size(), now(), snap_->config.routing.cooldown);
+  const Candidate& c = candidates_[at_->current];
+  // Without a key to rest the limit is the model's, and no matter of the provider's others.
+  const bool own = c.route == nullptr && credential == nullptr && error.code == ErrorCode::kUpstreamRateLimited;
+  core::TargetHealth& target = own ? at_->provider->shared->own_health(c.model) : *c.health;
+  core::learn_from(error, target, credential, pool.size(), now(), snap_->config.routing.cooldown);
 }
 
 }  // namespace llmrouter

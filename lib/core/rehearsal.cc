@@ -206,6 +206,16 @@ size_t Rehearsal::choose(Flight& f) {
   }
 }
 
+bool Rehearsal::somebody_new(Flight& f) {
+  const auto fresh = [&f] {
+    return std::any_of(f.candidates.begin(), f.candidates.end(), [](const Candidate& c) { return !c.out && !c.considered && c.reason != StepReason::kCoolingDown; });
+  };
+  while (!fresh()) {
+    if (!f.fallbacks.append(*snapshot_, ask_of(f), f.candidates)) return false;
+  }
+  return true;
+}
+
 void Rehearsal::next_attempt(Flight& f) {
   const int most = std::max(1, snapshot_->config.routing.attempts);
   if (f.owes) {
@@ -386,7 +396,12 @@ void Rehearsal::failed(Flight& f, Candidate& c) {
   const bool limited = error.code == ErrorCode::kUpstreamRateLimited, rejected = error.code == ErrorCode::kUpstreamCredentialsRejected;
   if (limited && error.retry_after > Duration(0)) blocked(f, c.not_before);
   // The credential's fault: the same target by another one, at once.
-  if ((limited || rejected) && pool.size() > 1 && f.attempts < std::max(1, snapshot_->config.routing.attempts)) {
+  const int most = std::max(1, snapshot_->config.routing.attempts);
+  if ((limited || rejected) && pool.size() > 1 && f.attempts < most) {
+    if (f.attempts + 1 == most && somebody_new(f)) {
+      f.candidate().out = f.candidate().considered = false;
+      return next_attempt(f);
+    }
     const size_t current = f.current;
     if (start(f, current)) return;
     f.current = current;

@@ -74,6 +74,16 @@ size_t Call::State::choose() {
   }
 }
 
+bool Call::State::somebody_new() {
+  const auto fresh = [this] {
+    return std::any_of(candidates_.begin(), candidates_.end(), [](const Candidate& c) { return !c.out && !c.considered && c.reason != StepReason::kCoolingDown; });
+  };
+  while (!fresh()) {
+    if (!expand_fallbacks()) return false;
+  }
+  return true;
+}
+
 bool Call::State::expand_fallbacks() { return fallbacks_.append(*snap_, ask(), candidates_); }
 
 void Call::State::next_attempt() {
@@ -202,10 +212,15 @@ void Call::State::handle_failure(Error error) {
   }
   last_error_ = std::move(error);
   if (Attempt* other = other_in_flight()) return lead_is(other);
-  // The credential's fault: the same target by another one, at once.
-  if (credential_fault && c.provider->credentials.size() > 1 && attempts_ < std::max(1, snap_->config.routing.attempts)) {
-    const bool was_out = c.out;
-    c.out = false;
+  // The credential's fault: the same target by another one, at once. The last attempt is for who was not asked yet, where there is somebody.
+  const int most = std::max(1, snap_->config.routing.attempts);
+  if (credential_fault && c.provider->credentials.size() > 1 && attempts_ < most) {
+    if (attempts_ + 1 == most && somebody_new()) {
+      Candidate& mine = candidates_[at_->current];
+      mine.out = mine.considered = false;  // its other keys are there when nobody new can be asked
+      return next_attempt();
+    }
+    const bool was_out = std::exchange(candidates_[at_->current].out, false);  // the list may have grown
     if (start_attempt(at_->current)) return;
     candidates_[at_->current].out = was_out;
   }

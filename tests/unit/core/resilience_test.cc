@@ -794,3 +794,52 @@ TEST_CASE("an only key that is limited without being told for how long is asked 
   CHECK(w.heard.head.status == 200);
   CHECK(w.transport.seen().size() == 2);
 }
+
+TEST_CASE("a limit of one model without a key is not its provider's other models'") {
+  World w;
+  w.config.providers = {provider("a")};
+  w.config.providers[0].credentials.clear();
+  w.config.routing.attempts = 1;
+  ScriptedReply limited = ScriptedReply::json(R"({"error":{"message":"slow down","code":"rate_limited"}})", 429);
+  limited.headers.push_back({"retry-after", "7"});
+  auto ask = [&](const char* model) {
+    w.call = Call();
+    w.relay(World::body(model));
+    w.run();
+    return w.heard.head.status;
+  };
+  w.transport.push(limited);
+  CHECK(ask("a/small") == 429);
+  w.transport.fallback = [](const SeenRequest&) { return ScriptedReply::json(kWhole); };
+  const size_t before = w.transport.seen().size();
+  CHECK(ask("a/big") == 200);
+  CHECK(w.transport.seen().size() == before + 1);
+  CHECK(ask("a/small") == 429);
+  CHECK(w.transport.seen().size() == before + 1);
+  CHECK(w.heard.bytes.find(" s\"") != std::string::npos);  // when
+  w.clock.advance(std::chrono::seconds(8));
+  CHECK(ask("a/small") == 200);
+}
+
+TEST_CASE("the last attempt is for who was not asked yet, not for another key") {
+  for (const int status : {429, 401}) {
+    CAPTURE(status);
+    World w;
+    w.config.providers = {provider("a"), provider("pool"), provider("lab")};
+    w.config.providers[1].credentials = {{}, {}};
+    for (size_t i = 0; i < 2; ++i) {
+      w.config.providers[1].credentials[i].key = Secret("sk-" + std::to_string(i));
+      w.config.providers[1].credentials[i].name = "k" + std::to_string(i);
+    }
+    w.config.models = {model("m", {{"a", "x", 1, 1}, {"pool", "y", 1, 2}}), model("spare", {{"lab", "z", 1, 1}})};
+    w.config.models[0].fallbacks = {"spare"};
+    w.transport.push(failure(500));
+    w.transport.push(failure(status));
+    w.transport.fallback = [](const SeenRequest&) { return ScriptedReply::json(kWhole); };
+    w.relay(World::body("m"));
+    w.run();
+    CHECK(w.heard.head.status == 200);
+    CHECK(w.heard.header("x-llmrouter-provider") == "lab");
+    CHECK(w.transport.seen().size() == 3);
+  }
+}
