@@ -46,6 +46,7 @@ void Sha256::block(const unsigned char* p) noexcept {
 }
 
 void Sha256::update(std::string_view bytes) noexcept {
+  if (bytes.empty()) return;  // it may be a null pointer, which memcpy must not see
   const auto* p = reinterpret_cast<const unsigned char*>(bytes.data());
   size_t left = bytes.size();
   total_ += left;
