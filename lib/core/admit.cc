@@ -109,13 +109,6 @@ Result<void> Call::State::check_params() {
   return {};
 }
 
-namespace {
-
-constexpr int64_t kUnknownOutput = 4096;  // tokens of an answer whose request sets no bound
-constexpr int kGuesses = 8;               // what is left changes while others settle
-
-}  // namespace
-
 // Requests, tokens and money, at the key and the model, all or none.
 Result<void> Call::State::reserve() {
   LimitBucket* buckets[2] = {key_ && !key_->spec.limits.empty() ? router_.bucket_of(*key_) : nullptr,
@@ -135,19 +128,7 @@ Result<void> Call::State::reserve() {
     }
   }
   Denial denial;
-  reservation_ = router_.parts.limiter->reserve(buckets, 2, reserved_, &denial);
-  // How long the answer will be is a guess when the request does not say. A guess alone refuses nobody: what is left is reserved instead, so
-  // that the last call may pass the limit by what it is longer, and no other call comes in beside it.
-  for (int tries = 0; !reservation_.active() && !facts_.max_tokens && tries < kGuesses; ++tries) {
-    if (denial.kind == LimitKind::kBudget && denial.remaining > 0 && denial.remaining < reserved_.nano_usd) {
-      reserved_.nano_usd = denial.remaining;
-    } else if (denial.kind == LimitKind::kTokens && denial.remaining >= facts_.input_tokens && denial.remaining < reserved_.tokens) {
-      reserved_.tokens = denial.remaining;
-    } else {
-      break;
-    }
-    reservation_ = router_.parts.limiter->reserve(buckets, 2, reserved_, &denial);
-  }
+  reservation_ = core::reserve_or_what_is_left(*router_.parts.limiter, buckets, reserved_, facts_.input_tokens, !facts_.max_tokens, &denial);
   owes_reservation_ = !reservation_.active();
   if (!owes_reservation_) return {};
   if (denial.bucket.compare(0, 6, "model:") == 0) blocked_by(denial);
@@ -162,7 +143,7 @@ int64_t Call::State::expected_output() const noexcept {
     case Operation::kCountTokens: return 0;
     default: break;
   }
-  return facts_.max_tokens.value_or(kUnknownOutput) * std::max<int64_t>(1, facts_.n);
+  return facts_.max_tokens.value_or(core::kUnknownOutput) * std::max<int64_t>(1, facts_.n);
 }
 
 // The switch, the key's override, the rules.

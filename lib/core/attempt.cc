@@ -13,7 +13,6 @@ using core::RestReason;
 
 namespace {
 
-constexpr Duration kFirstTokenOfStreams = std::chrono::seconds(60);
 
 }  // namespace
 
@@ -133,12 +132,7 @@ bool Call::State::pick_credential(Candidate& c) {
     let_probes_go();
     return false;
   }
-  size_t start = 0;
-  if (pool.size() > 1) {
-    auto turn = static_cast<int64_t>(at_->provider->shared->rotation.fetch_add(1, std::memory_order_relaxed) %
-                                     static_cast<uint64_t>(at_->provider->total_weight));
-    while (turn >= std::max(1, pool[start].config->weight)) turn -= std::max(1, pool[start++].config->weight);
-  }
+  const size_t start = core::take_turn(*at_->provider);
   const TimePoint t = now();
   Error why(ErrorCode::kNoTarget, "provider " + at_->provider->config.name + ": no credential may be used for model \"" + std::string(c.model) + "\"");
   for (size_t step = 0; step < pool.size(); ++step) {
@@ -180,7 +174,7 @@ void Call::State::arm_watch() {
   at_->watching_first = awaits_first();
   TimePoint due;
   if (at_->watching_first) {
-    const Duration first = t.first_token > Duration(0) ? t.first_token : facts_.stream ? kFirstTokenOfStreams : Duration(0);
+    const Duration first = t.first_token > Duration(0) ? t.first_token : facts_.stream ? core::kFirstTokenOfStreams : Duration(0);
     if (first <= Duration(0)) return;
     due = at_->exchange_began + first;
   } else {
@@ -198,7 +192,7 @@ void Call::State::arm_watch() {
 void Call::State::on_watch() {
   if (ended_ || !at_->in_flight) return;
   const Timeouts& t = at_->provider->timeouts;
-  if (at_->watching_first && awaits_first()) return stall("first_token", t.first_token > Duration(0) ? t.first_token : kFirstTokenOfStreams);
+  if (at_->watching_first && awaits_first()) return stall("first_token", t.first_token > Duration(0) ? t.first_token : core::kFirstTokenOfStreams);
   if (!awaits_first() && !at_->paused && at_->last_bytes + t.idle <= now()) return stall("idle", t.idle);
   arm_watch();
 }

@@ -18,6 +18,7 @@
 #include "core/held_event.h"
 #include "core/resolve.h"
 #include "core/router_impl.h"
+#include "core/steps.h"
 #include "core/told.h"
 
 namespace llmrouter {
@@ -50,7 +51,7 @@ struct Call::State final {
     State* state_;
   };
 
-  static constexpr size_t kNone = static_cast<size_t>(-1);
+  static constexpr size_t kNone = core::kNobody;
 
   // One upstream exchange, or several when its inputs go in parts.
   struct Attempt final : public TransferSink, public UpstreamSink {
@@ -141,8 +142,6 @@ struct Call::State final {
   void retry_current();
   size_t choose();                       // the next candidate that was not tried; kNone: no more
   size_t again(Duration* wait) const;    // the candidate to try once more; kNone: none is worth it
-  bool somebody_new();                   // is there who was not asked yet?
-  bool expand_fallbacks();
   bool fall_back_for(ErrorCode fault);   // to the model's own list for this kind of refusal
   void handle_failure(Error error);
   Error final_error() const;
@@ -304,12 +303,10 @@ struct Call::State final {
   core::Direction direction_;            // what stood over what the program asked for
   std::vector<core::Candidate> candidates_;
   RouteRequest wishes_;
-  core::Fallbacks fallbacks_;
+  core::TurnOrder order_;
   uint64_t affinity_ = 0;                // a hash of what belongs together; 0: nothing does
   uint64_t session_ = 0;                 // the same with the route, in the affinity table; 0: not kept there
   uint64_t home_ = 0;                    // the target that served it before, if that may be asked now
-  size_t next_ = 0;                      // the first candidate that was not considered
-  bool last_resort_ = false;             // those that rest are considered, too: nobody else is left
   bool free_retry_ = false;              // the next attempt is another question, not the same one again
   bool out_of_retries_ = false;          // by the process's budget
   Error last_error_;

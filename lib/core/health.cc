@@ -92,21 +92,4 @@ void CredentialHealth::rest(TimePoint now, RestReason why, Duration asked, const
   probing_.store(false, kRelaxed);
 }
 
-void learn_from(const Error& error, TargetHealth& target, CredentialHealth* credential, size_t pool, TimePoint now, const CooldownConfig& config) noexcept {
-  if (error.code == ErrorCode::kUpstreamError || error.code == ErrorCode::kUpstreamTimeout) {
-    target.failed(now, config);
-    target.rest_as_asked(now, error.retry_after, false);
-  }
-  if (credential == nullptr) {
-    if (error.code == ErrorCode::kUpstreamRateLimited) target.rest_as_asked(now, error.retry_after, true);
-    return;
-  }
-  // An only credential rests when it was told for how long; else trying it is how one learns that it works again.
-  if (error.code == ErrorCode::kUpstreamRateLimited && (pool > 1 || error.retry_after > Duration(0))) {
-    credential->rest(now, RestReason::kRateLimited, error.retry_after, config);
-  } else if (error.code == ErrorCode::kUpstreamCredentialsRejected && pool > 1) {
-    credential->rest(now, error.upstream_code == "insufficient_quota" ? RestReason::kOutOfQuota : RestReason::kRefused, error.retry_after, config);
-  }
-}
-
 }  // namespace llmrouter::core

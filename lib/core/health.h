@@ -7,7 +7,6 @@
 
 #include "llmrouter/clock.h"
 #include "llmrouter/config.h"
-#include "llmrouter/error.h"
 
 namespace llmrouter::core {
 
@@ -77,10 +76,6 @@ class CredentialHealth {
   std::atomic<int> strikes_{0};
   std::atomic<bool> probing_{false};
 };
-
-// What an attempt's failure says of its target and of the credential that it was made with. `credential` null: none was; `pool`: how many its
-// provider has.
-void learn_from(const Error& error, TargetHealth& target, CredentialHealth* credential, size_t pool, TimePoint now, const CooldownConfig& config) noexcept;
 
 }  // namespace llmrouter::core
 

@@ -30,7 +30,7 @@ void Call::State::arm_hedge() {
 
 void Call::State::on_hedge() {
   if (ended_ || committed_ || hedged_ || !at_->in_flight || other_in_flight() != nullptr || !awaits_first()) return;
-  if (attempts_ >= std::max(1, snap_->config.routing.attempts)) return;
+  if (attempts_ >= core::most_attempts(snap_->config.routing)) return;
   // Another target where there is one that nothing speaks against; else the same once more.
   size_t index = at_->current;
   for (size_t i = 0; i < candidates_.size(); ++i) {

@@ -20,7 +20,7 @@ bool Call::State::passed_over(Candidate& c) {
     return true;
   }
   at_->probe = c.health->take_probe(t);
-  if (at_->probe || last_resort_ || c.reason == StepReason::kCoolingDown || !c.health->resting(t)) return false;
+  if (at_->probe || order_.last_resort || c.reason == StepReason::kCoolingDown || !c.health->resting(t)) return false;
   c.reason = StepReason::kCoolingDown;
   c.considered = false;
   return true;
@@ -46,13 +46,7 @@ bool Call::State::may_retry() {
 }
 
 void Call::State::judge(const Error& error) {
-  const auto& pool = at_->provider->credentials;
-  core::CredentialHealth* credential = at_->credential < 0 ? nullptr : pool[static_cast<size_t>(at_->credential)].health.get();
-  const Candidate& c = candidates_[at_->current];
-  // Without a key to rest the limit is the model's, and no matter of the provider's others.
-  const bool own = c.route == nullptr && credential == nullptr && error.code == ErrorCode::kUpstreamRateLimited;
-  core::TargetHealth& target = own ? at_->provider->shared->own_health(c.model) : *c.health;
-  core::learn_from(error, target, credential, pool.size(), now(), snap_->config.routing.cooldown);
+  core::learn_from(error, candidates_[at_->current], at_->credential, now(), snap_->config.routing.cooldown);
 }
 
 }  // namespace llmrouter

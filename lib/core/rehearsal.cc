@@ -3,17 +3,12 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/steps.h"
 #include "core/wishes.h"
 #include "llmrouter/pattern.h"
 
 namespace llmrouter::core {
 namespace {
-
-constexpr size_t kNobody = static_cast<size_t>(-1);
-constexpr int64_t kUnknownOutput = 4096;                              // tokens of an answer whose request sets no bound, as Call takes it
-constexpr int kGuesses = 8;
-constexpr Duration kLongestAskedFor = std::chrono::seconds(15);       // of a Retry-After that a caller is kept waiting for
-constexpr Duration kFirstTokenOfStreams = std::chrono::seconds(60);
 
 // Rules find no content: there is none.
 struct NoContent final : RuleContent {
@@ -30,7 +25,7 @@ struct Rehearsal::Flight {
   std::string asked, forced;
   Resolved resolved;
   std::vector<Candidate> candidates;
-  Fallbacks fallbacks;
+  TurnOrder order;
   uint64_t affinity = 0, session = 0, home = 0;
   Reservation reservation, of_attempt;
   Demand reserved;
@@ -38,9 +33,9 @@ struct Rehearsal::Flight {
   bool owes = false;         // the key's and the model's limits are not reserved
   bool limited = false;      // what it was not asked for was a limit of ours
   bool is_blocked = false;   // and is worth waiting for
-  bool last_resort = false, out_of_retries = false, probe = false, key_probe = false, waits = false;
+  bool out_of_retries = false, probe = false, key_probe = false, waits = false;
   int attempts = 0, credential = -1;
-  size_t next = 0, current = 0;
+  size_t current = 0;
   Acting acting;
   void (Rehearsal::*step)(Flight&) = nullptr;
   uint64_t stamp = 0;
@@ -142,7 +137,7 @@ bool Rehearsal::place(Flight& f) {
     ask.home = f.home = snapshot_->affinity->find(f.session, now());
   }
   if (!append_first(*snapshot_, f.resolved, f.asked, ask, f.candidates)) return false;
-  if (f.resolved.route != nullptr) f.fallbacks.visited(f.resolved.route);
+  if (f.resolved.route != nullptr) f.order.fallbacks.visited(f.resolved.route);
   const bool there = f.home != 0 && std::any_of(f.candidates.begin(), f.candidates.end(), [&](const Candidate& c) {
     return c.id == f.home && !c.out && c.reason != StepReason::kCoolingDown;
   });
@@ -174,56 +169,21 @@ bool Rehearsal::reserve(Flight& f) {
     if (price) f.reserved.nano_usd = cost_nano_usd(expected, *price);
   }
   Denial denial;
-  f.reservation = limiter_.reserve(buckets, 2, f.reserved, &denial);
-  for (int tries = 0; !f.reservation.active() && !f.facts.max_tokens && tries < kGuesses; ++tries) {
-    if (denial.kind == LimitKind::kBudget && denial.remaining > 0 && denial.remaining < f.reserved.nano_usd) {
-      f.reserved.nano_usd = denial.remaining;
-    } else if (denial.kind == LimitKind::kTokens && denial.remaining >= f.facts.input_tokens && denial.remaining < f.reserved.tokens) {
-      f.reserved.tokens = denial.remaining;
-    } else {
-      break;
-    }
-    f.reservation = limiter_.reserve(buckets, 2, f.reserved, &denial);
-  }
+  f.reservation = reserve_or_what_is_left(limiter_, buckets, f.reserved, f.facts.input_tokens, !f.facts.max_tokens, &denial);
   if (f.reservation.active()) return true;
   f.limited = true;
   if (denial.bucket.compare(0, 6, "model:") == 0) denied(f, denial);
   return false;
 }
 
-size_t Rehearsal::choose(Flight& f) {
-  for (;;) {
-    for (; f.next < f.candidates.size(); ++f.next) {
-      Candidate& c = f.candidates[f.next];
-      if (c.out || c.considered || (!f.last_resort && c.reason == StepReason::kCoolingDown)) continue;
-      c.considered = true;
-      return f.next++;
-    }
-    if (f.fallbacks.append(*snapshot_, ask_of(f), f.candidates)) continue;
-    if (f.last_resort) return kNobody;
-    f.last_resort = true;
-    f.next = 0;
-  }
-}
-
-bool Rehearsal::somebody_new(Flight& f) {
-  const auto fresh = [&f] {
-    return std::any_of(f.candidates.begin(), f.candidates.end(), [](const Candidate& c) { return !c.out && !c.considered && c.reason != StepReason::kCoolingDown; });
-  };
-  while (!fresh()) {
-    if (!f.fallbacks.append(*snapshot_, ask_of(f), f.candidates)) return false;
-  }
-  return true;
-}
-
 void Rehearsal::next_attempt(Flight& f) {
-  const int most = std::max(1, snapshot_->config.routing.attempts);
+  const int most = most_attempts(snapshot_->config.routing);
   if (f.owes) {
     if (!wait(f)) end(f, Ending::kLimited, nullptr);
     return;
   }
   while (f.attempts < most && !f.out_of_retries) {
-    const size_t index = choose(f);
+    const size_t index = f.order.choose(*snapshot_, f.candidates, [&] { return ask_of(f); });
     if (index == kNobody) break;
     if (start(f, index)) return;
   }
@@ -245,7 +205,7 @@ bool Rehearsal::start(Flight& f, size_t index) {
     return false;
   }
   f.probe = c.health->take_probe(t);
-  if (!f.probe && !f.last_resort && c.reason != StepReason::kCoolingDown && c.health->resting(t)) {
+  if (!f.probe && !f.order.last_resort && c.reason != StepReason::kCoolingDown && c.health->resting(t)) {
     c.reason = StepReason::kCoolingDown;
     c.considered = false;
     return false;
@@ -282,15 +242,11 @@ bool Rehearsal::reserve_attempt(Flight& f, Candidate& c, const CredentialRuntime
   return false;
 }
 
-// As Call::State::pick_credential(): weights decide whose turn it is, rests and limits who is passed over.
+// Weights decide whose turn it is, rests and limits who is passed over.
 bool Rehearsal::pick_credential(Flight& f, Candidate& c) {
   const auto& pool = c.provider->credentials;
   if (pool.empty()) return reserve_attempt(f, c, nullptr);
-  size_t start = 0;
-  if (pool.size() > 1) {
-    auto turn = static_cast<int64_t>(c.provider->shared->rotation.fetch_add(1, std::memory_order_relaxed) % static_cast<uint64_t>(c.provider->total_weight));
-    while (turn >= std::max(1, pool[start].config->weight)) turn -= std::max(1, pool[start++].config->weight);
-  }
+  const size_t start = take_turn(*c.provider);
   for (size_t step = 0; step < pool.size(); ++step) {
     const size_t i = (start + step) % pool.size();
     const CredentialRuntime& credential = pool[i];
@@ -384,8 +340,7 @@ void Rehearsal::failed(Flight& f, Candidate& c) {
   error.retry_after = f.acting.retry_after;
   if (f.acting.out_of_quota) error.upstream_code = "insufficient_quota";
   const auto& pool = c.provider->credentials;
-  CredentialHealth* credential = f.credential < 0 ? nullptr : pool[static_cast<size_t>(f.credential)].health.get();
-  learn_from(error, *c.health, credential, pool.size(), now(), snapshot_->config.routing.cooldown);
+  learn_from(error, c, f.credential, now(), snapshot_->config.routing.cooldown);
   let_probes_go(f);
   core::TargetHealth& reach = c.provider->shared->reach;
   if (f.acting.unreached) reach.failed(now(), snapshot_->config.routing.cooldown);
@@ -396,9 +351,9 @@ void Rehearsal::failed(Flight& f, Candidate& c) {
   const bool limited = error.code == ErrorCode::kUpstreamRateLimited, rejected = error.code == ErrorCode::kUpstreamCredentialsRejected;
   if (limited && error.retry_after > Duration(0)) blocked(f, c.not_before);
   // The credential's fault: the same target by another one, at once.
-  const int most = std::max(1, snapshot_->config.routing.attempts);
+  const int most = most_attempts(snapshot_->config.routing);
   if ((limited || rejected) && pool.size() > 1 && f.attempts < most) {
-    if (f.attempts + 1 == most && somebody_new(f)) {
+    if (f.attempts + 1 == most && f.order.somebody_new(*snapshot_, f.candidates, [&] { return ask_of(f); })) {
       f.candidate().out = f.candidate().considered = false;
       return next_attempt(f);
     }
@@ -410,27 +365,12 @@ void Rehearsal::failed(Flight& f, Candidate& c) {
   next_attempt(f);
 }
 
-// As Call::State::again().
 bool Rehearsal::try_again(Flight& f) {
-  const BackoffConfig& backoff = snapshot_->config.routing.backoff;
-  size_t best = kNobody;
-  for (size_t i = 0; i < f.candidates.size(); ++i) {
-    const Candidate& c = f.candidates[i];
-    if (c.out || c.tried == 0) continue;
-    if (best == kNobody || c.not_before < f.candidates[best].not_before) best = i;
-  }
+  Duration wait{0};
+  const size_t best = worth_another(f.candidates, snapshot_->config.routing.backoff, now(), f.deadline, [this] { return draw(); }, &wait);
   if (best == kNobody) return false;
-  const Candidate& c = f.candidates[best];
-  Duration step = backoff.first;
-  for (int i = 1; i < c.tried && step < backoff.max; ++i) step *= 2;
-  step = std::min(step, backoff.max);
-  const Duration jitter(static_cast<int64_t>(Random(draw()).unit() * static_cast<double>(step.count())));
-  const Duration asked = c.not_before > now() ? c.not_before - now() : Duration(0);
-  if (asked > std::max(backoff.max, kLongestAskedFor)) return false;
-  const Duration delay = asked > Duration(0) ? asked : jitter;
-  if (f.deadline != TimePoint::max() && now() + delay >= f.deadline) return false;
   f.current = best;
-  later(f, now() + delay, &Rehearsal::retry);
+  later(f, now() + wait, &Rehearsal::retry);
   return true;
 }
 
@@ -468,10 +408,10 @@ bool Rehearsal::wait(Flight& f) {
 void Rehearsal::turn(Flight& f) {
   if (std::exchange(f.waits, false)) --waiting_;
   if (f.blocked_until == TimePoint::max()) patient_.erase(std::remove(patient_.begin(), patient_.end(), &f), patient_.end());
-  f.is_blocked = f.limited = f.last_resort = false;
+  f.is_blocked = f.limited = f.order.last_resort = false;
   f.blocked_until = TimePoint::max();
   for (Candidate& c : f.candidates) c.considered = false;
-  f.next = 0;
+  f.order.next = 0;
   if (f.owes) f.owes = !reserve(f);
   next_attempt(f);
 }

@@ -99,9 +99,7 @@ class Rehearsal {
   bool place(Flight& f);
   LimitBucket* bucket_of(const KeyRecord& key);
   bool reserve(Flight& f);
-  bool somebody_new(Flight& f);
   void next_attempt(Flight& f);
-  size_t choose(Flight& f);
   bool start(Flight& f, size_t index);
   bool pick_credential(Flight& f, Candidate& c);
   bool reserve_attempt(Flight& f, Candidate& c, const CredentialRuntime* credential);

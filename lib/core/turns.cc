@@ -25,7 +25,7 @@ Result<void> Call::State::place() {
     first.home = home_ = snap_->affinity->find(session_, began_);
   }
   const bool anybody = core::append_first(*snap_, resolved_, asked_, first, candidates_);
-  if (resolved_.route != nullptr) fallbacks_.visited(resolved_.route);
+  if (resolved_.route != nullptr) order_.fallbacks.visited(resolved_.route);
   if (!anybody) {
     Error why = core::nobody(*snap_, candidates_, asked_, asking());
     if (why.code != ErrorCode::kContextLengthExceeded || !fall_back_for(why.code)) return why;
@@ -60,34 +60,11 @@ core::Ask Call::State::asking() const {
 }
 
 size_t Call::State::choose() {
-  for (;;) {
-    for (; next_ < candidates_.size(); ++next_) {
-      Candidate& c = candidates_[next_];
-      if (c.out || c.considered || (!last_resort_ && c.reason == StepReason::kCoolingDown)) continue;
-      c.considered = true;
-      return next_++;
-    }
-    if (expand_fallbacks()) continue;
-    if (last_resort_) return kNone;
-    last_resort_ = true;
-    next_ = 0;
-  }
+  return order_.choose(*snap_, candidates_, [this] { return ask(); });
 }
-
-bool Call::State::somebody_new() {
-  const auto fresh = [this] {
-    return std::any_of(candidates_.begin(), candidates_.end(), [](const Candidate& c) { return !c.out && !c.considered && c.reason != StepReason::kCoolingDown; });
-  };
-  while (!fresh()) {
-    if (!expand_fallbacks()) return false;
-  }
-  return true;
-}
-
-bool Call::State::expand_fallbacks() { return fallbacks_.append(*snap_, ask(), candidates_); }
 
 void Call::State::next_attempt() {
-  const int most = std::max(1, snap_->config.routing.attempts);
+  const int most = core::most_attempts(snap_->config.routing);
   if (owes_reservation_ && !(has_turn_ && reserve_again())) {
     if (wait_for_limit()) return;
     if (std::exchange(has_turn_, false)) pass_turn_on();
@@ -123,45 +100,20 @@ void Call::State::retry_current() {
   }
 }
 
-namespace {
-
-constexpr Duration kLongestAskedFor = std::chrono::seconds(15);  // of a Retry-After that a caller is kept waiting for
-
-}  // namespace
-
-// Full jitter (Brooker 2015, "Exponential Backoff And Jitter"): uniformly between nothing and the doubled step. What the upstream
-// asked for wins over it; when that is long the caller hears of it instead of waiting.
 size_t Call::State::again(Duration* wait) const {
-  const BackoffConfig& backoff = snap_->config.routing.backoff;
-  const TimePoint t = router_.clock().now();
-  size_t best = kNone;
-  for (size_t i = 0; i < candidates_.size(); ++i) {
-    const Candidate& c = candidates_[i];
-    if (c.out || c.tried == 0) continue;
-    if (best == kNone || c.not_before < candidates_[best].not_before) best = i;
-  }
-  if (best == kNone) return kNone;
-  const Candidate& c = candidates_[best];
-  Duration step = backoff.first;
-  for (int i = 1; i < c.tried && step < backoff.max; ++i) step *= 2;
-  step = std::min(step, backoff.max);
-  Duration jitter(static_cast<int64_t>(core::Random(router_.draw()).unit() * static_cast<double>(step.count())));
-  Duration asked = c.not_before > t ? c.not_before - t : Duration(0);
-  if (asked > std::max(backoff.max, kLongestAskedFor)) return kNone;
-  *wait = asked > Duration(0) ? asked : jitter;
-  return t + *wait < deadline_ ? best : kNone;
+  return core::worth_another(candidates_, snap_->config.routing.backoff, now(), deadline_, [this] { return router_.draw(); }, wait);
 }
 
 // What one model refuses for its length or its content another may take.
 bool Call::State::fall_back_for(ErrorCode fault) {
   const Candidate* c = candidates_.empty() ? nullptr : &candidates_[at_->current];
-  if (c == nullptr || c->route == nullptr || !wishes_.allow_fallbacks || wishes_.fallbacks || attempts_ >= std::max(1, snap_->config.routing.attempts)) return false;
+  if (c == nullptr || c->route == nullptr || !wishes_.allow_fallbacks || wishes_.fallbacks || attempts_ >= core::most_attempts(snap_->config.routing)) return false;
   const ModelConfig& model = *c->route->config;
   const auto& names = fault == ErrorCode::kContextLengthExceeded ? model.context_fallbacks : model.content_fallbacks;
   const size_t before = candidates_.size();
-  if (names.empty() || !fallbacks_.append_names(*snap_, names, ask(), c->granted, candidates_)) return false;
+  if (names.empty() || !order_.fallbacks.append_names(*snap_, names, ask(), c->granted, candidates_)) return false;
   for (size_t i = 0; i < before; ++i) candidates_[i].out = true;
-  next_ = before;
+  order_.next = before;
   free_retry_ = true;
   return true;
 }
@@ -213,9 +165,9 @@ void Call::State::handle_failure(Error error) {
   last_error_ = std::move(error);
   if (Attempt* other = other_in_flight()) return lead_is(other);
   // The credential's fault: the same target by another one, at once. The last attempt is for who was not asked yet, where there is somebody.
-  const int most = std::max(1, snap_->config.routing.attempts);
+  const int most = core::most_attempts(snap_->config.routing);
   if (credential_fault && c.provider->credentials.size() > 1 && attempts_ < most) {
-    if (attempts_ + 1 == most && somebody_new()) {
+    if (attempts_ + 1 == most && order_.somebody_new(*snap_, candidates_, [this] { return ask(); })) {
       Candidate& mine = candidates_[at_->current];
       mine.out = mine.considered = false;  // its other keys are there when nobody new can be asked
       return next_attempt();

@@ -75,8 +75,8 @@ void Call::State::have_turn() {
   blocked_until_ = TimePoint::max();
   skip_error_ = Error();
   for (core::Candidate& c : candidates_) c.considered = false;
-  next_ = 0;
-  last_resort_ = false;
+  order_.next = 0;
+  order_.last_resort = false;
   next_attempt();
 }
 

@@ -1,0 +1,51 @@
+#include "core/steps.h"
+
+namespace llmrouter::core {
+
+size_t take_turn(const ProviderRuntime& provider) noexcept {
+  const auto& pool = provider.credentials;
+  if (pool.size() < 2) return 0;
+  auto turn = static_cast<int64_t>(provider.shared->rotation.fetch_add(1, std::memory_order_relaxed) % static_cast<uint64_t>(provider.total_weight));
+  size_t at = 0;
+  while (turn >= std::max(1, pool[at].config->weight)) turn -= std::max(1, pool[at++].config->weight);
+  return at;
+}
+
+Reservation reserve_or_what_is_left(RateLimiter& limiter, LimitBucket* (&buckets)[2], Demand& demand, int64_t input_tokens, bool guessed, Denial* denial) {
+  constexpr int kGuesses = 8;  // what is left changes while others settle
+  Reservation reservation = limiter.reserve(buckets, 2, demand, denial);
+  for (int tries = 0; !reservation.active() && guessed && tries < kGuesses; ++tries) {
+    if (denial->kind == LimitKind::kBudget && denial->remaining > 0 && denial->remaining < demand.nano_usd) {
+      demand.nano_usd = denial->remaining;
+    } else if (denial->kind == LimitKind::kTokens && denial->remaining >= input_tokens && denial->remaining < demand.tokens) {
+      demand.tokens = denial->remaining;
+    } else {
+      break;
+    }
+    reservation = limiter.reserve(buckets, 2, demand, denial);
+  }
+  return reservation;
+}
+
+void learn_from(const Error& error, const Candidate& candidate, int credential, TimePoint now, const CooldownConfig& config) {
+  const auto& pool = candidate.provider->credentials;
+  if (error.code == ErrorCode::kUpstreamError || error.code == ErrorCode::kUpstreamTimeout) {
+    candidate.health->failed(now, config);
+    candidate.health->rest_as_asked(now, error.retry_after, false);
+  }
+  if (credential < 0) {
+    if (error.code != ErrorCode::kUpstreamRateLimited) return;
+    // Without a key to rest the limit is the model's, and no matter of the provider's others.
+    TargetHealth& target = candidate.route == nullptr ? candidate.provider->shared->own_health(candidate.model) : *candidate.health;
+    return target.rest_as_asked(now, error.retry_after, true);
+  }
+  CredentialHealth& key = *pool[static_cast<size_t>(credential)].health;
+  // An only credential rests when it was told for how long; else trying it is how one learns that it works again.
+  if (error.code == ErrorCode::kUpstreamRateLimited && (pool.size() > 1 || error.retry_after > Duration(0))) {
+    key.rest(now, RestReason::kRateLimited, error.retry_after, config);
+  } else if (error.code == ErrorCode::kUpstreamCredentialsRejected && pool.size() > 1) {
+    key.rest(now, error.upstream_code == "insufficient_quota" ? RestReason::kOutOfQuota : RestReason::kRefused, error.retry_after, config);
+  }
+}
+
+}  // namespace llmrouter::core

@@ -1,0 +1,92 @@
+// The decisions of a call that its rehearsal (rehearsal.h) takes alike: written once, so that what is simulated is what happens.
+#ifndef LLMROUTER_CORE_STEPS_H_
+#define LLMROUTER_CORE_STEPS_H_
+
+#include <algorithm>
+#include <cstdint>
+#include <vector>
+
+#include "core/random.h"
+#include "core/resolve.h"
+#include "llmrouter/limits.h"
+
+namespace llmrouter::core {
+
+constexpr size_t kNobody = static_cast<size_t>(-1);
+constexpr int64_t kUnknownOutput = 4096;  // tokens of an answer whose request sets no bound
+constexpr Duration kFirstTokenOfStreams = std::chrono::seconds(60);  // where no other limit is configured
+
+inline int most_attempts(const RoutingConfig& routing) noexcept { return std::max(1, routing.attempts); }
+
+// Who is asked next of a plan: each candidate once, in its order; then the fallbacks'; then those that rest.
+struct TurnOrder {
+  Fallbacks fallbacks;
+  size_t next = 0;           // the first candidate that was not considered
+  bool last_resort = false;  // those that rest are considered, too: nobody else is left
+
+  // kNobody: no more. `ask` makes the question that fallbacks are planned by.
+  template <typename AskOf>
+  size_t choose(const Snapshot& snapshot, std::vector<Candidate>& candidates, AskOf&& ask) {
+    for (;;) {
+      for (; next < candidates.size(); ++next) {
+        Candidate& c = candidates[next];
+        if (c.out || c.considered || (!last_resort && c.reason == StepReason::kCoolingDown)) continue;
+        c.considered = true;
+        return next++;
+      }
+      if (fallbacks.append(snapshot, ask(), candidates)) continue;
+      if (last_resort) return kNobody;
+      last_resort = true;
+      next = 0;
+    }
+  }
+
+  // Is there who was not asked yet and does not rest? Fallbacks are planned when nobody else is.
+  template <typename AskOf>
+  bool somebody_new(const Snapshot& snapshot, std::vector<Candidate>& candidates, AskOf&& ask) {
+    const auto fresh = [](const Candidate& c) { return !c.out && !c.considered && c.reason != StepReason::kCoolingDown; };
+    while (std::none_of(candidates.begin(), candidates.end(), fresh)) {
+      if (!fallbacks.append(snapshot, ask(), candidates)) return false;
+    }
+    return true;
+  }
+};
+
+// The candidate that is worth another attempt, and how long from now; kNobody: none before `deadline`. `draw` makes a random number.
+//
+// Full jitter (Brooker 2015, "Exponential Backoff And Jitter"): uniformly between nothing and the doubled step. What the upstream asked for wins over
+// it; when that is long the caller hears of it instead of waiting.
+template <typename Draw>
+size_t worth_another(const std::vector<Candidate>& candidates, const BackoffConfig& backoff, TimePoint now, TimePoint deadline, Draw&& draw, Duration* wait) {
+  constexpr Duration kLongestAskedFor = std::chrono::seconds(15);  // of a Retry-After that a caller is kept waiting for
+  size_t best = kNobody;
+  for (size_t i = 0; i < candidates.size(); ++i) {
+    const Candidate& c = candidates[i];
+    if (c.out || c.tried == 0) continue;
+    if (best == kNobody || c.not_before < candidates[best].not_before) best = i;
+  }
+  if (best == kNobody) return kNobody;
+  const Candidate& c = candidates[best];
+  Duration step = backoff.first;
+  for (int i = 1; i < c.tried && step < backoff.max; ++i) step *= 2;
+  step = std::min(step, backoff.max);
+  const Duration jitter(static_cast<int64_t>(Random(draw()).unit() * static_cast<double>(step.count())));
+  const Duration asked = c.not_before > now ? c.not_before - now : Duration(0);
+  if (asked > std::max(backoff.max, kLongestAskedFor)) return kNobody;
+  *wait = asked > Duration(0) ? asked : jitter;
+  return now + *wait < deadline ? best : kNobody;
+}
+
+// Where in its provider's pool the turn begins, by the weights. The pool is not empty.
+size_t take_turn(const ProviderRuntime& provider) noexcept;
+
+// What the key's and the model's limits are asked for. How long the answer will be is a guess when the request does not say (`guessed`). A guess alone
+// refuses nobody: what is left is reserved instead, so that the last call may pass the limit by what it is longer, and no other call comes in beside it.
+Reservation reserve_or_what_is_left(RateLimiter& limiter, LimitBucket* (&buckets)[2], Demand& demand, int64_t input_tokens, bool guessed, Denial* denial);
+
+// What an attempt's failure says of its target and of the credential that it was made with (-1: none).
+void learn_from(const Error& error, const Candidate& candidate, int credential, TimePoint now, const CooldownConfig& config);
+
+}  // namespace llmrouter::core
+
+#endif  // LLMROUTER_CORE_STEPS_H_
