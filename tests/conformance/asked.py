@@ -6,12 +6,9 @@ or the caller hears by name what cannot be said.
 
 Skipped with a line when the recordings are not there. The last line is "N passed, M failed".
 """
-import argparse
 import json
 import os
 import sys
-import time
-import traceback
 import urllib.parse
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -21,8 +18,8 @@ sys.path.append(os.path.join(HERE, "..", "integration"))
 import cases
 import recorded
 import run as pairs
-from client_base import Broken
 from run import CLIENTS, World, check
+from tally import Tally, arguments
 
 
 class Asked(World):
@@ -81,18 +78,13 @@ def run_one(world, r, make, up):
 
 
 def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("server")
-    parser.add_argument("-k", default="")
-    parser.add_argument("-v", action="store_true")
-    args = parser.parse_args()
+    args = arguments()
     if not os.path.isdir(recorded.FOLDER):
         print("SKIP asked: no recorded exchanges at ../shared/wire/exchanges")
         print("0 passed, 0 failed")
         return 0
-    world = Asked(os.path.abspath(args.server))
+    world, tally, refusals = Asked(args.server), Tally(args), {}
     makes = {make.dialect: make for make in CLIENTS if world.serves(make)}
-    passed, failures, refusals, began = 0, [], {}, time.monotonic()
     for r in recorded.recordings():
         if r.dialect not in makes or r.fidelity == "pasted" or r.status >= 400:
             continue
@@ -103,27 +95,14 @@ def main():
             continue
         for up in pairs.UPSTREAMS:
             name = "%s>%s %s" % (r.dialect, up.dialect, r.name)
-            if up.dialect not in world.served or args.k not in name:
+            if up.dialect not in world.served or not tally.wants(name):
                 continue
-            try:
-                how = run_one(world, r, makes[r.dialect], up)
-                passed += 1
-                if how.startswith("refused"):
-                    refusals.setdefault((up.dialect, how[:110]), []).append(name)
-            except (AssertionError, Broken) as e:
-                failures.append(name)
-                print("FAIL %s: %s" % (name, str(e) if args.v else str(e).split("\n")[0][:300]))
-            except Exception:
-                failures.append(name)
-                print("FAIL %s: %s" % (name, traceback.format_exc()))
-    for problem in world.test.finish():
-        failures.append("the end")
-        print("FAIL the end: " + problem)
+            how = tally.attempt(name, run_one, world, r, makes[r.dialect], up)
+            if how is not None and how.startswith("refused"):
+                refusals.setdefault((up.dialect, how[:110]), []).append(name)
     for (dialect, words), names in sorted(refusals.items()):
         print("%4d not for %s, %s" % (len(names), dialect, words))
-    print("%.1f s" % (time.monotonic() - began))
-    print("%d passed, %d failed" % (passed, len(failures)))
-    return 1 if failures else 0
+    return tally.end(world)
 
 
 if __name__ == "__main__":

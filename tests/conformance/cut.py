@@ -6,12 +6,9 @@
 
 Each stream is broken behind each of its frames and in the middle of each; then the same where nobody goes on. Clients are as strict as in run.py: what they hear has to be one stream.
 """
-import argparse
 import json
 import os
 import sys
-import time
-import traceback
 import urllib.parse
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -23,6 +20,7 @@ import upstream as scripted
 from cases import Ask, Say, Thought, Turn, Usage
 from client_base import Broken
 from run import CLIENTS, check
+from tally import Tally, arguments
 from upstreams import UPSTREAMS, Refused
 
 TEXT = "Once there was a brave   little router, and it went on and on."
@@ -179,34 +177,15 @@ def run_pair(world, make, first, then):
 
 
 def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("server")
-    parser.add_argument("-k", default="")
-    parser.add_argument("-v", action="store_true")
-    args = parser.parse_args()
-    world = World(os.path.abspath(args.server))
-    passed, failures, began = 0, [], time.monotonic()
+    args = arguments()
+    world, tally = World(args.server), Tally(args)
     for make in CLIENTS:
         for first in UPSTREAMS:
             for then in GOES_ON:
                 name = "%s: %s>%s" % (make.dialect, first.dialect, then)
-                if args.k not in name:
-                    continue
-                try:
-                    run_pair(world, make, first.dialect, then)
-                    passed += 1
-                except AssertionError as e:
-                    failures.append(name)
-                    print("FAIL %s: %s" % (name, str(e) if args.v else str(e).split("\n")[0][:300]))
-                except Exception:
-                    failures.append(name)
-                    print("FAIL %s: %s" % (name, traceback.format_exc()))
-    for problem in world.test.finish():
-        failures.append("the end")
-        print("FAIL the end: " + problem)
-    print("%.1f s" % (time.monotonic() - began))
-    print("%d passed, %d failed" % (passed, len(failures)))
-    return 1 if failures else 0
+                if tally.wants(name):
+                    tally.attempt(name, run_pair, world, make, first.dialect, then)
+    return tally.end(world)
 
 
 if __name__ == "__main__":

@@ -6,12 +6,9 @@ client of the recording's own dialect gets its bytes.
 
 Skipped with a line when the recordings are not there. The last line is "N passed, M failed".
 """
-import argparse
 import json
 import os
 import sys
-import time
-import traceback
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
@@ -23,6 +20,7 @@ import upstream as scripted
 from cases import Ask, Turn
 from client_base import Broken
 from run import CLIENTS, check, squeeze
+from tally import Tally, arguments
 
 SUFFIX = {"openai": "/v1", "responses": "/v1", "gemini": "/v1beta", "cohere": "/v2"}
 PASSED_ON = (400, 404, 409, 413, 415, 422)
@@ -139,20 +137,16 @@ def run_one(world, at, r, make, said):
 
 
 def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("server")
-    parser.add_argument("-k", default="")
-    parser.add_argument("-v", action="store_true")
-    args = parser.parse_args()
+    args = arguments()
     if not os.path.isdir(recorded.FOLDER):
         print("SKIP replay: no recorded exchanges at ../shared/wire/exchanges")
         print("0 passed, 0 failed")
         return 0
     list_ = [r for r in recorded.recordings() if r.dialect]
-    world, passed, failures, began = None, 0, [], time.monotonic()
+    world, tally = None, Tally(args)
     while world is None:
         try:
-            world = World(os.path.abspath(args.server), list_)
+            world = World(args.server, list_)
         except AssertionError as e:
             known = {d for d in {r.dialect for r in list_} if "`%s` is not supported yet" % d not in str(e)}
             if known == {r.dialect for r in list_}:
@@ -168,23 +162,9 @@ def main():
         said = recorded.read(r) if r.status < 300 else None
         for make in served:
             name = "%s>%s %s" % (make.dialect, r.dialect, r.name)
-            if args.k not in name:
-                continue
-            try:
-                run_one(world, at, r, make, said)
-                passed += 1
-            except AssertionError as e:
-                failures.append(name)
-                print("FAIL %s: %s" % (name, str(e) if args.v else str(e).split("\n")[0][:300]))
-            except Exception:
-                failures.append(name)
-                print("FAIL %s: %s" % (name, traceback.format_exc()))
-    for problem in world.test.finish():
-        failures.append("the end")
-        print("FAIL the end: " + problem)
-    print("%d recordings, %.1f s" % (len(list_), time.monotonic() - began))
-    print("%d passed, %d failed" % (passed, len(failures)))
-    return 1 if failures else 0
+            if tally.wants(name):
+                tally.attempt(name, run_one, world, at, r, make, said)
+    return tally.end(world, "%d recordings" % len(list_))
 
 
 if __name__ == "__main__":

@@ -7,13 +7,10 @@
 
 Clients and upstreams here were written from the vendors' documents and share no code with the library. Both are strict.
 """
-import argparse
 import json
 import os
 import re
 import sys
-import time
-import traceback
 import urllib.parse
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -30,6 +27,7 @@ from client_gemini import Gemini
 from client_ollama import Ollama
 from client_openai import OpenAi
 from client_responses import Responses
+from tally import Tally, arguments
 from upstreams import UPSTREAMS, Refused
 
 CLIENTS = [OpenAi, Responses, Anthropic, Gemini, Ollama, Cohere]
@@ -319,14 +317,8 @@ def check_table(world, write):
 
 
 def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("server")
-    parser.add_argument("-k", default="")
-    parser.add_argument("--write", action="store_true")
-    parser.add_argument("-v", action="store_true")
-    args = parser.parse_args()
-    world = World(os.path.abspath(args.server))
-    passed, failures, ids, began = 0, [], set(), time.monotonic()
+    args = arguments("--write")
+    world, tally, ids = World(args.server), Tally(args), set()
     for make in CLIENTS:
         if not world.serves(make):
             print("SKIP client %s: its path is not served" % make.dialect)
@@ -339,27 +331,12 @@ def main():
                     continue
                 for stream in (False, True):
                     name = "%s>%s %s %s" % (make.dialect, up.dialect, case.name, "stream" if stream else "whole")
-                    if args.k not in name or (case.name in STREAMS_ALONE and not stream):
-                        continue
-                    try:
-                        run_pair(world, ids, make, up, case, stream)
-                        passed += 1
-                    except AssertionError as e:
-                        failures.append(name)
-                        print("FAIL %s: %s" % (name, str(e) if args.v else str(e).split("\n")[0][:300]))
-                    except Exception:
-                        failures.append(name)
-                        print("FAIL %s: %s" % (name, traceback.format_exc()))
+                    if tally.wants(name) and (stream or case.name not in STREAMS_ALONE):
+                        tally.attempt(name, run_pair, world, ids, make, up, case, stream)
     stale = check_table(world, args.write) if not args.k else None
     if stale:
-        failures.append("table")
-        print("FAIL " + stale)
-    for problem in world.test.finish():
-        failures.append("the end")
-        print("FAIL the end: " + problem)
-    print("%.1f s" % (time.monotonic() - began))
-    print("%d passed, %d failed" % (passed, len(failures)))
-    return 1 if failures else 0
+        tally.failed("table", stale)
+    return tally.end(world)
 
 
 if __name__ == "__main__":
