@@ -310,6 +310,7 @@ int run_keys_session(const Args& args) {
     return kDone;
   }
   if (const auto id = args.maybe("--end")) {
+    if (id->empty()) return complain(Error(ErrorCode::kInvalidRequest, "--end: expected a session's id, or all"), kUsage);
     auto ended = keys.end_sessions(*one->key, *id == "all" ? std::string_view() : std::string_view(*id));
     if (!ended) return complain(ended.error());
     std::fprintf(stderr, "ended %zu\n", *ended);

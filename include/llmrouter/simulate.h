@@ -17,7 +17,7 @@ namespace llmrouter {
 
 struct SimulationSide {
   int64_t ok = 0, failed = 0;
-  int64_t refused = 0;           // after: no such model, not allowed, rejected by a rule
+  int64_t refused = 0;           // nobody was asked: no such model, not allowed, rejected by a rule
   int64_t limited = 0;           // by a limit or budget of ours
   int64_t unpriced = 0;          // answered, and no price is known
   int64_t cost_nano_usd = 0;
@@ -37,6 +37,7 @@ struct Simulation {
   int64_t guessed = 0;           // answered by a target of which the records hold no attempt: it is taken for an average one that does not fail
   int64_t estimated = 0;         // refused by a limit when they came, so that nobody counted them: the mean of their model's others is taken
   int64_t uncertain = 0;         // might be decided otherwise by what is not recorded: a rule on content, headers, tags or `has`, or a session's model
+  int64_t unreadable = 0;        // stored rules and changes of the switch that cannot be read and were left out
   SimulationSide before, after;
   std::vector<SimulationShare> targets;  // by name
   LLMROUTER_EXPORT std::string to_json() const;

@@ -144,7 +144,7 @@ class Replay final : core::Stage {
     for (const auto& key : keys->list()) keys_.emplace(key->id, key);
     core::Stored stored;
     stored.overrides = std::make_shared<core::Overrides>();
-    if (parts_.state) stored = core::read_stored(*parts_.state, [](const StateEntry&, const Error&) {});
+    if (parts_.state) stored = core::read_stored(*parts_.state, [this](const StateEntry&, const Error&) { ++out_.unreadable; });
     RouterParts parts;
     parts.dialects = builtin_dialects();
     auto built = core::build_snapshot(config_, parts, parts_.catalog, limiter_, registry_, stored.rules);
@@ -159,7 +159,8 @@ class Replay final : core::Stage {
   void tell_before(const UsageRecord& r) {
     ++out_.replayed;
     const bool was_ok = r.status == CallStatus::kOk;
-    (was_ok ? out_.before.ok : r.status == CallStatus::kLimited ? out_.before.limited : out_.before.failed)++;
+    const bool refused = r.status == CallStatus::kError && r.attempts.empty() && r.http_status >= 400 && r.http_status < 500;
+    (was_ok ? out_.before.ok : r.status == CallStatus::kLimited ? out_.before.limited : refused ? out_.before.refused : out_.before.failed)++;
     out_.before.cost_nano_usd += r.cost_nano_usd;
     if (!was_ok) return;
     before_ms_ += r.latency_ms;

@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include "llmrouter/clock.h"
 #include "llmrouter/error.h"
 
 struct sqlite3;
@@ -113,6 +114,9 @@ class Transaction {
   Db& db_;
   bool open_;
 };
+
+// Times as they are stored.
+inline int64_t micros(WallTime time) noexcept { return time.time_since_epoch().count(); }
 
 // While it lives a commit is on disk, not only with the operating system, before it returns.
 class FullSync {

@@ -21,7 +21,6 @@ std::string list_json(const std::vector<std::string>& list) {
   return json;
 }
 
-int64_t micros(WallTime time) noexcept { return time.time_since_epoch().count(); }
 WallTime wall(int64_t micros) noexcept { return WallTime(std::chrono::microseconds(micros)); }
 
 constexpr BudgetPeriod kPeriods[] = {BudgetPeriod::kDay, BudgetPeriod::kWeek, BudgetPeriod::kMonth, BudgetPeriod::k30d, BudgetPeriod::kTotal};

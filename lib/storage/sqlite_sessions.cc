@@ -7,8 +7,6 @@
 namespace llmrouter::storage {
 namespace {
 
-int64_t micros(WallTime time) noexcept { return time.time_since_epoch().count(); }
-
 template <size_t N>
 bool read_blob(std::string_view bytes, std::array<unsigned char, N>& out) noexcept {
   if (bytes.size() == N) std::memcpy(out.data(), bytes.data(), N);

@@ -17,7 +17,6 @@ constexpr int kNumberColumn = 32;  // `n`, after them
 constexpr std::string_view kCounters[] = {"input_tokens",     "cached_tokens",      "cache_write_tokens",  "output_tokens", "reasoning_tokens",
                                           "audio_input_tokens", "audio_output_tokens", "image_tokens", "cost_nano_usd"};
 
-int64_t micros(WallTime time) noexcept { return time.time_since_epoch().count(); }
 
 void write_attempts(const std::vector<AttemptRecord>& attempts, std::string& out) {
   wire::JsonWriter w(out);

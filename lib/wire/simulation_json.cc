@@ -42,6 +42,7 @@ std::string Simulation::to_json() const {
   w.member("guessed", guessed);
   w.member("estimated", estimated);
   w.member("uncertain", uncertain);
+  w.member("unreadable", unreadable);
   side(w, "before", before);
   side(w, "after", after);
   w.key("targets");
@@ -68,6 +69,7 @@ std::string Simulation::to_text() const {
   if (guessed > 0) out += ", " + number(guessed) + " by one that nothing is known of";
   if (estimated > 0) out += "\n" + number(estimated) + " were refused by a limit when they came: their tokens are those of the others of their model";
   if (uncertain > 0) out += "\n" + number(uncertain) + " may be decided otherwise by what is not recorded: content, headers, tags, what is in a request, a session";
+  if (unreadable > 0) out += "\n" + number(unreadable) + " stored entries (rules, changes of the switch) cannot be read and were left out";
   out += "\n\n" + line("", "before", "after", width);
   out += line("answered", number(before.ok), number(after.ok), width);
   out += line("failed", number(before.failed), number(after.failed), width);

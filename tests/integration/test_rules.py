@@ -235,6 +235,7 @@ def test_a_session_for_a_login(t):
     assert wait(lambda: s.chat("main", key=token).status == 200 and asked(u) == "coder", 5)
     listed = json.loads(t.cli("keys", "session", "ci", "--json").stdout)["data"]
     assert [e["model"] for e in listed] == ["coder"]
+    assert t.cli("keys", "session", "ci", "--end", "").returncode == 2  # an unset variable is not all of them
     assert t.cli("keys", "session", "ci", "--end", listed[0]["id"]).returncode == 0
     assert wait(lambda: s.chat("main", key=token).status == 401, 5)
     assert t.cli("keys", "session", "other", "coder").returncode == 1

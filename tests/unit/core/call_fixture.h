@@ -12,6 +12,17 @@
 
 namespace llmrouter::test {
 
+// One USD for a million input tokens, two for output.
+struct OnePrice final : Catalog {
+  std::optional<PriceRow> price(std::string_view, std::string_view, std::string_view, int64_t, WallTime) const override {
+    PriceRow row;
+    row.input = 1'000'000;
+    row.output = 2'000'000;
+    return row;
+  }
+  ModelFacts facts(std::string_view, std::string_view) const override { return {}; }
+};
+
 struct Heard final : ReplySink {
   int heads = 0, ends = 0;
   ReplyHead head;

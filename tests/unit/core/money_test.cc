@@ -10,17 +10,6 @@ namespace {
 
 const std::string kKey = "sk-k-0123456789abcdef";
 
-// One USD for a million input tokens, two for output.
-struct Prices final : Catalog {
-  std::optional<PriceRow> price(std::string_view, std::string_view, std::string_view, int64_t, WallTime) const override {
-    PriceRow row;
-    row.input = 1'000'000;
-    row.output = 2'000'000;
-    return row;
-  }
-  ModelFacts facts(std::string_view, std::string_view) const override { return {}; }
-};
-
 struct Paid : World {
   Paid() {
     config.providers = {provider("a")};
@@ -30,7 +19,7 @@ struct Paid : World {
     key.spec.limits.budget = Budget{1'000'000'000, BudgetPeriod::kTotal, 0, {}};
     key.spec.limits.tokens = Rate{1'000'000, std::chrono::hours(24), 0};
     config.keys = {key};
-    parts.catalog = std::make_shared<Prices>();
+    parts.catalog = std::make_shared<OnePrice>();
   }
   UsageRecord ask(std::string body, Duration until = std::chrono::minutes(30)) {
     CallOptions options;

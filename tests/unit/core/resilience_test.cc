@@ -432,16 +432,6 @@ TEST_CASE("without fallbacks of their own such refusals go back as they came") {
 
 namespace {
 
-struct OnePrice final : Catalog {
-  std::optional<PriceRow> price(std::string_view, std::string_view, std::string_view, int64_t, WallTime) const override {
-    PriceRow row;
-    row.input = 1'000'000;
-    row.output = 2'000'000;
-    return row;
-  }
-  ModelFacts facts(std::string_view, std::string_view) const override { return {}; }
-};
-
 struct Slow : TwoTargets {
   Slow() {
     config.routing.hedge.after = seconds(1);

@@ -327,6 +327,30 @@ TEST_CASE("simulate: what cannot be told is counted, once a request, when it mig
   CHECK(s.to_json().find("\"uncertain\":1") != std::string::npos);
 }
 
+TEST_CASE("simulate: who was refused before he was asked is refused on both sides, and what is stored and cannot be read is told") {
+  Config c;
+  c.providers = {provider("a")};
+  c.models = {model("m", {{"a", "x", 1, 1}})};
+  UsageRecord refused;
+  refused.id = "call_1";
+  refused.requested_model = "nowhere";
+  refused.endpoint = "chat";
+  refused.status = CallStatus::kError;
+  refused.http_status = 404;
+  SimulationParts parts;
+  const auto state = make_memory_state_store();
+  REQUIRE(state->put({"rule", "r", "no rule"}).ok());
+  parts.state = state;
+  const Simulation s = simulate(c, {refused}, parts).value();
+  CHECK(s.replayed == 1);
+  CHECK(s.before.refused == 1);
+  CHECK(s.before.failed == 0);
+  CHECK(s.after.refused == 1);
+  CHECK(s.unreadable == 1);
+  CHECK(s.to_text().find("1 stored entries") != std::string::npos);
+  CHECK(s.to_json().find("\"unreadable\":1") != std::string::npos);
+}
+
 TEST_CASE("simulate: a request's own fault is nobody else's, and no target's") {
   std::vector<UsageRecord> records = steady(100, "dear");
   for (int i = 0; i < 50; ++i) {
