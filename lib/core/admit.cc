@@ -68,7 +68,7 @@ Result<void> Call::State::admit() {
   if (auto allowed = check_params(); !allowed) return allowed;
   auto reserved = reserve();
   if (!reserved && blocked_by_.empty()) return reserved;
-  if (!reserved) skip_error_ = std::move(reserved).error();
+  if (!reserved) skip_error_ = std::make_unique<Error>(std::move(reserved).error());
   return {};
 }
 
@@ -182,7 +182,7 @@ Error Call::State::refusal(const Denial& denial) {
 
 bool Call::State::reserve_again() {
   auto reserved = reserve();
-  if (!reserved) skip_error_ = std::move(reserved).error();
+  if (!reserved) skip_error_ = std::make_unique<Error>(std::move(reserved).error());
   return reserved.ok();
 }
 

@@ -80,9 +80,9 @@ void Call::State::send_exchange() {
 
 // Not asked: said in the record, and the answer when nobody could be asked.
 void Call::State::skip(Candidate& c, Error error) {
-  const bool sooner = error.retry_after > Duration(0) && error.retry_after < skip_error_.retry_after;
+  const bool better = !skip_error_ || (error.retry_after > Duration(0) && error.retry_after < skip_error_->retry_after);
   if (has_turn_) {  // recorded when it began to wait
-    if (skip_error_.code == ErrorCode::kNone || sooner) skip_error_ = std::move(error);
+    if (better) skip_error_ = std::make_unique<Error>(std::move(error));
     return;
   }
   AttemptRecord a;
@@ -96,7 +96,7 @@ void Call::State::skip(Candidate& c, Error error) {
     refusals_.push_back({c.provider->config.name + "/" + std::string(c.model), std::move(error)});
     return;
   }
-  if (skip_error_.code == ErrorCode::kNone || sooner) skip_error_ = std::move(error);
+  if (better) skip_error_ = std::make_unique<Error>(std::move(error));
 }
 
 bool Call::State::reserve_attempt(const CredentialRuntime* credential, Denial* denial) {

@@ -309,8 +309,9 @@ struct Call::State final {
   uint64_t home_ = 0;                    // the target that served it before, if that may be asked now
   bool free_retry_ = false;              // the next attempt is another question, not the same one again
   bool out_of_retries_ = false;          // by the process's budget
-  Error last_error_;
-  Error skip_error_;                     // why a candidate was not asked at all; the answer when none was
+  // Null, as most of them stay: a call of which nothing goes wrong, as streams live for minutes, has no room for errors.
+  std::unique_ptr<Error> last_error_;
+  std::unique_ptr<Error> skip_error_;    // why a candidate was not asked at all; the answer when none was
   struct Refusal {
     std::string model;
     Error error;
@@ -339,11 +340,11 @@ struct Call::State final {
   // What was behind URLs in the request.
   std::vector<std::unique_ptr<Transfer>> media_;  // on their way
   size_t media_left_ = 0, media_bytes_ = 0;
-  Error media_error_;                    // the first
+  std::unique_ptr<Error> media_error_;   // the first
   std::vector<Part> inlined_;            // as they were before
 
   // The answer.
-  TaskResponse joined_;                  // of the exchanges so far
+  std::unique_ptr<TaskResponse> joined_; // of the exchanges so far
   size_t joined_for_ = kNone;            // the candidate that gave them
   std::string out_;                      // translate: encoded bytes on their way
   bool committed_ = false;
@@ -354,7 +355,7 @@ struct Call::State final {
   std::unique_ptr<core::Joint> joint_;   // of the attempt that goes on; null: there is none
   bool taken_up_ = false;                // and the caller has heard of it
   bool in_frames_ = false;               // what was told since the client's codec last spoke went as it came
-  Error cut_error_;                      // why it broke off
+  std::unique_ptr<Error> cut_error_;     // why it broke off
   std::string cut_at_;                   // provider/model of who began it
   std::string gone_on_from_;             // all of those, for the record
   TokenUsage before_;                    // of the attempts since the commit point, but for the last

@@ -55,7 +55,7 @@ bool Call::State::is_beginning(const Error& error) {
   if (!is_targets_fault(error.code)) return false;
   const ChatRequest* chat = decoded();
   if (chat == nullptr || !asks_for_text(*chat) || !hand_over()) return false;
-  cut_error_ = error;
+  cut_error_ = std::make_unique<Error>(error);
   cut_at_ = name_of(candidates_[at_->current]);
   // Who was asked before would be waited for in vain.
   for (core::Candidate& c : candidates_) {

@@ -58,12 +58,12 @@ bool Call::State::fetch_media(size_t index) {
   auto parts = remote_parts(c);
   if (!parts || parts->empty()) return false;  // what cannot be decoded is told by the attempt
   at_->current = index;
-  if (media_error_.code != ErrorCode::kNone) {  // for another target: it would fail again
+  if (media_error_) {  // for another target: it would fail again
     later(Duration(0), &State::media_over);
     return true;
   }
   if (parts->size() > kMostMedia) {
-    media_error_ = Error(ErrorCode::kInvalidRequest, (*parts)[kMostMedia].where + ": more than " + std::to_string(kMostMedia) + " URLs in one request", (*parts)[kMostMedia].where);
+    media_error_ = std::make_unique<Error>(ErrorCode::kInvalidRequest, (*parts)[kMostMedia].where + ": more than " + std::to_string(kMostMedia) + " URLs in one request", (*parts)[kMostMedia].where);
     later(Duration(0), &State::media_over);
     return true;
   }
@@ -87,10 +87,10 @@ bool Call::State::fetch_media(size_t index) {
 void Call::State::take_media(const RemotePart& part, Result<FetchedMedia> media) {
   if (ended_) return;
   if (!media) {
-    if (media_error_.code == ErrorCode::kNone) media_error_ = Error(ErrorCode::kInvalidRequest, part.where + ": " + media.error().message, part.where);
+    if (!media_error_) media_error_ = std::make_unique<Error>(ErrorCode::kInvalidRequest, part.where + ": " + media.error().message, part.where);
   } else if (media_bytes_ + media->bytes > snap_->config.routing.remote_media.max) {
-    if (media_error_.code == ErrorCode::kNone) {
-      media_error_ = Error(ErrorCode::kInvalidRequest, part.where + ": what the URLs of this request lead to is over " + std::to_string(snap_->config.routing.remote_media.max) +
+    if (!media_error_) {
+      media_error_ = std::make_unique<Error>(ErrorCode::kInvalidRequest, part.where + ": what the URLs of this request lead to is over " + std::to_string(snap_->config.routing.remote_media.max) +
                                                            " bytes (routing.remote_media.max)", part.where);
     }
   } else {
@@ -101,18 +101,18 @@ void Call::State::take_media(const RemotePart& part, Result<FetchedMedia> media)
     part.part->data = std::move(media->data);
   }
   // The one that told is still on the stack.
-  if (--media_left_ == 0 || media_error_.code != ErrorCode::kNone) {
+  if (--media_left_ == 0 || media_error_) {
     if (step_timer_ == 0) later(Duration(0), &State::media_over);
   }
 }
 
 void Call::State::media_over() {
   media_.clear();
-  if (media_error_.code != ErrorCode::kNone) {
+  if (media_error_) {
     core::Candidate& c = candidates_[at_->current];
     c.out = true;
     at_->provider = c.provider;
-    skip(c, media_error_);
+    skip(c, *media_error_);
     return next_attempt();
   }
   retry_current();

@@ -137,6 +137,7 @@ void Call::State::commit() {
     deliver_event(held.view());
   }
   at_->held_events = {};
+  if (!told_) facts_.members = {};  // only what is sent to a target is made with them, and there will be no other
 }
 
 void Call::State::deliver_frames(std::string_view frames, bool visible) {

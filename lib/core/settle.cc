@@ -89,7 +89,7 @@ void Call::State::fill_record(CallStatus status, const Error& error) {
   record_.status = status;
   record_.http_status = status == CallStatus::kOk || committed_ ? 200 : error.http_status();
   if (error.code != ErrorCode::kNone) record_.error_code = code_name(error.code);
-  record_.usage = status == CallStatus::kOk && joined_.usage.known ? joined_.usage : usage_of_all();
+  record_.usage = status == CallStatus::kOk && joined_ && joined_->usage.known ? joined_->usage : usage_of_all();
   record_.latency_ms = duration_cast<std::chrono::milliseconds>(t - began_).count();
   if (const TimePoint heard = heard_ != TimePoint() ? heard_ : at_->first_token; heard != TimePoint()) {
     record_.first_token_ms = std::max<int64_t>(1, duration_cast<std::chrono::milliseconds>(heard - began_).count());

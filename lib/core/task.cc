@@ -83,11 +83,11 @@ Result<void> Call::State::prepare_task(EncodeInput& input) {
     task_ = std::make_unique<TaskRequest>(std::move(*task));
   }
   if (joined_for_ != at_->current) {
-    joined_ = TaskResponse();
+    joined_ = std::make_unique<TaskResponse>();
     joined_for_ = at_->current;
   }
   std::vector<EmbedInput>& all = task_->embed.inputs;
-  const size_t done = joined_.vectors.size();
+  const size_t done = joined_->vectors.size();
   const int64_t most = at_->upstream->max_inputs(at_->provider->config, candidates_[at_->current].model);
   const size_t count = most > 0 ? std::min(static_cast<size_t>(most), all.size() - done) : all.size() - done;
   at_->part.reset();
@@ -128,7 +128,7 @@ void Call::State::finish_task() {
   const TokenUsage more = response->usage;
   if (auto joined = join(std::move(*response)); !joined) return attempt_failed(std::move(joined).error(), "error");
   add(more, at_->usage);  // of this attempt: one before it may have brought the first parts
-  if (joined_.vectors.size() < task_->embed.inputs.size()) return send_next_part();
+  if (joined_->vectors.size() < task_->embed.inputs.size()) return send_next_part();
   end_attempt("ok", "answered");
   deliver_task();
 }
@@ -142,15 +142,15 @@ Result<void> Call::State::join(TaskResponse&& response) {
                                                   " vectors for " + std::to_string(asked) + " inputs");
     }
   }
-  if (joined_.vectors.empty()) {
-    joined_ = std::move(response);
+  if (joined_->vectors.empty()) {
+    *joined_ = std::move(response);
     return {};
   }
-  if (joined_.vectors.front().size() != response.vectors.front().size()) {
+  if (joined_->vectors.front().size() != response.vectors.front().size()) {
     return Error(ErrorCode::kUpstreamError, "provider " + at_->provider->config.name + ": its vectors changed their length between requests");
   }
-  joined_.vectors.insert(joined_.vectors.end(), std::make_move_iterator(response.vectors.begin()), std::make_move_iterator(response.vectors.end()));
-  add(response.usage, joined_.usage);
+  joined_->vectors.insert(joined_->vectors.end(), std::make_move_iterator(response.vectors.begin()), std::make_move_iterator(response.vectors.end()));
+  add(response.usage, joined_->usage);
   return {};
 }
 
@@ -165,25 +165,25 @@ void Call::State::send_next_part() {
 void Call::State::deliver_task() {
   if (raw_sink_ != nullptr) {
     std::string body;
-    client_->encode_task(joined_, body);
+    client_->encode_task(*joined_, body);
     return deliver_whole(std::move(body));
   }
   settle(CallStatus::kOk, Error());
   committed_ = true;
-  neutral_sink_->on_task(std::move(joined_));
+  neutral_sink_->on_task(std::move(*joined_));
   if (!ended_) end_call(Error(), CallStatus::kOk, true);
 }
 
 // Tokens are to be counted, and no target's provider does that.
 bool Call::State::nobody_counts() const noexcept {
-  return operation_ == Operation::kCountTokens && attempts_ == 0 && skip_error_.retry_after <= Duration(0);
+  return operation_ == Operation::kCountTokens && attempts_ == 0 && (!skip_error_ || skip_error_->retry_after <= Duration(0));
 }
 
 // The estimate that limits go by, in place of a count.
 void Call::State::deliver_estimate() {
-  joined_ = TaskResponse();
-  joined_.model = facts_.model;
-  joined_.count = facts_.input_tokens;
+  joined_ = std::make_unique<TaskResponse>();
+  joined_->model = facts_.model;
+  joined_->count = facts_.input_tokens;
   deliver_task();
 }
 

@@ -79,7 +79,7 @@ void Call::State::next_attempt() {
     }
   }
   Duration wait{0};
-  if (out_of_retries_) (committed_ ? cut_error_ : last_error_).message += "; not tried again: the retry budget (routing.retry_budget) is used up";
+  if (const auto& why = committed_ ? cut_error_ : last_error_; why && out_of_retries_) why->message += "; not tried again: the retry budget (routing.retry_budget) is used up";
   if (attempts_ > 0 && attempts_ < most && !out_of_retries_) {
     const size_t index = again(&wait);
     if (index != kNone) {
@@ -157,12 +157,12 @@ void Call::State::handle_failure(Error error) {
     case ErrorCode::kContentPolicy:
       drop_other("its request was refused elsewhere");
       if (!fall_back_for(error.code)) return fail(std::move(error));
-      last_error_ = std::move(error);
+      last_error_ = std::make_unique<Error>(std::move(error));
       return next_attempt();
     default:
       return fail(std::move(error));  // the request's own fault: no other target would take it either
   }
-  last_error_ = std::move(error);
+  last_error_ = std::make_unique<Error>(std::move(error));
   if (Attempt* other = other_in_flight()) return lead_is(other);
   // The credential's fault: the same target by another one, at once. The last attempt is for who was not asked yet, where there is somebody.
   const int most = core::most_attempts(snap_->config.routing);
@@ -180,8 +180,8 @@ void Call::State::handle_failure(Error error) {
 }
 
 Error Call::State::final_error() const {
-  if (attempts_ > 0) return last_error_;
-  if (skip_error_.code != ErrorCode::kNone) return skip_error_;  // it may work later: better news than a refusal
+  if (attempts_ > 0 && last_error_) return *last_error_;
+  if (skip_error_) return *skip_error_;  // it may work later: better news than a refusal
   if (!refusals_.empty()) return joined_refusals();
   return Error(ErrorCode::kNoTarget, "no target of model \"" + asked_ + "\" can take this request now");
 }

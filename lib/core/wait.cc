@@ -73,7 +73,7 @@ void Call::State::have_turn() {
   leave_room();
   blocked_by_.clear();
   blocked_until_ = TimePoint::max();
-  skip_error_ = Error();
+  skip_error_.reset();
   for (core::Candidate& c : candidates_) c.considered = false;
   order_.next = 0;
   order_.last_resort = false;

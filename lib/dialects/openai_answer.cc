@@ -13,6 +13,7 @@ namespace llmrouter::dialects::openai {
 namespace {
 
 using wire::find_member;
+using wire::JsonCursor;
 using wire::JsonElements;
 using wire::JsonMember;
 using wire::JsonMembers;
@@ -79,6 +80,52 @@ void write_content(const Message& message, JsonWriter& w) {
   w.end_array();
 }
 
+// What a choice ended with.
+struct ChoiceEnd {
+  JsonValue error, finish;
+  bool calls = false;  // tools
+};
+
+// `at` is at the choice, and behind it afterwards.
+ChoiceEnd read_end(JsonCursor& at) {
+  ChoiceEnd end;
+  if (!at.enter_object()) {
+    at.take();
+    return end;
+  }
+  while (at.next_member()) {
+    const std::string_view name = at.key();
+    if (name == "error") end.error = at.take();
+    else if (name == "finish_reason") end.finish = at.take();
+    else if (name == "message" && at.enter_object()) {
+      while (at.next_member()) {
+        if (at.key() != "tool_calls") continue;
+        const JsonValue calls = at.take();
+        end.calls = calls.is_array() && !calls.empty_container();
+      }
+    }
+  }
+  return end;
+}
+
+// `at` is inside of `choices`, and behind them afterwards. The first choice's finish; the error of the first that failed.
+std::optional<Error> read_ends(JsonCursor& at, std::string_view key, FinishReason& finish) {
+  std::optional<Error> failure;
+  std::string scratch;
+  for (bool first = true; at.next_element(); first = false) {
+    const char* const begin = at.here();
+    const ChoiceEnd end = read_end(at);
+    const std::string_view word = end.finish.string_view(scratch).value_or(std::string_view{});
+    const FinishReason reason = finish_reason_of(word);
+    if (!failure && end.error.exists() && has_error_member(at.since(begin))) failure = error_of_choice(at.since(begin), key);
+    if (!failure && reason == FinishReason::kError) failure = finish_error(word);
+    if (!first) continue;
+    const bool plain = reason == FinishReason::kToolCalls || reason == FinishReason::kLength;
+    finish = plain ? reason : settle_finish(word, end.calls);
+  }
+  return failure;
+}
+
 }  // namespace
 
 FinishReason finish_reason_of(std::string_view word) noexcept {
@@ -135,34 +182,31 @@ Error finish_error(std::string_view word) {
 }
 
 std::optional<Error> read_top(JsonValue root, std::string_view key, AnswerTop& top) {
-  for (const JsonMember& m : JsonMembers(root)) {
-    if (m.key == "choices") top.choices = m.value;
-    else if (m.key == "usage") top.usage = m.value;
-    else if (m.key == "model") top.model = m.value;
-    else if (m.key == "error") top.error = m.value;
-    else if (m.key == "x_groq") top.x_groq = m.value;
+  if (root.is_array()) return error_of_object(root, key);
+  std::optional<Error> failure;  // of a choice
+  JsonCursor at(root);
+  while (at.next_member()) {
+    const std::string_view name = at.key();
+    if (name == "choices") {
+      const char* const begin = at.here();
+      if (at.enter_array()) {
+        failure = read_ends(at, key, top.finish);
+        top.choices = at.since(begin);
+      } else {
+        top.choices = at.take();
+      }
+    }
+    else if (name == "usage") top.usage = at.take();
+    else if (name == "model") top.model = at.take();
+    else if (name == "error") top.error = at.take();
+    else if (name == "x_groq") top.x_groq = at.take();
   }
-  if (root.is_array() || (top.error.exists() && has_error_member(root))) return error_of_object(root, key);
+  if (top.error.exists() && has_error_member(root)) return error_of_object(root, key);
   if (!top.choices.is_array() || top.choices.empty_container()) {
     if (Fault fault; !top.choices.exists() && read_fault(root, fault)) return make_error(fault, root.raw(), key);
     return unreadable("the upstream answered without any choice", root.raw(), key);
   }
-  std::string scratch;
-  bool first = true;
-  for (JsonValue choice : JsonElements(top.choices)) {
-    JsonValue error, finish, message;
-    wire::pick(choice, {{"error", &error}, {"finish_reason", &finish}, {"message", &message}});
-    if (error.exists() && has_error_member(choice)) return error_of_choice(choice, key);
-    const std::string_view word = finish.string_view(scratch).value_or(std::string_view{});
-    if (finish_reason_of(word) == FinishReason::kError) return finish_error(word);
-    if (!first) continue;
-    first = false;
-    top.finish = finish_reason_of(word);
-    if (top.finish == FinishReason::kToolCalls || top.finish == FinishReason::kLength) continue;
-    const JsonValue calls = find_member(message, "tool_calls");
-    top.finish = settle_finish(word, calls.is_array() && !calls.empty_container());
-  }
-  return std::nullopt;
+  return failure;
 }
 
 Error error_of_choice(JsonValue choice, std::string_view key) {

@@ -11,6 +11,7 @@ namespace {
 
 using wire::find;
 using wire::find_member;
+using wire::JsonCursor;
 using wire::JsonMember;
 using wire::JsonMembers;
 using wire::JsonValue;
@@ -34,34 +35,43 @@ struct Counts {
   TokenUsage classes;  // input and output not yet set
 };
 
-void read_prompt_details(JsonValue details, TokenUsage& out) {
-  for (const JsonMember& m : JsonMembers(details)) {
-    if (m.key == "cached_tokens") take(m.value, out.cached);
-    else if (m.key == "cache_write_tokens" || m.key == "cache_creation_tokens") take(m.value, out.cache_write);
-    else if (m.key == "audio_tokens") take(m.value, out.audio_input);
-    else if (m.key == "image_tokens") take(m.value, out.image);
+// Each reads on from inside of the details to behind them.
+void read_prompt_details(JsonCursor& at, TokenUsage& out) {
+  while (at.next_member()) {
+    const std::string_view name = at.key();
+    if (name == "cached_tokens") take(at.take(), out.cached);
+    else if (name == "cache_write_tokens" || name == "cache_creation_tokens") take(at.take(), out.cache_write);
+    else if (name == "audio_tokens") take(at.take(), out.audio_input);
+    else if (name == "image_tokens") take(at.take(), out.image);
   }
 }
 
-void read_completion_details(JsonValue details, TokenUsage& out) {
-  for (const JsonMember& m : JsonMembers(details)) {
-    if (m.key == "reasoning_tokens") take(m.value, out.reasoning);
-    else if (m.key == "audio_tokens") take(m.value, out.audio_output);
+void read_completion_details(JsonCursor& at, TokenUsage& out) {
+  while (at.next_member()) {
+    const std::string_view name = at.key();
+    if (name == "reasoning_tokens") take(at.take(), out.reasoning);
+    else if (name == "audio_tokens") take(at.take(), out.audio_output);
   }
 }
 
 Counts read_counts(JsonValue usage) {
   Counts c;
   int64_t cached_outside_details = 0, cache_read = 0;
-  for (const JsonMember& m : JsonMembers(usage)) {
-    if (m.key == "prompt_tokens" || m.key == "input_tokens") c.prompt = count(m.value);
-    else if (m.key == "completion_tokens" || m.key == "output_tokens") c.completion = count(m.value);
-    else if (m.key == "total_tokens") c.total = count(m.value);
-    else if (m.key == "prompt_tokens_details" || m.key == "input_tokens_details") read_prompt_details(m.value, c.classes);
-    else if (m.key == "completion_tokens_details" || m.key == "output_tokens_details") read_completion_details(m.value, c.classes);
-    else if (m.key == "prompt_cache_hit_tokens" || m.key == "cached_tokens") take(m.value, cached_outside_details);
-    else if (m.key == "cache_read_input_tokens") take(m.value, cache_read);
-    else if (m.key == "cache_creation_input_tokens") take(m.value, c.classes.cache_write);
+  JsonCursor at(usage);
+  while (at.next_member()) {
+    const std::string_view name = at.key();
+    if (name == "prompt_tokens" || name == "input_tokens") c.prompt = count(at.take());
+    else if (name == "completion_tokens" || name == "output_tokens") c.completion = count(at.take());
+    else if (name == "total_tokens") c.total = count(at.take());
+    else if (name == "prompt_tokens_details" || name == "input_tokens_details") {
+      if (at.enter_object()) read_prompt_details(at, c.classes);
+    }
+    else if (name == "completion_tokens_details" || name == "output_tokens_details") {
+      if (at.enter_object()) read_completion_details(at, c.classes);
+    }
+    else if (name == "prompt_cache_hit_tokens" || name == "cached_tokens") take(at.take(), cached_outside_details);
+    else if (name == "cache_read_input_tokens") take(at.take(), cache_read);
+    else if (name == "cache_creation_input_tokens") take(at.take(), c.classes.cache_write);
   }
   c.classes.cached = std::max({c.classes.cached, cached_outside_details, cache_read});
   return c;

@@ -18,7 +18,7 @@ namespace {
 constexpr size_t kJoinedBody = 48 * 1024;
 // What a transfer reads at once. libcurl keeps so much for each as long as it lives; events are small, and of streams there are thousands.
 constexpr long kBuffer = 16 * 1024;
-constexpr long kStreamBuffer = 4 * 1024;
+constexpr long kStreamBuffer = 2 * 1024;
 // libcurl 7.88 gives up at 300 KiB for all headers on its own; below that the cap is the endpoint's.
 constexpr size_t kMaxHeaderCap = 256 * 1024;
 
@@ -36,6 +36,7 @@ CurlExchange::CurlExchange(Owner& owner, const CurlDefaults& defaults)
 
 CurlExchange::~CurlExchange() {
   if (easy_ != nullptr) curl_easy_cleanup(easy_);
+  curl_url_cleanup(parsed_);
 }
 
 void CurlExchange::set_fixed_options() {
@@ -72,7 +73,6 @@ void CurlExchange::set_fixed_options() {
   set(CURLOPT_PATH_AS_IS, 1L);
   set(CURLOPT_TCP_KEEPALIVE, 1L);
   set(CURLOPT_DNS_CACHE_TIMEOUT, kResolverCacheSeconds);
-  set(CURLOPT_USERAGENT, defaults_.user_agent.c_str());
   set(CURLOPT_SHARE, defaults_.share);
   set(CURLOPT_NOPROXY, "");  // else the environment's no_proxy counts
 }
@@ -91,7 +91,7 @@ bool CurlExchange::begin(HttpRequest request, TransferSink& sink) {
     fail(TransferError::Kind::kInternal, "no memory for a transfer");
     return false;
   }
-  if (!headers_.set(request_.headers)) {
+  if (!headers_.set(request_.headers, defaults_.user_agent)) {
     fail(TransferError::Kind::kInternal, headers_.fault());
     return false;
   }
@@ -136,7 +136,11 @@ void CurlExchange::end() noexcept {
 void CurlExchange::set_url() {
   if (request_.url == url_set_) return;
   url_set_ = request_.url;
-  set(CURLOPT_URL, url_set_.c_str());
+  // Taken apart once: from CURLOPT_URL libcurl does it for every transfer, and writes it anew. What it cannot take apart it may refuse in its own words.
+  if (parsed_ == nullptr) parsed_ = curl_url();
+  const bool parsed = parsed_ != nullptr && curl_url_set(parsed_, CURLUPART_URL, url_set_.c_str(), CURLU_PATH_AS_IS) == CURLUE_OK;
+  set(CURLOPT_URL, parsed ? nullptr : url_set_.c_str());
+  set(CURLOPT_CURLU, parsed ? parsed_ : nullptr);
   // Transfers that could share a connection wait for the first to say whether it is HTTP/2. Without TLS it never is, and
   // libcurl would find that out only with the first reply.
   set(CURLOPT_PIPEWAIT, url_set_.compare(0, 6, "https:") == 0 ? 1L : 0L);

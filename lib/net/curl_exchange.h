@@ -138,6 +138,7 @@ class CurlExchange : public ResolveGate::Guest, public Hook<ByState>, public Hoo
   // Options as they are set now.
   bool options_lost_ = false;  // one was not taken: none of the below is certain
   std::string url_set_;
+  CURLU* parsed_ = nullptr;  // url_set_
   std::string method_set_;
   std::string joined_;  // a short body in one piece: it goes out with the headers in one write
   long connect_ms_set_ = -1;

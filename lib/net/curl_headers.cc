@@ -31,10 +31,10 @@ bool is_value(std::string_view value) noexcept {
 
 }  // namespace
 
-bool CurlHeaders::set(const std::vector<HttpHeader>& headers) {
+bool CurlHeaders::set(const std::vector<HttpHeader>& headers, std::string_view user_agent) {
   text_.clear();
   places_.clear();
-  bool content_type = false, accept = false, accept_encoding = false;
+  bool content_type = false, accept = false, accept_encoding = false, agent = user_agent.empty();
   for (const HttpHeader& header : headers) {
     const std::string_view name = header.name;
     if (!is_token(name) || !is_value(header.value)) {
@@ -46,8 +46,11 @@ bool CurlHeaders::set(const std::vector<HttpHeader>& headers) {
     content_type = content_type || same_name(name, "content-type");
     accept = accept || same_name(name, "accept");
     accept_encoding = accept_encoding || same_name(name, "accept-encoding");
+    agent = agent || same_name(name, "user-agent");
     add(name, header.value);
   }
+  // By CURLOPT_USERAGENT libcurl would put the line together for every transfer, and a second time into the request.
+  if (!agent) add("User-Agent", user_agent);
   // "Name:" tells libcurl not to send a header of its own. Replies that are encoded unasked are decoded all the same.
   const auto leave_out = [this](std::string_view name) {
     places_.push_back(text_.size());

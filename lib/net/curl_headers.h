@@ -16,8 +16,9 @@ namespace llmrouter::net {
 class CurlHeaders {
  public:
   // False: a name or a value that cannot be sent, and fault() names it (never the value). Content-length, transfer-encoding and
-  // expect are the transport's and left out; what libcurl would add on its own and was not asked for is switched off.
-  bool set(const std::vector<HttpHeader>& headers);
+  // expect are the transport's and left out; what libcurl would add on its own and was not asked for is switched off. `user_agent`: where the
+  // request names none; may be empty.
+  bool set(const std::vector<HttpHeader>& headers, std::string_view user_agent);
   curl_slist* list() noexcept { return nodes_.empty() ? nullptr : nodes_.data(); }
   const std::string& fault() const noexcept { return fault_; }
 

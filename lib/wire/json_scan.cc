@@ -79,6 +79,7 @@ class Scanner {
 
 bool Scanner::object(size_t max_members, std::vector<MemberSpan>& members) {
   members.clear();
+  members.reserve(16);  // what most bodies have at most
   blanks();
   if (p_ == end_) return fail(ScanFault::kEmpty, p_);
   if (*p_ != '{') return fail(ScanFault::kNotAnObject, p_);

@@ -2,7 +2,8 @@
 //
 //   scan_object()   a whole body, once: is it valid, and where are its top-level members
 //   validate()      is this text one valid JSON value
-//   JsonValue       a value's text, with typed getters; JsonMembers and JsonElements walk objects and arrays; find() and pick() look up
+//   JsonValue       a value's text, with typed getters; JsonMembers and JsonElements walk objects and arrays, JsonCursor what is in one another;
+//                   find() and pick() look up
 //
 // Written by hand with SSE2 (a portable path elsewhere): simdjson wants padded buffers, and its On-Demand front end does not check what it
 // skips.
@@ -124,6 +125,7 @@ class JsonValue {
  private:
   friend class JsonMembers;
   friend class JsonElements;
+  friend class JsonCursor;
   struct Exact {};
   JsonValue(Exact, std::string_view text) noexcept : text_(text) {}
   std::string_view text_;
@@ -211,6 +213,47 @@ class JsonElements {
   bool first_ = true;
   bool malformed_ = false;
   JsonValue current_;
+};
+
+// Walks one container and what is inside of it from front to back, each byte once: for what is deep inside a long text. JsonMembers jumps over a
+// value to find its end, and whoever goes inside then reads it again.
+//
+//   JsonCursor at(root);
+//   while (at.next_member()) {
+//     if (at.key() != "choices" || !at.enter_array()) continue;   // a value that nobody entered is jumped over
+//     while (at.next_element()) ...
+//   }
+//
+// Broken text ends every loop.
+class JsonCursor {
+ public:
+  explicit JsonCursor(JsonValue container) noexcept;
+  JsonCursor(const JsonCursor&) = delete;
+  JsonCursor& operator=(const JsonCursor&) = delete;
+
+  // To the next value of the container it is in. False at its end: the cursor is then behind it, in the container around.
+  bool next_member();
+  bool next_element() noexcept;
+  std::string_view key() const noexcept { return key_; }  // of the member, unescaped; until the next one
+  // Into the value, if it is an object or array that holds something.
+  bool enter_object() noexcept { return enter('{'); }
+  bool enter_array() noexcept { return enter('['); }
+  // The value; the cursor is then behind it.
+  JsonValue take() noexcept;
+  // Where the value begins, and what stands from there up to where the cursor is now.
+  const char* here() const noexcept { return p_; }
+  JsonValue since(const char* begin) const noexcept;
+
+ private:
+  bool next() noexcept;
+  bool enter(char open) noexcept;
+  bool stop() noexcept;
+  const char* p_ = nullptr;
+  const char* end_ = nullptr;
+  bool at_value_ = false;  // p_ is at a value that was neither taken nor entered
+  bool first_ = true;      // nothing of the container was read yet
+  std::string_view key_;
+  std::string unescaped_;
 };
 
 // The first member of that name; absent when there is none or `object` is no object.

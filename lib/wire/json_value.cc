@@ -531,6 +531,85 @@ bool JsonElements::next() noexcept {
   return true;
 }
 
+JsonCursor::JsonCursor(JsonValue container) noexcept {
+  if (!container.is_object() && !container.is_array()) return;
+  p_ = container.text_.data() + 1;
+  end_ = container.text_.data() + container.text_.size();
+}
+
+bool JsonCursor::stop() noexcept {
+  p_ = end_;
+  at_value_ = false;
+  return false;
+}
+
+// To where the next key or element begins.
+bool JsonCursor::next() noexcept {
+  if (at_value_) take();
+  p_ = skip_blanks(p_, end_);
+  if (p_ == end_) return false;
+  if (*p_ == '}' || *p_ == ']') {
+    ++p_;
+    first_ = false;
+    return false;
+  }
+  if (first_) {
+    first_ = false;
+    return true;
+  }
+  if (*p_ != ',') return stop();
+  p_ = skip_blanks(p_ + 1, end_);
+  return p_ != end_;
+}
+
+bool JsonCursor::next_member() {
+  if (!next()) return false;
+  if (*p_ != '"') return stop();
+  bool escapes;
+  const char* const close = find_close(p_ + 1, end_, &escapes);
+  if (close == nullptr) return stop();
+  key_ = {p_ + 1, static_cast<size_t>(close - p_ - 1)};
+  if (escapes) {
+    unescaped_.clear();
+    if (!append_unescaped(unescaped_, key_)) return stop();
+    key_ = unescaped_;
+  }
+  p_ = skip_blanks(close + 1, end_);
+  if (p_ == end_ || *p_ != ':') return stop();
+  p_ = skip_blanks(p_ + 1, end_);
+  at_value_ = p_ != end_;
+  return at_value_;
+}
+
+bool JsonCursor::next_element() noexcept { return at_value_ = next(); }
+
+bool JsonCursor::enter(char open) noexcept {
+  if (!at_value_ || *p_ != open) return false;
+  const char* const inside = skip_blanks(p_ + 1, end_);
+  if (inside == end_ || *inside == '}' || *inside == ']') return false;
+  p_ = inside;
+  at_value_ = false;
+  first_ = true;
+  return true;
+}
+
+JsonValue JsonCursor::take() noexcept {
+  if (!at_value_) return {};
+  at_value_ = false;
+  const char* const begin = p_;
+  const char* const value_end = skip_value(p_, end_);
+  if (value_end == nullptr) {
+    p_ = end_;
+    return {};
+  }
+  p_ = value_end;
+  return since(begin);
+}
+
+JsonValue JsonCursor::since(const char* begin) const noexcept {
+  return JsonValue(JsonValue::Exact{}, {begin, static_cast<size_t>(p_ - begin)});
+}
+
 JsonValue find_member(JsonValue object, std::string_view name) {
   for (const JsonMember& m : JsonMembers(object)) {
     if (m.key == name) return m.value;

@@ -217,9 +217,11 @@ void splice_object(std::string_view body, size_t begin, size_t end, const std::v
 void splice(std::string_view body, const std::vector<MemberSpan>& members, const std::vector<SpliceEdit>& edits,
             std::list<std::string>& owned, std::vector<std::string_view>& pieces) {
   Output out;
+  out.pieces.reserve(2 * edits.size() + 1);
   splice_object(body, 0, body.size(), members, edits, out);
   std::string_view text;
   if (!out.text.empty()) text = owned.emplace_back(std::move(out.text));
+  pieces.reserve(pieces.size() + out.pieces.size());
   for (const Output::Piece& p : out.pieces) pieces.push_back((p.original ? body : text).substr(p.begin, p.end - p.begin));
 }
 

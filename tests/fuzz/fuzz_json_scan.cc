@@ -35,6 +35,22 @@ void walk(JsonValue v, int depth) {
   for (const JsonValue& e : JsonElements(v)) walk(e, depth - 1);
 }
 
+// How many values there are, by jumping over each to its end and by going inside at once.
+size_t count(JsonValue v) {
+  size_t n = 0;
+  for (const JsonMember& m : JsonMembers(v)) n += 1 + count(m.value);
+  for (const JsonValue& e : JsonElements(v)) n += 1 + count(e);
+  return n;
+}
+
+size_t count(JsonCursor& at, bool object, int depth) {
+  size_t n = 0;
+  for (bool inner; object ? at.next_member() : at.next_element(); ++n) {
+    if (depth > 0 && ((inner = at.enter_object()) || at.enter_array())) n += count(at, inner, depth - 1);
+  }
+  return n;
+}
+
 // What scan_object() says of a valid object is what the cursor finds.
 void check_members(std::string_view text, const ScanLimits& limits) {
   std::vector<MemberSpan> members;
@@ -144,8 +160,12 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   fuzz::must(r.offset <= size, "a fault lies in the text");
   const Error e = r.to_error(text);
   fuzz::must(!e.message.empty(), "a fault has words");
-  walk(JsonValue(text), 6);
+  const JsonValue root(text);
+  walk(root, 6);
+  JsonCursor at(root);
+  const size_t seen = count(at, root.is_object(), ScanLimits::kMaxDepth);
   if (r) {
+    fuzz::must(seen == count(root), "both ways to walk see as many values");
     check_members(text, limits);
     fuzz::must(static_cast<bool>(validate(text, {8})) || validate(text, {8}).fault == ScanFault::kTooDeep, "a smaller depth only refuses depth");
   } else {

@@ -153,14 +153,18 @@ TEST_CASE("what describes an encoding goes with the encoding") {
 
 TEST_CASE("headers as libcurl takes them") {
   CurlHeaders headers;
-  REQUIRE(headers.set({{"Accept", "a/b"}, {"X-Empty", " "}, {"content-LENGTH", "5"}, {"Content-Type", "c/d"}}));
+  REQUIRE(headers.set({{"Accept", "a/b"}, {"X-Empty", " "}, {"content-LENGTH", "5"}, {"Content-Type", "c/d"}}, ""));
   std::vector<std::string> lines;
   for (const curl_slist* node = headers.list(); node != nullptr; node = node->next) lines.emplace_back(node->data);
   CHECK(lines == std::vector<std::string>{"Accept: a/b", "X-Empty;", "Content-Type: c/d", "Expect:", "Accept-Encoding:"});
-  CHECK_FALSE(headers.set({{"a", "b\nc"}}));
-  CHECK_FALSE(headers.set({{"a", std::string("b\0c", 3)}}));
-  CHECK_FALSE(headers.set({{"a:", "b"}}));
-  REQUIRE(headers.set({{"utf8", "\xc3\xa4"}}));
+  REQUIRE(headers.set({{"a", "b"}}, "agent/1"));
+  CHECK(headers.list()->next->data == std::string("User-Agent: agent/1"));
+  REQUIRE(headers.set({{"USER-agent", "own"}}, "agent/1"));
+  CHECK(headers.list()->next->data == std::string("Expect:"));
+  CHECK_FALSE(headers.set({{"a", "b\nc"}}, ""));
+  CHECK_FALSE(headers.set({{"a", std::string("b\0c", 3)}}, ""));
+  CHECK_FALSE(headers.set({{"a:", "b"}}, ""));
+  REQUIRE(headers.set({{"utf8", "\xc3\xa4"}}, ""));
 }
 
 TEST_CASE("messages hold no credentials and no query") {

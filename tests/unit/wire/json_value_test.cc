@@ -200,6 +200,98 @@ TEST_CASE("members and elements are walked in order") {
   CHECK(wrong.malformed());
 }
 
+namespace {
+
+// What a walk sees, one word for each value: by JsonMembers and JsonElements, and by JsonCursor, which goes inside every other time and takes or
+// jumps over the rest.
+void tell(JsonValue v, std::string& seen) {
+  for (const JsonMember& m : JsonMembers(v)) {
+    seen.append(m.key).append("=").append(m.value.raw()).append(";");
+    tell(m.value, seen);
+  }
+  for (const JsonValue& e : JsonElements(v)) {
+    seen.append(e.raw()).append(";");
+    tell(e, seen);
+  }
+}
+
+void tell(JsonCursor& at, bool object, std::string& seen) {
+  while (object ? at.next_member() : at.next_element()) {
+    const char* const begin = at.here();
+    const std::string key = object ? std::string(at.key()) + "=" : "";
+    const size_t place = seen.size();
+    bool inner_object = false;
+    if ((inner_object = at.enter_object()) || at.enter_array()) tell(at, inner_object, seen);
+    else at.take();
+    seen.insert(place, key + std::string(at.since(begin).raw()) + ";");
+  }
+}
+
+std::string told_by_cursor(const std::string& text) {
+  std::string seen;
+  const JsonValue root(text);
+  JsonCursor at(root);
+  tell(at, root.is_object(), seen);
+  return seen;
+}
+
+}  // namespace
+
+TEST_CASE("a cursor sees what members and elements are, each once") {
+  for (const std::string text : {R"({})", R"([])", R"( { } )", R"({"a":1})", R"({"a":{},"b":[],"c":[{}],"d":{"e":[]}})", R"([[[1]],[2,[3]],[]])",
+                                 R"( { "a" : { "x" : [ 1 , 2 , { "y" : "}]" } ] } , "b\n" : "\"" , "a" : [ ] , "" : null } )",
+                                 R"({"choices":[{"index":0,"message":{"role":"a","content":"[{\"x"},"finish_reason":"stop"}],"usage":{"n":1}})"}) {
+    INFO(text);
+    REQUIRE(validate(text));
+    std::string expected;
+    tell(JsonValue(text), expected);
+    CHECK(told_by_cursor(text) == expected);
+  }
+  for (const char* none : {"1", "", "\"{}\"", "null"}) CHECK(told_by_cursor(none).empty());
+
+  const std::string text = R"({"skipped":{"a":[1]},"entered":{"b":2,"c":{"d":3},"e":4},"taken":[5],"last":6})";
+  const JsonValue root(text);
+  JsonCursor at(root);
+  REQUIRE(at.next_member());
+  CHECK(at.key() == "skipped");
+  CHECK_FALSE(at.enter_array());
+  REQUIRE(at.next_member());
+  CHECK(at.key() == "entered");
+  REQUIRE(at.enter_object());
+  REQUIRE(at.next_member());
+  CHECK(at.key() == "b");
+  REQUIRE(at.next_member());
+  CHECK(at.key() == "c");
+  REQUIRE(at.next_member());
+  CHECK(at.key() == "e");
+  CHECK_FALSE(at.next_member());
+  REQUIRE(at.next_member());
+  CHECK(at.key() == "taken");
+  CHECK(at.take().raw() == "[5]");
+  CHECK(at.take().raw().empty());
+  REQUIRE(at.next_member());
+  CHECK(at.take().integer() == 6);
+  CHECK_FALSE(at.next_member());
+  CHECK_FALSE(at.next_member());
+}
+
+TEST_CASE("a cursor ends where the text is broken, wherever it is cut") {
+  const std::string text = R"({"a":{"x":[1,2,{"y":"}]"}]},"b\u006e":"\"","c":[[],{}],"d":-1.5e3})";
+  for (size_t n = 0; n <= text.size(); ++n) {
+    const auto cut = std::make_unique<char[]>(n + 1);  // for the sanitizer: nothing behind is read
+    std::copy_n(text.data(), n, cut.get());
+    const JsonValue root(std::string_view(cut.get(), n));
+    JsonCursor at(root);
+    std::string seen;
+    tell(at, root.is_object(), seen);
+    CHECK(at.next_member() == false);
+  }
+  for (const char* broken : {"{\"a\"}", "{\"a\":}", "{\"a\":1 \"b\":2}", "{a:1}", "{,}", "[,]", "[1 2]", "{\"a\":[1}", "{\"a\":1}}", "{:}", "{\"a\\q\":1}"}) {
+    INFO(broken);
+    CHECK(told_by_cursor(broken).size() < 20);
+  }
+}
+
 TEST_CASE("broken objects and arrays end the walk and say so") {
   for (const char* text : {"{\"a\"}", "{\"a\":}", "{\"a\":1,}", "{\"a\":1 \"b\":2}", "{a:1}", "{,}", "{\"a\":1,,}", "{\"a\":[1}", "{\"a\":\"x}", "{\"a\\q\":1}", "{\"a\":1}}", "{:}",
                            "{\"a:1}", "{\"a\":{}", "{\"a\":1]}"}) {
