@@ -4,7 +4,6 @@
 #include <boost/beast/http/basic_parser.hpp>
 
 #include <algorithm>
-#include <optional>
 
 namespace llmrouter::server {
 
@@ -246,7 +245,7 @@ Error translate(const BeastError& ec, const ParserLimits& limits) {
 struct RequestParser::Impl {
   ParserLimits limits;
   Request request;
-  std::optional<Parser> parser;
+  std::unique_ptr<Parser> parser;  // from a request's first byte to its last: while it is answered, and between two, nobody needs it
   State state = State::kHead;
   size_t head_bytes = 0;   // taken of the header
   size_t chunk_bytes = 0;  // taken of a chunked body, framing included
@@ -265,7 +264,7 @@ RequestParser::~RequestParser() = default;
 void RequestParser::reset(const ParserLimits& limits) {
   impl_->limits = limits;
   impl_->request = Request();
-  impl_->parser.emplace(impl_->limits, impl_->request);
+  impl_->parser.reset();
   impl_->state = State::kHead;
   impl_->head_bytes = impl_->chunk_bytes = 0;
   impl_->started = false;
@@ -280,6 +279,7 @@ size_t RequestParser::feed(std::string_view bytes) {
   while (!s.started && taken < bytes.size() && (bytes[taken] == '\r' || bytes[taken] == '\n')) ++taken;
   while (taken < bytes.size() && (s.state == State::kHead || s.state == State::kBody)) {
     s.started = true;
+    if (!s.parser) s.parser = std::make_unique<Parser>(s.limits, s.request);
     const std::string_view rest = bytes.substr(taken);
     s.parser->input(rest);
     BeastError ec;
@@ -307,6 +307,7 @@ size_t RequestParser::feed(std::string_view bytes) {
     }
     if (s.parser->is_done()) {
       s.state = State::kDone;
+      s.parser.reset();
     } else if (s.state == State::kHead && s.parser->is_header_done()) {
       s.state = State::kHeadDone;
     } else if (ec == http::error::need_more || n == 0) {

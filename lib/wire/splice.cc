@@ -212,10 +212,29 @@ void splice_object(std::string_view body, size_t begin, size_t end, const std::v
   out.keep(inside_end, end);
 }
 
+// What almost every request needs and nothing more, another model's name: the member's value is set, the rest stays. Null: it is something else.
+const MemberSpan* only_set(const std::vector<MemberSpan>& members, const std::vector<SpliceEdit>& edits) {
+  if (edits.size() != 1 || edits[0].kind != Kind::kSet || !edits[0].child.empty()) return nullptr;
+  const MemberSpan* found = nullptr;
+  for (const MemberSpan& m : members) {
+    if (m.name != edits[0].name) continue;
+    if (found != nullptr) return nullptr;
+    found = &m;
+  }
+  return found;
+}
+
 }  // namespace
 
 void splice(std::string_view body, const std::vector<MemberSpan>& members, const std::vector<SpliceEdit>& edits,
             std::list<std::string>& owned, std::vector<std::string_view>& pieces) {
+  if (const MemberSpan* m = only_set(members, edits)) {
+    pieces.reserve(pieces.size() + 3);
+    pieces.push_back(body.substr(0, m->value_begin));
+    pieces.push_back(owned.emplace_back(edits[0].json));
+    pieces.push_back(body.substr(m->value_end));
+    return;
+  }
   Output out;
   out.pieces.reserve(2 * edits.size() + 1);
   splice_object(body, 0, body.size(), members, edits, out);

@@ -7,6 +7,7 @@
 
 #include <array>
 #include <atomic>
+#include <functional>
 #include <map>
 #include <memory>
 #include <random>
@@ -410,6 +411,30 @@ TEST_CASE("run_until returns at its limit, and when it is done") {
   reactor->add_timer(start, [&] { done = true; });
   CHECK(reactor->run_until([&] { return done; }));
   CHECK(reactor->run_until([] { return true; }, start));
+}
+
+TEST_CASE("timers that breed timers keep neither descriptors nor posts from their turn in run_until") {
+  auto reactor = reactor_on(system_clock());
+  Pair pair;
+  int turns = 0, heard_at = 0, ran_at = 0;
+  std::function<void()> again = [&] {
+    ++turns;
+    reactor->add_timer(reactor->clock().now(), again);
+  };
+  reactor->add_timer(reactor->clock().now(), again);
+  reactor->run_until([&] { return turns > 3; });
+  turns = 0;
+  REQUIRE(reactor->watch(pair.fds[0], Reactor::kRead, [&](unsigned) {
+    heard_at = turns;
+    reactor->unwatch(pair.fds[0]);
+  }));
+  pair.poke();
+  reactor->post([&] { ran_at = turns; });
+  CHECK(reactor->run_until([&] { return turns > 50; }, std::chrono::steady_clock::now() + 10s));
+  CHECK(heard_at > 0);
+  CHECK(heard_at <= 10);
+  CHECK(ran_at > 0);
+  CHECK(ran_at <= 10);
 }
 
 TEST_CASE("with a manual clock timers follow that clock alone") {
