@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <cstring>
 
 #include "llmrouter/clock.h"
 #include "llmrouter/export.h"
@@ -42,6 +43,12 @@ class LLMROUTER_EXPORT TargetStats {
   // Milliseconds. 0: nothing is known.
   double first_token_ms(TimePoint now) const noexcept { return first_token_.read(now); }
   double per_token_ms(TimePoint now) const noexcept { return per_token_.read(now); }
+  // The first token and the time of each of so many others, in milliseconds, and success(): both at once, for whoever weighs many targets.
+  struct Expectation {
+    double ms = 0;
+    double success = 1;
+  };
+  Expectation expect(double output_tokens, TimePoint now) const noexcept;
   // Nothing was measured yet, or not for so long (166 s) that one request should find out.
   bool stale(TimePoint now) const noexcept { return first_token_.stale(now); }
   // The share of attempts that succeed, each new one counting a tenth; forgiven with exp(-idle / 60 s). In [0, 1].
@@ -57,9 +64,17 @@ class LLMROUTER_EXPORT TargetStats {
   double output_tokens() const noexcept { return output_tokens_.read(); }
 
  private:
+  static double value_of(uint64_t word) noexcept {
+    const auto bits = static_cast<uint32_t>(word >> 32);
+    float value;
+    std::memcpy(&value, &bits, sizeof value);
+    return static_cast<double>(value);
+  }
+
   // A float and when it was written, in one word: 32 bits of milliseconds.
   class Stamped {
    public:
+    uint64_t word() const noexcept { return word_.load(std::memory_order_relaxed); }
     double read(TimePoint now) const noexcept;
     bool stale(TimePoint now) const noexcept;
     void peak(double sample, TimePoint now) noexcept;
@@ -72,7 +87,10 @@ class LLMROUTER_EXPORT TargetStats {
   // A plain moving average.
   class Mean {
    public:
-    double read() const noexcept;
+    double read() const noexcept {
+      const uint64_t word = word_.load(std::memory_order_relaxed);
+      return word == 0 ? 0 : value_of(word);
+    }
     void add(double sample, double weight) noexcept;
 
    private:
@@ -89,12 +107,13 @@ class LLMROUTER_EXPORT TargetStats {
     std::atomic<uint64_t> word_{0};  // 0: never written
   };
 
+  // What decisions read comes first: a line of the cache.
   std::atomic<int64_t> in_flight_{0};
-  std::atomic<uint64_t> attempts_{0};
-  std::atomic<uint64_t> failures_{0};
   Stamped first_token_, per_token_, failing_;
   Mean cached_share_, output_tokens_;
   P95 p95_stream_, p95_whole_;
+  std::atomic<uint64_t> attempts_{0};
+  std::atomic<uint64_t> failures_{0};
 };
 
 }  // namespace llmrouter

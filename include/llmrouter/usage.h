@@ -155,6 +155,14 @@ struct ModelFacts {
   bool modalities_known = false;  // false: the four above say nothing
 };
 
+// The prices of one model at one provider, for whoever asks for each request. Thread-safe, immutable.
+class LLMROUTER_EXPORT ModelPrices {
+ public:
+  virtual ~ModelPrices() = default;
+  // As Catalog::price. Null: not known; else as old as this object.
+  virtual const PriceRow* at(int64_t input_tokens, WallTime when) const noexcept = 0;
+};
+
 // Prices and facts by provider type and model name. Thread-safe, immutable.
 class LLMROUTER_EXPORT Catalog {
  public:
@@ -163,6 +171,11 @@ class LLMROUTER_EXPORT Catalog {
   virtual std::optional<PriceRow> price(std::string_view provider, std::string_view type, std::string_view model, int64_t input_tokens,
                                         WallTime when) const = 0;
   virtual ModelFacts facts(std::string_view type, std::string_view model) const = 0;
+  // What price() looks up, looked up beforehand; it must not outlive the catalogue. Null, the default: price() has to be asked each time.
+  virtual std::shared_ptr<const ModelPrices> prices(std::string_view provider, std::string_view type, std::string_view model) const {
+    (void)provider, (void)type, (void)model;
+    return nullptr;
+  }
 };
 
 }  // namespace llmrouter

@@ -100,6 +100,32 @@ PriceRow row_of(std::string_view provider, const catalog::Model& model, const ca
   return row;
 }
 
+// An entry of the configuration's, or nothing.
+class OwnModelPrices final : public ModelPrices {
+ public:
+  explicit OwnModelPrices(const PriceRow* row) : row_(row) {}
+  const PriceRow* at(int64_t, WallTime) const noexcept override { return row_; }
+
+ private:
+  const PriceRow* row_;
+};
+
+class BuiltInModelPrices final : public ModelPrices {
+ public:
+  BuiltInModelPrices(const catalog::PriceIndex& index, const catalog::Model& model, std::string_view source) : index_(index), model_(model) {
+    for (uint32_t i = 0; i < model.tiers; ++i) rows_.push_back(row_of(source, model, index.first_tier(model)[i]));
+  }
+  const PriceRow* at(int64_t input_tokens, WallTime when) const noexcept override {
+    const catalog::Tier* tier = index_.tier(model_, input_tokens, when);
+    return tier == nullptr ? nullptr : &rows_[static_cast<size_t>(tier - index_.first_tier(model_))];
+  }
+
+ private:
+  const catalog::PriceIndex& index_;
+  const catalog::Model& model_;
+  std::vector<PriceRow> rows_;  // a tier each
+};
+
 class CatalogImpl : public Catalog {
  public:
   explicit CatalogImpl(const std::vector<PriceEntry>& entries) : own_(entries), index_(catalog::built_in_prices()) {}
@@ -113,6 +139,14 @@ class CatalogImpl : public Catalog {
     const catalog::Tier* tier = index_.tier(*found, input_tokens, when);
     if (!tier) return std::nullopt;
     return row_of(source, *found, *tier);
+  }
+
+  std::shared_ptr<const ModelPrices> prices(std::string_view provider, std::string_view type, std::string_view model) const override {
+    if (model.size() > kLongestName) return std::make_shared<OwnModelPrices>(nullptr);
+    if (const PriceRow* row = own_.find(provider, model)) return std::make_shared<OwnModelPrices>(row);
+    auto [source, found] = find(type, model);
+    if (!found) return std::make_shared<OwnModelPrices>(nullptr);
+    return std::make_shared<BuiltInModelPrices>(index_, *found, source);
   }
 
   ModelFacts facts(std::string_view type, std::string_view model) const override {

@@ -38,6 +38,9 @@ class PriceIndex {
   // The price of a model for a prompt of that size at that time; null: it has none then.
   const Tier* tier(const Model& model, int64_t input_tokens, WallTime when) const noexcept;
 
+  // Where a model's `tiers` stand.
+  const Tier* first_tier(const Model& model) const noexcept { return tiers_.data() + model.first_tier; }
+
   size_t models() const noexcept { return models_.size(); }
   size_t bad_lines() const noexcept { return bad_lines_; }
 

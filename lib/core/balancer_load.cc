@@ -52,7 +52,7 @@ class LatencyBalancer final : public Balancer {
   std::string_view name() const noexcept override { return "latency"; }
   void order(BalancerTarget* targets, size_t count, const BalancerRequest& request) override { preview(targets, count, request); }
   void preview(BalancerTarget* targets, size_t count, const BalancerRequest& request) const override {
-    two_choices(targets, count, request, [&](const BalancerTarget& t) { return load(t, request, expected_ms(t, request), static_cast<double>(t.in_flight)); });
+    two_choices(targets, count, request, [&](const BalancerTarget& t) { return load(t, request, expectation(t, request).ms, static_cast<double>(t.in_flight)); });
   }
 };
 
@@ -64,8 +64,9 @@ class PerformanceBalancer final : public Balancer {
   void order(BalancerTarget* targets, size_t count, const BalancerRequest& request) override { preview(targets, count, request); }
   void preview(BalancerTarget* targets, size_t count, const BalancerRequest& request) const override {
     two_choices(targets, count, request, [&](const BalancerTarget& t) {
-      const double s = t.stats == nullptr ? 1 : std::max(0.01, t.stats->success(request.now));
-      const double ms = (expected_ms(t, request) + (1 - s) * kRetryMs) / s;
+      const TargetStats::Expectation expected = expectation(t, request);
+      const double s = std::max(0.01, expected.success);
+      const double ms = (expected.ms + (1 - s) * kRetryMs) / s;
       const double flights = static_cast<double>(t.in_flight) / s;
       if (s < 0.5) return ms * (flights + 1) / t.weight;  // whoever fails is known by that, measured or not
       return load(t, request, ms, flights);

@@ -66,8 +66,8 @@ constexpr int64_t kUsualOutput = 512;  // tokens of an answer before any was see
 int64_t expected_output(const Route& route, int64_t most) noexcept {
   double sum = 0;
   int known = 0;
-  for (const RouteTarget& t : route.targets) {
-    const double tokens = t.state->stats.output_tokens();
+  for (const BalancerTarget& seat : route.seats) {
+    const double tokens = seat.stats->output_tokens();
     if (tokens <= 0) continue;
     sum += tokens;
     ++known;
@@ -106,16 +106,25 @@ void place_home(BalancerTarget* seats, size_t count, uint64_t home) {
   }
 }
 
-int64_t cost_of(const Snapshot& snapshot, const ProviderRuntime& provider, std::string_view model, const TargetStats* stats, int64_t input, int64_t output,
-                WallTime wall) {
-  if (!snapshot.catalog) return -1;
-  auto price = snapshot.catalog->price(provider.config.name, provider.config.type, model, input, wall);
-  if (!price) return -1;
+int64_t cost_at(const PriceRow& price, const TargetStats* stats, int64_t input, int64_t output) noexcept {
   TokenUsage usage;
   usage.input = input;
   if (stats != nullptr) usage.cached = static_cast<int64_t>(static_cast<double>(input) * stats->cached_share());
   usage.output = output;
-  return llmrouter::cost_nano_usd(usage, *price);
+  return llmrouter::cost_nano_usd(usage, price);
+}
+
+int64_t cost_of(const Snapshot& snapshot, const ProviderRuntime& provider, std::string_view model, const TargetStats* stats, int64_t input, int64_t output,
+                WallTime wall) {
+  if (!snapshot.catalog) return -1;
+  auto price = snapshot.catalog->price(provider.config.name, provider.config.type, model, input, wall);
+  return price ? cost_at(*price, stats, input, output) : -1;
+}
+
+int64_t cost_of(const Snapshot& snapshot, const RouteTarget& t, int64_t input, int64_t output, WallTime wall) {
+  if (t.prices == nullptr) return cost_of(snapshot, *t.provider, t.model, &t.state->stats, input, output, wall);
+  const PriceRow* price = t.prices->at(input, wall);
+  return price == nullptr ? -1 : cost_at(*price, &t.state->stats, input, output);
 }
 
 // The seats of a route, ordered by its strategy.
@@ -129,12 +138,13 @@ class Seating {
     Balancer& balancer = balancer_of(snapshot, route, ask.wishes);
     const bool costs = balancer.wants_cost();
     if (balancer.wants_expectations()) request.expected_output = expected_output(route, ask.max_output);
-    BalancerTarget* seat = seats_.take(route.targets.size());
-    uint32_t index = 0;
-    for (const RouteTarget& t : route.targets) {
-      const TargetStats& stats = t.state->stats;
-      const int64_t cost = costs ? cost_of(snapshot, *t.provider, t.model, &stats, ask.input_tokens, request.expected_output, ask.wall) : -1;
-      *seat++ = {index++, t.weight, t.priority, stats.in_flight(), t.quality, t.id, cost, &stats};
+    BalancerTarget* const seats = seats_.take(route.seats.size());
+    std::copy(route.seats.begin(), route.seats.end(), seats);
+    for (size_t i = 0; i < seats_.size(); ++i) seats[i].in_flight = seats[i].stats->in_flight();
+    if (costs) {
+      for (size_t i = 0; i < seats_.size(); ++i) {
+        seats[i].cost_nano_usd = cost_of(snapshot, route.targets[i], ask.input_tokens, request.expected_output, ask.wall);
+      }
     }
     if (ask.peek) {
       balancer.preview(seats_.data(), seats_.size(), request);
@@ -149,6 +159,36 @@ class Seating {
  private:
   Room<BalancerTarget, 1024> seats_;
 };
+
+// Of the candidates that were put into a plan.
+struct Tally {
+  size_t usable = 0, resting = 0;
+};
+
+// `lack`: what it does not have of what the request asks for; kStrategy: nothing.
+inline void place(Candidate& c, StepReason lack, const TargetHealth& reach, const Ask& ask, Tally& tally) noexcept {
+  c.reason = lack;
+  c.out = lack != StepReason::kStrategy;
+  if (c.out) return;
+  ++tally.usable;
+  if (c.health->resting(ask.now) || reach.state(ask.now) == TargetHealth::State::kOpen) {
+    c.reason = StepReason::kCoolingDown;
+    ++tally.resting;
+  } else if (ask.fallback) {
+    c.reason = StepReason::kFallback;
+  } else if (c.weight == 0) {
+    c.reason = StepReason::kLastResort;
+  }
+}
+
+// Those that rest behind those that do not, each group in its own order. Where they begin. Unlike std::stable_partition this allocates nothing.
+template <typename Iterator>
+Iterator rested_last(Iterator begin, Iterator end) {
+  if (end - begin == 1) return begin->reason == StepReason::kCoolingDown ? begin : end;
+  const Iterator middle = begin + (end - begin) / 2;
+  const Iterator left = rested_last(begin, middle), right = rested_last(middle, end);
+  return std::rotate(left, middle, right);
+}
 
 }  // namespace
 
@@ -249,75 +289,52 @@ bool append_candidates(const Snapshot& snapshot, const Resolved& resolved, std::
   const size_t begin = out.size();
   const bool picky = ask.facts != nullptr || ask.wishes != nullptr;
   const bool forced = resolved.route != nullptr && !ask.forced.empty();
-  auto judge = [&](Candidate& c, const RouteTarget* target) {
-    c.granted = grant.by_name;
-    StepReason lack = StepReason::kStrategy;
-    if (grant.key != nullptr && !grant.allows(*c.provider, c.model)) {
-      lack = StepReason::kNotAllowed;
-    } else if (forced && c.provider->config.name != ask.forced) {
-      lack = StepReason::kOtherProvider;
-    } else if (picky) {
-      lack = misfit(snapshot, c, target, ask);
-    }
-    c.out = lack != StepReason::kStrategy;
-    if (c.out) {
-      c.reason = lack;
-    } else if (c.health->resting(ask.now) || c.provider->shared->reach.state(ask.now) == TargetHealth::State::kOpen) {
-      c.reason = StepReason::kCoolingDown;
-    } else {
-      c.reason = ask.fallback ? StepReason::kFallback : c.weight == 0 ? StepReason::kLastResort : StepReason::kStrategy;
-    }
+  const bool strict = picky || forced || grant.key != nullptr;
+  auto lack = [&](const Candidate& c, const RouteTarget* target) {
+    if (grant.key != nullptr && !grant.allows(*c.provider, c.model)) return StepReason::kNotAllowed;
+    if (forced && c.provider->config.name != ask.forced) return StepReason::kOtherProvider;
+    return picky ? misfit(snapshot, c, target, ask) : StepReason::kStrategy;
   };
+  Tally tally;
   if (resolved.route == nullptr) {
-    Candidate c;
+    Candidate& c = out.emplace_back();
     c.provider = resolved.provider;
     c.health = &resolved.provider->shared->health_of(resolved.model);
     c.owned = std::make_unique<const std::string>(resolved.model);
     c.model = *c.owned;
-    judge(c, nullptr);
-    out.push_back(std::move(c));
+    c.granted = grant.by_name;
+    place(c, strict ? lack(c, nullptr) : StepReason::kStrategy, c.provider->shared->reach, ask, tally);
   } else {
     const Route& route = *resolved.route;
     out.reserve(begin + route.targets.size());
     Seating seating(snapshot, route, ask);
     for (const BalancerTarget& seat : seating) {
       const RouteTarget& t = route.targets[seat.index];
-      Candidate& c = out.emplace_back();
-      c.route = t.home != nullptr ? t.home : &route;
-      c.provider = t.provider;
-      c.health = &t.state->health;
-      c.stats = &t.state->stats;
-      c.id = t.id;
-      c.weight = t.weight;
-      c.priority = t.priority;
+      Candidate& c = out.emplace_back(t);
       c.cost_nano_usd = seat.cost_nano_usd;
-      if (t.star != std::string::npos) c.owned = std::make_unique<const std::string>(std::string(t.model).replace(t.star, 1, resolved.model));
-      c.model = c.owned ? std::string_view(*c.owned) : std::string_view(t.model);
-      judge(c, &t);
+      c.granted = grant.by_name;
+      if (t.star != std::string::npos) {
+        c.owned = std::make_unique<const std::string>(std::string(t.model).replace(t.star, 1, resolved.model));
+        c.model = *c.owned;
+      }
+      place(c, strict ? lack(c, &t) : StepReason::kStrategy, *t.reach, ask, tally);
     }
   }
+  const auto first = out.begin() + static_cast<ptrdiff_t>(begin);
   if (ask.wishes != nullptr && !ask.wishes->order.empty()) {
     const auto& order = ask.wishes->order;
-    std::stable_sort(out.begin() + static_cast<ptrdiff_t>(begin), out.end(), [&order](const Candidate& a, const Candidate& b) {
-      return place_of(*a.provider, order) < place_of(*b.provider, order);
-    });
+    std::stable_sort(first, out.end(), [&order](const Candidate& a, const Candidate& b) { return place_of(*a.provider, order) < place_of(*b.provider, order); });
   }
-  // Those that rest go behind those that do not, each group in its own order.
-  size_t end = begin;
-  for (size_t i = begin; i < out.size(); ++i) {
-    if (out[i].reason == StepReason::kCoolingDown) continue;
-    if (i != end) std::rotate(out.begin() + static_cast<ptrdiff_t>(end), out.begin() + static_cast<ptrdiff_t>(i), out.begin() + static_cast<ptrdiff_t>(i) + 1);
-    ++end;
-  }
-  if (ask.wishes != nullptr && !ask.wishes->allow_fallbacks && ask.wishes->order.empty()) {
-    bool first = true;
+  if (tally.resting > 0) rested_last(first, out.end());
+  if (tally.usable > 1 && ask.wishes != nullptr && !ask.wishes->allow_fallbacks && ask.wishes->order.empty()) {
+    bool other = false;
     for (size_t i = begin; i < out.size(); ++i) {
-      if (out[i].out || std::exchange(first, false)) continue;
+      if (out[i].out || !std::exchange(other, true)) continue;
       out[i].out = true;
       out[i].reason = StepReason::kNoFallbacks;
     }
   }
-  return std::any_of(out.begin() + static_cast<ptrdiff_t>(begin), out.end(), [](const Candidate& c) { return !c.out; });
+  return tally.usable > 0;
 }
 
 }  // namespace llmrouter::core

@@ -132,6 +132,7 @@ bool Call::State::hand_over() {
 // The caller hears of the new attempt for the first time.
 void Call::State::take_up() {
   if (std::exchange(taken_up_, true)) return;
+  router_.counters.continued.fetch_add(1, std::memory_order_relaxed);
   const std::string by = name_of(candidates_[at_->current]);
   (gone_on_from_ += gone_on_from_.empty() ? "" : ", ") += cut_at_;
   router_.logger().log(LogLevel::kInfo, "an answer that broke off goes on", {{"request_id", record_.request_id}, {"from", cut_at_}, {"to", by}});
@@ -149,6 +150,7 @@ void Call::State::take_up() {
 
 // All tokens that the request allows were told before it broke off: it ends as it would have.
 void Call::State::end_by_length() {
+  router_.counters.cut_at_length.fetch_add(1, std::memory_order_relaxed);
   at_->relay = false;
   StreamEvent finish;
   finish.kind = StreamEvent::Kind::kFinish;
@@ -159,6 +161,7 @@ void Call::State::end_by_length() {
 
 // Nobody goes on from it.
 void Call::State::break_off(Error error) {
+  if (told_) router_.counters.not_continued.fetch_add(1, std::memory_order_relaxed);
   settle(CallStatus::kCut, error);
   deliver_error(error);
   if (!ended_) end_call(std::move(error), CallStatus::kCut, false);

@@ -23,8 +23,10 @@ class TargetHealth {
   }
   // Not to be asked while there are others: open, half-open with its probe under way, or as it asked.
   bool resting(TimePoint now) const noexcept {
+    const int64_t asked = asked_until_.load(std::memory_order_relaxed), limited = limited_until_.load(std::memory_order_relaxed);
+    if ((asked | limited | rest_until_.load(std::memory_order_relaxed)) == 0) return false;  // all is well, as mostly
     const int64_t t = now.time_since_epoch().count();
-    if (asked_until_.load(std::memory_order_relaxed) > t || limited_until_.load(std::memory_order_relaxed) > t) return true;
+    if (asked > t || limited > t) return true;
     const State s = state(now);
     return s == State::kOpen || (s == State::kHalfOpen && probing_.load(std::memory_order_relaxed));
   }

@@ -100,8 +100,12 @@ void BudgetMeter::roll_over(int64_t word, int64_t period) noexcept {
   const uint64_t next = (version + 1) % kVersions;
   const int64_t current = periods_[version].load(std::memory_order_acquire);
   int64_t named = periods_[next].load(std::memory_order_acquire);
-  // A compare-and-swap that fails was beaten by another's name, which serves as well.
-  if (named <= current) periods_[next].compare_exchange_strong(named, period, std::memory_order_acq_rel);
+  // A compare-and-swap that fails was beaten by another's name, which serves as well. Who gives the name takes out what calls still hold that reserved
+  // sixteen periods ago: they find their period no more. What others reserve in the new one meanwhile is not of it.
+  if (named <= current) {
+    const int64_t held = reserved_[next].load(std::memory_order_acquire);
+    if (periods_[next].compare_exchange_strong(named, period, std::memory_order_acq_rel)) reserved_[next].fetch_sub(held, std::memory_order_acq_rel);
+  }
   word_.compare_exchange_strong(word, word_of(0, next), std::memory_order_acq_rel);
 }
 

@@ -77,6 +77,10 @@ std::string Router::metrics() const {
   m.sample("", c.retries_refused.load(std::memory_order_relaxed));
   m.family("llmrouter_hedges_total", "counter", "Second attempts beside a slow first one.");
   m.sample("", c.hedges.load(std::memory_order_relaxed));
+  m.family("llmrouter_continuations_total", "counter", "Answers that broke off while routing.continue_on let others go on, by what came of them.");
+  m.sample(MetricsText::label("outcome", "continued"), c.continued.load(std::memory_order_relaxed));
+  m.sample(MetricsText::label("outcome", "length"), c.cut_at_length.load(std::memory_order_relaxed));
+  m.sample(MetricsText::label("outcome", "failed"), c.not_continued.load(std::memory_order_relaxed));
   m.histogram("llmrouter_call_seconds", "From the start of a call to its end.", c.latency);
   m.histogram("llmrouter_first_token_seconds", "From the start of a call to the first visible payload of its stream.", c.first_token);
 

@@ -23,6 +23,10 @@ struct Resolved {
 
 // A place in a plan.
 struct Candidate {
+  Candidate() = default;
+  explicit Candidate(const RouteTarget& t)
+      : route(t.home), provider(t.provider), model(t.model), health(&t.state->health), stats(&t.state->stats), id(t.id), weight(t.weight), priority(t.priority) {}
+
   const Route* route = nullptr;        // null: named directly
   const ProviderRuntime* provider = nullptr;
   std::string_view model;              // upstream's name; in the snapshot, or in `owned`

@@ -118,7 +118,6 @@ class Builder {
     auto r = std::make_unique<Route>();
     r->name = config.name;
     r->config = &config;
-    std::vector<BalancerTarget> seats;
     for (const TargetConfig& target : config.targets) {
       RouteTarget t;
       t.provider = snapshot_->provider(target.provider);
@@ -134,14 +133,16 @@ class Builder {
       t.tags.insert(t.tags.end(), target.tags.begin(), target.tags.end());
       snapshot_->tags.insert(snapshot_->tags.end(), t.tags.begin(), t.tags.end());
       t.able = abilities(config, t);
-      seats.push_back({static_cast<uint32_t>(r->targets.size()), t.weight, t.priority, 0});
-      r->targets.push_back(std::move(t));
+      t.home = r.get();
+      t.reach = &t.provider->shared->reach;
+      if (snapshot_->catalog && t.star == std::string::npos) t.prices = snapshot_->catalog->prices(target.provider, t.provider->config.type, t.model);
+      add_target(*r, std::move(t));
     }
     const std::string& strategy = config.strategy.empty() ? snapshot_->config.routing.strategy : config.strategy;
-    if (parts_.balancers) r->balancer = parts_.balancers(strategy, seats);
-    if (!r->balancer) r->balancer = make_balancer(strategy, seats);
+    if (parts_.balancers) r->balancer = parts_.balancers(strategy, r->seats);
+    if (!r->balancer) r->balancer = make_balancer(strategy, r->seats);
     if (!r->balancer) return config_error(path + ".strategy", "there is no strategy \"" + strategy + "\"");
-    if (seats.size() > 1) r->round_robin = make_balancer("round_robin", seats);
+    if (r->seats.size() > 1) r->round_robin = make_balancer("round_robin", r->seats);
     r->bucket = bucket("model:" + config.name, "model " + config.name, config.limits);
     for (const auto& [name, json] : config.defaults) r->edits.push_back({BodyEdit::Kind::kDefault, name, json});
     for (const auto& [name, json] : config.override_) r->edits.push_back({BodyEdit::Kind::kSet, name, json});
@@ -158,6 +159,11 @@ class Builder {
     }
     snapshot_->routes.push_back(std::move(r));
     return {};
+  }
+
+  static void add_target(Route& route, RouteTarget t) {
+    route.seats.push_back({static_cast<uint32_t>(route.seats.size()), t.weight, t.priority, 0, t.quality, t.id, -1, &t.state->stats});
+    route.targets.push_back(std::move(t));
   }
 
   // What the configuration says, else the catalogue.
@@ -187,22 +193,16 @@ class Builder {
 
   Result<void> make_pool() {
     auto pool = std::make_unique<Route>();
-    std::vector<BalancerTarget> seats;
     for (const auto& route : snapshot_->routes) {
       if (route->name.find('*') != std::string::npos) continue;
-      for (const RouteTarget& t : route->targets) {
-        RouteTarget copy = t;
-        copy.home = route.get();
-        seats.push_back({static_cast<uint32_t>(pool->targets.size()), t.weight, t.priority, 0});
-        pool->targets.push_back(std::move(copy));
-      }
+      for (const RouteTarget& t : route->targets) add_target(*pool, t);
     }
-    if (seats.empty()) return {};
+    if (pool->seats.empty()) return {};
     const std::string& strategy = snapshot_->config.routing.strategy;
-    if (parts_.balancers) pool->balancer = parts_.balancers(strategy, seats);
-    if (!pool->balancer) pool->balancer = make_balancer(strategy, seats);
+    if (parts_.balancers) pool->balancer = parts_.balancers(strategy, pool->seats);
+    if (!pool->balancer) pool->balancer = make_balancer(strategy, pool->seats);
     if (!pool->balancer) return config_error("routing.strategy", "there is no strategy \"" + strategy + "\"");
-    if (seats.size() > 1) pool->round_robin = make_balancer("round_robin", seats);
+    if (pool->seats.size() > 1) pool->round_robin = make_balancer("round_robin", pool->seats);
     snapshot_->pool = std::move(pool);
     return {};
   }

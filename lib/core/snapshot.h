@@ -59,10 +59,10 @@ struct ProviderRuntime {
   }
 };
 
-// A target as all snapshots know it.
-struct TargetState {
+// A target as all snapshots know it. A decision reads one line of the cache for each of the two; what is written of one target disturbs no other.
+struct alignas(64) TargetState {
   TargetHealth health;
-  TargetStats stats;
+  alignas(64) TargetStats stats;
 };
 
 // What a target takes beside text.
@@ -77,23 +77,27 @@ struct Abilities {
 struct Route;
 
 struct RouteTarget {
+  // What every decision reads comes first: a line of the cache or two.
   const ProviderRuntime* provider = nullptr;
+  const Route* home = nullptr;    // the route it stands under
+  const TargetHealth* reach = nullptr;  // the provider's
+  std::shared_ptr<TargetState> state;
+  uint64_t id = 0;    // stable_hash of provider/model
   std::string model;  // may hold the `*` of its route
   size_t star = std::string::npos;  // where
   int weight = 1;
   int priority = 1;
   int quality = 0;
-  uint64_t id = 0;    // stable_hash of provider/model
-  std::vector<std::string> tags;  // its own and its model's
+  std::shared_ptr<const ModelPrices> prices;  // null: the catalogue has to be asked for each request
   Abilities able;
-  const Route* home = nullptr;    // in the pool: the route it stands under
-  std::shared_ptr<TargetState> state;
+  std::vector<std::string> tags;  // its own and its model's
 };
 
 struct Route {
   std::string name;
   const ModelConfig* config = nullptr;
   std::vector<RouteTarget> targets;
+  std::vector<BalancerTarget> seats;      // of the targets; what a request changes is not in them
   std::unique_ptr<Balancer> balancer;
   std::unique_ptr<Balancer> round_robin;  // for requests that ask for it; null: one target
   LimitBucket* bucket = nullptr;

@@ -94,6 +94,8 @@ struct CallCounters {
   std::atomic<uint64_t> retries{0};
   std::atomic<uint64_t> retries_refused{0};  // by the retry budget
   std::atomic<uint64_t> hedges{0};
+  // Answers that broke off while routing.continue_on let others go on: somebody did, all their tokens were told, nobody did.
+  std::atomic<uint64_t> continued{0}, cut_at_length{0}, not_continued{0};
   Histogram latency;
   Histogram first_token;
   void count(CallStatus status) noexcept { by_status[static_cast<int>(status)].fetch_add(1, std::memory_order_relaxed); }

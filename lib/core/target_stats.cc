@@ -19,12 +19,6 @@ constexpr uint32_t kKnownFrom = 20, kCountedUpTo = 1'000'000;
 uint32_t stamp_of(TimePoint now) noexcept {
   return static_cast<uint32_t>(std::chrono::duration_cast<std::chrono::milliseconds>(now.time_since_epoch()).count());
 }
-float value_of(uint64_t word) noexcept {
-  const auto bits = static_cast<uint32_t>(word >> 32);
-  float value;
-  std::memcpy(&value, &bits, sizeof value);
-  return value;
-}
 uint64_t word_of(double value, uint32_t low) noexcept {
   const auto narrow = static_cast<float>(value);
   uint32_t bits;
@@ -35,13 +29,31 @@ uint64_t word_of(double value, uint32_t low) noexcept {
 double age_ms(uint64_t word, TimePoint now) noexcept {
   return std::max(0.0, static_cast<double>(static_cast<int32_t>(stamp_of(now) - static_cast<uint32_t>(word))));
 }
+// exp(-age / of), as good as a float is: with age / of = (k + f) ln 2 it is 2^-k times the series of exp(-f ln 2) around f = 1/2. Every decision asks for
+// some of each target.
+inline double left_after(double age, double of) noexcept {
+  const double halvings = age * (1.4426950408889634 / of);
+  if (!(halvings < 1000)) return 0;
+  if (halvings <= 0) return 1;
+  const auto whole = static_cast<int64_t>(halvings);
+  const double z = (static_cast<double>(whole) + 0.5 - halvings) * 0.6931471805599453, z2 = z * z;
+  const double series = (1 + z) + z2 * ((1.0 / 2 + z * (1.0 / 6)) + z2 * ((1.0 / 24 + z * (1.0 / 120)) + z2 * (1.0 / 720)));
+  const uint64_t power = static_cast<uint64_t>(1023 - whole) << 52;
+  double scale;
+  std::memcpy(&scale, &power, sizeof scale);
+  return 0.7071067811865476 * series * scale;
+}
+double kept(uint64_t word, TimePoint now) noexcept { return std::max(kLeast, left_after(age_ms(word, now), kForgetMs)); }
+
+double success_of(double failing) noexcept { return std::clamp(1 - failing, 0.0, 1.0); }
+
 double ms(Duration d) noexcept { return static_cast<double>(d.count()) / 1e6; }
 
 }  // namespace
 
 double TargetStats::Stamped::read(TimePoint now) const noexcept {
   const uint64_t word = word_.load(std::memory_order_relaxed);
-  return word == 0 ? 0 : value_of(word) * std::max(kLeast, std::exp(-age_ms(word, now) / kForgetMs));
+  return word == 0 ? 0 : value_of(word) * kept(word, now);
 }
 
 bool TargetStats::Stamped::stale(TimePoint now) const noexcept {
@@ -51,7 +63,7 @@ bool TargetStats::Stamped::stale(TimePoint now) const noexcept {
 
 double TargetStats::Stamped::forgiven(TimePoint now) const noexcept {
   const uint64_t word = word_.load(std::memory_order_relaxed);
-  return word == 0 ? 0 : value_of(word) * std::exp(-age_ms(word, now) / kForgetMs);
+  return word == 0 ? 0 : value_of(word) * left_after(age_ms(word, now), kForgetMs);
 }
 
 void TargetStats::Stamped::peak(double sample, TimePoint now) noexcept {
@@ -60,9 +72,9 @@ void TargetStats::Stamped::peak(double sample, TimePoint now) noexcept {
     double value = sample;
     if (word != 0) {
       const double age = age_ms(word, now);
-      const double mean = value_of(word) * std::max(kLeast, std::exp(-age / kForgetMs));
+      const double mean = value_of(word) * kept(word, now);
       if (sample < mean) {
-        const double keep = std::exp(-age / kBlendMs);
+        const double keep = left_after(age, kBlendMs);
         value = mean * keep + sample * (1 - keep);
       }
     }
@@ -73,14 +85,9 @@ void TargetStats::Stamped::peak(double sample, TimePoint now) noexcept {
 void TargetStats::Stamped::blend(double sample, double weight, TimePoint now) noexcept {
   uint64_t word = word_.load(std::memory_order_relaxed), next;
   do {
-    const double mean = word == 0 ? 0 : value_of(word) * std::exp(-age_ms(word, now) / kForgetMs);
+    const double mean = word == 0 ? 0 : value_of(word) * left_after(age_ms(word, now), kForgetMs);
     next = word_of(mean + (sample - mean) * weight, stamp_of(now));
   } while (!word_.compare_exchange_weak(word, next, std::memory_order_relaxed));
-}
-
-double TargetStats::Mean::read() const noexcept {
-  const uint64_t word = word_.load(std::memory_order_relaxed);
-  return word == 0 ? 0 : value_of(word);
 }
 
 void TargetStats::Mean::add(double sample, double weight) noexcept {
@@ -111,7 +118,17 @@ void TargetStats::took_at_least(bool stream, Duration waited) noexcept {
   if (ms(waited) > p95.read()) p95.add(ms(waited));
 }
 
-double TargetStats::success(TimePoint now) const noexcept { return std::clamp(1 - failing_.forgiven(now), 0.0, 1.0); }
+TargetStats::Expectation TargetStats::expect(double output_tokens, TimePoint now) const noexcept {
+  const uint64_t first = first_token_.word(), each = per_token_.word(), failing = failing_.word();
+  const auto stamp = static_cast<uint32_t>(first);
+  if (first == 0 || each == 0 || failing == 0 || static_cast<uint32_t>(each) != stamp || static_cast<uint32_t>(failing) != stamp) {
+    return {first_token_.read(now) + per_token_.read(now) * output_tokens, success(now)};
+  }
+  const double left = left_after(age_ms(first, now), kForgetMs);  // all three are of the last attempt, as they mostly are
+  return {(value_of(first) + value_of(each) * output_tokens) * std::max(kLeast, left), success_of(value_of(failing) * left)};
+}
+
+double TargetStats::success(TimePoint now) const noexcept { return success_of(failing_.forgiven(now)); }
 
 void TargetStats::ended(const AttemptSample& s, TimePoint now) noexcept {
   in_flight_.fetch_sub(1, std::memory_order_relaxed);

@@ -109,6 +109,40 @@ TEST_CASE("a charge for each request is in the row") {
   CHECK(row->nano_per_request == 12000000);  // 12 USD for a thousand
 }
 
+TEST_CASE("what was looked up beforehand says the same as each lookup") {
+  auto catalog = make_catalog({entry("mine/gpt-4o", 7)});
+  struct Name {
+    const char *provider, *type, *model;
+  };
+  int priced = 0, tiers = 0;
+  for (const Name& n : {Name{"main", "openai", "gpt-4o"}, Name{"mine", "openai", "GPT-4o"}, Name{"main", "gemini", "gemini-2.5-pro"},
+                        Name{"main", "deepseek", "deepseek-chat"}, Name{"main", "anthropic", "claude-sonnet-4-5"}, Name{"main", "openai", "of nobody"},
+                        Name{"main", "", "gpt-4o"}}) {
+    CAPTURE(n.provider, n.type, n.model);
+    const auto prices = catalog->prices(n.provider, n.type, n.model);
+    REQUIRE(prices);
+    int64_t before = -1;
+    for (const char* time : {"2024-03-01", "2025-09-05T03:00:00Z", "2026-11-21T17:00:00Z"}) {
+      for (int64_t tokens : {0, 1000, 200001, 10000000}) {
+        const auto row = catalog->price(n.provider, n.type, n.model, tokens, at(time));
+        const PriceRow* const same = prices->at(tokens, at(time));
+        REQUIRE((same != nullptr) == row.has_value());
+        if (!row) continue;
+        ++priced;
+        tiers += before >= 0 && before != row->input;
+        before = row->input;
+        CHECK(same->match == row->match);
+        CHECK(same->as_of == row->as_of);
+        TokenUsage usage;
+        usage.input = 1000001, usage.output = 2003, usage.cached = 301, usage.cache_write = 5005, usage.audio_input = 77, usage.audio_output = 99;
+        CHECK(cost_nano_usd(usage, *same) == cost_nano_usd(usage, *row));
+      }
+    }
+  }
+  CHECK(priced > 30);
+  CHECK(tiers > 0);
+}
+
 TEST_CASE("own entries come first, in their order") {
   PriceEntry priced = entry("lab/big", 5);
   priced.row.cached = 1;

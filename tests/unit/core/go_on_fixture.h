@@ -139,6 +139,18 @@ struct Cut : World {
     for (const AttemptRecord& a : heard.result.record.attempts) words += (words.empty() ? "" : " ") + a.provider + ":" + a.outcome;
     return words;
   }
+  // As the metrics have them.
+  std::string continuations() {
+    const std::string metrics = router->metrics();
+    std::string words;
+    for (const char* outcome : {"continued", "length", "failed"}) {
+      const std::string line = std::string("\nllmrouter_continuations_total{outcome=\"") + outcome + "\"} ";
+      const size_t at = metrics.find(line);
+      if (at == std::string::npos) return "no metric of " + std::string(outcome);
+      words += (words.empty() ? "" : ", ") + metrics.substr(at + line.size(), metrics.find('\n', at + 1) - at - line.size()) + ' ' + outcome;
+    }
+    return words;
+  }
   void check_cut() {
     CHECK(heard.ends == 1);
     CHECK_FALSE(heard.result.complete);

@@ -121,6 +121,7 @@ TEST_CASE("cut twice: a third goes on, and all of them are in the sum") {
   CHECK(w.heard.result.record.decision.find("continued from a/x, b/y") != std::string::npos);
   CHECK(w.heard.result.record.usage.input > 50);
   CHECK(beginning(w.transport.seen()[2]) == kText.substr(0, 30));
+  CHECK(w.continuations() == "2 continued, 0 length, 0 failed");
 }
 
 TEST_CASE("cut: who fails before he says anything, or refuses, leaves it to the next") {
@@ -134,6 +135,7 @@ TEST_CASE("cut: who fails before he says anything, or refuses, leaves it to the 
   CHECK(text_of_chunks(w.heard.bytes) == kText);
   CHECK(w.outcomes() == "a:cut b:error c:ok");
   CHECK(count(w.heard.bytes, "continued from=a/x to=c/z") == 1);
+  CHECK(w.continuations() == "1 continued, 0 length, 0 failed");
 }
 
 TEST_CASE("cut: when nobody goes on the caller hears once why it broke off") {
@@ -155,6 +157,7 @@ TEST_CASE("cut: when nobody goes on the caller hears once why it broke off") {
   w.check_cut();
   CHECK(w.heard.bytes.find("the line went dead") != std::string::npos);
   CHECK(w.heard.bytes.find("continued") == std::string::npos);
+  CHECK(w.continuations() == (w.config.routing.continue_on_cut ? "0 continued, 0 length, 1 failed" : "0 continued, 0 length, 0 failed"));
 }
 
 TEST_CASE("cut: a target that was passed over for it is in the record, with the reason") {
@@ -228,6 +231,7 @@ TEST_CASE("cut: an answer that has all its tokens ends as it would have, and nob
   CHECK(w.transport.seen().size() == 1);
   CHECK(w.heard.result.record.status == CallStatus::kOk);
   CHECK(count(w.heard.bytes, "\"completion_tokens\":7") == 1);
+  CHECK(w.continuations() == "0 continued, 1 length, 0 failed");
 }
 
 TEST_CASE("cut: the caller may leave and the deadline may come while another is asked") {

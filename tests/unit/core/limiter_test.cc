@@ -517,6 +517,27 @@ TEST_CASE("A budget counts what is spent and what is reserved") {
   CHECK(f.ledger->rows[{"key:a", november}] == 50 * kUsd);
 }
 
+TEST_CASE("What a call holds for many periods is not shown as reserved in a later one") {
+  Fixture f("2026-03-01T12:00:00Z");
+  LimitBucket* bucket = f.limiter.bucket("b", "", budget_limit(10 * kUsd, BudgetPeriod::kDay));
+  Reservation held = f.reserve(bucket, {1, 0, 9 * kUsd});
+  REQUIRE(held.active());
+  for (int day = 1; day <= 40; ++day) {  // more than twice round the ring of periods
+    f.clock.advance(hours(24));
+    Reservation today = f.reserve(bucket, {1, 0, 2 * kUsd});
+    CAPTURE(day);
+    REQUIRE(today.active());
+    CHECK(f.limiter.state(bucket).reserved_nano_usd == 2 * kUsd);
+    CHECK(f.limiter.state(bucket).spent_nano_usd == 0);
+    today.settle({1, 0, kUsd});
+    CHECK(f.limiter.state(bucket).reserved_nano_usd == 0);
+    CHECK(f.limiter.state(bucket).spent_nano_usd == kUsd);
+  }
+  held.settle({1, 0, 8 * kUsd});
+  CHECK(f.limiter.state(bucket).reserved_nano_usd == 0);
+  CHECK(f.limiter.state(bucket).spent_nano_usd == kUsd);
+}
+
 TEST_CASE("A call over midnight pays in the period it began in") {
   Fixture f("2026-03-31T23:59:59Z");
   LimitBucket* bucket = f.limiter.bucket("b", "", budget_limit(10 * kUsd, BudgetPeriod::kDay));

@@ -1,3 +1,5 @@
+#include <algorithm>
+#include <cmath>
 #include <thread>
 #include <vector>
 
@@ -46,6 +48,26 @@ TEST_CASE("target statistics: nothing is known, then what a stream shows") {
   CHECK(stats.cached_share() == Approx(0.25));
   CHECK(stats.attempts() == 1);
   CHECK(stats.failures() == 0);
+}
+
+TEST_CASE("target statistics: what is expected is what the figures say one by one, and falls as exp does") {
+  TargetStats stats;
+  CHECK(stats.expect(100, kStart).ms == 0);
+  CHECK(stats.expect(100, kStart).success == 1);
+  run(stats, streamed(400, 101, 20), kStart);
+  AttemptSample failed;
+  failed.ok = false;
+  run(stats, failed, kStart + seconds(3));
+  for (int round = 0; round < 2; ++round) {  // the failure alone is the last attempt, then all figures are of one
+    for (int64_t ms : {3000, 3001, 20000, 63000, 165000, 200000, 4000000}) {
+      const TimePoint now = kStart + milliseconds(ms);
+      const TargetStats::Expectation expected = stats.expect(100, now);
+      CHECK(expected.ms == Approx(stats.first_token_ms(now) + 100 * stats.per_token_ms(now)).epsilon(1e-6));
+      CHECK(expected.success == Approx(stats.success(now)).epsilon(1e-6));
+      if (round == 0) CHECK(stats.first_token_ms(now) == Approx(400 * std::max(1.0 / 16, std::exp(-static_cast<double>(ms) / 60e3))).epsilon(1e-6));
+    }
+    run(stats, streamed(400, 101, 20), kStart + seconds(3));
+  }
 }
 
 TEST_CASE("target statistics: a peak counts at once, what is faster only with time") {
