@@ -101,6 +101,15 @@ int run_models(const Args& args) {
       append_member(out, "created", m.created);
       out += '}';
     }
+    out += "],\"unreachable\":[";
+    for (const ProviderState& p : client->router().providers()) {
+      if (p.list_error.empty()) continue;
+      if (out.back() == '}') out += ',';
+      out += '{';
+      append_member(out, "provider", p.name);
+      append_member(out, "error", p.list_error);
+      out += '}';
+    }
     print(out + "]}\n");
     return kDone;
   }

@@ -143,6 +143,7 @@ struct ProviderState {
   uint64_t probes = 0, failed_probes = 0;
   std::string last_error;
   size_t models = 0;
+  std::string list_error;        // why its list of models could not be fetched when it was last asked; empty: it could, or nobody asks
   struct CredentialState {
     std::string name, hint;
     bool resting = false;
