@@ -12,6 +12,8 @@ namespace llmrouter::server {
 
 namespace {
 
+constexpr const char* kModelsHint = "`llmrouter-server models` lists what there is";
+
 // Without stores: what looks and does not spend keeps no books.
 std::optional<Config> without_stores(const Args& args) {
   auto loaded = load(config_input(args));
@@ -52,7 +54,7 @@ int run_explain(const Args& args) {
     if (!text) return complain(text.error());
     body = std::move(*text);
   }
-  auto client = open_config(*config, make_stderr_logger(LogLevel::kWarn, config->observe.json));
+  auto client = open_config(*config, make_stderr_logger(LogLevel::kWarn, config->observe.json), kModelsHint);
   if (!client) return complain(client.error());
   Router& router = client->router();
   std::shared_ptr<const KeyRecord> key;
@@ -70,7 +72,7 @@ int run_explain(const Args& args) {
 int run_chat(const Args& args) {
   const auto loaded = load(config_input(args));
   if (!loaded) return kUsage;
-  auto client = open_config(loaded->config, make_stderr_logger(LogLevel::kWarn, loaded->config.observe.json));
+  auto client = open_config(loaded->config, make_stderr_logger(LogLevel::kWarn, loaded->config.observe.json), kModelsHint);
   if (!client) return complain(client.error());
   bool ends_line = true;
   auto result = client->stream(args.arguments()[0], args.arguments()[1], [&ends_line](std::string_view text) {
