@@ -1,6 +1,5 @@
 // explain, chat, models: the library at work in this process; no server is needed.
 #include <cstdio>
-#include <filesystem>
 #include <fstream>
 #include <iterator>
 
@@ -27,13 +26,8 @@ std::optional<Config> without_stores(const Args& args) {
 std::optional<Config> with_stored_state(const Args& args) {
   auto loaded = load(config_input(args));
   if (!loaded) return std::nullopt;
-  StorageConfig& storage = loaded->config.storage;
-  constexpr std::string_view kSqlite = "sqlite:";
-  std::error_code unknown;
-  const bool sqlite = std::string_view(storage.keys).substr(0, kSqlite.size()) == kSqlite;
-  // What cannot be looked at is not absent: opening it then says why.
-  if (sqlite && !std::filesystem::exists(storage.keys.substr(kSqlite.size()), unknown) && !unknown) storage.keys = "memory:";
-  storage.usage = "off";
+  leave_absent(loaded->config.storage);
+  loaded->config.storage.usage = "off";
   return std::move(loaded->config);
 }
 

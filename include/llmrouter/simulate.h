@@ -37,6 +37,8 @@ struct Simulation {
   int64_t guessed = 0;           // answered by a target of which the records hold no attempt: it is taken for an average one that does not fail
   int64_t estimated = 0;         // refused by a limit when they came, so that nobody counted them: the mean of their model's others is taken
   int64_t uncertain = 0;         // might be decided otherwise by what is not recorded: a rule on content, headers, tags or `has`, or a session's model
+  bool switch_enabled = true;    // the routing switch, as stored; false: every chat goes to `default_model`
+  std::string default_model;     // what that was
   int64_t unreadable = 0;        // stored rules and changes of the switch that cannot be read and were left out
   SimulationSide before, after;
   std::vector<SimulationShare> targets;  // by name

@@ -150,7 +150,9 @@ class Replay final : core::Stage {
     auto built = core::build_snapshot(config_, parts, parts_.catalog, limiter_, registry_, stored.rules);
     if (!built) return std::move(built).error();
     snapshot_ = std::move(*built);
-    overlay_.gate.fix(stored.changes.empty() ? config_.routing.toggle.enabled : stored.changes.back().enabled);
+    out_.switch_enabled = stored.changes.empty() ? config_.routing.toggle.enabled : stored.changes.back().enabled;
+    out_.default_model = snapshot_->default_model;
+    overlay_.gate.fix(out_.switch_enabled);
     overlay_.any_override.store(!stored.overrides->empty());
     overlay_.overrides.store(std::move(stored.overrides));
     return {};

@@ -43,6 +43,8 @@ std::string Simulation::to_json() const {
   w.member("estimated", estimated);
   w.member("uncertain", uncertain);
   w.member("unreadable", unreadable);
+  w.member("switch_enabled", switch_enabled);
+  w.member("default_model", default_model);
   side(w, "before", before);
   side(w, "after", after);
   w.key("targets");
@@ -69,6 +71,9 @@ std::string Simulation::to_text() const {
   if (guessed > 0) out += ", " + number(guessed) + " by one that nothing is known of";
   if (estimated > 0) out += "\n" + number(estimated) + " were refused by a limit when they came: their tokens are those of the others of their model";
   if (uncertain > 0) out += "\n" + number(uncertain) + " may be decided otherwise by what is not recorded: content, headers, tags, what is in a request, a session";
+  if (!switch_enabled) {
+    out += "\nthe routing switch is off: " + (default_model.empty() ? "and there is no default_model that chats could go to" : "every chat goes to the default_model, " + default_model);
+  }
   if (unreadable > 0) out += "\n" + number(unreadable) + " stored entries (rules, changes of the switch) cannot be read and were left out";
   out += "\n\n" + line("", "before", "after", width);
   out += line("answered", number(before.ok), number(after.ok), width);

@@ -117,3 +117,78 @@ def test_an_unknown_model_is_told_where_to_look(t):
     for command in (("chat", "zzzzzzzz", "hello"), ("explain", "zzzzzzzz")):
         r = t.cli(*command)
         assert r.returncode == 1 and "`llmrouter-server models` lists what there is" in r.stderr and "GET" not in r.stderr, r.stderr
+
+
+def test_usage_names_the_keys(t):
+    u = t.upstream()
+    config = t.config(u, keys=[{"name": "ci", "key": "sk-ci-0000000000"}])
+    config["server"]["auth"] = "auto"
+    s = t.start(config)
+    made = s.request("POST", "/admin/v1/keys", {"name": "ann"}, key=ADMIN).json()
+    for key in ("sk-ci-0000000000", made["key"]):
+        assert s.chat("up/m1", key=key).status == 200
+    records = s.usage()
+    ids = [r["key"] for r in records]
+    for args in (("usage",), ("usage", "--by", "key")):
+        out = t.cli(*args)
+        assert out.returncode == 0 and "ann (%s)" % ids[0] in out.stdout and "ci (%s)" % ids[1] in out.stdout, (out.stdout, out.stderr)
+    sums = json.loads(t.cli("usage", "--by", "key", "--json").stdout)["data"]
+    assert {(x["group"], x["name"]) for x in sums} == {(ids[0], "ann"), (ids[1], "ci")}, sums
+    rows = t.cli("usage", "--csv").stdout.split()
+    assert rows[0].endswith(",key_name") and rows[1].endswith(",ann") and ",%s," % ids[0] in rows[1], rows
+    # By any other way of summing there are no keys to name.
+    assert "name" not in json.loads(t.cli("usage", "--by", "model", "--json").stdout)["data"][0]
+    # Without the store that knew it, a key has its id alone.
+    out = t.cli("usage", "--set", "storage.keys=sqlite:%s/gone.db" % t.folder).stdout
+    assert "ann" not in out and ids[0] in out and "ci (%s)" % ids[1] in out, out
+    assert not os.path.exists(t.folder + "/gone.db")
+
+
+def test_an_operation_that_google_has_not(t):
+    s = t.server()
+    for path in ("/v1beta/models/x:frobnicate", "/v1/models/x:frobnicate", "/v1beta/models/x%3Afrobnicate", "/v1beta/tunedModels/x:frobnicate"):
+        r = s.request("POST", path, {"contents": []})
+        assert r.status == 404, (path, r.status, r.body)
+        error = r.json()["error"]
+        assert error["code"] == 404 and error["status"] == "NOT_FOUND", r.body
+        assert '"frobnicate"' in error["message"] and "generateContent, streamGenerateContent, countTokens, embedContent, batchEmbedContents" in error["message"], r.body
+    # Names with a colon in them are names still.
+    assert s.request("POST", "/v1beta/models", {}).status == 405
+    assert s.get("/v1beta/models/demo%2Fecho:8b").status in (200, 404)
+    assert s.request("GET", "/v1beta/models/x:generateContent").status == 405
+
+
+def test_a_database_that_is_not_there(t):
+    config = t.config()
+    config["storage"] = {"keys": "sqlite:%s/no-keys.db" % t.folder, "usage": "sqlite:%s/no-usage.db" % t.folder}
+    config["keys"] = [{"name": "ci", "key": "sk-ci-0000000000"}]
+    t.write_config(config)
+    for args, path in ((("simulate",), "no-usage.db"), (("simulate", "--usage", "nope.db"), "nope.db"), (("usage",), "no-usage.db"), (("usage", "--by", "day", "--json"), "no-usage.db")):
+        r = t.cli(*args)
+        assert r.returncode == 1 and path in r.stderr and not r.stdout, (args, r)
+    listed = t.cli("keys", "list")
+    assert listed.returncode == 0 and "ci" in listed.stdout and "no-keys.db" in listed.stderr, listed
+    for args in (("keys", "show", "nobody"), ("keys", "revoke", "nobody"), ("keys", "modify", "nobody", "--name", "x")):
+        r = t.cli(*args)
+        assert r.returncode == 1 and "no-keys.db" in r.stderr and not r.stdout, (args, r)
+    assert os.listdir(t.folder) == ["llmrouter.yaml"], os.listdir(t.folder)
+    assert t.cli("keys", "create", "--name", "ann").returncode == 0 and os.path.exists(t.folder + "/no-keys.db")
+
+
+def test_simulate_says_what_it_found(t):
+    u = t.upstream()
+    s = t.server(u, models={"a": "up/m1", "b": "up/m2"}, routing={"default_model": "b"})
+    assert s.chat("a").status == 200
+    s.usage()
+    done = t.cli("simulate")
+    assert done.returncode == 0 and "1 requests replayed" in done.stdout and "switch" not in done.stdout, done
+    old = t.cli("simulate", "--since", "2020-01-01", "--until", "2020-01-02")
+    assert old.returncode == 0 and "usage.db holds no records of this time" in old.stderr, old
+    none = t.cli("usage", "--until", "2020-01-02")
+    assert none.returncode == 0 and "no records" in none.stderr, none
+    assert s.request("POST", "/api/v1/router/toggle", {"enabled": False}, key=ADMIN).status in (200, 202)
+    done = t.cli("simulate")
+    assert "the routing switch is off: every chat goes to the default_model, b" in done.stdout, done
+    told = json.loads(t.cli("simulate", "--json").stdout)
+    assert told["switch_enabled"] is False and told["default_model"] == "b" and told["targets"][1] != [], told
+    assert json.loads(t.cli("simulate", "--json", "--without-stored").stdout)["switch_enabled"] is True
