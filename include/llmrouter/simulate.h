@@ -28,6 +28,9 @@ struct SimulationShare {
   std::string target;            // provider/model
   int64_t before = 0, after = 0;  // requests it answered
   int64_t cost_before = 0, cost_after = 0;  // nano-USD
+  // Where `after` is 0: what kept most requests from it, in words, and how many.
+  std::string why;
+  int64_t why_requests = 0;
 };
 
 struct Simulation {
@@ -41,7 +44,7 @@ struct Simulation {
   std::string default_model;     // what that was
   int64_t unreadable = 0;        // stored rules and changes of the switch that cannot be read and were left out
   SimulationSide before, after;
-  std::vector<SimulationShare> targets;  // by name
+  std::vector<SimulationShare> targets;  // by name: those that answered before or after, or stood in a request's plan
   LLMROUTER_EXPORT std::string to_json() const;
   LLMROUTER_EXPORT std::string to_text() const;
 };

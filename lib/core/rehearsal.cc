@@ -24,7 +24,9 @@ struct Rehearsal::Flight {
   RouteRequest wishes;
   std::string asked, forced;
   Resolved resolved;
+  Direction direction;
   std::vector<Candidate> candidates;
+  std::vector<Passed> passed;
   TurnOrder order;
   uint64_t affinity = 0, session = 0, home = 0;
   Reservation reservation, of_attempt;
@@ -56,10 +58,13 @@ Rehearsal::Flight& Rehearsal::take_flight() {
   free_.pop_back();
   ++under_way_;
   std::vector<Candidate> room = std::move(f.candidates);  // what was grown stays
+  std::vector<Passed> marks = std::move(f.passed);
   room.clear();
+  marks.clear();
   const uint64_t stamp = f.stamp;
   f = Flight();
   f.candidates = std::move(room);
+  f.passed = std::move(marks);
   f.stamp = stamp;
   return f;
 }
@@ -119,11 +124,10 @@ Ask Rehearsal::ask_of(Flight& f) {
 // Who could be asked, in which order. False: nobody may.
 bool Rehearsal::place(Flight& f) {
   NoContent content;
-  Direction direction;
   const KeyRecord* key = f.call.key.get();
   f.asked = f.facts.model;
-  if (!direct(overlay_, *snapshot_, key, {}, f.wall, content, {f.asked, f.facts, f.wishes, f.forced}, direction)) return false;
-  if (direction.rule != nullptr) direction.rule->hits->fetch_add(1, std::memory_order_relaxed);
+  if (!direct(overlay_, *snapshot_, key, {}, f.wall, content, {f.asked, f.facts, f.wishes, f.forced}, f.direction)) return false;
+  if (f.direction.rule != nullptr) f.direction.rule->hits->fetch_add(1, std::memory_order_relaxed);
   auto resolved = resolve_wish(*snapshot_, f.asked, f.forced, f.wishes, key);
   if (!resolved) return false;
   f.resolved = std::move(*resolved);
@@ -194,6 +198,11 @@ void Rehearsal::next_attempt(Flight& f) {
   end(f, f.attempts == 0 && f.limited ? Ending::kLimited : Ending::kFailed, nullptr);
 }
 
+void Rehearsal::pass_over(Flight& f, Passed why) {
+  if (f.passed.size() <= f.current) f.passed.resize(f.candidates.size(), Passed::kNot);
+  f.passed[f.current] = why;
+}
+
 // True: it is under way. False: it was passed over.
 bool Rehearsal::start(Flight& f, size_t index) {
   f.current = index;
@@ -202,12 +211,14 @@ bool Rehearsal::start(Flight& f, size_t index) {
   const TimePoint t = now();
   if (c.health->limited_until() > t) {
     blocked(f, c.health->limited_until());
+    pass_over(f, Passed::kResting);
     return false;
   }
   f.probe = c.health->take_probe(t);
   if (!f.probe && !f.order.last_resort && c.reason != StepReason::kCoolingDown && c.health->resting(t)) {
     c.reason = StepReason::kCoolingDown;
     c.considered = false;
+    pass_over(f, Passed::kResting);
     return false;
   }
   if (!pick_credential(f, c)) {
@@ -238,6 +249,7 @@ bool Rehearsal::reserve_attempt(Flight& f, Candidate& c, const CredentialRuntime
   f.of_attempt = limiter_.reserve(buckets, 3, demand, &denial);
   if (f.of_attempt.active()) return true;
   f.limited = true;
+  pass_over(f, Passed::kLimited);
   denied(f, denial);
   return false;
 }
@@ -253,6 +265,7 @@ bool Rehearsal::pick_credential(Flight& f, Candidate& c) {
     if (!pattern_list_match(credential.config->models, c.model)) continue;
     if (credential.health->resting(now())) {
       if (credential.health->why() == RestReason::kRateLimited) blocked(f, credential.health->until());
+      pass_over(f, Passed::kResting);
       continue;
     }
     if (!reserve_attempt(f, c, &credential)) continue;
@@ -443,7 +456,7 @@ void Rehearsal::end(Flight& f, Ending how, const Candidate* by) {
     f.reservation.settle(used);
     f.reservation = Reservation();
   }
-  stage_.ended({f.call, how, by, f.attempts, now() - f.began});
+  stage_.ended({f.call, how, by, f.attempts, now() - f.began, f.direction, f.candidates, f.passed});
   f.call.key.reset();
   --under_way_;
   free_.push_back(&f);

@@ -50,12 +50,18 @@ struct Acting {
 
 enum class Ending { kAnswered, kFailed, kRefused, kLimited };
 
+// Why a candidate was not asked when its turn came.
+enum class Passed : uint8_t { kNot, kResting, kLimited };
+
 struct EndedCall {
   const RehearsedCall& call;
   Ending how;
   const Candidate* by;   // who answered; null: nobody
   int attempts;
   Duration took;
+  const Direction& direction;             // what stood over its wish
+  const std::vector<Candidate>& plan;     // empty: nobody could be asked
+  const std::vector<Passed>& passed;      // of the candidates of the same places; those beyond its end: kNot
 };
 
 class Stage {
@@ -101,6 +107,7 @@ class Rehearsal {
   bool reserve(Flight& f);
   void next_attempt(Flight& f);
   bool start(Flight& f, size_t index);
+  void pass_over(Flight& f, Passed why);
   bool pick_credential(Flight& f, Candidate& c);
   bool reserve_attempt(Flight& f, Candidate& c, const CredentialRuntime* credential);
   void send(Flight& f, Candidate& c);

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <map>
+#include <tuple>
+#include <unordered_map>
 
 #include "core/random.h"
 #include "core/rehearsal.h"
@@ -59,6 +61,46 @@ Acting acting_of(const UsageRecord& r, const AttemptRecord& a) {
   acting.out_of_quota = a.http_status == 402;
   acting.unreached = a.outcome == "error" && a.http_status == 0;
   return acting;
+}
+
+// Why a target was not asked for a request, counted.
+class Idle {
+ public:
+  void note(std::string_view why) {
+    const auto found = std::find_if(counts_.begin(), counts_.end(), [&](const auto& c) { return c.first == why; });
+    if (found == counts_.end()) counts_.emplace_back(why, 1);
+    else ++found->second;
+  }
+  // What dominated; empty: nothing was noted.
+  std::pair<std::string_view, int64_t> most() const {
+    const auto found = std::max_element(counts_.begin(), counts_.end(), [](const auto& a, const auto& b) { return a.second < b.second; });
+    return found == counts_.end() ? std::pair<std::string_view, int64_t>() : *found;
+  }
+
+ private:
+  std::vector<std::pair<std::string_view, int64_t>> counts_;  // static texts
+};
+
+// Why a candidate of a call that has ended did not answer it.
+std::string_view why_not(const core::EndedCall& e, size_t i) {
+  const Candidate& c = e.plan[i];
+  if (c.tried > 0) return "its attempts failed";
+  if (c.out && c.reason >= StepReason::kNotAllowed && c.reason != StepReason::kCoolingDown) return step_reason_text(c.reason);
+  const core::Passed passed = i < e.passed.size() ? e.passed[i] : core::Passed::kNot;
+  if (passed == core::Passed::kLimited) return "a limit of it, or of its provider or credentials, had no room";
+  if (passed == core::Passed::kResting || c.reason == StepReason::kCoolingDown) return "it rested after failures";
+  if (e.how == core::Ending::kLimited) return "a limit of the key or model refused its requests";
+  if (e.how == core::Ending::kFailed) return "attempts were used up before its turn";
+  if (c.reason == StepReason::kFallback) return "a fallback, never needed";
+  return c.reason == StepReason::kLastResort ? "weight 0, never needed" : "others came first, and answered";
+}
+
+// Why who answered a request before is not even in its plan.
+std::string_view why_absent(const core::EndedCall& e) {
+  if (e.direction.by == "switch") return "the routing switch sent its requests elsewhere";
+  if (e.direction.by == "override" || e.direction.by == "session") return "an override or a session sent its requests elsewhere";
+  if (e.direction.by == "rule") return e.how == core::Ending::kRefused ? "a rule refused its requests" : "a rule sent its requests elsewhere";
+  return e.plan.empty() ? "what its requests asked for is not there, or not allowed" : "it is no target of what its requests asked for";
 }
 
 // Rules find no content: it was not recorded.
@@ -223,6 +265,7 @@ class Replay final : core::Stage {
   }
 
   void ended(const core::EndedCall& e) override {
+    note_idle(e);
     switch (e.how) {
       case core::Ending::kAnswered: break;
       case core::Ending::kFailed: ++out_.after.failed; return;
@@ -248,10 +291,33 @@ class Replay final : core::Stage {
     out_.after.cost_nano_usd += cost;
   }
 
+  void note_idle(const core::EndedCall& e) {
+    const UsageRecord& r = records_[e.call.number];
+    bool planned = false;
+    for (size_t i = 0; i < e.plan.size(); ++i) {
+      const Candidate& c = e.plan[i];
+      planned = planned || (c.provider->config.name == r.provider && c.model == r.model);
+      if (&c == e.by) continue;
+      idle_of(c).note(why_not(e, i));
+    }
+    if (!planned && r.status == CallStatus::kOk) idle_[target_name(r.provider, r.model)].note(why_absent(e));
+  }
+
+  Idle& idle_of(const Candidate& c) {
+    if (c.id == 0) return idle_[target_name(c.provider->config.name, c.model)];
+    Idle*& known = idle_by_id_[c.id];
+    if (known == nullptr) known = &idle_[target_name(c.provider->config.name, c.model)];
+    return *known;
+  }
+
   Simulation result(int64_t skipped) {
     out_.skipped = skipped;
     if (out_.before.ok > 0) out_.before.latency_ms = before_ms_ / out_.before.ok;
     if (out_.after.ok > 0) out_.after.latency_ms = after_ms_ / out_.after.ok;
+    for (const auto& [name, idle] : idle_) {
+      SimulationShare& share = shares_[name];
+      if (share.after == 0) std::tie(share.why, share.why_requests) = idle.most();
+    }
     for (auto& [name, share] : shares_) {
       share.target = name;
       out_.targets.push_back(std::move(share));
@@ -277,6 +343,8 @@ class Replay final : core::Stage {
   Duration answer_time_{0};
   uint64_t acts_ = 0;
   std::map<std::string, SimulationShare> shares_;
+  std::map<std::string, Idle> idle_;                    // by target
+  std::unordered_map<uint64_t, Idle*> idle_by_id_;      // of those that have an id
   Simulation out_;
   int64_t before_ms_ = 0, after_ms_ = 0;
 };

@@ -56,6 +56,8 @@ std::string Simulation::to_json() const {
     w.member("after", s.after);
     w.member("cost_before_nano_usd", s.cost_before);
     w.member("cost_after_nano_usd", s.cost_after);
+    w.member("why", s.why);
+    w.member("why_requests", s.why_requests);
     w.end_object();
   }
   w.end_array();
@@ -83,7 +85,11 @@ std::string Simulation::to_text() const {
   out += line("cost, USD", format_usd(before.cost_nano_usd), format_usd(after.cost_nano_usd), width);
   out += line("without a price", number(before.unpriced), number(after.unpriced), width);
   out += line("latency, ms", number(before.latency_ms), number(after.latency_ms), width) + "\n";
-  for (const SimulationShare& s : targets) out += line(s.target, number(s.before), number(s.after), width);
+  for (const SimulationShare& s : targets) {
+    std::string row = line(s.target, number(s.before), number(s.after), width);
+    if (!s.why.empty()) row.insert(row.size() - 1, "  " + s.why + " (" + number(s.why_requests) + ")");
+    out += row;
+  }
   return out;
 }
 

@@ -363,3 +363,75 @@ TEST_CASE("simulate: a request's own fault is nobody else's, and no target's") {
   CHECK(answered_by(s, "up/dear") == 50);
   CHECK(answered_by(s, "up/cheap") == 0);
 }
+
+namespace {
+
+SimulationShare share_of(const Simulation& s, const std::string& target) {
+  for (const SimulationShare& share : s.targets) {
+    if (share.target == target) return share;
+  }
+  return {};
+}
+
+}  // namespace
+
+TEST_CASE("simulate: why a target got nothing is told") {
+  auto prices = std::make_shared<Prices>();
+  const auto why = [&](const Config& c, std::vector<UsageRecord> records, const std::string& target) {
+    const Simulation s = simulate(c, std::move(records), {prices}).value();
+    const SimulationShare share = share_of(s, target);
+    CHECK(share.target == target);
+    CHECK(share.after == 0);
+    const bool in_both = s.to_text().find(share.why + " (" + std::to_string(share.why_requests) + ")") != std::string::npos &&
+                         s.to_json().find("\"why\":\"" + share.why + "\",\"why_requests\":" + std::to_string(share.why_requests)) != std::string::npos;
+    CHECK(in_both);
+    return share.why + " " + std::to_string(share.why_requests);
+  };
+  const auto records = steady(60, "dear", "file:ci");
+
+  Config c = config_of({{"up", "dear"}, {"up", "spare", 1, 2}, {"up", "last", 0, 3}});
+  CHECK(why(c, records, "up/spare") == "others came first, and answered 60");
+  CHECK(why(c, records, "up/last") == "weight 0, never needed 60");
+  CHECK(share_of(simulate(c, records, {prices}).value(), "up/dear").why.empty());
+
+  c = config_of({{"up", "cheap"}});
+  CHECK(why(c, records, "up/dear") == "it is no target of what its requests asked for 60");
+  c.models[0].name = "other";
+  CHECK(why(c, records, "up/dear") == "what its requests asked for is not there, or not allowed 60");
+
+  c = config_of({{"other", "dear"}, {"up", "dear", 1, 2}});
+  c.providers.push_back(provider("other"));
+  c.keys = {file_key("ci", {})};
+  c.keys[0].spec.allow.providers = {"up"};
+  CHECK(why(c, records, "other/dear") == "out: the key may not use it 60");
+
+  // A limit that the first request takes all of, and that first request fails.
+  c.keys[0].spec.allow.providers.clear();
+  auto limited = records;
+  for (UsageRecord& r : limited) r.attempts.push_back({"other", "dear", "", 0, 5, "error", 500, "", 0});
+  c.providers[1].limits.requests = Rate{1, std::chrono::hours(24), 1};
+  c.routing.cooldown.failures = 1000;
+  CHECK(why(c, limited, "other/dear") == "a limit of it, or of its provider or credentials, had no room 59");
+
+  // One that failed whenever it was asked, and rested most of the time.
+  c.providers[1].limits = Limits();
+  c.routing.cooldown.failures = 3;
+  CHECK(why(c, limited, "other/dear") == "it rested after failures 56");  // three, and a probe half a minute later, were made
+  c.routing.cooldown.failures = 1000;
+  CHECK(why(c, limited, "other/dear") == "its attempts failed 60");
+
+  c = config_of({{"up", "dear"}});
+  c.models.push_back(model("night", {{"up", "cheap"}}));
+  RuleConfig rule;
+  rule.name = "r";
+  rule.use.model = "night";
+  c.routing.rules = {rule};
+  CHECK(why(c, records, "up/dear") == "a rule sent its requests elsewhere 60");
+  c.routing.rules[0].use.model.clear();
+  c.routing.rules[0].use.reject = "no";
+  CHECK(why(c, records, "up/dear") == "a rule refused its requests 60");
+  c.routing.rules.clear();
+  c.routing.toggle.enabled = false;
+  c.routing.default_model = "night";
+  CHECK(why(c, records, "up/dear") == "the routing switch sent its requests elsewhere 60");
+}
