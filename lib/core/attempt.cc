@@ -284,7 +284,9 @@ void Call::State::attempt_failed(Error error, std::string_view outcome) {
   at_->transfer.reset();
   if (error.provider.empty()) error.provider = at_->provider->config.name;
   judge(error);
-  end_attempt(outcome, error.message, is_targets_fault(error.code));
+  // These two go on by lists of their own: a record says which of them it was.
+  const bool refused = error.code == ErrorCode::kContextLengthExceeded || error.code == ErrorCode::kContentPolicy;
+  end_attempt(outcome, refused ? std::string(code_name(error.code)) + ": " + error.message : error.message, is_targets_fault(error.code));
   router_.logger().log(LogLevel::kWarn, "attempt failed",
                        {{"request_id", record_.request_id}, {"provider", at_->provider->config.name}, {"model", candidates_[at_->current].model},
                         {"code", code_name(error.code)}, {"error", error.message}});

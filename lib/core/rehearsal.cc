@@ -35,6 +35,7 @@ struct Rehearsal::Flight {
   bool owes = false;         // the key's and the model's limits are not reserved
   bool limited = false;      // what it was not asked for was a limit of ours
   bool is_blocked = false;   // and is worth waiting for
+  bool free_retry = false;   // the next attempt is another question, not the same one again
   bool out_of_retries = false, probe = false, key_probe = false, waits = false;
   int attempts = 0, credential = -1;
   size_t current = 0;
@@ -111,6 +112,7 @@ void Rehearsal::arrive(RehearsedCall call, WallTime wall) {
 Ask Rehearsal::ask_of(Flight& f) {
   Ask ask;
   if (!f.wishes.empty()) ask.wishes = &f.wishes;
+  if (needs_abilities(f.facts)) ask.facts = &f.facts;  // of which nothing but the length is known
   ask.key = f.call.key.get();
   ask.input_tokens = f.facts.input_tokens;
   ask.max_output = f.facts.max_tokens.value_or(0);
@@ -140,13 +142,26 @@ bool Rehearsal::place(Flight& f) {
     f.session = stable_hash(route->name, f.affinity);
     ask.home = f.home = snapshot_->affinity->find(f.session, now());
   }
-  if (!append_first(*snapshot_, f.resolved, f.asked, ask, f.candidates)) return false;
+  const bool anybody = append_first(*snapshot_, f.resolved, f.asked, ask, f.candidates);
   if (f.resolved.route != nullptr) f.order.fallbacks.visited(f.resolved.route);
+  if (!anybody && !too_long(f)) return false;
   const bool there = f.home != 0 && std::any_of(f.candidates.begin(), f.candidates.end(), [&](const Candidate& c) {
     return c.id == f.home && !c.out && c.reason != StepReason::kCoolingDown;
   });
   if (!there) f.home = 0;
   return true;
+}
+
+// Nobody's window holds it: the model's fallbacks for that may.
+bool Rehearsal::too_long(Flight& f) {
+  const bool is = std::any_of(f.candidates.begin(), f.candidates.end(), [](const Candidate& c) { return c.reason == StepReason::kTooLong; });
+  return is && fall_back(f, ErrorCode::kContextLengthExceeded);
+}
+
+// As Call::State::fall_back_for().
+bool Rehearsal::fall_back(Flight& f, ErrorCode fault) {
+  f.free_retry = fall_back_for(fault, *snapshot_, f.wishes, f.attempts, f.current, f.order, f.candidates, [&] { return ask_of(f); });
+  return f.free_retry;
 }
 
 LimitBucket* Rehearsal::bucket_of(const KeyRecord& key) {
@@ -228,7 +243,7 @@ bool Rehearsal::start(Flight& f, size_t index) {
   const int percent = snapshot_->config.routing.retry_budget;
   if (f.attempts == 0) {
     retries_.first_attempt(t);
-  } else if (percent >= 0 && !retries_.grant(t, percent)) {
+  } else if (percent >= 0 && !std::exchange(f.free_retry, false) && !retries_.grant(t, percent)) {
     f.out_of_retries = true;
     f.of_attempt.settle({0, 0, 0});
     f.of_attempt = Reservation();
@@ -328,6 +343,8 @@ void Rehearsal::attempt_ends(Flight& f) {
   if (ok) return answered(f, c);
   if (own_fault) {
     let_probes_go(f);
+    const bool elsewhere = f.acting.code == ErrorCode::kContextLengthExceeded || f.acting.code == ErrorCode::kContentPolicy;
+    if (elsewhere && fall_back(f, f.acting.code)) return next_attempt(f);
     return end(f, Ending::kFailed, nullptr);
   }
   failed(f, c);

@@ -3,7 +3,7 @@
 // A call takes the decisions that it would take in a Router: who is asked in which order, whom health, limits and the retry budget pass over, what
 // is tried again after a failure. What an upstream does, a Stage says. One thread; the same calls, configuration, stage and seed give the same.
 //
-// Left out: hedges, probes of providers, and fallbacks for long prompts and refused content. Who waits for a limit has his turn in the order of
+// Left out: hedges and probes of providers. Who waits for a limit has his turn in the order of
 // coming, not key by key.
 #ifndef LLMROUTER_CORE_REHEARSAL_H_
 #define LLMROUTER_CORE_REHEARSAL_H_
@@ -37,8 +37,8 @@ struct RehearsedCall {
 
 // What an upstream does with an attempt.
 struct Acting {
-  // kNone: it answers. kUpstreamError, kUpstreamTimeout, kUpstreamRateLimited, kUpstreamCredentialsRejected: another one is asked. All else: the
-  // request's own fault.
+  // kNone: it answers. kUpstreamError, kUpstreamTimeout, kUpstreamRateLimited, kUpstreamCredentialsRejected: another one is asked.
+  // kContextLengthExceeded, kContentPolicy: the model's own fallbacks for that are. All else: the request's own fault.
   ErrorCode code = ErrorCode::kNone;
   bool final = false;            // something had been passed on before it failed: nobody else is asked
   bool out_of_quota = false;     // why credentials are rejected
@@ -103,6 +103,8 @@ class Rehearsal {
   void later(Flight& f, TimePoint when, void (Rehearsal::*step)(Flight&));
   Ask ask_of(Flight& f);
   bool place(Flight& f);
+  bool too_long(Flight& f);
+  bool fall_back(Flight& f, ErrorCode fault);
   LimitBucket* bucket_of(const KeyRecord& key);
   bool reserve(Flight& f);
   void next_attempt(Flight& f);

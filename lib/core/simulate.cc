@@ -22,6 +22,19 @@ bool counts(const UsageRecord& r) { return r.endpoint == "chat" && !r.requested_
 // The upstream's verdict on the request itself: another would have found the same.
 bool is_own_fault(int status) noexcept { return status == 400 || status == 404 || status == 413 || status == 415 || status == 422; }
 
+// What an attempt says of the request; kNone: nothing.
+ErrorCode refusal_of(const UsageRecord& r, const AttemptRecord& a) {
+  if (a.outcome == "ok" || a.outcome == "cancelled" || a.outcome == "skipped") return ErrorCode::kNone;
+  const bool last = &a == &r.attempts.back();
+  for (const ErrorCode code : {ErrorCode::kContextLengthExceeded, ErrorCode::kContentPolicy}) {
+    const std::string_view name = code_name(code);
+    if (a.reason.compare(0, name.size(), name) == 0 || (last && r.error_code == name)) return code;
+  }
+  if (!is_own_fault(a.http_status)) return ErrorCode::kNone;
+  // Somebody else was asked after it, in a record that does not say why: that is for one of the two, and long prompts are the commoner.
+  return last ? ErrorCode::kUpstreamRejected : ErrorCode::kContextLengthExceeded;
+}
+
 // What the records say of a target, by time.
 class Past {
  public:
@@ -169,7 +182,7 @@ class Replay final : core::Stage {
  private:
   void learn(const UsageRecord& r) {
     for (const AttemptRecord& a : r.attempts) {
-      if (a.outcome == "skipped" || a.outcome == "cancelled" || is_own_fault(a.http_status)) continue;
+      if (a.outcome == "skipped" || a.outcome == "cancelled" || refusal_of(r, a) != ErrorCode::kNone) continue;
       const Acting acting = acting_of(r, a);
       past_[target_name(a.provider, a.model)].add(r.time + std::chrono::milliseconds(std::max<int64_t>(0, a.started_ms)), acting);
       if (acting.code == ErrorCode::kNone) ++answers_, answer_time_ += acting.total;
@@ -222,7 +235,7 @@ class Replay final : core::Stage {
     call.usage = r.usage;
     call.number = static_cast<uint64_t>(&r - records_.data());
     if (const auto found = keys_.find(r.key); found != keys_.end()) call.key = found->second;
-    if (r.status != CallStatus::kLimited) return call;
+    if (r.status != CallStatus::kLimited && !was_refused(r)) return call;
     ++out_.estimated;
     const auto mean = means_.find(r.requested_model);
     if (mean == means_.end()) return call;
@@ -247,12 +260,30 @@ class Replay final : core::Stage {
     return unknowable.might_decide({model, &facts, &wishes, call.key.get(), &headers, r.time});
   }
 
+  // Nobody answered it, for its length or its content, and so nobody counted it.
+  static bool was_refused(const UsageRecord& r) {
+    if (r.status == CallStatus::kOk || r.usage.input > 0 || r.attempts.empty()) return false;
+    const ErrorCode code = refusal_of(r, r.attempts.back());
+    return code == ErrorCode::kContextLengthExceeded || code == ErrorCode::kContentPolicy;
+  }
+
+  // Does what was said of a request in an attempt hold for a candidate? A window is the model's, wherever it runs, a policy the provider's.
+  static bool refuses(ErrorCode code, const AttemptRecord& a, const Candidate& c) {
+    switch (code) {
+      case ErrorCode::kNone: return false;
+      case ErrorCode::kContextLengthExceeded: return a.model == c.model;
+      case ErrorCode::kContentPolicy: return a.provider == c.provider->config.name;
+      default: return true;
+    }
+  }
+
   Acting act(const core::RehearsedCall& call, const Candidate& c, int, TimePoint) override {
     const UsageRecord& r = records_[call.number];
     for (const AttemptRecord& a : r.attempts) {
-      if (!is_own_fault(a.http_status)) continue;
+      const ErrorCode code = refusal_of(r, a);
+      if (!refuses(code, a, c)) continue;
       Acting refused;
-      refused.code = ErrorCode::kUpstreamRejected;
+      refused.code = code;
       refused.total = std::chrono::milliseconds(std::max<int64_t>(0, a.duration_ms));
       return refused;
     }

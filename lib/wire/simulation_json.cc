@@ -71,7 +71,7 @@ std::string Simulation::to_text() const {
   auto number = [](int64_t n) { return std::to_string(n); };
   std::string out = number(replayed) + " requests replayed, " + number(skipped) + " left out, " + number(moved) + " answered by another target";
   if (guessed > 0) out += ", " + number(guessed) + " by one that nothing is known of";
-  if (estimated > 0) out += "\n" + number(estimated) + " were refused by a limit when they came: their tokens are those of the others of their model";
+  if (estimated > 0) out += "\n" + number(estimated) + " were refused when they came: their tokens are those of the others of their model";
   if (uncertain > 0) out += "\n" + number(uncertain) + " may be decided otherwise by what is not recorded: content, headers, tags, what is in a request, a session";
   if (!switch_enabled) {
     out += "\nthe routing switch is off: " + (default_model.empty() ? "and there is no default_model that chats could go to" : "every chat goes to the default_model, " + default_model);

@@ -192,3 +192,21 @@ def test_simulate_says_what_it_found(t):
     told = json.loads(t.cli("simulate", "--json").stdout)
     assert told["switch_enabled"] is False and told["default_model"] == "b" and told["targets"][1] != [], told
     assert json.loads(t.cli("simulate", "--json", "--without-stored").stdout)["switch_enabled"] is True
+
+
+def test_a_refusal_for_length_is_recorded_and_played_again(t):
+    async def upstream(x):
+        if x.request.method == "POST" and x.request.json()["model"] == "m1":
+            return await x.send(up.error(400, "This model's maximum context length is 8192 tokens.", "context_length_exceeded", "invalid_request_error"))
+        await up.good(x)
+    config = t.config(t.upstream(upstream), models={"main": {"targets": "up/m1", "context_fallbacks": ["big"]}, "big": "up/m2"})
+    s = t.start(config)
+    assert s.chat("main").header("x-llmrouter-model") == "m2"
+    attempts = s.usage()[0]["attempts"]
+    assert attempts[0]["reason"].startswith("context_length_exceeded: ") and attempts[1]["outcome"] == "ok", attempts
+    r = json.loads(t.cli("simulate", "--json").stdout)
+    assert r["after"]["ok"] == 1 and r["moved"] == 0, r
+    assert [(x["target"], x["after"], x["why"]) for x in r["targets"]] == [("up/m1", 0, "its attempts failed"), ("up/m2", 1, "")], r
+    config["models"]["main"].pop("context_fallbacks")
+    t.write_config(config)
+    assert json.loads(t.cli("simulate", "--json").stdout)["after"]["failed"] == 1

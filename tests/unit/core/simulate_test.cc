@@ -435,3 +435,71 @@ TEST_CASE("simulate: why a target got nothing is told") {
   c.routing.default_model = "night";
   CHECK(why(c, records, "up/dear") == "the routing switch sent its requests elsewhere 60");
 }
+
+TEST_CASE("simulate: long prompts and refused content go to the fallbacks that the configuration has for them") {
+  auto prices = std::make_shared<Prices>();
+  std::vector<UsageRecord> records = steady(20, "dear");
+  const auto refused = [&](int i, const char* code, const char* model) {
+    UsageRecord r = record(i, model, false, 5);
+    r.usage = TokenUsage();
+    r.error_code = code;
+    r.attempts[0].http_status = 400;
+    r.attempts[0].reason = std::string(code) + ": no";
+    return r;
+  };
+  for (int i = 20; i < 30; ++i) records.push_back(refused(i, "context_length_exceeded", "dear"));
+  for (int i = 30; i < 35; ++i) records.push_back(refused(i, "content_policy", "dear"));
+
+  Config c = config_of({{"up", "dear"}});
+  Simulation s = simulate(c, records, {prices}).value();
+  CHECK(s.before.failed + s.before.refused == 15);
+  CHECK(s.after.failed == 15);  // as they were
+  CHECK(s.after.ok == 20);
+
+  c.providers.push_back(provider("other"));
+  c.models[0].context_fallbacks = {"long"};
+  c.models.push_back(model("long", {{"up", "cheap"}}));
+  s = simulate(c, records, {prices}).value();
+  CHECK(answered_by(s, "up/cheap") == 10);
+  CHECK(s.after.failed == 5);
+  CHECK(s.estimated == 15);
+  CHECK(s.after.cost_nano_usd == 20 * 1000000 + 10 * 100000);  // the mean of what was answered, at what it costs there
+
+  c.models[0].content_fallbacks = {"kind"};
+  c.models.push_back(model("kind", {{"up", "cheap"}}));
+  s = simulate(c, records, {prices}).value();
+  CHECK(s.after.failed == 5);  // the same provider has the same policy
+  c.models[2].targets = {{"other", "dear"}};
+  s = simulate(c, records, {prices}).value();
+  CHECK(s.after.failed == 0);
+  CHECK(answered_by(s, "up/cheap") == 10);
+  CHECK(answered_by(s, "other/dear") == 5);
+}
+
+namespace {
+
+struct Windows final : Catalog {
+  std::optional<PriceRow> price(std::string_view, std::string_view, std::string_view, int64_t, WallTime) const override { return std::nullopt; }
+  ModelFacts facts(std::string_view, std::string_view model) const override {
+    ModelFacts facts;
+    if (model == "dear") facts.context_window = 4000, facts.known = true;
+    return facts;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("simulate: what is longer than a window is not sent there") {
+  std::vector<UsageRecord> records = steady(20, "cheap");
+  for (int i = 0; i < 5; ++i) records[static_cast<size_t>(i)].usage.input = 5000;
+  auto windows = std::make_shared<Windows>();
+  Config c = config_of({{"up", "dear"}});
+  CHECK(simulate(c, records, {windows}).value().after.refused == 5);
+  c.models[0].context_fallbacks = {"long"};
+  c.models.push_back(model("long", {{"up", "cheap"}}));
+  Simulation s = simulate(c, records, {windows}).value();
+  CHECK(s.after.ok == 20);
+  CHECK(answered_by(s, "up/cheap") == 5);
+  for (UsageRecord& r : records) r.usage.input = 5000;
+  CHECK(share_of(simulate(c, records, {windows}).value(), "up/dear").why == "out: the request is longer than its context window");
+}
