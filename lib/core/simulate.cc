@@ -97,6 +97,7 @@ class Idle {
 // Why a candidate of a call that has ended did not answer it.
 std::string_view why_not(const core::EndedCall& e, size_t i) {
   const Candidate& c = e.plan[i];
+  if (&c == e.dropped) return "another attempt was faster";
   if (c.tried > 0) return "its attempts failed";
   if (c.out && c.reason >= StepReason::kNotAllowed && c.reason != StepReason::kCoolingDown) return step_reason_text(c.reason);
   const core::Passed passed = i < e.passed.size() ? e.passed[i] : core::Passed::kNot;
@@ -297,6 +298,7 @@ class Replay final : core::Stage {
 
   void ended(const core::EndedCall& e) override {
     note_idle(e);
+    if (e.hedged) count_hedge(e);
     switch (e.how) {
       case core::Ending::kAnswered: break;
       case core::Ending::kFailed: ++out_.after.failed; return;
@@ -308,18 +310,29 @@ class Replay final : core::Stage {
     if (past_.find(name) == past_.end()) ++out_.guessed;
     ++out_.after.ok;
     after_ms_ += std::chrono::duration_cast<std::chrono::milliseconds>(e.took).count();
-    SimulationShare& share = shares_[name];
-    ++share.after;
+    ++shares_[name].after;
     if (r.provider.empty() || name != target_name(r.provider, r.model)) ++out_.moved;
+    if (!charge(*e.by, e.call.usage, r.time)) ++out_.after.unpriced;
+  }
+
+  void count_hedge(const core::EndedCall& e) {
+    ++out_.hedged;
+    if (e.hedge_won) ++out_.hedges_won;
+    if (e.dropped == nullptr) return;  // one of the two had failed before
+    TokenUsage read;
+    read.input = e.call.usage.input;
+    charge(*e.dropped, read, records_[e.call.number].time);
+  }
+
+  // False: no price is known.
+  bool charge(const Candidate& c, const TokenUsage& usage, WallTime time) {
     std::optional<PriceRow> price;
-    if (parts_.catalog) price = parts_.catalog->price(e.by->provider->config.name, e.by->provider->config.type, e.by->model, e.call.usage.input, r.time);
-    if (!price) {
-      ++out_.after.unpriced;
-      return;
-    }
-    const int64_t cost = cost_nano_usd(e.call.usage, *price);
-    share.cost_after += cost;
+    if (parts_.catalog) price = parts_.catalog->price(c.provider->config.name, c.provider->config.type, c.model, usage.input, time);
+    if (!price) return false;
+    const int64_t cost = cost_nano_usd(usage, *price);
+    shares_[target_name(c.provider->config.name, c.model)].cost_after += cost;
     out_.after.cost_nano_usd += cost;
+    return true;
   }
 
   void note_idle(const core::EndedCall& e) {

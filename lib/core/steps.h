@@ -93,6 +93,15 @@ size_t worth_another(const std::vector<Candidate>& candidates, const BackoffConf
   return now + *wait < deadline ? best : kNobody;
 }
 
+// Are second attempts made at all?
+inline bool may_hedge(const HedgeConfig& hedge) noexcept { return hedge.p95 || hedge.after > Duration(0); }
+
+// How long after an attempt at a candidate a second one is made; 0: none is, or it is not known yet.
+Duration hedge_after(const HedgeConfig& hedge, const Candidate& candidate, bool stream) noexcept;
+
+// Who is asked beside `current`: another target where there is one that nothing speaks against; else the same once more.
+size_t hedge_target(const std::vector<Candidate>& candidates, size_t current, TimePoint now) noexcept;
+
 // Where in its provider's pool the turn begins, by the weights. The pool is not empty.
 size_t take_turn(const ProviderRuntime& provider) noexcept;
 

@@ -43,6 +43,8 @@ std::string Simulation::to_json() const {
   w.member("estimated", estimated);
   w.member("uncertain", uncertain);
   w.member("unreadable", unreadable);
+  w.member("hedged", hedged);
+  w.member("hedges_won", hedges_won);
   w.member("switch_enabled", switch_enabled);
   w.member("default_model", default_model);
   side(w, "before", before);
@@ -72,6 +74,7 @@ std::string Simulation::to_text() const {
   std::string out = number(replayed) + " requests replayed, " + number(skipped) + " left out, " + number(moved) + " answered by another target";
   if (guessed > 0) out += ", " + number(guessed) + " by one that nothing is known of";
   if (estimated > 0) out += "\n" + number(estimated) + " were refused when they came: their tokens are those of the others of their model";
+  if (hedged > 0) out += "\n" + number(hedged) + " second attempts were made beside slow ones, " + number(hedges_won) + " of them answered";
   if (uncertain > 0) out += "\n" + number(uncertain) + " may be decided otherwise by what is not recorded: content, headers, tags, what is in a request, a session";
   if (!switch_enabled) {
     out += "\nthe routing switch is off: " + (default_model.empty() ? "and there is no default_model that chats could go to" : "every chat goes to the default_model, " + default_model);

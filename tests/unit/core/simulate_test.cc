@@ -503,3 +503,100 @@ TEST_CASE("simulate: what is longer than a window is not sent there") {
   for (UsageRecord& r : records) r.usage.input = 5000;
   CHECK(share_of(simulate(c, records, {windows}).value(), "up/dear").why == "out: the request is longer than its context window");
 }
+
+TEST_CASE("simulate: a second attempt is made beside a slow one, the faster one counts, and the other is paid for") {
+  auto prices = std::make_shared<Prices>();
+  // `dear` takes two seconds every second time, `cheap` always a tenth of one.
+  std::vector<UsageRecord> records;
+  for (int i = 0; i < 1000; ++i) records.push_back(record(i, "dear", true, i % 2 == 0 ? 2000 : 100));
+  for (int i = 0; i < 50; ++i) {
+    records.push_back(record(i * 20, "cheap", true, 100));
+    records.back().id += "c";
+  }
+  Config c = config_of({{"up", "dear"}, {"up", "cheap", 1, 2}});
+  Simulation s = simulate(c, records, {prices}).value();
+  CHECK(s.hedged == 0);
+  CHECK(s.after.latency_ms > 950);
+  CHECK(answered_by(s, "up/dear") == 1050);
+
+  c.routing.hedge.after = std::chrono::milliseconds(500);
+  c.routing.hedge.max_extra = 100;
+  const Simulation all = simulate(c, records, {prices}).value();
+  CHECK(all.hedged > 450);
+  CHECK(all.hedged < 600);
+  CHECK(all.hedges_won == all.hedged);  // 500 + 100 ms are before 2000 ms
+  CHECK(answered_by(all, "up/cheap") == all.hedged);
+  CHECK(all.after.ok == 1050);
+  CHECK(all.after.latency_ms < 400);
+  // Each that was let go had read its prompt at what `dear` takes.
+  CHECK(all.after.cost_nano_usd == 1050 * 1000000 + all.hedged * 100000);
+  CHECK(simulate(c, records, {prices}).value().to_json() == all.to_json());
+  CHECK(all.to_text().find(std::to_string(all.hedged) + " second attempts were made beside slow ones, " + std::to_string(all.hedged) + " of them answered") !=
+        std::string::npos);
+
+  // No more than the share allows: one in twenty, at a tenth of the price one in two; without prices one in twenty.
+  c.routing.hedge.max_extra = 1;
+  s = simulate(c, records, {}).value();
+  CHECK(s.hedged >= 9);
+  CHECK(s.hedged <= 11);
+  s = simulate(c, records, {prices}).value();
+  CHECK(s.hedged >= 100);
+  CHECK(s.hedged <= 106);
+  // A lone attempt is all that there may be.
+  c.routing.hedge.max_extra = 100;
+  c.routing.attempts = 1;
+  CHECK(simulate(c, records, {prices}).value().hedged == 0);
+  // The target's own p95 is what its slow half takes, or a little less: the second attempts come when the first are about to answer.
+  c.routing.attempts = 3;
+  c.routing.hedge.after = Duration(0);
+  c.routing.hedge.p95 = true;
+  s = simulate(c, records, {prices}).value();
+  CHECK(s.hedged > 50);
+  CHECK(s.hedges_won * 2 < s.hedged);
+  CHECK(s.after.latency_ms > 900);
+}
+
+TEST_CASE("simulate: what streams is slow when its first token is, and a hedge saves what fails late") {
+  auto prices = std::make_shared<Prices>();
+  std::vector<UsageRecord> records;
+  for (int i = 0; i < 200; ++i) {
+    UsageRecord r = record(i, "dear", true, 5000);
+    r.stream = true;
+    r.first_token_ms = i % 2 == 0 ? 100 : 3000;
+    records.push_back(r);
+  }
+  for (int i = 0; i < 20; ++i) {
+    UsageRecord r = record(i * 10, "cheap", true, 1000);
+    r.id += "c";
+    r.stream = true;
+    r.first_token_ms = 200;
+    records.push_back(r);
+  }
+  Config c = config_of({{"up", "dear"}, {"up", "cheap", 1, 2}});
+  c.routing.hedge.after = std::chrono::milliseconds(500);
+  c.routing.hedge.max_extra = 100;
+  const Simulation s = simulate(c, records, {prices}).value();
+  CHECK(s.after.ok == 220);
+  CHECK(s.hedged > 80);  // the half that says nothing for long, though all of them take five seconds
+  CHECK(s.hedged < 140);
+  CHECK(s.hedges_won == s.hedged);
+
+  // Attempts that fail after two seconds: the one beside answers meanwhile, nobody waits for the failure, and nothing is let go when it has failed before.
+  std::vector<UsageRecord> failing;
+  for (int i = 0; i < 100; ++i) failing.push_back(record(i, "dear", false, 2000));
+  for (int i = 0; i < 100; ++i) {
+    failing.push_back(record(i, "cheap", true, 100));
+    failing.back().id += "c";
+  }
+  c.routing.cooldown.failures = 1000000;
+  const Simulation saved = simulate(c, failing, {prices}).value();
+  CHECK(saved.after.ok == 200);
+  CHECK(saved.hedged == 200);
+  CHECK(saved.hedges_won == 200);
+  CHECK(saved.after.latency_ms == 600);
+  c.routing.hedge.after = std::chrono::milliseconds(1950);
+  const Simulation late = simulate(c, failing, {prices}).value();
+  CHECK(late.after.ok == 200);
+  CHECK(late.after.latency_ms == 2050);
+  CHECK(late.after.cost_nano_usd == 200 * 100000);  // what failed costs nothing
+}
