@@ -232,10 +232,11 @@ Router& Client::router() const noexcept { return *impl_->router; }
 std::shared_ptr<UsageStore> Client::usage() const noexcept { return impl_->usage; }
 const Config& Client::config() const noexcept { return impl_->config; }
 
-Result<Client> open_config(const Config& config, std::shared_ptr<Logger> logger) {
+Result<Client> open_config(const Config& config, std::shared_ptr<Logger> logger, std::string models_hint) {
   try {
     auto parts = build_parts(config, std::move(logger));
     if (!parts) return std::move(parts).error();
+    parts->models_hint = std::move(models_hint);
     Client client;
     client.impl_ = std::make_shared<Client::Impl>(config, *parts->clock);
     client.impl_->usage = std::dynamic_pointer_cast<UsageStore>(parts->usage);

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 
 #include "llmrouter/pattern.h"
 #include "server/json.h"
@@ -171,6 +172,17 @@ std::optional<ConfigResult> load(const ConfigInput& input) {
   for (const ConfigFault& fault : loaded.faults) std::fprintf(stderr, "%s\n", fault.to_string().c_str());
   if (!loaded.ok()) return std::nullopt;
   return loaded;
+}
+
+std::string leave_absent(StorageConfig& storage) {
+  constexpr std::string_view kSqlite = "sqlite:";
+  if (storage.keys.compare(0, kSqlite.size(), kSqlite) != 0) return {};
+  std::string path = storage.keys.substr(kSqlite.size());
+  std::error_code unknown;
+  // What cannot be looked at is not absent: opening it then says why.
+  if (std::filesystem::exists(path, unknown) || unknown) return {};
+  storage.keys = "memory:";
+  return path;
 }
 
 int complain(const Error& error, int code) {

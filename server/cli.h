@@ -63,6 +63,9 @@ ConfigInput config_input(const Args& args);
 // Loads it; nullopt when it has faults, which are then said.
 std::optional<ConfigResult> load(const ConfigInput& input);
 
+// A key store that is not there is not made by looking at it: `memory:` stands for it then, and the path is given. Empty: it is there.
+std::string leave_absent(StorageConfig& storage);
+
 int complain(const Error& error, int code = kFailed);  // to stderr; returns `code`
 void print(std::string_view text);                     // to stdout
 
@@ -89,7 +92,7 @@ int run_keys_override(const Args& args);
 int run_keys_session(const Args& args);
 // cli_usage.cc
 int run_usage(const Args& args);
-// The usage store of a configuration, to look at and no more.
+// The usage store of a configuration, to look at and no more. kNotFound, with its path, when it is not there.
 Result<std::shared_ptr<UsageStore>> open_usage(const Config& config);
 // cli_simulate.cc
 int run_simulate(const Args& args);

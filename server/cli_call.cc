@@ -1,6 +1,5 @@
 // explain, chat, models: the library at work in this process; no server is needed.
 #include <cstdio>
-#include <filesystem>
 #include <fstream>
 #include <iterator>
 
@@ -11,6 +10,8 @@
 namespace llmrouter::server {
 
 namespace {
+
+constexpr const char* kModelsHint = "`llmrouter-server models` lists what there is";
 
 // Without stores: what looks and does not spend keeps no books.
 std::optional<Config> without_stores(const Args& args) {
@@ -25,13 +26,8 @@ std::optional<Config> without_stores(const Args& args) {
 std::optional<Config> with_stored_state(const Args& args) {
   auto loaded = load(config_input(args));
   if (!loaded) return std::nullopt;
-  StorageConfig& storage = loaded->config.storage;
-  constexpr std::string_view kSqlite = "sqlite:";
-  std::error_code unknown;
-  const bool sqlite = std::string_view(storage.keys).substr(0, kSqlite.size()) == kSqlite;
-  // What cannot be looked at is not absent: opening it then says why.
-  if (sqlite && !std::filesystem::exists(storage.keys.substr(kSqlite.size()), unknown) && !unknown) storage.keys = "memory:";
-  storage.usage = "off";
+  leave_absent(loaded->config.storage);
+  loaded->config.storage.usage = "off";
   return std::move(loaded->config);
 }
 
@@ -52,7 +48,7 @@ int run_explain(const Args& args) {
     if (!text) return complain(text.error());
     body = std::move(*text);
   }
-  auto client = open_config(*config, make_stderr_logger(LogLevel::kWarn, config->observe.json));
+  auto client = open_config(*config, make_stderr_logger(LogLevel::kWarn, config->observe.json), kModelsHint);
   if (!client) return complain(client.error());
   Router& router = client->router();
   std::shared_ptr<const KeyRecord> key;
@@ -70,7 +66,7 @@ int run_explain(const Args& args) {
 int run_chat(const Args& args) {
   const auto loaded = load(config_input(args));
   if (!loaded) return kUsage;
-  auto client = open_config(loaded->config, make_stderr_logger(LogLevel::kWarn, loaded->config.observe.json));
+  auto client = open_config(loaded->config, make_stderr_logger(LogLevel::kWarn, loaded->config.observe.json), kModelsHint);
   if (!client) return complain(client.error());
   bool ends_line = true;
   auto result = client->stream(args.arguments()[0], args.arguments()[1], [&ends_line](std::string_view text) {
@@ -99,6 +95,15 @@ int run_models(const Args& args) {
       append_member(out, "provider", m.provider);
       append_member(out, "owned_by", m.owned_by);
       append_member(out, "created", m.created);
+      out += '}';
+    }
+    out += "],\"unreachable\":[";
+    for (const ProviderState& p : client->router().providers()) {
+      if (p.list_error.empty()) continue;
+      if (out.back() == '}') out += ',';
+      out += '{';
+      append_member(out, "provider", p.name);
+      append_member(out, "error", p.list_error);
       out += '}';
     }
     print(out + "]}\n");

@@ -11,25 +11,29 @@ namespace llmrouter::server {
 
 namespace {
 
-Result<RouterParts> open_keys(const Config& given) {
+enum class Absent { kMake, kLeave };  // a store that is not there
+
+Result<RouterParts> open_keys(const Config& given, Absent absent = Absent::kMake) {
   Config config = given;
   config.storage.usage = "off";
+  const std::string missing = absent == Absent::kLeave ? leave_absent(config.storage) : std::string();
   auto parts = build_parts(config, make_stderr_logger(LogLevel::kWarn, config.observe.json));
   if (!parts) return std::move(parts).error();
-  if (config.storage.keys == "memory:")
+  if (!missing.empty()) std::fprintf(stderr, "llmrouter-server: %s: there is no key store yet; only the configuration's own keys are known\n", missing.c_str());
+  else if (config.storage.keys == "memory:")
     std::fprintf(stderr, "llmrouter-server: storage.keys is memory: what is done here is gone when this command ends\n");
   if (auto set = parts->keys->set_file_keys(config.keys); !set) return std::move(set).error();
   return parts;
 }
 
 // Loads the configuration and opens its store; the exit code when that fails.
-std::shared_ptr<KeyStore> store_of(const Args& args, int* code) {
+std::shared_ptr<KeyStore> store_of(const Args& args, int* code, Absent absent = Absent::kLeave) {
   const auto loaded = load(config_input(args));
   if (!loaded) {
     *code = kUsage;
     return nullptr;
   }
-  auto keys = open_keys(loaded->config);
+  auto keys = open_keys(loaded->config, absent);
   if (!keys) {
     *code = complain(keys.error());
     return nullptr;
@@ -177,7 +181,7 @@ int run_keys_create(const Args& args) {
   KeySpec spec;
   if (auto applied = apply(args, spec); !applied) return complain(applied.error(), kUsage);
   int code = kDone;
-  const auto keys = store_of(args, &code);
+  const auto keys = store_of(args, &code, Absent::kMake);
   if (!keys) return code;
   auto created = keys->create(spec, args.value("--prefix"));
   if (!created) return refused(created.error());

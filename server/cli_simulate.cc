@@ -1,6 +1,4 @@
 // simulate: what recorded traffic would have become under another configuration.
-#include <unistd.h>
-
 #include <cstdio>
 
 #include "llmrouter/llmrouter.h"
@@ -47,8 +45,7 @@ Result<std::vector<UsageRecord>> read_records(UsageStore& store, UsageFilter fil
 // The keys that made the records, and what is stored beside them, where their store is there; the configuration's own alone otherwise.
 SimulationParts stored_parts(Config config) {
   SimulationParts stored;
-  constexpr std::string_view kSqlite = "sqlite:";
-  if (config.storage.keys.compare(0, kSqlite.size(), kSqlite) != 0 || ::access(config.storage.keys.c_str() + kSqlite.size(), F_OK) != 0) return stored;
+  if (!leave_absent(config.storage).empty()) return stored;
   config.storage.usage = "off";
   auto parts = build_parts(config, make_stderr_logger(LogLevel::kWarn, config.observe.json));
   if (parts) {
@@ -81,6 +78,7 @@ int run_simulate(const Args& args) {
   if (!store) return complain(store.error());
   auto records = read_records(**store, filter, static_cast<size_t>(*limit));
   if (!records) return complain(records.error());
+  if (records->empty()) std::fprintf(stderr, "llmrouter-server: %s holds no records of this time\n", config.storage.usage.c_str());
   SimulationParts parts = stored_parts(config);
   if (args.has("--without-stored")) parts.state = nullptr;
   parts.catalog = make_catalog(config.prices);

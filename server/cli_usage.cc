@@ -1,6 +1,4 @@
 // usage: reads the usage database; a server may be writing it meanwhile.
-#include <unistd.h>
-
 #include <cstdio>
 
 #include "llmrouter/llmrouter.h"
@@ -34,7 +32,48 @@ std::string csv(const std::vector<std::vector<std::string>>& rows) {
   return out;
 }
 
-std::string sums_json(const std::string& by, const std::vector<UsageSum>& sums) {
+// The keys that are known: the configuration's, and those of the store where it is there.
+Result<std::shared_ptr<KeyStore>> known_keys(const Config& given) {
+  Config config = given;
+  config.storage.usage = "off";
+  leave_absent(config.storage);
+  auto parts = build_parts(config, make_stderr_logger(LogLevel::kWarn, config.observe.json));
+  if (!parts) return std::move(parts).error();
+  if (auto set = parts->keys->set_file_keys(config.keys); !set) return std::move(set).error();
+  return std::move(parts->keys);
+}
+
+// Keys by their names, for people: a record has the id alone, so that a key may change its name.
+class KeyNames {
+ public:
+  explicit KeyNames(const Config& config) : config_(config) {}
+  // "name (id)"; the id alone of a key that is not known any more, or that has no name.
+  std::string with_name(const std::string& id) {
+    const std::string name = name_of(id);
+    return name.empty() ? id : name + " (" + id + ")";
+  }
+  std::string name_of(const std::string& id) {
+    if (id.empty()) return {};
+    if (!asked_) open();
+    if (!keys_) return {};
+    const auto key = keys_->get(id);
+    return key ? (*key)->spec.name : std::string();
+  }
+
+ private:
+  void open() {
+    asked_ = true;
+    auto keys = known_keys(config_);
+    if (keys) keys_ = std::move(*keys);
+    else std::fprintf(stderr, "llmrouter-server: %s; keys are shown by their ids\n", keys.error().message.c_str());
+  }
+
+  const Config& config_;
+  bool asked_ = false;
+  std::shared_ptr<KeyStore> keys_;
+};
+
+std::string sums_json(const std::string& by, const std::vector<UsageSum>& sums, KeyNames* names) {
   std::string out = "{\"by\":" + json_string(by) + ",\"data\":[";
   for (const UsageSum& sum : sums) {
     if (out.back() == '}') out += ',';
@@ -45,6 +84,7 @@ std::string sums_json(const std::string& by, const std::vector<UsageSum>& sums) 
     } else {
       append_member(out, "group", sum.group);
     }
+    if (names != nullptr) append_member(out, "name", names->name_of(sum.group));
     append_member(out, "calls", sum.calls);
     append_member(out, "errors", sum.errors);
     append_member(out, "limited", sum.limited);
@@ -59,32 +99,41 @@ std::string sums_json(const std::string& by, const std::vector<UsageSum>& sums) 
   return out + "]}\n";
 }
 
-int print_sums(const Args& args, UsageStore& store, const UsageFilter& filter) {
+void say_nothing_found() { std::fprintf(stderr, "llmrouter-server: no records are of this time and these filters\n"); }
+
+int print_sums(const Args& args, UsageStore& store, const UsageFilter& filter, KeyNames& names) {
   const std::string by = args.value("--by");
+  const bool keys = by == "key";
   auto sums = store.sum(by, filter);
   if (!sums) return complain(sums.error());
   if (args.has("--json")) {
-    print(sums_json(by, *sums));
+    print(sums_json(by, *sums, keys ? &names : nullptr));
     return kDone;
   }
+  const bool as_csv = args.has("--csv");
+  if (sums->empty()) say_nothing_found();
   std::vector<std::vector<std::string>> rows{{by, "calls", "errors", "limited", "cancelled", "input_tokens", "output_tokens", "cost_usd"}};
   for (const UsageSum& s : *sums)
-    rows.push_back({s.group.empty() && !args.has("--csv") ? "(none)" : s.group, std::to_string(s.calls), std::to_string(s.errors), std::to_string(s.limited),
+    rows.push_back({as_csv ? s.group : s.group.empty() ? "(none)" : keys ? names.with_name(s.group) : s.group, std::to_string(s.calls), std::to_string(s.errors), std::to_string(s.limited),
                     std::to_string(s.cancelled), std::to_string(s.usage.input), std::to_string(s.usage.output), format_usd(s.cost_nano_usd)});
-  print(args.has("--csv") ? csv(rows) : table(rows));
+  if (as_csv && keys) {  // the id stays a column of its own, for those who join by it
+    rows.front().emplace_back("key_name");
+    for (size_t i = 0; i < sums->size(); ++i) rows[i + 1].push_back(names.name_of((*sums)[i].group));
+  }
+  print(as_csv ? csv(rows) : table(rows));
   return kDone;
 }
 
-std::vector<std::string> row_of(const UsageRecord& r) {
+std::vector<std::string> row_of(const UsageRecord& r, std::string key) {
   return {format_time_rfc3339(r.time), r.id,
-          r.key,                       r.user,
+          std::move(key),              r.user,
           r.requested_model,           r.provider.empty() ? std::string("-") : r.provider + "/" + r.model,
           std::string(call_status_name(r.status)), std::to_string(r.http_status),
           std::to_string(r.usage.input), std::to_string(r.usage.output),
           format_usd(r.cost_nano_usd), std::to_string(r.latency_ms)};
 }
 
-int print_records(const Args& args, UsageStore& store, const UsageFilter& filter) {
+int print_records(const Args& args, UsageStore& store, const UsageFilter& filter, KeyNames& names) {
   auto page = store.query(filter);
   if (!page) return complain(page.error());
   if (args.has("--json")) {
@@ -97,25 +146,25 @@ int print_records(const Args& args, UsageStore& store, const UsageFilter& filter
     print(out + (page->next.empty() ? "null" : json_string(page->next)) + "}\n");
     return kDone;
   }
+  if (page->data.empty()) say_nothing_found();
+  const bool as_csv = args.has("--csv");
   std::vector<std::vector<std::string>> rows{
       {"time", "id", "key", "user", "model", "target", "status", "http", "input", "output", "cost_usd", "ms"}};
-  for (const UsageRecord& record : page->data) rows.push_back(row_of(record));
-  print(args.has("--csv") ? csv(rows) : table(rows));
+  if (as_csv) rows.front().emplace_back("key_name");
+  for (const UsageRecord& record : page->data) {
+    rows.push_back(row_of(record, as_csv ? record.key : names.with_name(record.key)));
+    if (as_csv) rows.back().push_back(names.name_of(record.key));
+  }
+  print(as_csv ? csv(rows) : table(rows));
   return kDone;
 }
 
-// An id for a name. Key stores are opened only when there is something to look up, and never made.
-Result<void> find_key(const Config& given, std::string& key) {
+// An id for a name. Key stores are opened only when there is something to look up.
+Result<void> find_key(const Config& config, std::string& key) {
   if (key.empty() || is_key_id(key)) return {};
-  Config config = given;
-  config.storage.usage = "off";
-  constexpr std::string_view kSqlite = "sqlite:";
-  if (config.storage.keys.compare(0, kSqlite.size(), kSqlite) == 0 && ::access(config.storage.keys.c_str() + kSqlite.size(), F_OK) != 0)
-    config.storage.keys = "memory:";
-  auto parts = build_parts(config, make_stderr_logger(LogLevel::kWarn, config.observe.json));
-  if (!parts) return std::move(parts).error();
-  if (auto set = parts->keys->set_file_keys(config.keys); !set) return set;
-  auto found = key_of_filter(*parts->keys, key);
+  auto keys = known_keys(config);
+  if (!keys) return std::move(keys).error();
+  auto found = key_of_filter(**keys, key);
   if (!found) return Error(found.error().code, "--" + found.error().message);
   key = std::move(*found);
   return {};
@@ -123,16 +172,11 @@ Result<void> find_key(const Config& given, std::string& key) {
 
 }  // namespace
 
-// One that was never begun is as good as an empty one.
 Result<std::shared_ptr<UsageStore>> open_usage(const Config& given) {
   Config config = given;
   config.storage.keys = "memory:";
   config.storage.usage_read_only = true;
   auto parts = build_parts(config, make_stderr_logger(LogLevel::kWarn, config.observe.json));
-  if (!parts && parts.error().code == ErrorCode::kNotFound) {
-    std::fprintf(stderr, "%s\n", parts.error().message.c_str());
-    return make_memory_usage_store();
-  }
   if (!parts) return std::move(parts).error();
   auto store = std::dynamic_pointer_cast<UsageStore>(parts->usage);
   if (!store) return Error(ErrorCode::kNotFound, "no usage is kept (storage.usage: off)");
@@ -166,7 +210,8 @@ int run_usage(const Args& args) {
   }
   const auto store = open_usage(loaded->config);
   if (!store) return complain(store.error());
-  return args.has("--by") ? print_sums(args, **store, filter) : print_records(args, **store, filter);
+  KeyNames names(loaded->config);
+  return args.has("--by") ? print_sums(args, **store, filter, names) : print_records(args, **store, filter, names);
 }
 
 }  // namespace llmrouter::server

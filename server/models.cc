@@ -193,13 +193,14 @@ Reply google_model(Session& session, const std::vector<ModelEntry>& models) {
 
 }  // namespace
 
-Reply models_reply(Session& session) {
+namespace {
+
+// In the shape of the route's dialect: the list, or the one that the path names.
+Reply list_reply(Session& session, const KeyRecord* caller) {
   const Context& context = session.loop().context();
-  auto caller = caller_of(session, "models");
   const std::string_view dialect = session.route().dialect;
-  if (!caller) return error_reply(context, dialect, caller.error());
   const bool anthropic = dialect == "anthropic";
-  const auto models = context.router->models(caller->get());
+  const auto models = context.router->models(caller);
   if (dialect == "gemini") return session.route().id.empty() ? google_list(session.request(), models) : google_model(session, models);
   const bool cohere = dialect == "cohere";
   if (session.route().id.empty() && cohere) return cohere_list(session.request(), models);
@@ -224,6 +225,25 @@ Reply models_reply(Session& session) {
   return error_reply(context, dialect, unknown_model(id.value_or(std::string(session.route().id)), models));
 }
 
+// A list that is shorter than it should be says so: whose models are not in it, or are those of an earlier answer. No dialect has a place for that in the body.
+void tell_unreachable(Session& session, const KeyRecord* caller, Reply& reply) {
+  std::string names;
+  for (const ProviderState& provider : session.loop().context().router->providers(caller)) {
+    if (!provider.list_error.empty()) names.append(names.empty() ? "" : ", ").append(provider.name);
+  }
+  if (!names.empty()) reply.headers.push_back({"x-llmrouter-unreachable", std::move(names)});
+}
+
+}  // namespace
+
+Reply models_reply(Session& session) {
+  auto caller = caller_of(session, "models");
+  if (!caller) return error_reply(session.loop().context(), session.route().dialect, caller.error());
+  Reply reply = list_reply(session, caller->get());
+  if (session.route().id.empty()) tell_unreachable(session, caller->get(), reply);
+  return reply;
+}
+
 Reply tags_reply(Session& session) {
   const Context& context = session.loop().context();
   auto caller = caller_of(session, "models");
@@ -240,7 +260,9 @@ Reply tags_reply(Session& session) {
     append_name(body, "details");
     body += "{\"parent_model\":\"\",\"format\":\"\",\"family\":\"\",\"families\":[],\"parameter_size\":\"\",\"quantization_level\":\"\"}}";
   }
-  return json_reply(body + "]}\n");
+  Reply reply = json_reply(body + "]}\n");
+  tell_unreachable(session, caller->get(), reply);
+  return reply;
 }
 
 // What Ollama's clients ask before they use a model: any name that leads somewhere has an answer.
@@ -311,6 +333,7 @@ Reply provider_health_reply(Session& session) {
   for (ProviderState& provider : providers) {
     if (!admin) {
       provider.last_error.clear();
+      if (!provider.list_error.empty()) provider.list_error = "its list could not be fetched";
       for (auto& credential : provider.credentials) credential.hint.clear();
     }
     if (body.back() == '}') body += ',';

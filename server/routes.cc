@@ -139,6 +139,15 @@ bool match_google(std::string_view path, Route& route) noexcept {
   return true;
 }
 
+// A name may hold a colon itself: only who posts to it means an operation.
+std::string_view unknown_operation(std::string_view path) noexcept {
+  if (!starts_with(path, "/v1beta/models/") && !starts_with(path, "/v1beta/tunedModels/") && !starts_with(path, "/v1/models/")) return {};
+  for (const std::string_view colon : {std::string_view(":"), std::string_view("%3A"), std::string_view("%3a")}) {
+    if (const size_t at = path.rfind(colon); at != std::string_view::npos) return path.substr(at + colon.size());
+  }
+  return {};
+}
+
 // /models/{provider}/{model}/invoke: a chat with what the path names.
 Route invoke(std::string_view id) noexcept {
   Route route;
@@ -169,13 +178,21 @@ bool match(const Row& row, std::string_view path, Route& route) noexcept {
 
 Route find_route(std::string_view path) noexcept {
   Route route;
-  if (match_google(path, route)) return route;
+  if (match_google(path, route)) {
+    if (route.endpoint == Endpoint::kModels) route.no_operation = unknown_operation(path);
+    return route;
+  }
   route = Route();
   std::string_view openai = path;
   if (starts_with(openai, "/api/v1/")) openai.remove_prefix(7);
   else if (starts_with(openai, "/v1/")) openai.remove_prefix(3);
   for (const Row& row : kPrefixed)
-    if (match(row, openai, route)) return route.endpoint == Endpoint::kModels && ends_with(route.id, "/invoke") ? invoke(route.id) : route;
+    if (match(row, openai, route)) {
+      if (route.endpoint != Endpoint::kModels) return route;
+      if (ends_with(route.id, "/invoke")) return invoke(route.id);
+      route.no_operation = unknown_operation(path);
+      return route;
+    }
   for (const Row& row : kPlain)
     if (match(row, path, route)) return route;
   for (const std::string_view rules : {"/api/v1/routing/rules", "/admin/v1/rules"})
@@ -189,6 +206,12 @@ Route find_route(std::string_view path) noexcept {
     return route;
   }
   return route;
+}
+
+std::string google_operations() {
+  std::string out;
+  for (const GoogleRow& row : kGoogle) out.append(out.empty() ? "" : ", ").append(row.operation);
+  return out;
 }
 
 std::string_view endpoint_name(Endpoint endpoint) noexcept {

@@ -58,12 +58,15 @@ struct Route {
   std::string_view id;                  // what follows the path, still encoded; a view into the path
   std::string_view operation;           // RequestPath's; for calls
   std::string_view model;               // RequestPath's, still encoded
+  std::string_view no_operation;        // what a path of Google's asks of a model and nobody does; empty: nothing of that kind
   bool later = false;                   // kNone: a path of the contract that is not served yet
 
   bool allows(Method method) const noexcept { return (methods >> static_cast<unsigned>(method) & 1u) != 0; }
 };
 
 Route find_route(std::string_view path) noexcept;
+// What may be asked of a model by Google's paths: "generateContent, ...".
+std::string google_operations();
 
 }  // namespace llmrouter::server
 

@@ -98,6 +98,7 @@ Result<void> Server::build() {
   context_.logger = make_stderr_logger(config_.observe.level, config_.observe.json);
   auto parts = build_parts(config_, context_.logger);
   if (!parts) return std::move(parts).error();
+  parts->models_hint = "GET /v1/models lists what there is";
   context_.usage = std::dynamic_pointer_cast<UsageStore>(parts->usage);
   context_.dialects = parts->dialects;
   auto router = Router::create(config_, std::move(*parts));

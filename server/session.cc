@@ -135,6 +135,9 @@ Error Session::check_head() const {
     if (route_.later) return Error(ErrorCode::kUnknownPath, "the path " + path + " is not supported yet");
     return Error(ErrorCode::kUnknownPath, "there is no path " + path + " here");
   }
+  if (r.method == Method::kPost && !route_.no_operation.empty()) {
+    return Error(ErrorCode::kUnknownPath, "there is no operation \"" + std::string(route_.no_operation.substr(0, 100)) + "\" of a model here; there are " + google_operations());
+  }
   if (!route_.allows(r.method)) return Error(ErrorCode::kMethodNotAllowed, "this path does not take this method");
   if (const std::string name(repeated_parameter(r.query())); !name.empty()) return Error(ErrorCode::kInvalidRequest, name + ": stands twice in the query", name);
   // A page of another site can make its own domain name point here (DNS rebinding) and then read what it asks for; what it reads from its own
@@ -177,6 +180,7 @@ Error Session::check_caller() const {
 void Session::look_up() {
   request_ = &parser_.request();
   route_ = find_route(request_->path());
+  if (request_->method == Method::kPost && !route_.no_operation.empty()) route_.dialect = "gemini";
   // Three vendors have their list of models at one path; the clients of two say whose they are.
   if (route_.endpoint == Endpoint::kModels && route_.dialect == "openai") {
     if (has_forwarded(*request_, "anthropic-version")) route_.dialect = "anthropic";

@@ -34,7 +34,7 @@ void Session::append_cors() {
   append_header(out_, "access-control-allow-origin", r.origin);
   out_.append(
       "vary: origin\r\n"
-      "access-control-expose-headers: x-request-id, retry-after, x-llmrouter-model, x-llmrouter-provider, x-llmrouter-attempts, "
+      "access-control-expose-headers: x-request-id, retry-after, x-llmrouter-model, x-llmrouter-provider, x-llmrouter-unreachable, x-llmrouter-attempts, "
       "x-llmrouter-dropped, x-llmrouter-cost-usd, x-llmrouter-overhead-us, x-should-retry, x-ratelimit-limit-requests, x-ratelimit-remaining-requests, "
       "x-ratelimit-reset-requests, x-ratelimit-limit-tokens, x-ratelimit-remaining-tokens, x-ratelimit-reset-tokens\r\n");
 }

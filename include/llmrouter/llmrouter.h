@@ -59,16 +59,17 @@ class LLMROUTER_EXPORT Client {
   const Config& config() const noexcept;
 
  private:
-  friend Result<Client> open_config(const Config&, std::shared_ptr<Logger>);
+  friend Result<Client> open_config(const Config&, std::shared_ptr<Logger>, std::string);
   struct Impl;
   Client() = default;  // open() makes one
   std::shared_ptr<Impl> impl_;
 };
 
 // From a file; from a file's text; from structs. With an empty path: environment and defaults, as the server without a file.
+// `models_hint`: RouterParts::models_hint.
 LLMROUTER_EXPORT Result<Client> open(const std::string& path = {});
 LLMROUTER_EXPORT Result<Client> open_text(std::string yaml);
-LLMROUTER_EXPORT Result<Client> open_config(const Config& config, std::shared_ptr<Logger> logger = nullptr);
+LLMROUTER_EXPORT Result<Client> open_config(const Config& config, std::shared_ptr<Logger> logger = nullptr, std::string models_hint = {});
 
 }  // namespace llmrouter
 

@@ -39,6 +39,7 @@ struct RouterParts {
   std::shared_ptr<StateStore> state;                     // none: run-time changes are gone with the process
   FilterMap filters;                                     // by name, beside those of the configuration; think_tags is always there
   uint64_t seed = 0;                                     // 0: from the system
+  std::string models_hint;                               // what an unknown model's error says when no name is near; empty: "models() lists what there is"
 };
 
 // How a call is made.
@@ -143,6 +144,7 @@ struct ProviderState {
   uint64_t probes = 0, failed_probes = 0;
   std::string last_error;
   size_t models = 0;
+  std::string list_error;        // why its list of models could not be fetched when it was last asked; empty: it could, or nobody asks
   struct CredentialState {
     std::string name, hint;
     bool resting = false;

@@ -50,6 +50,8 @@ struct RuleLimits {
 // What is wrong with a rule by itself: kInvalidRequest, `param` is the member ("when.hours"), the message begins with it. Whether the names that it uses
 // are there is the router's to say.
 LLMROUTER_EXPORT Result<void> check_rule(const RuleConfig& rule);
+// All that is wrong with it, each as check_rule() tells the first.
+LLMROUTER_EXPORT std::vector<Error> rule_faults(const RuleConfig& rule);
 
 // A JSON object with the names of the configuration's routing.rules. Strict, as key_spec_from_json; check_rule()
 // comes after it.

@@ -28,6 +28,9 @@ struct SimulationShare {
   std::string target;            // provider/model
   int64_t before = 0, after = 0;  // requests it answered
   int64_t cost_before = 0, cost_after = 0;  // nano-USD
+  // Where `after` is 0: what kept most requests from it, in words, and how many.
+  std::string why;
+  int64_t why_requests = 0;
 };
 
 struct Simulation {
@@ -35,11 +38,15 @@ struct Simulation {
   int64_t skipped = 0;           // no chats, cancelled, without a model
   int64_t moved = 0;             // answered by another target than they were
   int64_t guessed = 0;           // answered by a target of which the records hold no attempt: it is taken for an average one that does not fail
-  int64_t estimated = 0;         // refused by a limit when they came, so that nobody counted them: the mean of their model's others is taken
+  int64_t estimated = 0;         // refused when they came, by a limit or for length or content, so that nobody counted them: the mean of their model's others is taken
   int64_t uncertain = 0;         // might be decided otherwise by what is not recorded: a rule on content, headers, tags or `has`, or a session's model
+  int64_t hedged = 0;            // second attempts that were made beside one that took long; what those that were let go cost is in `after`
+  int64_t hedges_won = 0;        // of them those that answered
+  bool switch_enabled = true;    // the routing switch, as stored; false: every chat goes to `default_model`
+  std::string default_model;     // what that was
   int64_t unreadable = 0;        // stored rules and changes of the switch that cannot be read and were left out
   SimulationSide before, after;
-  std::vector<SimulationShare> targets;  // by name
+  std::vector<SimulationShare> targets;  // by name: those that answered before or after, or stood in a request's plan
   LLMROUTER_EXPORT std::string to_json() const;
   LLMROUTER_EXPORT std::string to_text() const;
 };
@@ -55,12 +62,13 @@ struct SimulationParts {
 // Replays `records`, in the order and at the distances of their times, under `config`, on a clock of its own. Each request asks anew: names, keys'
 // allow-lists, the switch, overrides, rules over names, keys, users, counts of tokens and hours, strategies, affinity by key and user, fallbacks,
 // retries with their backoff and budget, timeouts, limits and budgets of keys, models, providers and credentials, waiting for them, and rests after failures
-// are the configuration's. Limits and budgets are full at the first record.
+// and second attempts beside slow ones (routing.hedge) are the configuration's. Limits and budgets are full at the first record.
 //
 // What a target does with an attempt is one of the target's own recorded ones, drawn from those within a minute of it, or, where these are fewer than
 // four, from all. What was in a request is not recorded: rules on content, headers, tags and `has` do not hold (`uncertain` counts those that they
-// might have decided), and no target is left out for what it cannot take. Hedges, probes, and fallbacks for long prompts and refused content are
-// not played. The same records, configuration, parts and seed give the same answer.
+// might have decided), and no target is left out for what it cannot take but more tokens than its window holds. A request that a model refused for its
+// length is refused by that model wherever it runs, one refused for its content by the same provider, and goes to the fallbacks for that. Probes
+// and silences within a stream are not played. The same records, configuration, parts and seed give the same answer.
 LLMROUTER_EXPORT Result<Simulation> simulate(const Config& config, std::vector<UsageRecord> records, const SimulationParts& parts = {});
 
 }  // namespace llmrouter

@@ -103,7 +103,9 @@ class Checker {
   }
 
   void must_resolve(const std::vector<std::string>& names, const std::string& path) {
-    for (size_t i = 0; i < names.size(); ++i) must_resolve(names[i], join(path, i));
+    for (size_t i = 0; i < names.size(); ++i) {
+      if (!names[i].empty()) must_resolve(names[i], join(path, i));  // else a fault already
+    }
   }
 
   void models() {
@@ -128,7 +130,7 @@ class Checker {
       for (size_t i = 0; i < model.filters.size(); ++i) {
         const std::string& name = model.filters[i];
         const std::string at = join(join(path, "filters"), i);
-        if (std::find(filters_.begin(), filters_.end(), name) == filters_.end()) {
+        if (!name.empty() && std::find(filters_.begin(), filters_.end(), name) == filters_.end()) {
           fault(at, quoted(at, name) + ": there is no such filter" + suggestion(name, filters_));
         }
       }
@@ -140,7 +142,7 @@ class Checker {
   void filters() {
     for (const TextFilterConfig& filter : config_.filters) {
       const std::string path = join("filters", filter.name);
-      if (context_.faults.any_under(path)) continue;
+      if (context_.faults.any_under(path + ".pattern") || context_.faults.any_under(path + ".replace")) continue;
       auto made = make_text_filter(filter);
       if (!made) fault(path + ".replace", made.error().message.substr(std::min(made.error().message.size(), made.error().param.size() + 2)));
     }
@@ -184,7 +186,7 @@ class Checker {
         auto [first, fresh] = names.emplace(key.spec.name, i);
         if (!fresh) fault(path + ".name", "the name of keys[" + std::to_string(first->second) + "] too");
       }
-      if (const auto& budget = key.spec.limits.budget; budget && budget->nano_usd == 0 && !context_.faults.any_under(path + ".budget")) {
+      if (const auto& budget = key.spec.limits.budget; budget && budget->nano_usd == 0 && !context_.faults.any_under(path + ".budget.usd")) {
         fault(path + ".budget.usd", "expected an amount above 0");
       }
       if (key.key.empty()) continue;
@@ -208,17 +210,15 @@ class Checker {
     size_t expressions = 0;
     for (size_t i = 0; i < rules.size(); ++i) {
       const std::string path = join("routing.rules", i);
-      if (context_.faults.any_under(path)) continue;
       if (!rules[i].when.content.empty() && ++expressions == RuleLimits::kExpressions + 1) {
         fault(path + ".when.content", "more than " + std::to_string(RuleLimits::kExpressions) + " rules look at content");
       }
-      if (auto good = check_rule(rules[i]); !good) {
-        const Error& error = good.error();
-        fault(path + "." + error.param, error.message.substr(std::min(error.message.size(), error.param.size() + 2)));
-        continue;
+      for (const Error& error : rule_faults(rules[i])) {
+        const std::string at = path + "." + error.param;
+        if (!context_.faults.any_under(at)) fault(at, error.message.substr(std::min(error.message.size(), error.param.size() + 2)));
       }
       for (size_t j = 0; j < i; ++j) {
-        if (rules[j].name == rules[i].name) fault(path + ".name", "the name of routing.rules[" + std::to_string(j) + "] too");
+        if (!rules[i].name.empty() && rules[j].name == rules[i].name) fault(path + ".name", "the name of routing.rules[" + std::to_string(j) + "] too");
       }
       rule_names(rules[i].use, path + ".use");
     }
@@ -234,6 +234,7 @@ class Checker {
     for (const ProviderConfig& provider : config_.providers) types.push_back(provider.type);
     auto one_of = [this](const std::vector<std::string>& names, const std::vector<std::string>& there, const std::string& at, const char* what) {
       for (size_t i = 0; i < names.size(); ++i) {
+        if (names[i].empty()) continue;  // a fault already
         if (std::find(there.begin(), there.end(), names[i]) == there.end()) fault(join(at, i), "`" + names[i] + "`: " + what + suggestion(names[i], there));
       }
     };
@@ -258,11 +259,12 @@ class Checker {
     std::set<std::string> addresses;
     for (size_t i = 0; i < config_.server.listen.size(); ++i) {
       const std::string& address = config_.server.listen[i];
+      if (address.empty()) continue;  // a fault already
       if (!addresses.insert(address).second && address.find(":0") == std::string::npos) fault(join("server.listen", i), "stands twice");
     }
     if (config_.server.listen.empty() && !context_.faults.any_under("server.listen")) fault("server.listen", "expected at least one address");
     // With a key store on disk there may be keys that are not written here: then the server decides when it starts.
-    const bool open = std::any_of(config_.server.listen.begin(), config_.server.listen.end(), [](const std::string& a) { return !is_loopback(a); });
+    const bool open = std::any_of(config_.server.listen.begin(), config_.server.listen.end(), [](const std::string& a) { return !a.empty() && !is_loopback(a); });
     if (open && config_.server.auth != AuthMode::kNone && config_.storage.keys == "memory:" && config_.keys.empty() &&
         config_.server.admin_key.empty() && !context_.faults.any_under("keys") && !context_.faults.any_under("server.admin_key")) {
       fault("server.listen", "other hosts can reach this, and there is no key: add one under `keys`, set server.admin_key, or say server.auth: none");

@@ -146,17 +146,21 @@ Got convert_range(Context& context, const Key& key, const NodePtr& node, const s
     complain(context, key, *node, path);
     return Got::kFault;
   }
+  bool good = true;
   for (size_t i = 0; i < ends.size(); ++i) {
     std::string text;
     const std::string at = node->kind == Node::Kind::kList ? join(path, i) : path;
     const Got got = scalar_text(context, ends[i], at, expectation(key), &text);
-    if (got == Got::kFault || (got == Got::kUnset && ends.size() == 1)) return got;
+    if (got == Got::kUnset && ends.size() == 1) return got;
     double most = 0;
-    if (!parse_decimal(text, &numbers[i]) || (parse_decimal(key.bounds.substr(key.bounds.find("..") + 2), &most) && numbers[i] > most)) {
+    if (got == Got::kFault) {
+      good = false;
+    } else if (!parse_decimal(text, &numbers[i]) || (parse_decimal(key.bounds.substr(key.bounds.find("..") + 2), &most) && numbers[i] > most)) {
       complain(context, key, *ends[i], at);
-      return Got::kFault;
+      good = false;
     }
   }
+  if (!good) return Got::kFault;
   out->low = ends.size() == 2 ? numbers[0] : 0;
   out->high = numbers[ends.size() - 1];
   if (out->low <= out->high) return Got::kValue;
@@ -178,10 +182,11 @@ Got convert_texts(Context& context, const Key& key, const NodePtr& node, const s
     if (got == Got::kUnset || (got == Got::kValue && text.empty())) fault = "expected a text that is not empty";
     if (got == Got::kValue && fault.empty() && key.check) fault = key.check(text);
     if (!fault.empty()) context.faults.add(*items[i], at, fault + ", found " + shown(*items[i]));
-    if (got == Got::kFault || !fault.empty()) good = false;
-    else out->texts.push_back(std::move(text));
+    const bool bad = got == Got::kFault || !fault.empty();
+    if (bad) good = false;
+    out->texts.push_back(bad ? std::string() : std::move(text));
   }
-  return good ? Got::kValue : Got::kFault;
+  return good ? Got::kValue : is_list ? Got::kPart : Got::kFault;
 }
 
 Got convert_headers(Context& context, const NodePtr& node, const std::string& path, Value* out) {

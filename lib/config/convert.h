@@ -24,7 +24,8 @@ struct Context {
   std::map<std::string, std::string, std::less<>> short_forms;
 };
 
-enum class Got { kValue, kUnset, kFault };
+// kPart: a list some of whose texts are faults; they are empty, so that the others keep their places.
+enum class Got { kValue, kUnset, kFault, kPart };
 
 // The value of a leaf row. kUnset: null, or a variable that is empty. A fault is added to the context.
 Got convert(Context& context, const Key& key, const NodePtr& node, const std::string& path, Value* out);

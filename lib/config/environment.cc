@@ -124,6 +124,7 @@ std::optional<std::string> Environment::get_filled(const std::string& name) cons
 }
 
 bool expand(std::string_view text, const Environment& environment, std::string* out, bool* used, std::string* error) {
+  error->clear();
   while (!text.empty()) {
     const size_t at = text.find("${");
     if (at == std::string_view::npos) {
@@ -148,19 +149,19 @@ bool expand(std::string_view text, const Environment& environment, std::string* 
     *used = true;
     auto value = environment.get(name);
     if (rest.empty() && !value) {
-      *error = "the environment variable " + name + " is not set (${" + name + ":-default} gives a default)";
-      return false;
+      *error += (error->empty() ? "" : "; ") + ("the environment variable " + name + " is not set (${" + name + ":-default} gives a default)");
+    } else if (value && (rest.empty() || !value->empty())) {
+      out->append(*value);
+    } else {
+      out->append(rest.substr(2));
     }
-    if (rest.empty()) out->append(*value);
-    else if (value && !value->empty()) out->append(*value);
-    else out->append(rest.substr(2));
     text.remove_prefix(end + 1);
     if (out->size() > kMostText) {
       *error = "longer than " + std::to_string(kMostText) + " bytes with its variables";
       return false;
     }
   }
-  return true;
+  return error->empty();
 }
 
 }  // namespace llmrouter::config

@@ -167,11 +167,11 @@ class Completion {
       : context_(context), provider_(provider), notes_(notes), path_(join("providers", provider.name)) {}
 
   void run() {
-    if (!choose_preset()) return;
+    const bool known = choose_preset();
     dialect();
-    place();
+    if (known) place();
     keys();
-    project();
+    if (known) project();
     tls();
   }
 
@@ -189,7 +189,7 @@ class Completion {
     context_.faults.add(*context_.seen.find(path_)->second, path_, std::move(message));
   }
 
-  // False when there is nothing to go on with.
+  // False when what depends on the type cannot be judged.
   bool choose_preset() {
     const bool named = !provider_.type.empty();
     if (!named && failed("type")) return false;
@@ -211,7 +211,7 @@ class Completion {
     if (provider_.dialect.empty()) provider_.dialect = preset_ ? preset_->dialect : "openai";
     const bool wanted = provider_.dialect == "http";
     if (wanted && !seen("http") && !failed("http")) fault("http", "expected the template of `dialect: http`");
-    if (!wanted && seen("http")) fault("http", "means nothing without `dialect: http`");
+    if (!wanted && seen("http") && !failed("dialect")) fault("http", "means nothing without `dialect: http`");
     if (preset_ && provider_.dialect == preset_->dialect) {
       provider_.model_dialects = preset_->model_dialects;
       return;
@@ -221,14 +221,11 @@ class Completion {
   }
 
   void place() {
-    const bool own = !provider_.base_url.empty();
-    if (!own && failed("base_url")) return;
+    const bool wrong_url = failed("base_url"), own = !provider_.base_url.empty() || wrong_url;
     own_url_ = own;
-    if (preset_ && wants_region(*preset_)) {
-      if (!complete_region(own)) return;
-    } else if (!provider_.region.empty()) {
-      region(own);
-    }
+    if (preset_ && wants_region(*preset_)) complete_region(own);
+    else if (!provider_.region.empty()) region(own);
+    if (wrong_url) return;
     if (!own && preset_ && preset_->base_url.empty() && provider_.base_url.empty()) {
       auto url = preset_->base_url_variable.empty() ? std::nullopt : context_.environment.get_filled(preset_->base_url_variable);
       if (!url) return fault("base_url", "expected a base_url" + (preset_->base_url_variable.empty() ? "" : " (nor is the variable " + preset_->base_url_variable + " set)"));
@@ -252,18 +249,17 @@ class Completion {
     else if (!preset_ || !wants_project(*preset_)) provider_.base_url = normalise_base_url(provider_.base_url, provider_.dialect);
   }
 
-  // Of a vendor with a region in its URL. Beside a base_url of one's own it may still be said: requests are signed for it. False: it is wrong.
-  bool complete_region(bool own_url) {
-    if (failed("region")) return false;
+  // Of a vendor with a region in its URL. Beside a base_url of one's own it may still be said: requests are signed for it.
+  void complete_region(bool own_url) {
+    if (failed("region")) return;
     provider_.region = provider_.region.empty() ? usual_region(context_, *preset_) : as_region(provider_.region);
-    if (is_region(provider_.region) || (own_url && provider_.region.empty())) return true;
+    if (is_region(provider_.region) || (own_url && provider_.region.empty())) return;
     if (!provider_.region.empty()) {
       fault("region", "expected a region such as eu-west-1, found `" + provider_.region + "`");
     } else {
       fault("region", "expected a region, found none" +
                           (preset_->region_variables.empty() ? std::string() : " (nor the variable " + preset_->region_variables.front() + ")"));
     }
-    return false;
   }
 
   void region(bool own_url) {
@@ -286,7 +282,7 @@ class Completion {
       if (!provider_.project.empty()) fault("project", "means nothing for this provider");
       return;
     }
-    for (const char* name : {"base_url", "region", "project", "api_key", "credentials_file"}) {
+    for (const char* name : {"base_url", "project", "api_key", "credentials_file"}) {
       if (failed(name)) return;
     }
     if (!put_project(context_, *preset_, own_url_, provider_)) {
@@ -299,19 +295,20 @@ class Completion {
   void keys() {
     if (seen("api_keys") && (seen("api_key") || seen("api_key_file"))) fault("api_keys", "stands beside `api_key`: one of the two");
     const bool given = seen("api_key") || seen("api_key_file") || seen("api_keys") || seen("credentials_file");
+    if (NodePtr pool = seen("api_keys")) pool_begin_ = provider_.credentials.size() - std::min(provider_.credentials.size(), pool->items.size());
     credentials_file();
     if (!given && !own_url_ && preset_ && !provider_.pass_client_key) usual_key();
     if (provider_.pass_client_key && given) fault("pass_client_key", "means nothing beside a key of our own");
     // An empty variable gives no key; a fault in it was told already.
     const bool needs = preset_ && preset_->key_required && !own_url_ && !provider_.pass_client_key;
-    if (needs && provider_.credentials.empty() && !failed("api_key") && !failed("credentials_file") && !failed("base_url"))
+    if (needs && provider_.credentials.empty() && !failed("api_key") && !failed("api_keys") && !failed("credentials_file"))
       fault("api_key", "expected an api_key, found none" + usual_variables());
     name_credentials();
   }
 
   void credentials_file() {
     if (provider_.credentials_file.empty()) return;
-    if (!provider_.credentials.empty()) return fault("credentials_file", "stands beside other keys: one of the two");
+    if (!provider_.credentials.empty()) fault("credentials_file", "stands beside other keys: one of the two");
     provider_.credentials_file = beside(context_.file, provider_.credentials_file);
     const std::string wrong = read_credentials_file();
     if (!wrong.empty()) fault("credentials_file", wrong);
@@ -355,16 +352,18 @@ class Completion {
 
   void name_credentials() {
     std::map<std::string, size_t> names;
-    for (size_t i = 0; i < provider_.credentials.size(); ++i) {
-      Credential& credential = provider_.credentials[i];
-      if (credential.name.empty()) credential.name = std::to_string(i + 1);
+    for (size_t k = 0; k < provider_.credentials.size(); ++k) {
+      if (provider_.credentials[k].name.empty()) provider_.credentials[k].name = std::to_string(k + 1);
+    }
+    for (size_t i = 0; pool_begin_ + i < provider_.credentials.size(); ++i) {
+      const Credential& credential = provider_.credentials[pool_begin_ + i];
       const std::string at = join(join(path_, "api_keys"), i);
       auto node = context_.seen.find(at);
       if (node == context_.seen.end()) continue;
       auto [first, fresh] = names.emplace(credential.name, i);
       if (!fresh) context_.faults.add(*node->second, at, "the same name as [" + std::to_string(first->second) + "]");
       for (size_t k = 0; k < i; ++k) {
-        if (credential.key.empty() || !credential.key.equals(provider_.credentials[k].key.reveal())) continue;
+        if (credential.key.empty() || !credential.key.equals(provider_.credentials[pool_begin_ + k].key.reveal())) continue;
         context_.faults.add(*node->second, at, "the same key as [" + std::to_string(k) + "]");
         break;
       }
@@ -387,6 +386,7 @@ class Completion {
   const std::string path_;
   const ProviderPreset* preset_ = nullptr;
   bool own_url_ = false;
+  size_t pool_begin_ = 0;  // the first of `api_keys`, behind an `api_key` that should not be there
 };
 
 ProviderConfig from_preset(const ProviderPreset& preset) {

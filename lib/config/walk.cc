@@ -28,7 +28,7 @@ class Walker {
   void leaf(const Key& key, const NodePtr& node, const std::string& path, Scope& scope) {
     Value value;
     const Got got = convert(context_, key, node, path, &value);
-    if (got == Got::kValue) key.set(scope, value);
+    if (got == Got::kValue || got == Got::kPart) key.set(scope, value);
     else if (got == Got::kUnset && key.required) context_.faults.add(*node, path, "expected " + expectation(key) + ", found nothing");
   }
 
@@ -99,11 +99,10 @@ class Walker {
     const Member* file = key.type == Type::kSecret ? node.find(part.name + "_file") : nullptr;
     if (member && file) {
       context_.faults.add(*file, join(path, file->name), "stands beside `" + part.name + "`: one of the two");
-    } else if (file) {
-      secret_file(key, file->value, join(path, file->name), scope);
-    } else if (member) {
-      visit(part, member->value, join(path, part.name), scope);
-    } else if (key.required) {
+    }
+    if (file) secret_file(key, file->value, join(path, file->name), scope);
+    if (member) visit(part, member->value, join(path, part.name), scope);
+    if (!member && !file && key.required) {
       context_.faults.add(node, join(path, part.name), "missing; expected " + expectation(key));
     }
     const Member* given = member ? member : file;
@@ -154,10 +153,7 @@ class Walker {
     for (const Member& member : node->members) {
       const std::string at = join(path, member.name);
       const std::string fault = providers ? check_provider_name(member.name) : check_model_name(member.name);
-      if (!fault.empty()) {
-        context_.faults.add(member, at, fault);
-        continue;
-      }
+      if (!fault.empty()) context_.faults.add(member, at, fault);
       scope.name = member.name;
       visit(*branch.each, member.value, at, scope);
     }

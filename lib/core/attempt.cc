@@ -203,7 +203,7 @@ void Call::State::stall(std::string_view which, Duration limit) {
     return finish_stream();
   }
   const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(limit).count();
-  Error error(ErrorCode::kUpstreamTimeout, "provider " + at_->provider->config.name + ": timeout: " + std::string(which) + ": nothing came within " +
+  Error error(ErrorCode::kUpstreamTimeout, "timeout: " + std::string(which) + ": nothing came within " +
                                                (ms % 1000 == 0 ? std::to_string(ms / 1000) + " s" : std::to_string(ms) + " ms"));
   attempt_failed(std::move(error), "timeout");
 }
@@ -270,14 +270,27 @@ bool Call::State::is_targets_fault(ErrorCode code) noexcept {
          code == ErrorCode::kUpstreamCredentialsRejected;
 }
 
+namespace {
+
+// Who failed, for the caller: the words of a target's fault are its own or the transport's, and name nobody. Refusals of the request stay as they came.
+std::string named(const std::string& provider, std::string_view model, const std::string& words) {
+  constexpr size_t kMostOfName = 200;
+  return "provider " + provider + ", model " + std::string(model.substr(0, kMostOfName)) + ": " + words;
+}
+
+}  // namespace
+
 void Call::State::attempt_failed(Error error, std::string_view outcome) {
   at_->transfer.reset();
   if (error.provider.empty()) error.provider = at_->provider->config.name;
   judge(error);
-  end_attempt(outcome, error.message, is_targets_fault(error.code));
+  // These two go on by lists of their own: a record says which of them it was.
+  const bool refused = error.code == ErrorCode::kContextLengthExceeded || error.code == ErrorCode::kContentPolicy;
+  end_attempt(outcome, refused ? std::string(code_name(error.code)) + ": " + error.message : error.message, is_targets_fault(error.code));
   router_.logger().log(LogLevel::kWarn, "attempt failed",
                        {{"request_id", record_.request_id}, {"provider", at_->provider->config.name}, {"model", candidates_[at_->current].model},
                         {"code", code_name(error.code)}, {"error", error.message}});
+  if (is_targets_fault(error.code)) error.message = named(at_->provider->config.name, candidates_[at_->current].model, error.message);
   handle_failure(std::move(error));
 }
 

@@ -11,15 +11,11 @@ Call::State::Attempt* Call::State::other_in_flight() noexcept {
 // After an attempt was sent. One hedge for a call, chats alone: what else there is has no first token.
 void Call::State::arm_hedge() {
   const HedgeConfig& hedge = snap_->config.routing.hedge;
-  if ((!hedge.p95 && hedge.after <= Duration(0)) || operation_ != Operation::kChat || hedged_ || committed_) return;
+  if (!core::may_hedge(hedge) || operation_ != Operation::kChat || hedged_ || committed_) return;
   const core::Candidate& c = candidates_[at_->current];
   if (attempts_ == 1) router_.hedges.earn(hedge.max_extra, core::expected_cost(*snap_, c, asking()));
-  Duration after = hedge.after;
-  if (hedge.p95) {
-    const double usual = c.stats != nullptr ? c.stats->p95_ms(facts_.stream) : 0;
-    if (usual <= 0) return;  // not known yet
-    after = std::chrono::duration_cast<Duration>(std::chrono::duration<double, std::milli>(usual));
-  }
+  const Duration after = core::hedge_after(hedge, c, facts_.stream);
+  if (after <= Duration(0)) return;
   reactor_.cancel_timer(hedge_timer_);
   hedge_timer_ = reactor_.add_timer(at_->began + after, [this] {
     Guard guard(this);
@@ -31,14 +27,7 @@ void Call::State::arm_hedge() {
 void Call::State::on_hedge() {
   if (ended_ || committed_ || hedged_ || !at_->in_flight || other_in_flight() != nullptr || !awaits_first()) return;
   if (attempts_ >= core::most_attempts(snap_->config.routing)) return;
-  // Another target where there is one that nothing speaks against; else the same once more.
-  size_t index = at_->current;
-  for (size_t i = 0; i < candidates_.size(); ++i) {
-    const core::Candidate& c = candidates_[i];
-    if (c.out || c.considered || c.reason == StepReason::kCoolingDown || c.health->resting(now())) continue;
-    index = i;
-    break;
-  }
+  const size_t index = core::hedge_target(candidates_, at_->current, now());
   const int64_t cost = core::expected_cost(*snap_, candidates_[index], asking());
   if (!router_.hedges.spend(cost)) return;
   hedged_ = true;

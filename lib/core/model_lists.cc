@@ -55,12 +55,13 @@ class ListQuestion final : public TransferSink {
     if (!error.ok()) {
       fail(error.message);
     } else if (status_ != 200) {
-      fail("status " + std::to_string(status_));
+      fail("it answered " + std::to_string(status_));
     } else if (!fault_.empty()) {
       fail(fault_);
     } else {
       auto list = core::apply_list_policy(provider_.config.models, ids_);
       provider_.shared->models.store(std::make_shared<const std::vector<std::string>>(std::move(list)));
+      if (!provider_.shared->set_list_error({}).empty()) logger_.log(LogLevel::kInfo, "model list fetched again", {{"provider", provider_.config.name}});
     }
     done_();
   }
@@ -95,9 +96,10 @@ class ListQuestion final : public TransferSink {
     return true;
   }
 
-  // The list that was known before stays.
+  // The list that was known before stays. Told in the log when it is another failure than the last time.
   void fail(std::string_view why) {
-    logger_.log(LogLevel::kInfo, "model list not fetched", {{"provider", provider_.config.name}, {"error", why}});
+    if (provider_.shared->set_list_error(std::string(why)) == why) return;
+    logger_.log(LogLevel::kWarn, "model list not fetched", {{"provider", provider_.config.name}, {"error", why}});
   }
 
   const core::ProviderRuntime& provider_;

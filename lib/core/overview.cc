@@ -71,6 +71,7 @@ std::vector<ProviderState> Router::providers(const KeyRecord* key) const {
     s.last_error = shared.last_error();
     auto list = shared.models.load();
     s.models = list ? list->size() : 0;
+    if (provider->config.models.override_.empty()) s.list_error = shared.list_error();
     size_t resting = 0;
     for (const core::CredentialRuntime& c : provider->credentials) {
       s.credentials.push_back(state_of(c, now));

@@ -11,15 +11,13 @@ constexpr size_t kErrorBodyCap = 256 * 1024;  // of a reply that is no success
 
 bool starts_with(std::string_view text, std::string_view head) { return text.substr(0, head.size()) == head; }
 
-Error transfer_error(const TransferError& e, std::string_view provider) {
+Error transfer_error(const TransferError& e) {
   using Kind = TransferError::Kind;
   ErrorCode code = e.kind == Kind::kConnectTimeout ? ErrorCode::kUpstreamTimeout
                    : e.kind == Kind::kUnauthorized ? ErrorCode::kUpstreamCredentialsRejected
                    : e.kind == Kind::kRequestBody  ? ErrorCode::kIo
                                                    : ErrorCode::kUpstreamError;
-  std::string words = "provider " + std::string(provider) + ": ";
-  words += e.kind == Kind::kConnectTimeout ? "timeout: connect: " + e.message : e.message;
-  return Error(code, std::move(words));
+  return Error(code, e.kind == Kind::kConnectTimeout ? "timeout: connect: " + e.message : e.message);
 }
 
 }  // namespace
@@ -52,8 +50,7 @@ Flow Call::State::on_body(std::string_view bytes) {
     const size_t cap = at_->status >= 300 ? kErrorBodyCap : at_->provider->endpoint->max_body_bytes;
     if (cap != 0 && at_->collected.size() + bytes.size() > cap) {
       if (at_->status >= 300) return Flow::kContinue;  // enough of an error page
-      attempt_failed(Error(ErrorCode::kUpstreamError, "provider " + at_->provider->config.name + ": its answer is larger than " +
-                                                          std::to_string(cap) + " bytes"), "error");
+      attempt_failed(Error(ErrorCode::kUpstreamError, "its answer is larger than " + std::to_string(cap) + " bytes"), "error");
       return Flow::kCancel;
     }
     at_->collected.append(bytes);
@@ -90,7 +87,7 @@ void Call::State::on_end(const TransferError& error) {
     at_->unreached = !cut;
     const bool ours = error.kind == TransferError::Kind::kUnauthorized || error.kind == TransferError::Kind::kRequestBody;
     if (!cut && !ours) at_->provider->shared->reach.failed(now(), snap_->config.routing.cooldown);
-    return attempt_failed(transfer_error(error, at_->provider->config.name), cut ? "cut" : error.kind == TransferError::Kind::kConnectTimeout ? "timeout" : "error");
+    return attempt_failed(transfer_error(error), cut ? "cut" : error.kind == TransferError::Kind::kConnectTimeout ? "timeout" : "error");
   }
   if (at_->status >= 300 || at_->status < 200) return finish_error_reply();
   if (at_->collecting) return finish_whole();
@@ -106,7 +103,7 @@ void Call::State::on_end(const TransferError& error) {
 void Call::State::finish_error_reply() {
   Error error = at_->upstream->parse_error(at_->head, at_->collected);
   error.provider = at_->provider->config.name;
-  if (error.code == ErrorCode::kNone) error = Error(ErrorCode::kUpstreamError, "provider " + error.provider + " answered " + std::to_string(at_->status));
+  if (error.code == ErrorCode::kNone) error = Error(ErrorCode::kUpstreamError, "the upstream answered " + std::to_string(at_->status));
   attempt_failed(std::move(error), "error");
 }
 

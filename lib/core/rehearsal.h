@@ -3,7 +3,7 @@
 // A call takes the decisions that it would take in a Router: who is asked in which order, whom health, limits and the retry budget pass over, what
 // is tried again after a failure. What an upstream does, a Stage says. One thread; the same calls, configuration, stage and seed give the same.
 //
-// Left out: hedges, probes of providers, and fallbacks for long prompts and refused content. Who waits for a limit has his turn in the order of
+// Left out: probes of providers. Who waits for a limit has his turn in the order of
 // coming, not key by key.
 #ifndef LLMROUTER_CORE_REHEARSAL_H_
 #define LLMROUTER_CORE_REHEARSAL_H_
@@ -37,8 +37,8 @@ struct RehearsedCall {
 
 // What an upstream does with an attempt.
 struct Acting {
-  // kNone: it answers. kUpstreamError, kUpstreamTimeout, kUpstreamRateLimited, kUpstreamCredentialsRejected: another one is asked. All else: the
-  // request's own fault.
+  // kNone: it answers. kUpstreamError, kUpstreamTimeout, kUpstreamRateLimited, kUpstreamCredentialsRejected: another one is asked.
+  // kContextLengthExceeded, kContentPolicy: the model's own fallbacks for that are. All else: the request's own fault.
   ErrorCode code = ErrorCode::kNone;
   bool final = false;            // something had been passed on before it failed: nobody else is asked
   bool out_of_quota = false;     // why credentials are rejected
@@ -50,12 +50,21 @@ struct Acting {
 
 enum class Ending { kAnswered, kFailed, kRefused, kLimited };
 
+// Why a candidate was not asked when its turn came.
+enum class Passed : uint8_t { kNot, kResting, kLimited };
+
 struct EndedCall {
   const RehearsedCall& call;
   Ending how;
   const Candidate* by;   // who answered; null: nobody
   int attempts;
   Duration took;
+  const Direction& direction;             // what stood over its wish
+  const std::vector<Candidate>& plan;     // empty: nobody could be asked
+  const std::vector<Passed>& passed;      // of the candidates of the same places; those beyond its end: kNot
+  bool hedged;                            // a second attempt was made beside one that took long
+  bool hedge_won;                         // and was the one that answered
+  const Candidate* dropped;               // of the plan: whose attempt was let go, since the other one was faster; null: none was
 };
 
 class Stage {
@@ -82,28 +91,40 @@ class Rehearsal {
   size_t under_way() const noexcept { return under_way_; }
 
  private:
+  struct Attempt;
+  struct Timer;
   struct Flight;
+  enum { kCall, kFirst, kSecond, kHedge, kTimers };  // a flight's timers: its own, those of its two attempts, and when the second is due
   struct Due {
     int64_t at;
     uint64_t order;
     Flight* flight;
-    uint64_t stamp;  // the flight's, unless it has been told otherwise since
+    int timer;
+    uint64_t stamp;  // the timer's, unless it has been told otherwise since
     bool operator<(const Due& o) const noexcept { return at != o.at ? at > o.at : order > o.order; }  // the soonest on top
   };
 
   TimePoint now() const noexcept { return clock_.now(); }
   uint64_t draw() noexcept { return Random(seed_ + ++draws_ * 0x632be59bd9b4e019ull).next(); }
   Flight& take_flight();
-  void later(Flight& f, TimePoint when, void (Rehearsal::*step)(Flight&));
+  void later(Flight& f, int timer, TimePoint when, void (Rehearsal::*step)(Flight&));
   Ask ask_of(Flight& f);
+  Ask asking(const Flight& f) const;
   bool place(Flight& f);
+  bool too_long(Flight& f);
+  bool fall_back(Flight& f, ErrorCode fault);
   LimitBucket* bucket_of(const KeyRecord& key);
   bool reserve(Flight& f);
   void next_attempt(Flight& f);
   bool start(Flight& f, size_t index);
+  void pass_over(Flight& f, Passed why);
   bool pick_credential(Flight& f, Candidate& c);
   bool reserve_attempt(Flight& f, Candidate& c, const CredentialRuntime* credential);
   void send(Flight& f, Candidate& c);
+  void speaks(Flight& f);
+  void arm_hedge(Flight& f);
+  void hedge(Flight& f);
+  void drop_other(Flight& f);
   void attempt_ends(Flight& f);
   void answered(Flight& f, Candidate& c);
   void failed(Flight& f, Candidate& c);
@@ -115,6 +136,7 @@ class Rehearsal {
   void blocked(Flight& f, TimePoint until);
   void denied(Flight& f, const Denial& denial);
   void let_probes_go(Flight& f);
+  void spend(const Flight& f, const Candidate& c, const TokenUsage& usage, Demand& used) const;
   void end(Flight& f, Ending how, const Candidate* by);
 
   const std::shared_ptr<const Snapshot> snapshot_;
@@ -125,6 +147,7 @@ class Rehearsal {
   const uint64_t seed_;
   uint64_t draws_ = 0, orders_ = 0;
   RetryBudget retries_;
+  HedgeShare hedges_;
   std::priority_queue<Due> due_;
   std::vector<std::unique_ptr<Flight>> flights_;
   std::vector<Flight*> free_;

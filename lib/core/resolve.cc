@@ -98,7 +98,7 @@ Error not_found(const Snapshot& snapshot, std::string_view name, const KeyRecord
   const auto near = suggestions(snapshot, name, key, &why);
   std::string words = "model \"" + std::string(name.substr(0, kShown)) + "\"" + why;
   for (size_t i = 0; i < near.size(); ++i) words += (i == 0 ? "; the nearest names are: " : ", ") + near[i];
-  if (near.empty()) words += "; GET /v1/models lists what there is";
+  if (near.empty()) words += "; " + snapshot.models_hint;
   return Error(ErrorCode::kModelNotFound, std::move(words), "model");
 }
 

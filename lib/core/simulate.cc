@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <map>
+#include <tuple>
+#include <unordered_map>
 
 #include "core/random.h"
 #include "core/rehearsal.h"
@@ -19,6 +21,19 @@ bool counts(const UsageRecord& r) { return r.endpoint == "chat" && !r.requested_
 
 // The upstream's verdict on the request itself: another would have found the same.
 bool is_own_fault(int status) noexcept { return status == 400 || status == 404 || status == 413 || status == 415 || status == 422; }
+
+// What an attempt says of the request; kNone: nothing.
+ErrorCode refusal_of(const UsageRecord& r, const AttemptRecord& a) {
+  if (a.outcome == "ok" || a.outcome == "cancelled" || a.outcome == "skipped") return ErrorCode::kNone;
+  const bool last = &a == &r.attempts.back();
+  for (const ErrorCode code : {ErrorCode::kContextLengthExceeded, ErrorCode::kContentPolicy}) {
+    const std::string_view name = code_name(code);
+    if (a.reason.compare(0, name.size(), name) == 0 || (last && r.error_code == name)) return code;
+  }
+  if (!is_own_fault(a.http_status)) return ErrorCode::kNone;
+  // Somebody else was asked after it, in a record that does not say why: that is for one of the two, and long prompts are the commoner.
+  return last ? ErrorCode::kUpstreamRejected : ErrorCode::kContextLengthExceeded;
+}
 
 // What the records say of a target, by time.
 class Past {
@@ -59,6 +74,47 @@ Acting acting_of(const UsageRecord& r, const AttemptRecord& a) {
   acting.out_of_quota = a.http_status == 402;
   acting.unreached = a.outcome == "error" && a.http_status == 0;
   return acting;
+}
+
+// Why a target was not asked for a request, counted.
+class Idle {
+ public:
+  void note(std::string_view why) {
+    const auto found = std::find_if(counts_.begin(), counts_.end(), [&](const auto& c) { return c.first == why; });
+    if (found == counts_.end()) counts_.emplace_back(why, 1);
+    else ++found->second;
+  }
+  // What dominated; empty: nothing was noted.
+  std::pair<std::string_view, int64_t> most() const {
+    const auto found = std::max_element(counts_.begin(), counts_.end(), [](const auto& a, const auto& b) { return a.second < b.second; });
+    return found == counts_.end() ? std::pair<std::string_view, int64_t>() : *found;
+  }
+
+ private:
+  std::vector<std::pair<std::string_view, int64_t>> counts_;  // static texts
+};
+
+// Why a candidate of a call that has ended did not answer it.
+std::string_view why_not(const core::EndedCall& e, size_t i) {
+  const Candidate& c = e.plan[i];
+  if (&c == e.dropped) return "another attempt was faster";
+  if (c.tried > 0) return "its attempts failed";
+  if (c.out && c.reason >= StepReason::kNotAllowed && c.reason != StepReason::kCoolingDown) return step_reason_text(c.reason);
+  const core::Passed passed = i < e.passed.size() ? e.passed[i] : core::Passed::kNot;
+  if (passed == core::Passed::kLimited) return "a limit of it, or of its provider or credentials, had no room";
+  if (passed == core::Passed::kResting || c.reason == StepReason::kCoolingDown) return "it rested after failures";
+  if (e.how == core::Ending::kLimited) return "a limit of the key or model refused its requests";
+  if (e.how == core::Ending::kFailed) return "attempts were used up before its turn";
+  if (c.reason == StepReason::kFallback) return "a fallback, never needed";
+  return c.reason == StepReason::kLastResort ? "weight 0, never needed" : "others came first, and answered";
+}
+
+// Why who answered a request before is not even in its plan.
+std::string_view why_absent(const core::EndedCall& e) {
+  if (e.direction.by == "switch") return "the routing switch sent its requests elsewhere";
+  if (e.direction.by == "override" || e.direction.by == "session") return "an override or a session sent its requests elsewhere";
+  if (e.direction.by == "rule") return e.how == core::Ending::kRefused ? "a rule refused its requests" : "a rule sent its requests elsewhere";
+  return e.plan.empty() ? "what its requests asked for is not there, or not allowed" : "it is no target of what its requests asked for";
 }
 
 // Rules find no content: it was not recorded.
@@ -127,7 +183,7 @@ class Replay final : core::Stage {
  private:
   void learn(const UsageRecord& r) {
     for (const AttemptRecord& a : r.attempts) {
-      if (a.outcome == "skipped" || a.outcome == "cancelled" || is_own_fault(a.http_status)) continue;
+      if (a.outcome == "skipped" || a.outcome == "cancelled" || refusal_of(r, a) != ErrorCode::kNone) continue;
       const Acting acting = acting_of(r, a);
       past_[target_name(a.provider, a.model)].add(r.time + std::chrono::milliseconds(std::max<int64_t>(0, a.started_ms)), acting);
       if (acting.code == ErrorCode::kNone) ++answers_, answer_time_ += acting.total;
@@ -150,7 +206,9 @@ class Replay final : core::Stage {
     auto built = core::build_snapshot(config_, parts, parts_.catalog, limiter_, registry_, stored.rules);
     if (!built) return std::move(built).error();
     snapshot_ = std::move(*built);
-    overlay_.gate.fix(stored.changes.empty() ? config_.routing.toggle.enabled : stored.changes.back().enabled);
+    out_.switch_enabled = stored.changes.empty() ? config_.routing.toggle.enabled : stored.changes.back().enabled;
+    out_.default_model = snapshot_->default_model;
+    overlay_.gate.fix(out_.switch_enabled);
     overlay_.any_override.store(!stored.overrides->empty());
     overlay_.overrides.store(std::move(stored.overrides));
     return {};
@@ -178,7 +236,7 @@ class Replay final : core::Stage {
     call.usage = r.usage;
     call.number = static_cast<uint64_t>(&r - records_.data());
     if (const auto found = keys_.find(r.key); found != keys_.end()) call.key = found->second;
-    if (r.status != CallStatus::kLimited) return call;
+    if (r.status != CallStatus::kLimited && !was_refused(r)) return call;
     ++out_.estimated;
     const auto mean = means_.find(r.requested_model);
     if (mean == means_.end()) return call;
@@ -203,12 +261,30 @@ class Replay final : core::Stage {
     return unknowable.might_decide({model, &facts, &wishes, call.key.get(), &headers, r.time});
   }
 
+  // Nobody answered it, for its length or its content, and so nobody counted it.
+  static bool was_refused(const UsageRecord& r) {
+    if (r.status == CallStatus::kOk || r.usage.input > 0 || r.attempts.empty()) return false;
+    const ErrorCode code = refusal_of(r, r.attempts.back());
+    return code == ErrorCode::kContextLengthExceeded || code == ErrorCode::kContentPolicy;
+  }
+
+  // Does what was said of a request in an attempt hold for a candidate? A window is the model's, wherever it runs, a policy the provider's.
+  static bool refuses(ErrorCode code, const AttemptRecord& a, const Candidate& c) {
+    switch (code) {
+      case ErrorCode::kNone: return false;
+      case ErrorCode::kContextLengthExceeded: return a.model == c.model;
+      case ErrorCode::kContentPolicy: return a.provider == c.provider->config.name;
+      default: return true;
+    }
+  }
+
   Acting act(const core::RehearsedCall& call, const Candidate& c, int, TimePoint) override {
     const UsageRecord& r = records_[call.number];
     for (const AttemptRecord& a : r.attempts) {
-      if (!is_own_fault(a.http_status)) continue;
+      const ErrorCode code = refusal_of(r, a);
+      if (!refuses(code, a, c)) continue;
       Acting refused;
-      refused.code = ErrorCode::kUpstreamRejected;
+      refused.code = code;
       refused.total = std::chrono::milliseconds(std::max<int64_t>(0, a.duration_ms));
       return refused;
     }
@@ -221,6 +297,8 @@ class Replay final : core::Stage {
   }
 
   void ended(const core::EndedCall& e) override {
+    note_idle(e);
+    if (e.hedged) count_hedge(e);
     switch (e.how) {
       case core::Ending::kAnswered: break;
       case core::Ending::kFailed: ++out_.after.failed; return;
@@ -232,24 +310,58 @@ class Replay final : core::Stage {
     if (past_.find(name) == past_.end()) ++out_.guessed;
     ++out_.after.ok;
     after_ms_ += std::chrono::duration_cast<std::chrono::milliseconds>(e.took).count();
-    SimulationShare& share = shares_[name];
-    ++share.after;
+    ++shares_[name].after;
     if (r.provider.empty() || name != target_name(r.provider, r.model)) ++out_.moved;
+    if (!charge(*e.by, e.call.usage, r.time)) ++out_.after.unpriced;
+  }
+
+  void count_hedge(const core::EndedCall& e) {
+    ++out_.hedged;
+    if (e.hedge_won) ++out_.hedges_won;
+    if (e.dropped == nullptr) return;  // one of the two had failed before
+    TokenUsage read;
+    read.input = e.call.usage.input;
+    charge(*e.dropped, read, records_[e.call.number].time);
+  }
+
+  // False: no price is known.
+  bool charge(const Candidate& c, const TokenUsage& usage, WallTime time) {
     std::optional<PriceRow> price;
-    if (parts_.catalog) price = parts_.catalog->price(e.by->provider->config.name, e.by->provider->config.type, e.by->model, e.call.usage.input, r.time);
-    if (!price) {
-      ++out_.after.unpriced;
-      return;
-    }
-    const int64_t cost = cost_nano_usd(e.call.usage, *price);
-    share.cost_after += cost;
+    if (parts_.catalog) price = parts_.catalog->price(c.provider->config.name, c.provider->config.type, c.model, usage.input, time);
+    if (!price) return false;
+    const int64_t cost = cost_nano_usd(usage, *price);
+    shares_[target_name(c.provider->config.name, c.model)].cost_after += cost;
     out_.after.cost_nano_usd += cost;
+    return true;
+  }
+
+  void note_idle(const core::EndedCall& e) {
+    const UsageRecord& r = records_[e.call.number];
+    bool planned = false;
+    for (size_t i = 0; i < e.plan.size(); ++i) {
+      const Candidate& c = e.plan[i];
+      planned = planned || (c.provider->config.name == r.provider && c.model == r.model);
+      if (&c == e.by) continue;
+      idle_of(c).note(why_not(e, i));
+    }
+    if (!planned && r.status == CallStatus::kOk) idle_[target_name(r.provider, r.model)].note(why_absent(e));
+  }
+
+  Idle& idle_of(const Candidate& c) {
+    if (c.id == 0) return idle_[target_name(c.provider->config.name, c.model)];
+    Idle*& known = idle_by_id_[c.id];
+    if (known == nullptr) known = &idle_[target_name(c.provider->config.name, c.model)];
+    return *known;
   }
 
   Simulation result(int64_t skipped) {
     out_.skipped = skipped;
     if (out_.before.ok > 0) out_.before.latency_ms = before_ms_ / out_.before.ok;
     if (out_.after.ok > 0) out_.after.latency_ms = after_ms_ / out_.after.ok;
+    for (const auto& [name, idle] : idle_) {
+      SimulationShare& share = shares_[name];
+      if (share.after == 0) std::tie(share.why, share.why_requests) = idle.most();
+    }
     for (auto& [name, share] : shares_) {
       share.target = name;
       out_.targets.push_back(std::move(share));
@@ -275,6 +387,8 @@ class Replay final : core::Stage {
   Duration answer_time_{0};
   uint64_t acts_ = 0;
   std::map<std::string, SimulationShare> shares_;
+  std::map<std::string, Idle> idle_;                    // by target
+  std::unordered_map<uint64_t, Idle*> idle_by_id_;      // of those that have an id
   Simulation out_;
   int64_t before_ms_ = 0, after_ms_ = 0;
 };

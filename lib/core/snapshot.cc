@@ -28,6 +28,7 @@ class Builder {
     snapshot_->config = config;
     snapshot_->dialects = parts.dialects;
     snapshot_->catalog = std::move(catalog);
+    snapshot_->models_hint = parts.models_hint.empty() ? "models() lists what there is" : parts.models_hint;
   }
 
   Result<std::shared_ptr<const Snapshot>> build(const std::vector<RuleConfig>& stored_rules) {

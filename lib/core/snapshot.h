@@ -147,6 +147,7 @@ struct Snapshot {
   NameMap<const Route*> route_by_name;         // names without a star
   std::vector<const Route*> wildcards;         // in the file's order
   std::string default_model;
+  std::string models_hint;                     // for who asked for a model that there is not
   std::shared_ptr<AffinityTable> affinity;     // null: off
   std::unique_ptr<const RuleSet> rules;        // null: there are none
   std::vector<std::pair<std::string, std::string>> idle_rules;  // stored ones that cannot be, and why

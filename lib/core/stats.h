@@ -78,14 +78,25 @@ struct ProviderShared {
     return last_error_;
   }
 
+  // Why its list of models could not be fetched when it was last asked; empty: it could. Gives what it was before.
+  std::string set_list_error(std::string text) {
+    std::lock_guard<std::mutex> lock(mutex_);
+    list_error_.swap(text);
+    return text;
+  }
+  std::string list_error() const {
+    std::lock_guard<std::mutex> lock(mutex_);
+    return list_error_;
+  }
+
  private:
   static constexpr size_t kMostLimited = 1024;
   using Limited = std::map<std::string, std::shared_ptr<TargetHealth>, std::less<>>;
   TargetHealth health_;
   Published<Limited> limited_{std::make_shared<const Limited>()};
   std::atomic<bool> any_limited_{false};
-  mutable std::mutex mutex_;  // of the error text and for who writes `limited_`: failures and overviews only
-  std::string last_error_;
+  mutable std::mutex mutex_;  // of the errors' texts and for who writes `limited_`: failures, lists and overviews only
+  std::string last_error_, list_error_;
 };
 
 struct CallCounters {

@@ -2,6 +2,20 @@
 
 namespace llmrouter::core {
 
+Duration hedge_after(const HedgeConfig& hedge, const Candidate& candidate, bool stream) noexcept {
+  if (!hedge.p95) return hedge.after;
+  const double usual = candidate.stats != nullptr ? candidate.stats->p95_ms(stream) : 0;
+  return usual <= 0 ? Duration(0) : std::chrono::duration_cast<Duration>(std::chrono::duration<double, std::milli>(usual));
+}
+
+size_t hedge_target(const std::vector<Candidate>& candidates, size_t current, TimePoint now) noexcept {
+  for (size_t i = 0; i < candidates.size(); ++i) {
+    const Candidate& c = candidates[i];
+    if (!c.out && !c.considered && c.reason != StepReason::kCoolingDown && !c.health->resting(now)) return i;
+  }
+  return current;
+}
+
 size_t take_turn(const ProviderRuntime& provider) noexcept {
   const auto& pool = provider.credentials;
   if (pool.size() < 2) return 0;

@@ -52,6 +52,22 @@ struct TurnOrder {
   }
 };
 
+// What one model refuses for its length or its content another may take: from here on the plan is that model's list for this kind of refusal. `current`
+// refused, or is the first that nobody asks for its length. False: there is nobody.
+template <typename AskOf>
+bool fall_back_for(ErrorCode fault, const Snapshot& snapshot, const RouteRequest& wishes, int attempts, size_t current, TurnOrder& order,
+                   std::vector<Candidate>& candidates, AskOf&& ask) {
+  if (candidates.empty() || candidates[current].route == nullptr) return false;
+  if (!wishes.allow_fallbacks || wishes.fallbacks || attempts >= most_attempts(snapshot.config.routing)) return false;
+  const ModelConfig& model = *candidates[current].route->config;
+  const auto& names = fault == ErrorCode::kContextLengthExceeded ? model.context_fallbacks : model.content_fallbacks;
+  const size_t before = candidates.size();
+  if (names.empty() || !order.fallbacks.append_names(snapshot, names, ask(), candidates[current].granted, candidates)) return false;
+  for (size_t i = 0; i < before; ++i) candidates[i].out = true;
+  order.next = before;
+  return true;
+}
+
 // The candidate that is worth another attempt, and how long from now; kNobody: none before `deadline`. `draw` makes a random number.
 //
 // Full jitter (Brooker 2015, "Exponential Backoff And Jitter"): uniformly between nothing and the doubled step. What the upstream asked for wins over
@@ -76,6 +92,15 @@ size_t worth_another(const std::vector<Candidate>& candidates, const BackoffConf
   *wait = asked > Duration(0) ? asked : jitter;
   return now + *wait < deadline ? best : kNobody;
 }
+
+// Are second attempts made at all?
+inline bool may_hedge(const HedgeConfig& hedge) noexcept { return hedge.p95 || hedge.after > Duration(0); }
+
+// How long after an attempt at a candidate a second one is made; 0: none is, or it is not known yet.
+Duration hedge_after(const HedgeConfig& hedge, const Candidate& candidate, bool stream) noexcept;
+
+// Who is asked beside `current`: another target where there is one that nothing speaks against; else the same once more.
+size_t hedge_target(const std::vector<Candidate>& candidates, size_t current, TimePoint now) noexcept;
 
 // Where in its provider's pool the turn begins, by the weights. The pool is not empty.
 size_t take_turn(const ProviderRuntime& provider) noexcept;

@@ -104,18 +104,9 @@ size_t Call::State::again(Duration* wait) const {
   return core::worth_another(candidates_, snap_->config.routing.backoff, now(), deadline_, [this] { return router_.draw(); }, wait);
 }
 
-// What one model refuses for its length or its content another may take.
 bool Call::State::fall_back_for(ErrorCode fault) {
-  const Candidate* c = candidates_.empty() ? nullptr : &candidates_[at_->current];
-  if (c == nullptr || c->route == nullptr || !wishes_.allow_fallbacks || wishes_.fallbacks || attempts_ >= core::most_attempts(snap_->config.routing)) return false;
-  const ModelConfig& model = *c->route->config;
-  const auto& names = fault == ErrorCode::kContextLengthExceeded ? model.context_fallbacks : model.content_fallbacks;
-  const size_t before = candidates_.size();
-  if (names.empty() || !order_.fallbacks.append_names(*snap_, names, ask(), c->granted, candidates_)) return false;
-  for (size_t i = 0; i < before; ++i) candidates_[i].out = true;
-  order_.next = before;
-  free_retry_ = true;
-  return true;
+  free_retry_ = core::fall_back_for(fault, *snap_, wishes_, attempts_, at_->current, order_, candidates_, [this] { return ask(); });
+  return free_retry_;
 }
 
 namespace {

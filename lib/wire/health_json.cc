@@ -21,6 +21,7 @@ std::string to_json(const ProviderState& provider) {
   w.member("failed_probes", static_cast<int64_t>(provider.failed_probes));
   w.member("last_error", provider.last_error);
   w.member("models", static_cast<int64_t>(provider.models));
+  w.member("list_error", provider.list_error);
   w.key("credentials");
   w.begin_array();
   for (const auto& credential : provider.credentials) {

@@ -43,6 +43,10 @@ std::string Simulation::to_json() const {
   w.member("estimated", estimated);
   w.member("uncertain", uncertain);
   w.member("unreadable", unreadable);
+  w.member("hedged", hedged);
+  w.member("hedges_won", hedges_won);
+  w.member("switch_enabled", switch_enabled);
+  w.member("default_model", default_model);
   side(w, "before", before);
   side(w, "after", after);
   w.key("targets");
@@ -54,6 +58,8 @@ std::string Simulation::to_json() const {
     w.member("after", s.after);
     w.member("cost_before_nano_usd", s.cost_before);
     w.member("cost_after_nano_usd", s.cost_after);
+    w.member("why", s.why);
+    w.member("why_requests", s.why_requests);
     w.end_object();
   }
   w.end_array();
@@ -67,8 +73,12 @@ std::string Simulation::to_text() const {
   auto number = [](int64_t n) { return std::to_string(n); };
   std::string out = number(replayed) + " requests replayed, " + number(skipped) + " left out, " + number(moved) + " answered by another target";
   if (guessed > 0) out += ", " + number(guessed) + " by one that nothing is known of";
-  if (estimated > 0) out += "\n" + number(estimated) + " were refused by a limit when they came: their tokens are those of the others of their model";
+  if (estimated > 0) out += "\n" + number(estimated) + " were refused when they came: their tokens are those of the others of their model";
+  if (hedged > 0) out += "\n" + number(hedged) + " second attempts were made beside slow ones, " + number(hedges_won) + " of them answered";
   if (uncertain > 0) out += "\n" + number(uncertain) + " may be decided otherwise by what is not recorded: content, headers, tags, what is in a request, a session";
+  if (!switch_enabled) {
+    out += "\nthe routing switch is off: " + (default_model.empty() ? "and there is no default_model that chats could go to" : "every chat goes to the default_model, " + default_model);
+  }
   if (unreadable > 0) out += "\n" + number(unreadable) + " stored entries (rules, changes of the switch) cannot be read and were left out";
   out += "\n\n" + line("", "before", "after", width);
   out += line("answered", number(before.ok), number(after.ok), width);
@@ -78,7 +88,11 @@ std::string Simulation::to_text() const {
   out += line("cost, USD", format_usd(before.cost_nano_usd), format_usd(after.cost_nano_usd), width);
   out += line("without a price", number(before.unpriced), number(after.unpriced), width);
   out += line("latency, ms", number(before.latency_ms), number(after.latency_ms), width) + "\n";
-  for (const SimulationShare& s : targets) out += line(s.target, number(s.before), number(s.after), width);
+  for (const SimulationShare& s : targets) {
+    std::string row = line(s.target, number(s.before), number(s.after), width);
+    if (!s.why.empty()) row.insert(row.size() - 1, "  " + s.why + " (" + number(s.why_requests) + ")");
+    out += row;
+  }
   return out;
 }
 

@@ -220,7 +220,9 @@ TEST_CASE("faults of variables and secrets") {
        {{1, 21, "server.admin_key", "visible ASCII"}, {3, 20, "keys[0].key", "visible ASCII"}, {4, 20, "keys[1].key", "found nothing"}}},
       {"two ways at once",
        "keys:\n  - {name: a, key: x, key_file: /nowhere}\n  - {name: b, key_file: /nowhere/at/all}\n",
-       {{2, 23, "keys[0].key_file", "stands beside `key`: one of the two"}, {3, 25, "keys[1].key_file", "cannot be read: No such file"}}},
+       {{2, 23, "keys[0].key_file", "stands beside `key`: one of the two"},
+        {2, 33, "keys[0].key_file", "cannot be read: No such file"},
+        {3, 25, "keys[1].key_file", "cannot be read: No such file"}}},
   };
   for (const Bad& bad : rows) check(bad);
 }

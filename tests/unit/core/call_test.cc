@@ -427,6 +427,8 @@ TEST_CASE("names that lead nowhere: what is wrong with them, and what may have b
   CHECK(words("s-m9") == "up/m9");
   CHECK(words("t-") == "up/m1");  // nothing is made of what the star left open
   CHECK(words("s-").find("model \"s-\" not found") == 0);
+  // Nothing is near: where to look depends on who reads it.
+  CHECK(words("zzzzzzzz") == "model \"zzzzzzzz\" not found; models() lists what there is");
   CHECK(words("[up] m1") == "up/m1");
   CHECK(words("up/ m1") == "up/m1");
   CHECK(words("[up]") == "model \"[up]\" not found: it names no model of provider \"up\"; the nearest names are: up/m1, up/m2");

@@ -363,3 +363,240 @@ TEST_CASE("simulate: a request's own fault is nobody else's, and no target's") {
   CHECK(answered_by(s, "up/dear") == 50);
   CHECK(answered_by(s, "up/cheap") == 0);
 }
+
+namespace {
+
+SimulationShare share_of(const Simulation& s, const std::string& target) {
+  for (const SimulationShare& share : s.targets) {
+    if (share.target == target) return share;
+  }
+  return {};
+}
+
+}  // namespace
+
+TEST_CASE("simulate: why a target got nothing is told") {
+  auto prices = std::make_shared<Prices>();
+  const auto why = [&](const Config& c, std::vector<UsageRecord> records, const std::string& target) {
+    const Simulation s = simulate(c, std::move(records), {prices}).value();
+    const SimulationShare share = share_of(s, target);
+    CHECK(share.target == target);
+    CHECK(share.after == 0);
+    const bool in_both = s.to_text().find(share.why + " (" + std::to_string(share.why_requests) + ")") != std::string::npos &&
+                         s.to_json().find("\"why\":\"" + share.why + "\",\"why_requests\":" + std::to_string(share.why_requests)) != std::string::npos;
+    CHECK(in_both);
+    return share.why + " " + std::to_string(share.why_requests);
+  };
+  const auto records = steady(60, "dear", "file:ci");
+
+  Config c = config_of({{"up", "dear"}, {"up", "spare", 1, 2}, {"up", "last", 0, 3}});
+  CHECK(why(c, records, "up/spare") == "others came first, and answered 60");
+  CHECK(why(c, records, "up/last") == "weight 0, never needed 60");
+  CHECK(share_of(simulate(c, records, {prices}).value(), "up/dear").why.empty());
+
+  c = config_of({{"up", "cheap"}});
+  CHECK(why(c, records, "up/dear") == "it is no target of what its requests asked for 60");
+  c.models[0].name = "other";
+  CHECK(why(c, records, "up/dear") == "what its requests asked for is not there, or not allowed 60");
+
+  c = config_of({{"other", "dear"}, {"up", "dear", 1, 2}});
+  c.providers.push_back(provider("other"));
+  c.keys = {file_key("ci", {})};
+  c.keys[0].spec.allow.providers = {"up"};
+  CHECK(why(c, records, "other/dear") == "out: the key may not use it 60");
+
+  // A limit that the first request takes all of, and that first request fails.
+  c.keys[0].spec.allow.providers.clear();
+  auto limited = records;
+  for (UsageRecord& r : limited) r.attempts.push_back({"other", "dear", "", 0, 5, "error", 500, "", 0});
+  c.providers[1].limits.requests = Rate{1, std::chrono::hours(24), 1};
+  c.routing.cooldown.failures = 1000;
+  CHECK(why(c, limited, "other/dear") == "a limit of it, or of its provider or credentials, had no room 59");
+
+  // One that failed whenever it was asked, and rested most of the time.
+  c.providers[1].limits = Limits();
+  c.routing.cooldown.failures = 3;
+  CHECK(why(c, limited, "other/dear") == "it rested after failures 56");  // three, and a probe half a minute later, were made
+  c.routing.cooldown.failures = 1000;
+  CHECK(why(c, limited, "other/dear") == "its attempts failed 60");
+
+  c = config_of({{"up", "dear"}});
+  c.models.push_back(model("night", {{"up", "cheap"}}));
+  RuleConfig rule;
+  rule.name = "r";
+  rule.use.model = "night";
+  c.routing.rules = {rule};
+  CHECK(why(c, records, "up/dear") == "a rule sent its requests elsewhere 60");
+  c.routing.rules[0].use.model.clear();
+  c.routing.rules[0].use.reject = "no";
+  CHECK(why(c, records, "up/dear") == "a rule refused its requests 60");
+  c.routing.rules.clear();
+  c.routing.toggle.enabled = false;
+  c.routing.default_model = "night";
+  CHECK(why(c, records, "up/dear") == "the routing switch sent its requests elsewhere 60");
+}
+
+TEST_CASE("simulate: long prompts and refused content go to the fallbacks that the configuration has for them") {
+  auto prices = std::make_shared<Prices>();
+  std::vector<UsageRecord> records = steady(20, "dear");
+  const auto refused = [&](int i, const char* code, const char* model) {
+    UsageRecord r = record(i, model, false, 5);
+    r.usage = TokenUsage();
+    r.error_code = code;
+    r.attempts[0].http_status = 400;
+    r.attempts[0].reason = std::string(code) + ": no";
+    return r;
+  };
+  for (int i = 20; i < 30; ++i) records.push_back(refused(i, "context_length_exceeded", "dear"));
+  for (int i = 30; i < 35; ++i) records.push_back(refused(i, "content_policy", "dear"));
+
+  Config c = config_of({{"up", "dear"}});
+  Simulation s = simulate(c, records, {prices}).value();
+  CHECK(s.before.failed + s.before.refused == 15);
+  CHECK(s.after.failed == 15);  // as they were
+  CHECK(s.after.ok == 20);
+
+  c.providers.push_back(provider("other"));
+  c.models[0].context_fallbacks = {"long"};
+  c.models.push_back(model("long", {{"up", "cheap"}}));
+  s = simulate(c, records, {prices}).value();
+  CHECK(answered_by(s, "up/cheap") == 10);
+  CHECK(s.after.failed == 5);
+  CHECK(s.estimated == 15);
+  CHECK(s.after.cost_nano_usd == 20 * 1000000 + 10 * 100000);  // the mean of what was answered, at what it costs there
+
+  c.models[0].content_fallbacks = {"kind"};
+  c.models.push_back(model("kind", {{"up", "cheap"}}));
+  s = simulate(c, records, {prices}).value();
+  CHECK(s.after.failed == 5);  // the same provider has the same policy
+  c.models[2].targets = {{"other", "dear"}};
+  s = simulate(c, records, {prices}).value();
+  CHECK(s.after.failed == 0);
+  CHECK(answered_by(s, "up/cheap") == 10);
+  CHECK(answered_by(s, "other/dear") == 5);
+}
+
+namespace {
+
+struct Windows final : Catalog {
+  std::optional<PriceRow> price(std::string_view, std::string_view, std::string_view, int64_t, WallTime) const override { return std::nullopt; }
+  ModelFacts facts(std::string_view, std::string_view model) const override {
+    ModelFacts facts;
+    if (model == "dear") facts.context_window = 4000, facts.known = true;
+    return facts;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("simulate: what is longer than a window is not sent there") {
+  std::vector<UsageRecord> records = steady(20, "cheap");
+  for (int i = 0; i < 5; ++i) records[static_cast<size_t>(i)].usage.input = 5000;
+  auto windows = std::make_shared<Windows>();
+  Config c = config_of({{"up", "dear"}});
+  CHECK(simulate(c, records, {windows}).value().after.refused == 5);
+  c.models[0].context_fallbacks = {"long"};
+  c.models.push_back(model("long", {{"up", "cheap"}}));
+  Simulation s = simulate(c, records, {windows}).value();
+  CHECK(s.after.ok == 20);
+  CHECK(answered_by(s, "up/cheap") == 5);
+  for (UsageRecord& r : records) r.usage.input = 5000;
+  CHECK(share_of(simulate(c, records, {windows}).value(), "up/dear").why == "out: the request is longer than its context window");
+}
+
+TEST_CASE("simulate: a second attempt is made beside a slow one, the faster one counts, and the other is paid for") {
+  auto prices = std::make_shared<Prices>();
+  // `dear` takes two seconds every second time, `cheap` always a tenth of one.
+  std::vector<UsageRecord> records;
+  for (int i = 0; i < 1000; ++i) records.push_back(record(i, "dear", true, i % 2 == 0 ? 2000 : 100));
+  for (int i = 0; i < 50; ++i) {
+    records.push_back(record(i * 20, "cheap", true, 100));
+    records.back().id += "c";
+  }
+  Config c = config_of({{"up", "dear"}, {"up", "cheap", 1, 2}});
+  Simulation s = simulate(c, records, {prices}).value();
+  CHECK(s.hedged == 0);
+  CHECK(s.after.latency_ms > 950);
+  CHECK(answered_by(s, "up/dear") == 1050);
+
+  c.routing.hedge.after = std::chrono::milliseconds(500);
+  c.routing.hedge.max_extra = 100;
+  const Simulation all = simulate(c, records, {prices}).value();
+  CHECK(all.hedged > 450);
+  CHECK(all.hedged < 600);
+  CHECK(all.hedges_won == all.hedged);  // 500 + 100 ms are before 2000 ms
+  CHECK(answered_by(all, "up/cheap") == all.hedged);
+  CHECK(all.after.ok == 1050);
+  CHECK(all.after.latency_ms < 400);
+  // Each that was let go had read its prompt at what `dear` takes.
+  CHECK(all.after.cost_nano_usd == 1050 * 1000000 + all.hedged * 100000);
+  CHECK(simulate(c, records, {prices}).value().to_json() == all.to_json());
+  CHECK(all.to_text().find(std::to_string(all.hedged) + " second attempts were made beside slow ones, " + std::to_string(all.hedged) + " of them answered") !=
+        std::string::npos);
+
+  // No more than the share allows: one in twenty, at a tenth of the price one in two; without prices one in twenty.
+  c.routing.hedge.max_extra = 1;
+  s = simulate(c, records, {}).value();
+  CHECK(s.hedged >= 9);
+  CHECK(s.hedged <= 11);
+  s = simulate(c, records, {prices}).value();
+  CHECK(s.hedged >= 100);
+  CHECK(s.hedged <= 106);
+  // A lone attempt is all that there may be.
+  c.routing.hedge.max_extra = 100;
+  c.routing.attempts = 1;
+  CHECK(simulate(c, records, {prices}).value().hedged == 0);
+  // The target's own p95 is what its slow half takes, or a little less: the second attempts come when the first are about to answer.
+  c.routing.attempts = 3;
+  c.routing.hedge.after = Duration(0);
+  c.routing.hedge.p95 = true;
+  s = simulate(c, records, {prices}).value();
+  CHECK(s.hedged > 50);
+  CHECK(s.hedges_won * 2 < s.hedged);
+  CHECK(s.after.latency_ms > 900);
+}
+
+TEST_CASE("simulate: what streams is slow when its first token is, and a hedge saves what fails late") {
+  auto prices = std::make_shared<Prices>();
+  std::vector<UsageRecord> records;
+  for (int i = 0; i < 200; ++i) {
+    UsageRecord r = record(i, "dear", true, 5000);
+    r.stream = true;
+    r.first_token_ms = i % 2 == 0 ? 100 : 3000;
+    records.push_back(r);
+  }
+  for (int i = 0; i < 20; ++i) {
+    UsageRecord r = record(i * 10, "cheap", true, 1000);
+    r.id += "c";
+    r.stream = true;
+    r.first_token_ms = 200;
+    records.push_back(r);
+  }
+  Config c = config_of({{"up", "dear"}, {"up", "cheap", 1, 2}});
+  c.routing.hedge.after = std::chrono::milliseconds(500);
+  c.routing.hedge.max_extra = 100;
+  const Simulation s = simulate(c, records, {prices}).value();
+  CHECK(s.after.ok == 220);
+  CHECK(s.hedged > 80);  // the half that says nothing for long, though all of them take five seconds
+  CHECK(s.hedged < 140);
+  CHECK(s.hedges_won == s.hedged);
+
+  // Attempts that fail after two seconds: the one beside answers meanwhile, nobody waits for the failure, and nothing is let go when it has failed before.
+  std::vector<UsageRecord> failing;
+  for (int i = 0; i < 100; ++i) failing.push_back(record(i, "dear", false, 2000));
+  for (int i = 0; i < 100; ++i) {
+    failing.push_back(record(i, "cheap", true, 100));
+    failing.back().id += "c";
+  }
+  c.routing.cooldown.failures = 1000000;
+  const Simulation saved = simulate(c, failing, {prices}).value();
+  CHECK(saved.after.ok == 200);
+  CHECK(saved.hedged == 200);
+  CHECK(saved.hedges_won == 200);
+  CHECK(saved.after.latency_ms == 600);
+  c.routing.hedge.after = std::chrono::milliseconds(1950);
+  const Simulation late = simulate(c, failing, {prices}).value();
+  CHECK(late.after.ok == 200);
+  CHECK(late.after.latency_ms == 2050);
+  CHECK(late.after.cost_nano_usd == 200 * 100000);  // what failed costs nothing
+}
