@@ -4,6 +4,7 @@
 #include "dialects/cohere.h"
 #include "dialects/effort.h"
 #include "dialects/fields.h"
+#include "dialects/foreign_tools.h"
 #include "dialects/tool_ids.h"
 
 namespace llmrouter::dialects::cohere {
@@ -50,6 +51,7 @@ class RequestWriter {
   }
 
   void check() {
+    if (auto checked = check_foreign_tools(request_, kTarget, dropped_); !checked) fail(std::move(checked).error());
     if (request_.n.value_or(1) > 1) fail(cannot_express("n", "more than one choice", kTarget));
     if (request_.tool_choice.kind == ToolChoice::Kind::kRaw) fail(cannot_express("tool_choice", "this choice", kTarget));
     drop_if(!request_.logit_bias.empty(), "logit_bias");
@@ -227,14 +229,8 @@ class RequestWriter {
     const ToolChoice& choice = request_.tool_choice;
     const bool named = choice.kind == ToolChoice::Kind::kNamed;
     bool any = false, all_strict = true, some_strict = false;
-    for (size_t i = 0; i < request_.tools.size(); ++i) {
-      const Tool& tool = request_.tools[i];
-      if (!tool.raw.empty()) {  // a hosted tool of another vendor
-        const std::string type = wire::find_member(wire::JsonValue(tool.raw), "type").string_or();
-        drop_if(true, type.empty() ? path("tools", i) : "tools." + type);
-        continue;
-      }
-      if (named && tool.name != choice.name) continue;
+    for (const Tool& tool : request_.tools) {
+      if (!tool.raw.empty() || (named && tool.name != choice.name)) continue;
       if (!any) {
         w_.key("tools");
         w_.begin_array();
@@ -332,7 +328,6 @@ class RequestWriter {
       if (m.key == "modalities" && m.value.raw().find("\"audio\"") != std::string_view::npos) {
         fail(cannot_express("modalities", "an answer in audio", kTarget));
       }
-      if (foreign_ && is_older_tools(m)) fail(cannot_express(std::string(m.key), "tools in the older words", kTarget));
       if (foreign_) dropped_.emplace_back(m.key);
       else w_.raw(m.raw);
     });

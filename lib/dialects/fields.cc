@@ -132,11 +132,6 @@ void name_extras(const RawMembers& extras, std::vector<std::string>& dropped) {
   });
 }
 
-bool is_older_tools(const wire::JsonMember& m) {
-  if (m.key == "functions") return !m.value.is_null() && !m.value.empty_container();
-  return m.key == "function_call" && !m.value.is_null() && !m.value.equals("none");
-}
-
 void name_inner_extras(const ChatRequest& request, std::initializer_list<std::string_view> said, std::vector<std::string>& dropped) {
   const auto name = [&](const RawMembers& extras, std::string_view where) {
     for_each_member(extras, [&](const wire::JsonMember& m) {

@@ -4,6 +4,7 @@
 
 #include "dialects/fields.h"
 #include "dialects/effort.h"
+#include "dialects/foreign_tools.h"
 #include "dialects/media.h"
 #include "dialects/openai.h"
 #include "dialects/signature.h"
@@ -195,6 +196,9 @@ class RequestWriter {
       : request_(request), quirks_(quirks), options_(options), w_(out), dropped_(dropped) {}
 
   Result<void> run(std::string_view model) {
+    if (options_.foreign) {
+      if (auto checked = check_foreign_tools(request_, "the chat dialect", dropped_); !checked) return checked;
+    }
     w_.begin_object();
     w_.member("model", model);
     write_messages();
@@ -346,24 +350,15 @@ class RequestWriter {
     write_tool_call(plain, id, {}, w_);
   }
 
-  // Tools of other kinds are other vendors' own.
-  bool is_written(const Tool& tool) {
-    if (tool.raw.empty() || !options_.foreign) return true;
-    const wire::JsonValue raw(tool.raw);
-    std::string type = wire::find_member(raw, "type").string_or();
-    if (wire::JsonMembers members(raw); type.empty() && members.next()) type = members->key;  // Google's are called by their member
-    drop("tools." + type);
-    return false;
-  }
-
   void write_tools() {
-    const bool any = std::count_if(request_.tools.begin(), request_.tools.end(), [this](const Tool& t) { return is_written(t); }) != 0;
-    if (!request_.tools.empty() && !any) return;  // nothing is left to choose from
-    if (any) {
+    using Kind = ToolChoice::Kind;
+    const Kind choice = request_.tool_choice.kind;
+    if (options_.foreign && request_.tools.empty() && (choice == Kind::kAuto || choice == Kind::kNone)) return;  // OpenAI refuses a choice of nothing
+    if (!request_.tools.empty()) {
       w_.key("tools");
       w_.begin_array();
       for (const Tool& tool : request_.tools) {
-        if (is_written(tool)) write_tool(tool);
+        if (tool.raw.empty() || !options_.foreign) write_tool(tool);  // others are other vendors' own
       }
       w_.end_array();
     }

@@ -273,11 +273,15 @@ class RequestReader {
   // Of `allowed_tools` the others are left out: the same answer, only cached apart.
   void allow_tools() {
     if (!allowed_.is_array()) return;
-    std::vector<std::string> names;
-    for (JsonValue tool : JsonElements(allowed_)) names.push_back(find_member(tool, "name").string_or());
+    std::vector<std::string> names, hosted;
+    for (JsonValue tool : JsonElements(allowed_)) {
+      names.push_back(find_member(tool, "name").string_or());
+      hosted.push_back(find_member(tool, "type").string_or());
+    }
+    const auto has = [](const std::vector<std::string>& list, const std::string& name) { return std::find(list.begin(), list.end(), name) != list.end(); };
     auto& tools = request_.tools;
     tools.erase(std::remove_if(tools.begin(), tools.end(), [&](const Tool& t) {
-      return t.raw.empty() && std::find(names.begin(), names.end(), t.name) == names.end();
+      return t.raw.empty() ? !has(names, t.name) : !has(hosted, find_member(JsonValue(t.raw), "type").string_or());
     }), tools.end());
   }
 

@@ -80,6 +80,19 @@ def test_a_target_that_can_is_asked_instead(t):
     assert u.chats()[0].json()["n"] == 2
 
 
+def test_hosted_tools_are_asked_of_their_own_vendor_alone(t):
+    u = t.upstream()
+    search = [{"type": "file_search", "vector_store_ids": ["vs_1"]}]
+    s = every_dialect(t, u, models={"m": {"targets": [{"model": "p-ollama/m", "priority": 1}, {"model": "p-responses/m", "priority": 2}], "strategy": "priority"},
+                                    "none": ["p-anthropic/m", "p-gemini/m"]})
+    r = s.request("POST", "/v1/responses", {"model": "none", "input": "hi", "tools": search})
+    assert r.status == 400 and r.json()["error"]["param"] == "tools[0]" and "file_search" in r.message, r.body
+    assert "p-anthropic/m" in r.message and "p-gemini/m" in r.message, r.message
+    assert not u.chats(), u.chats()
+    s.request("POST", "/v1/responses", {"model": "m", "input": "hi", "tools": search})
+    assert [x.target for x in u.chats()] == ["/responses"] and u.chats()[0].json()["tools"] == search, u.chats()
+
+
 def test_one_that_rests_is_better_news_than_one_that_cannot(t):
     u = t.upstream(up.sends(up.error(429, "slow down", headers=[("retry-after", "30")])))
     s = every_dialect(t, u, routing={"attempts": 1}, models={"m": ["up/m1", "p-ollama/m"]})

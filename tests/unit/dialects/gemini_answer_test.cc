@@ -640,9 +640,9 @@ TEST_CASE("gemini: what has no word in OpenAI's chat is refused or dropped by na
   CHECK(to_openai(hi, R"("generationConfig":{"responseMimeType":"text/x.enum","responseSchema":{"type":"STRING","enum":["a"]}})") == "refused: response_format");
   std::vector<std::string> dropped;
   const std::string body = to_openai(R"({"text":"hi","videoMetadata":{"fps":1}},{"executableCode":{"language":"PYTHON","code":"1"}})",
-                                     R"("tools":[{"googleSearch":{}}],"toolConfig":{"functionCallingConfig":{"mode":"AUTO"}})", &dropped);
+                                     R"("toolConfig":{"functionCallingConfig":{"mode":"AUTO"}})", &dropped);
   CHECK(find(JsonValue(body), "messages", 0, "content", 1, "text").equals("```python\n1\n```\n"));
   CHECK(body.find("videoMetadata") == std::string::npos);
   CHECK(body.find("tool_choice") == std::string::npos);
-  CHECK(dropped == std::vector<std::string>{"tools.googleSearch", "content.videoMetadata"});
+  CHECK(dropped == std::vector<std::string>{"content.videoMetadata"});
 }

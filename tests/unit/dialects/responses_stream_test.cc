@@ -492,8 +492,11 @@ TEST_CASE("recorded Responses answers and requests") {
       REQUIRE(relayed.ok());
       CHECK(relayed->body == r.request);
       auto chat = translate_request("responses", "openai", r.request);
-      const bool stored = find_member(JsonValue(r.request), "previous_response_id").is_string();
-      CHECK(chat.ok() != stored);
+      const JsonValue asked(r.request);
+      const bool stored = find_member(asked, "previous_response_id").is_string();
+      const JsonValue type = find_member(wire::find_element(find_member(asked, "tools"), 0), "type");
+      const bool hosted = type.is_string() && !type.equals("function") && !type.equals("custom");
+      CHECK(chat.ok() != (stored || hosted));
       if (chat.ok()) CHECK(dialect("openai")->new_client_codec()->scan(chat->body).ok());
       ++requests;
     }
