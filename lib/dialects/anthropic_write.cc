@@ -488,9 +488,10 @@ class RequestWriter {
 
 Result<Written> write_request(const ChatRequest& request, std::string_view model, const WriteOptions& options, std::string& out,
                               std::vector<std::string>& dropped) {
-  auto plan = make_plan(request, model, options.foreign, !options.in_google, dropped);
+  const ForeignParts parts(request, options.foreign, dropped);
+  auto plan = make_plan(parts.request(), model, options.foreign, !options.in_google, dropped);
   if (!plan) return std::move(plan).error();
-  return RequestWriter(request, model, options, std::move(*plan), out, dropped).run(model);
+  return RequestWriter(parts.request(), model, options, std::move(*plan), out, dropped).run(model);
 }
 
 }  // namespace llmrouter::dialects::anthropic

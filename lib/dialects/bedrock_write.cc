@@ -359,7 +359,8 @@ class RequestWriter {
 }  // namespace
 
 Result<void> write_request(const ChatRequest& request, std::string_view model, bool foreign, std::string& out, std::vector<std::string>& dropped) {
-  return RequestWriter(request, model, foreign, out, dropped).run();
+  const ForeignParts parts(request, foreign, dropped);
+  return RequestWriter(parts.request(), model, foreign, out, dropped).run();
 }
 
 }  // namespace llmrouter::dialects::bedrock

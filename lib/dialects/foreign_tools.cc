@@ -66,7 +66,27 @@ std::string_view meaning_of(const JsonMember& m) {
   return "";
 }
 
+bool is_other(const Part& part) noexcept { return part.kind == Part::Kind::kOther; }
+
+void drop(std::string name, std::vector<std::string>& dropped) {
+  if (std::find(dropped.begin(), dropped.end(), name) == dropped.end()) dropped.push_back(std::move(name));
+}
+
 }  // namespace
+
+ForeignParts::ForeignParts(const ChatRequest& request, bool foreign, std::vector<std::string>& dropped) : request_(request) {
+  const auto has_others = [](const Message& m) { return std::any_of(m.parts.begin(), m.parts.end(), is_other); };
+  if (!foreign || std::none_of(request.messages.begin(), request.messages.end(), has_others)) return;
+  copy_ = std::make_unique<ChatRequest>(request);
+  for (Message& message : copy_->messages) {
+    for (Part& part : message.parts) {
+      if (!is_other(part)) continue;
+      if (!part.text.empty()) part = Part::of_text(std::move(part.text));
+      else if (message.role == Role::kAssistant) drop("messages." + kind_of(part.raw), dropped);
+    }
+    if (message.role == Role::kAssistant) message.parts.erase(std::remove_if(message.parts.begin(), message.parts.end(), is_other), message.parts.end());
+  }
+}
 
 Result<void> check_foreign_tools(const ChatRequest& request, std::string_view target, std::vector<std::string>& dropped, std::string_view spoken) {
   const bool functions = std::any_of(request.tools.begin(), request.tools.end(), [](const Tool& tool) { return tool.raw.empty(); });
@@ -74,7 +94,7 @@ Result<void> check_foreign_tools(const ChatRequest& request, std::string_view ta
     if (request.tools[i].raw.empty()) continue;
     const std::string kind = kind_of(request.tools[i].raw);
     if (!functions || is_meant(kind)) return cannot_express(path("tools", i), "a tool of the type " + kind, target);
-    if (std::string name = "tools." + kind; std::find(dropped.begin(), dropped.end(), name) == dropped.end()) dropped.push_back(std::move(name));
+    drop("tools." + kind, dropped);
   }
   Error error;
   for_each_member(request.extras, [&](const JsonMember& m) {

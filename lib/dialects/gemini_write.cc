@@ -486,7 +486,8 @@ class RequestWriter {
 
 Result<void> write_request(const ChatRequest& request, std::string_view model, const WriteOptions& options, std::string& out,
                            std::vector<std::string>& dropped) {
-  return RequestWriter(request, model, options, out, dropped).run();
+  const ForeignParts parts(request, options.foreign, dropped);
+  return RequestWriter(parts.request(), model, options, out, dropped).run();
 }
 
 }  // namespace llmrouter::dialects::gemini

@@ -274,7 +274,8 @@ class RequestWriter {
 
 Result<void> write_request(const ChatRequest& request, std::string_view model, bool stream, bool foreign, std::string& out,
                            std::vector<std::string>& dropped) {
-  return RequestWriter(request, foreign, out, dropped).run(model, stream);
+  const ForeignParts parts(request, foreign, dropped);
+  return RequestWriter(parts.request(), foreign, out, dropped).run(model, stream);
 }
 
 }  // namespace llmrouter::dialects::ollama

@@ -67,8 +67,7 @@ struct PartOptions {
 };
 
 void write_part(const Part& part, PartOptions options, JsonWriter& w) {
-  // A part of another dialect may say in `text` what it looks like elsewhere.
-  if (!part.raw.empty() && (part.kind != Part::Kind::kOther || part.text.empty())) return w.raw(part.raw);
+  if (!part.raw.empty()) return w.raw(part.raw);
   w.begin_object();
   switch (part.kind) {
     case Part::Kind::kImage: write_url_part(part, "image_url", w); break;
@@ -93,7 +92,7 @@ void write_part(const Part& part, PartOptions options, JsonWriter& w) {
 
 // Reasoning and refusals have members of their own; what is left stands in `content`.
 bool stands_in_content(const Part& part, PartOptions options) noexcept {
-  if (part.kind == Part::Kind::kOther) return options.extras || !part.text.empty();
+  if (part.kind == Part::Kind::kOther) return options.extras;
   if (part.kind == Part::Kind::kReasoning) return !part.raw.empty();
   if (part.kind == Part::Kind::kText && part.text.empty() && !part.signature.empty()) return false;  // its signature was all of it
   return part.kind != Part::Kind::kRefusal;
@@ -284,11 +283,7 @@ class RequestWriter {
     size_t i = 0;
     for (const Part& part : message.parts) {
       if (!part.cache.empty() && !takes_cache()) drop("cache_control");
-      // What another vendor's own tools did is history; what a user says is not left out.
-      const bool history = message.role == Role::kAssistant;
-      const bool unknown = options_.foreign && part.kind == Part::Kind::kOther && part.text.empty();
-      if (unknown && history) drop("messages." + wire::find_member(wire::JsonValue(part.raw), "type").string_or("other"));
-      else if (unknown) refuse(path(path("messages", index, "content"), i), "a part of this type", "the chat dialect");
+      if (options_.foreign && part.kind == Part::Kind::kOther) refuse(path(path("messages", index, "content"), i), "a part of this type", "the chat dialect");
       if (part.kind == Part::Kind::kAudio && part.data.empty() && part.raw.empty()) {
         refuse(path(path("messages", index, "content"), i), "audio by URL", "the chat dialect");
       }
@@ -587,7 +582,8 @@ class RequestWriter {
 
 Result<void> write_request(const ChatRequest& request, std::string_view model, const Quirks& quirks, const WriteOptions& options,
                            std::string& out, std::vector<std::string>& dropped) {
-  return RequestWriter(request, quirks, options, out, dropped).run(model);
+  const ForeignParts parts(request, options.foreign, dropped);
+  return RequestWriter(parts.request(), quirks, options, out, dropped).run(model);
 }
 
 }  // namespace llmrouter::dialects::openai

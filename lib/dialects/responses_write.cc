@@ -461,7 +461,8 @@ void write_format(const ResponseFormat& format, JsonWriter& w) {
 
 Result<void> write_request(const ChatRequest& request, std::string_view model, bool stream, bool foreign, std::string& out,
                            std::vector<std::string>& dropped) {
-  return RequestWriter(request, stream, foreign, out, dropped).run(model);
+  const ForeignParts parts(request, foreign, dropped);
+  return RequestWriter(parts.request(), stream, foreign, out, dropped).run(model);
 }
 
 }  // namespace llmrouter::dialects::responses

@@ -152,3 +152,42 @@ TEST_CASE("a choice that other dialects have no word for is refused, whatever el
   const std::string both = R"("tool_choice":{"type":"allowed_tools","mode":"auto","tools":[{"type":"function","name":"f"},{"type":"file_search"}]})";
   CHECK(!ask("responses", "anthropic", request_of("responses", R"({"type":"file_search","vector_store_ids":["v"]})", true, both)).ok());
 }
+
+TEST_CASE("what a vendor's own tools left in the history goes on to every other dialect, as text where it has one") {
+  const std::string claude = R"({"model":"m","max_tokens":5,"messages":[{"role":"user","content":"q"},
+    {"role":"assistant","content":[{"type":"server_tool_use","id":"s","name":"web_search","input":{"query":"x"}},{"type":"web_search_tool_result","tool_use_id":"s","content":[]},
+      {"type":"text","text":"said"},{"type":"tool_use","id":"t","name":"f","input":{}}]},
+    {"role":"user","content":[{"type":"tool_result","tool_use_id":"t","content":[{"type":"tool_reference","tool_name":"g"}]},{"type":"text","text":"go"}]}],
+    "tools":[{"name":"f","input_schema":{"type":"object"}}]})";
+  for (const char* upstream : kDialects) {
+    if (std::string_view(upstream) == "anthropic") continue;
+    INFO(upstream);
+    auto out = ask("anthropic", upstream, claude);
+    if (!out) FAIL(out.error().message);
+    for (const char* name : {"messages.server_tool_use", "messages.web_search_tool_result"}) {
+      CHECK(std::count(out->request.dropped.begin(), out->request.dropped.end(), name) == 1);
+    }
+    CHECK(out->body.find("said") != std::string::npos);
+    CHECK(out->body.find("(tool g)") != std::string::npos);
+    CHECK(out->body.find("server_tool") == std::string::npos);
+  }
+  const std::string google = R"({"model":"m","contents":[{"role":"user","parts":[{"text":"q"}]},
+    {"role":"model","parts":[{"executableCode":{"language":"PYTHON","code":"print 1"}},{"codeExecutionResult":{"outcome":"OUTCOME_OK","output":"1"}},{"hologram":{}},{"text":"said"}]},
+    {"role":"user","parts":[{"text":"go"}]}]})";
+  for (const char* upstream : kDialects) {
+    if (std::string_view(upstream) == "gemini") continue;
+    INFO(upstream);
+    auto out = ask("gemini", upstream, google);
+    if (!out) FAIL(out.error().message);
+    CHECK(out->body.find("print 1") != std::string::npos);
+    CHECK(out->request.dropped == std::vector<std::string>{"messages.hologram"});
+  }
+  // What a user says is not left out.
+  for (const char* upstream : kDialects) {
+    if (std::string_view(upstream) == "anthropic") continue;
+    INFO(upstream);
+    auto out = ask("anthropic", upstream, R"({"model":"m","max_tokens":5,"messages":[{"role":"user","content":[{"type":"hologram"}]}]})");
+    REQUIRE(!out.ok());
+    CHECK(out.error().param == "messages[0].content[0]");
+  }
+}
