@@ -80,6 +80,22 @@ def test_a_target_that_can_is_asked_instead(t):
     assert u.chats()[0].json()["n"] == 2
 
 
+def test_the_field_is_named_as_the_client_wrote_it(t):
+    u = t.upstream()
+    s = every_dialect(t, u)
+    film = {"inlineData": {"mimeType": "video/mp4", "data": "AAAA"}}
+    r = s.request("POST", "/v1beta/models/p-anthropic/m:generateContent", {"systemInstruction": {"parts": [{"text": "s"}]}, "contents": [{"parts": [{"text": "hi"}, film]}]})
+    assert r.status == 400 and "`contents[0].parts[1]`" in r.json()["error"]["message"], r.body
+    r = s.request("POST", "/v1beta/models/p-anthropic/m:generateContent", {"contents": [{"parts": [{"text": "hi"}]}], "generationConfig": {"candidateCount": 2}})
+    assert r.status == 400 and "`generationConfig.candidateCount`" in r.json()["error"]["message"], r.body
+    r = s.request("POST", "/v1/messages", {"model": "p-http/m", "max_tokens": 5, "system": "s", "messages": [{"role": "user", "content": [
+        {"type": "text", "text": "hi"}, {"type": "image", "source": {"type": "url", "url": "https://pictures.example/a.png"}}]}]})
+    assert r.status == 400 and "`messages[0].content[1]`" in r.json()["error"]["message"], r.body
+    r = s.request("POST", "/v1/responses", {"model": "p-http/m", "instructions": "s", "input": [{"role": "user", "content": [{"type": "input_image", "image_url": "https://pictures.example/a.png"}]}]})
+    assert r.status == 400 and r.json()["error"]["param"] == "input[0].content[0]", r.body
+    assert not u.chats()
+
+
 def test_hosted_tools_are_asked_of_their_own_vendor_alone(t):
     u = t.upstream()
     search = [{"type": "file_search", "vector_store_ids": ["vs_1"]}]
