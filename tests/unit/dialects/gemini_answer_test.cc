@@ -23,28 +23,7 @@ std::string text(const std::string& words) { return candidate(R"({"text":")" + w
 const std::string kUsage = R"(,"usageMetadata":{"promptTokenCount":10,"candidatesTokenCount":5,"totalTokenCount":22,"thoughtsTokenCount":7,"cachedContentTokenCount":4})";
 const std::string kStop = candidate(R"({"text":""})", R"(,"finishReason":"STOP")", kUsage);
 
-struct Both {
-  Recorder relay, translated;
-  Answer answer;
-};
-
-Both read(const std::string& stream) {
-  Both out;
-  const std::string_view s = stream;
-  for (bool relay : {true, false}) {
-    Recorder whole = feed("gemini", relay, {s});
-    for (size_t i = 0; i <= s.size(); ++i) {
-      const Recorder cut = feed("gemini", relay, {s.substr(0, i), s.substr(i)});
-      if (cut.summary() != whole.summary()) {
-        CHECK(cut.summary() == whole.summary());
-        break;
-      }
-    }
-    (relay ? out.relay : out.translated) = std::move(whole);
-  }
-  out.answer = answer_of(out.translated);
-  return out;
-}
+Both read(const std::string& stream) { return read_cut("gemini", stream); }
 
 // For a client of another dialect.
 std::unique_ptr<UpstreamCodec> foreign_reader() {

@@ -43,26 +43,7 @@ class Script {
   int sequence_ = 0;
 };
 
-struct Both {
-  Recorder relay, translated;
-  Answer answer;
-};
-
-Both read(const std::string& stream) {
-  Both both;
-  both.relay = feed("responses", true, {stream});
-  both.translated = feed("responses", false, {stream});
-  both.answer = answer_of(both.translated);
-  // The same however it is cut.
-  for (bool relay : {true, false}) {
-    const std::string whole = (relay ? both.relay : both.translated).summary();
-    for (size_t i = 1; i < stream.size(); ++i) {
-      const std::string cut = feed("responses", relay, {std::string_view(stream).substr(0, i), std::string_view(stream).substr(i)}).summary();
-      if (cut != whole) FAIL("cut at " << i << ": " << cut);
-    }
-  }
-  return both;
-}
+Both read(const std::string& stream) { return read_cut("responses", stream); }
 
 void check_good(const Both& both, const std::string& stream) {
   for (const Error& e : both.relay.errors) INFO(e.message);
