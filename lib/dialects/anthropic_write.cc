@@ -468,9 +468,9 @@ class RequestWriter {
       if (m.key == "modalities" && m.value.raw().find("\"audio\"") != std::string_view::npos) {
         blocks_.fail(cannot_express("modalities", "an answer in audio", kTarget));
       }
-      if (options_.foreign) name(m.key);
-      else if (m.key != "thinking" && m.key != "output_config" && m.key != "metadata") w_.raw(m.raw);
+      if (!options_.foreign && m.key != "thinking" && m.key != "output_config" && m.key != "metadata") w_.raw(m.raw);
     });
+    if (options_.foreign) name_extras(request_.extras, dropped_);
   }
 
   const ChatRequest& request_;

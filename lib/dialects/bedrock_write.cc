@@ -331,6 +331,7 @@ class RequestWriter {
   }
 
   void write_extras() {
+    RawMembers others;
     for_each_member(request_.extras, [&](const JsonMember& m) {
       if (m.key == "modalities" && m.value.raw().find("\"audio\"") != std::string_view::npos) {
         fail(cannot_express("modalities", "an answer in audio", kTarget));
@@ -338,8 +339,9 @@ class RequestWriter {
       if (m.key == kMoreFields) return;
       const bool said = (m.key == "serviceTier" && !request_.service_tier.empty()) || (m.key == "requestMetadata" && !request_.metadata.empty());
       if (!said && (is_own(m.key) || !foreign_)) w_.raw(m.raw);
-      else drop_if(true, m.key);
+      else add_member(others, m.raw);
     });
+    name_extras(others, dropped_);
     if (foreign_) name_inner_extras(request_, {"citations"}, dropped_);
   }
 

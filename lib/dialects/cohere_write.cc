@@ -47,7 +47,7 @@ class RequestWriter {
     if (error_.code == ErrorCode::kNone) error_ = std::move(error);
   }
   void drop_if(bool there, std::string_view name) {
-    if (there) dropped_.emplace_back(name);
+    if (there && std::find(dropped_.begin(), dropped_.end(), name) == dropped_.end()) dropped_.emplace_back(name);
   }
 
   void check() {
@@ -328,9 +328,9 @@ class RequestWriter {
       if (m.key == "modalities" && m.value.raw().find("\"audio\"") != std::string_view::npos) {
         fail(cannot_express("modalities", "an answer in audio", kTarget));
       }
-      if (foreign_) dropped_.emplace_back(m.key);
-      else w_.raw(m.raw);
+      if (!foreign_) w_.raw(m.raw);
     });
+    if (foreign_) name_extras(request_.extras, dropped_);
     if (foreign_) name_inner_extras(request_, {}, dropped_);
   }
 

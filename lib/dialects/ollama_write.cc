@@ -256,9 +256,9 @@ class RequestWriter {
       if (m.key == "modalities" && m.value.raw().find("\"audio\"") != std::string_view::npos) {
         fail(cannot_express("modalities", "an answer in audio", kTarget));
       }
-      if (foreign_) dropped_.emplace_back(m.key);
-      else if (m.key != "options") w_.raw(m.raw);
+      if (!foreign_ && m.key != "options") w_.raw(m.raw);
     });
+    if (foreign_) name_extras(request_.extras, dropped_);
     if (foreign_) name_inner_extras(request_, {}, dropped_);
   }
 

@@ -3,6 +3,7 @@
 
 #include "dialects/fields.h"
 #include "dialects/responses.h"
+#include "wire/json_writer.h"
 
 namespace llmrouter::dialects::responses {
 namespace {
@@ -13,8 +14,28 @@ using wire::JsonMember;
 using wire::JsonMembers;
 using wire::JsonValue;
 
-constexpr std::string_view kCustomParameters =
-    R"({"type":"object","properties":{"input":{"type":"string"}},"required":["input"],"additionalProperties":false})";
+// A tool that takes any text is, for others, a function with one member. Nobody else holds a model to a grammar, but it can be told what it is.
+std::string custom_parameters(JsonValue format) {
+  std::string out;
+  wire::JsonWriter w(out);
+  w.begin_object();
+  w.member("type", "object");
+  w.key("properties");
+  w.begin_object();
+  w.key("input");
+  w.begin_object();
+  w.member("type", "string");
+  if (const JsonValue definition = find_member(format, "definition"); definition.nonempty_string()) {
+    const bool regex = find_member(format, "syntax").equals("regex");
+    w.member("description", std::string("The whole text has to follow this ") + (regex ? "regular expression" : "Lark grammar") + ":\n" + definition.string_or());
+  }
+  w.end_object();
+  w.end_object();
+  w.raw_member("required", R"(["input"])");
+  w.member("additionalProperties", false);
+  w.end_object();
+  return out;
+}
 
 bool ends_with(std::string_view text, std::string_view end) noexcept {
   return text.size() >= end.size() && text.substr(text.size() - end.size()) == end;
@@ -245,8 +266,7 @@ class RequestReader {
         else if (!m.value.is_null() && (custom || m.key != "type")) add_member(tool.extras, m.raw);
       }
       if (fields_.ok() && tool.name.empty()) fields_.fail(missing(base + ".name", "a string"));
-      // A tool that takes any text: for others a function with one member.
-      if (custom) tool.parameters = kCustomParameters;
+      if (custom) tool.parameters = custom_parameters(find_member(entry, "format"));
       request_.tools.push_back(std::move(tool));
     }
   }
