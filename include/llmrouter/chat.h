@@ -32,7 +32,7 @@ struct Part {
     kFile,       // file_id, url, or data + mime; name
     kReasoning,  // text: the model's thinking; signature: what its maker wants back with it
     kRefusal,    // text
-    kOther,      // raw alone: a part of a kind that is not known here
+    kOther,      // raw: a part of a kind that is not known here; text, where it has one: what it looks like in other dialects
   };
   Kind kind = Kind::kText;
   std::string text;

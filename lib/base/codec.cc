@@ -7,6 +7,8 @@ Result<RequestFacts> ClientCodec::scan_source(const BodySource&) {
   return Error(ErrorCode::kInvalidRequest, "this operation takes a body that is in memory, and no form");
 }
 
+std::string ClientCodec::field(std::string_view neutral, const ChatRequest&) { return std::string(neutral); }
+
 bool ClientCodec::take_over(const std::vector<StreamEvent>& told, std::string_view) {
   std::string said;
   for (const StreamEvent& event : told) encode_event(event, said);

@@ -89,11 +89,24 @@ Result<void> Call::State::encode_attempt(const Candidate& c) {
   input.stream = facts_.stream;
   input.prefill = committed_ && !joint_->beginning().empty();
   input.foreign = !at_->relay && client_dialect_ != nullptr && client_dialect_ != spoken;
-  if (auto encoded = at_->upstream->encode(input, at_->encoded); !encoded) return encoded;
+  if (auto encoded = at_->upstream->encode(input, at_->encoded); !encoded) {
+    // A filter may have taken messages out, and an answer that was begun is one more.
+    const bool told = input.chat != nullptr && input.chat->messages.size() == chat_->messages.size();
+    return told ? in_clients_words(std::move(encoded).error()) : std::move(encoded).error();
+  }
   if (committed_) name_dropped();
   else record_.dropped = at_->encoded.dropped;
   add_forwarded_headers();
   return {};
+}
+
+// An error about the decoded request, with the field as the client wrote it.
+Error Call::State::in_clients_words(Error error) {
+  if (!client_ || !chat_ || error.param.empty()) return error;
+  const std::string field = client_->field(error.param, *chat_);
+  if (const size_t at = error.message.find(error.param); at <= 1) error.message.replace(at, error.param.size(), field);  // in front, maybe in backquotes
+  error.param = field;
+  return error;
 }
 
 // Of an attempt that goes on, beside what those before it have dropped.

@@ -63,7 +63,8 @@ bool Call::State::fetch_media(size_t index) {
     return true;
   }
   if (parts->size() > kMostMedia) {
-    media_error_ = std::make_unique<Error>(ErrorCode::kInvalidRequest, (*parts)[kMostMedia].where + ": more than " + std::to_string(kMostMedia) + " URLs in one request", (*parts)[kMostMedia].where);
+    const std::string& where = (*parts)[kMostMedia].where;
+    media_error_ = std::make_unique<Error>(in_clients_words(Error(ErrorCode::kInvalidRequest, where + ": more than " + std::to_string(kMostMedia) + " URLs in one request", where)));
     later(Duration(0), &State::media_over);
     return true;
   }
@@ -87,11 +88,11 @@ bool Call::State::fetch_media(size_t index) {
 void Call::State::take_media(const RemotePart& part, Result<FetchedMedia> media) {
   if (ended_) return;
   if (!media) {
-    if (!media_error_) media_error_ = std::make_unique<Error>(ErrorCode::kInvalidRequest, part.where + ": " + media.error().message, part.where);
+    if (!media_error_) media_error_ = std::make_unique<Error>(in_clients_words(Error(ErrorCode::kInvalidRequest, part.where + ": " + media.error().message, part.where)));
   } else if (media_bytes_ + media->bytes > snap_->config.routing.remote_media.max) {
     if (!media_error_) {
-      media_error_ = std::make_unique<Error>(ErrorCode::kInvalidRequest, part.where + ": what the URLs of this request lead to is over " + std::to_string(snap_->config.routing.remote_media.max) +
-                                                           " bytes (routing.remote_media.max)", part.where);
+      const std::string most = std::to_string(snap_->config.routing.remote_media.max);
+      media_error_ = std::make_unique<Error>(in_clients_words(Error(ErrorCode::kInvalidRequest, part.where + ": what the URLs of this request lead to is over " + most + " bytes (routing.remote_media.max)", part.where)));
     }
   } else {
     media_bytes_ += media->bytes;

@@ -11,6 +11,7 @@
 
 #include "dialects/anthropic_model.h"
 #include "dialects/ids.h"
+#include "dialects/origins.h"
 #include "llmrouter/codec.h"
 #include "wire/json_scan.h"
 #include "wire/json_writer.h"
@@ -33,6 +34,8 @@ Result<RequestFacts> scan_request(std::string_view body);
 
 // The whole request, neutral. Of a body that scan_request() accepts; of others something, or an error.
 Result<ChatRequest> read_request(std::string_view body);
+// Where its messages, parts, calls and tools stand in that body.
+Origins origins_of(std::string_view body);
 
 struct WriteOptions {
   bool stream = false;

@@ -65,7 +65,9 @@ void BlockWriter::write_cache(const std::string& mark) {
 
 void BlockWriter::write_extras(const RawMembers& extras) {
   if (!foreign_) return w_.raw_members(extras);
-  for_each_member(extras, [&](const wire::JsonMember& m) { drop(dropped_, m.key); });
+  for_each_member(extras, [&](const wire::JsonMember& m) {
+    if (m.key != "type") drop(dropped_, m.key);  // told in other words
+  });
 }
 
 void BlockWriter::write_content(const std::vector<Part>& parts, const std::string& where) {

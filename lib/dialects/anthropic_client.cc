@@ -18,6 +18,10 @@ class AnthropicClient final : public ClientCodec {
   }
 
   Result<ChatRequest> decode() override { return read_request(body_); }
+  std::string field(std::string_view neutral, const ChatRequest& decoded) override {
+    if (!origins_) origins_ = origins_of(body_);
+    return origins_->field(neutral, decoded, {{"response_format", "output_config.format"}, {"stop", "stop_sequences"}});
+  }
 
   std::string_view content_type(bool stream) const noexcept override { return stream ? "text/event-stream" : "application/json"; }
 
@@ -41,6 +45,7 @@ class AnthropicClient final : public ClientCodec {
 
  private:
   std::string_view body_;
+  std::optional<Origins> origins_;  // looked for by the first error that names a field
   std::string request_id_;
   EventWriter events_;
   IdSource ids_;

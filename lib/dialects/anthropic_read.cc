@@ -81,6 +81,8 @@ Part read_block(JsonValue block) {
   if (!known) {
     out = part_of(Part::Kind::kOther);
     out.raw = block.raw();
+    // What a search among tools found: elsewhere all tools are there from the beginning.
+    if (type.equals("tool_reference")) out.text = "(tool " + find_member(block, "tool_name").string_or() + ")";
     return out;
   }
   out.cache = cache_mark(block);

@@ -6,6 +6,7 @@
 #include "dialects/anthropic_plan.h"
 #include "dialects/anthropic_schema.h"
 #include "dialects/fields.h"
+#include "dialects/foreign_tools.h"
 #include "dialects/text_match.h"
 #include "dialects/tool_ids.h"
 
@@ -81,6 +82,10 @@ class RequestWriter {
   void name(std::string_view dropped) { drop(dropped_, dropped); }
 
   void check() {
+    if (options_.foreign) {
+      if (auto checked = check_foreign_tools(request_, kTarget, dropped_); !checked) blocks_.fail(std::move(checked).error());
+      if (request_.tool_choice.kind == ToolChoice::Kind::kRaw) blocks_.fail(cannot_express("tool_choice", "this choice", kTarget));
+    }
     if (request_.n.value_or(1) > 1) blocks_.fail(cannot_express("n", "more than one choice", kTarget));
     if (request_.frequency_penalty) name("frequency_penalty");
     if (request_.presence_penalty) name("presence_penalty");
@@ -282,7 +287,6 @@ class RequestWriter {
     size_t written = 0;
     for (const Tool& tool : request_.tools) {
       if (tool.raw.empty() || !options_.foreign) ++written;
-      else name(dropped_tool_name(tool.raw));
     }
     if (written == 0 && plan_.answer_tool.empty()) return;
     w_.key("tools");
@@ -294,14 +298,6 @@ class RequestWriter {
     if (!plan_.answer_tool.empty()) write_answer_tool();
     w_.end_array();
     write_tool_choice(written != 0);
-  }
-
-  // A tool of another vendor's server: "tools.web_search".
-  static std::string dropped_tool_name(std::string_view raw) {
-    std::string out = "tools.";
-    for (char c : find_member(JsonValue(raw), "type").string_or("other")) out += is_alnum(c) ? c : '_';
-    out.resize(std::min<size_t>(out.size(), 64));
-    return out;
   }
 
   void write_tool(const Tool& tool) {
@@ -356,7 +352,6 @@ class RequestWriter {
           tool = choice.name;
           break;
         case Kind::kRaw:
-          if (options_.foreign) return blocks_.fail(cannot_express("tool_choice", "this choice", kTarget));
           return w_.raw_member("tool_choice", choice.raw);
       }
     }
@@ -473,10 +468,9 @@ class RequestWriter {
       if (m.key == "modalities" && m.value.raw().find("\"audio\"") != std::string_view::npos) {
         blocks_.fail(cannot_express("modalities", "an answer in audio", kTarget));
       }
-      if (options_.foreign && is_older_tools(m)) blocks_.fail(cannot_express(std::string(m.key), "tools in the older words", kTarget));
-      if (options_.foreign) name(m.key);
-      else if (m.key != "thinking" && m.key != "output_config" && m.key != "metadata") w_.raw(m.raw);
+      if (!options_.foreign && m.key != "thinking" && m.key != "output_config" && m.key != "metadata") w_.raw(m.raw);
     });
+    if (options_.foreign) name_extras(request_.extras, dropped_);
   }
 
   const ChatRequest& request_;
@@ -494,9 +488,10 @@ class RequestWriter {
 
 Result<Written> write_request(const ChatRequest& request, std::string_view model, const WriteOptions& options, std::string& out,
                               std::vector<std::string>& dropped) {
-  auto plan = make_plan(request, model, options.foreign, !options.in_google, dropped);
+  const ForeignParts parts(request, options.foreign, dropped);
+  auto plan = make_plan(parts.request(), model, options.foreign, !options.in_google, dropped);
   if (!plan) return std::move(plan).error();
-  return RequestWriter(request, model, options, std::move(*plan), out, dropped).run(model);
+  return RequestWriter(parts.request(), model, options, std::move(*plan), out, dropped).run(model);
 }
 
 }  // namespace llmrouter::dialects::anthropic

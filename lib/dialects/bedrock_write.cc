@@ -7,6 +7,7 @@
 #include "dialects/bedrock_blocks.h"
 #include "dialects/effort.h"
 #include "dialects/fields.h"
+#include "dialects/foreign_tools.h"
 #include "dialects/text_match.h"
 
 namespace llmrouter::dialects::bedrock {
@@ -73,6 +74,7 @@ class RequestWriter {
   }
 
   void check() {
+    if (auto checked = check_foreign_tools(request_, kTarget, dropped_); !checked) fail(std::move(checked).error());
     if (request_.n.value_or(1) > 1) fail(cannot_express("n", "more than one choice", kTarget));
     if (request_.tool_choice.kind == ToolChoice::Kind::kRaw) fail(cannot_express("tool_choice", "this choice", kTarget));
     drop_if(!request_.logit_bias.empty(), "logit_bias");
@@ -248,13 +250,9 @@ class RequestWriter {
     w_.begin_object();
     w_.key("tools");
     w_.begin_array();
-    for (size_t i = 0; i < request_.tools.size(); ++i) {
-      if (!request_.tools[i].raw.empty()) {  // a hosted tool of another vendor
-        const std::string type = wire::find_member(JsonValue(request_.tools[i].raw), "type").string_or();
-        drop_if(true, type.empty() ? path("tools", i) : "tools." + type);
-        continue;
-      }
-      write_tool(request_.tools[i]);
+    for (const Tool& tool : request_.tools) {
+      if (!tool.raw.empty()) continue;
+      write_tool(tool);
       ++written;
     }
     if (written == 0) blocks_.write_tools_of_history();
@@ -333,16 +331,17 @@ class RequestWriter {
   }
 
   void write_extras() {
+    RawMembers others;
     for_each_member(request_.extras, [&](const JsonMember& m) {
       if (m.key == "modalities" && m.value.raw().find("\"audio\"") != std::string_view::npos) {
         fail(cannot_express("modalities", "an answer in audio", kTarget));
       }
-      if (foreign_ && is_older_tools(m)) fail(cannot_express(std::string(m.key), "tools in the older words", kTarget));
       if (m.key == kMoreFields) return;
       const bool said = (m.key == "serviceTier" && !request_.service_tier.empty()) || (m.key == "requestMetadata" && !request_.metadata.empty());
       if (!said && (is_own(m.key) || !foreign_)) w_.raw(m.raw);
-      else drop_if(true, m.key);
+      else add_member(others, m.raw);
     });
+    name_extras(others, dropped_);
     if (foreign_) name_inner_extras(request_, {"citations"}, dropped_);
   }
 
@@ -362,7 +361,8 @@ class RequestWriter {
 }  // namespace
 
 Result<void> write_request(const ChatRequest& request, std::string_view model, bool foreign, std::string& out, std::vector<std::string>& dropped) {
-  return RequestWriter(request, model, foreign, out, dropped).run();
+  const ForeignParts parts(request, foreign, dropped);
+  return RequestWriter(parts.request(), model, foreign, out, dropped).run();
 }
 
 }  // namespace llmrouter::dialects::bedrock

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "dialects/ids.h"
+#include "dialects/origins.h"
 #include "llmrouter/codec.h"
 #include "wire/json_scan.h"
 #include "wire/json_writer.h"
@@ -28,6 +29,8 @@ constexpr std::string_view kToolPlan = "tool_plan";
 
 Result<RequestFacts> scan_request(std::string_view body);
 Result<ChatRequest> read_request(std::string_view body);
+// Where its messages, parts, calls and tools stand in that body.
+Origins origins_of(std::string_view body);
 
 // Appends the request body. kInvalidRequest names what Cohere has no word for.
 Result<void> write_request(const ChatRequest& request, std::string_view model, bool stream, bool foreign, std::string& out,

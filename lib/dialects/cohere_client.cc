@@ -255,6 +255,10 @@ class CohereClient final : public ClientCodec {
   }
 
   Result<ChatRequest> decode() override { return read_request(body_); }
+  std::string field(std::string_view neutral, const ChatRequest& decoded) override {
+    if (!origins_) origins_ = origins_of(body_);
+    return origins_->field(neutral, decoded);
+  }
 
   std::string_view content_type(bool stream) const noexcept override { return stream ? "text/event-stream" : "application/json"; }
 
@@ -295,6 +299,7 @@ class CohereClient final : public ClientCodec {
 
  private:
   std::string_view body_;
+  std::optional<Origins> origins_;  // looked for by the first error that names a field
   CohereStream stream_;
   IdSource ids_;
 };

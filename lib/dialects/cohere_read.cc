@@ -196,4 +196,30 @@ class RequestReader {
 
 Result<ChatRequest> read_request(std::string_view body) { return RequestReader().run(body); }
 
+Origins origins_of(std::string_view body) {
+  Origins out;
+  out.same_members = true;
+  const JsonValue root(body);
+  Origin documents;
+  documents.self = "documents";
+  documents.content(find_member(root, "documents"), "documents");
+  if (!documents.parts.empty()) {
+    documents.parts.insert(documents.parts.begin(), "documents");
+    out.messages.push_back(std::move(documents));
+  }
+  size_t i = 0;
+  for (JsonValue message : JsonElements(find_member(root, "messages"))) {
+    Origin& origin = out.add(path("messages", i++));
+    const JsonValue content = find_member(message, "content");
+    size_t k = 0;
+    if (content.nonempty_string()) origin.parts.push_back(origin.self + ".content");
+    for (JsonValue part : JsonElements(content)) {
+      std::string at = path(origin.self + ".content", k++);
+      if (!find_member(part, "type").equals("thinking")) origin.parts.push_back(std::move(at));
+    }
+    origin.note_calls(find_member(message, "tool_calls"));
+  }
+  return out;
+}
+
 }  // namespace llmrouter::dialects::cohere

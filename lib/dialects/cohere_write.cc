@@ -4,6 +4,7 @@
 #include "dialects/cohere.h"
 #include "dialects/effort.h"
 #include "dialects/fields.h"
+#include "dialects/foreign_tools.h"
 #include "dialects/tool_ids.h"
 
 namespace llmrouter::dialects::cohere {
@@ -46,10 +47,11 @@ class RequestWriter {
     if (error_.code == ErrorCode::kNone) error_ = std::move(error);
   }
   void drop_if(bool there, std::string_view name) {
-    if (there) dropped_.emplace_back(name);
+    if (there && std::find(dropped_.begin(), dropped_.end(), name) == dropped_.end()) dropped_.emplace_back(name);
   }
 
   void check() {
+    if (auto checked = check_foreign_tools(request_, kTarget, dropped_); !checked) fail(std::move(checked).error());
     if (request_.n.value_or(1) > 1) fail(cannot_express("n", "more than one choice", kTarget));
     if (request_.tool_choice.kind == ToolChoice::Kind::kRaw) fail(cannot_express("tool_choice", "this choice", kTarget));
     drop_if(!request_.logit_bias.empty(), "logit_bias");
@@ -227,14 +229,8 @@ class RequestWriter {
     const ToolChoice& choice = request_.tool_choice;
     const bool named = choice.kind == ToolChoice::Kind::kNamed;
     bool any = false, all_strict = true, some_strict = false;
-    for (size_t i = 0; i < request_.tools.size(); ++i) {
-      const Tool& tool = request_.tools[i];
-      if (!tool.raw.empty()) {  // a hosted tool of another vendor
-        const std::string type = wire::find_member(wire::JsonValue(tool.raw), "type").string_or();
-        drop_if(true, type.empty() ? path("tools", i) : "tools." + type);
-        continue;
-      }
-      if (named && tool.name != choice.name) continue;
+    for (const Tool& tool : request_.tools) {
+      if (!tool.raw.empty() || (named && tool.name != choice.name)) continue;
       if (!any) {
         w_.key("tools");
         w_.begin_array();
@@ -332,10 +328,9 @@ class RequestWriter {
       if (m.key == "modalities" && m.value.raw().find("\"audio\"") != std::string_view::npos) {
         fail(cannot_express("modalities", "an answer in audio", kTarget));
       }
-      if (foreign_ && is_older_tools(m)) fail(cannot_express(std::string(m.key), "tools in the older words", kTarget));
-      if (foreign_) dropped_.emplace_back(m.key);
-      else w_.raw(m.raw);
+      if (!foreign_) w_.raw(m.raw);
     });
+    if (foreign_) name_extras(request_.extras, dropped_);
     if (foreign_) name_inner_extras(request_, {}, dropped_);
   }
 
@@ -353,7 +348,8 @@ class RequestWriter {
 
 Result<void> write_request(const ChatRequest& request, std::string_view model, bool stream, bool foreign, std::string& out,
                            std::vector<std::string>& dropped) {
-  return RequestWriter(request, foreign, out, dropped).run(model, stream);
+  const ForeignParts parts(request, foreign, dropped);
+  return RequestWriter(parts.request(), foreign, out, dropped).run(model, stream);
 }
 
 }  // namespace llmrouter::dialects::cohere

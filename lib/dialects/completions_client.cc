@@ -31,6 +31,7 @@ class CompletionsClient final : public ClientCodec {
   }
 
   Result<ChatRequest> decode() override { return read_request(body_); }
+  std::string field(std::string_view neutral, const ChatRequest&) override { return neutral.substr(0, 8) == "messages" ? "prompt" : std::string(neutral); }
 
   std::string_view content_type(bool stream) const noexcept override { return stream ? "text/event-stream" : "application/json"; }
 

@@ -128,19 +128,14 @@ bool says_nothing_to_others(const wire::JsonMember& m) {
 
 void name_extras(const RawMembers& extras, std::vector<std::string>& dropped) {
   for_each_member(extras, [&](const wire::JsonMember& m) {
-    if (!says_nothing_to_others(m)) dropped.emplace_back(m.key);
+    if (!says_nothing_to_others(m) && std::find(dropped.begin(), dropped.end(), m.key) == dropped.end()) dropped.emplace_back(m.key);
   });
-}
-
-bool is_older_tools(const wire::JsonMember& m) {
-  if (m.key == "functions") return !m.value.is_null() && !m.value.empty_container();
-  return m.key == "function_call" && !m.value.is_null() && !m.value.equals("none");
 }
 
 void name_inner_extras(const ChatRequest& request, std::initializer_list<std::string_view> said, std::vector<std::string>& dropped) {
   const auto name = [&](const RawMembers& extras, std::string_view where) {
     for_each_member(extras, [&](const wire::JsonMember& m) {
-      if (m.value.is_unset() || m.value.empty_container() || std::find(said.begin(), said.end(), m.key) != said.end()) return;
+      if (m.key == "type" || m.value.is_unset() || m.value.empty_container() || std::find(said.begin(), said.end(), m.key) != said.end()) return;
       std::string whole(where);
       whole += m.key;
       if (std::find(dropped.begin(), dropped.end(), whole) == dropped.end()) dropped.push_back(std::move(whole));

@@ -67,10 +67,7 @@ void for_each_member(const RawMembers& members, Each&& each) {
 // `stream_options`.
 void name_extras(const RawMembers& extras, std::vector<std::string>& dropped);
 
-// Tools in the chat dialect's older words (`functions`, `function_call`), which only servers of that dialect read: others cannot be asked.
-bool is_older_tools(const wire::JsonMember& member);
-
-// The same of what stands inside of parts and tools, as "content.citations" and "tools.defer_loading", each once. `said`: what this target has a word
+// The same of what stands inside of parts and tools, as "content.citations" and "tools.defer_loading", each once; but for their type, which is told in other words. `said`: what this target has a word
 // for and was told.
 void name_inner_extras(const ChatRequest& request, std::initializer_list<std::string_view> said, std::vector<std::string>& dropped);
 

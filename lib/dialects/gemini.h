@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "dialects/origins.h"
 #include "llmrouter/codec.h"
 #include "wire/json_scan.h"
 #include "wire/json_writer.h"
@@ -89,6 +90,8 @@ Target target_of(const RequestPath& path);
 // Reads a body once; errors name the field as Google spells it.
 Result<RequestFacts> scan_request(std::string_view body, const Target& target);
 Result<ChatRequest> read_request(std::string_view body, const Target& target);
+// Where its messages, parts, calls and tools stand in that body.
+Origins origins_of(std::string_view body, const Target& target);
 
 struct WriteOptions {
   bool foreign = false;
@@ -118,6 +121,8 @@ Result<void> write_generation(const ChatRequest& request, const ModelTraits& mod
 
 // False, and nothing changed, when there are no counts in it.
 bool read_usage(wire::JsonValue usage, TokenUsage& out);
+// The same of a whole answer's `usageMetadata`.
+TokenUsage usage_of_answer(wire::JsonValue answer);
 void write_usage(const TokenUsage& usage, wire::JsonWriter& w);
 
 // STOP, MAX_TOKENS, ... and their numbers (enum-encoding=int). kNone: no word, or FINISH_REASON_UNSPECIFIED. kError: the answer cannot be used.

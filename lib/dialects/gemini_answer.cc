@@ -70,6 +70,12 @@ bool read_usage(JsonValue usage, TokenUsage& out) {
   return true;
 }
 
+TokenUsage usage_of_answer(JsonValue answer) {
+  TokenUsage usage;
+  read_usage(find_member(answer, "usageMetadata"), usage);
+  return usage;
+}
+
 namespace {
 
 void write_modalities(std::string_view name, int64_t all, int64_t audio, int64_t image, JsonWriter& w) {

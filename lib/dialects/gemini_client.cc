@@ -46,6 +46,12 @@ class GeminiClient final : public ClientCodec {
   }
 
   Result<ChatRequest> decode() override { return read_request(body_, target_); }
+  std::string field(std::string_view neutral, const ChatRequest& decoded) override {
+    if (!origins_) origins_ = origins_of(body_, target_);
+    return origins_->field(neutral, decoded,
+                           {{"messages", "contents"}, {"n", "generationConfig.candidateCount"}, {"response_format", "generationConfig.responseSchema"},
+                            {"modalities", "generationConfig.responseModalities"}, {"tool_choice", "toolConfig.functionCallingConfig"}});
+  }
 
   std::string_view content_type(bool stream) const noexcept override {
     return stream && target_.sse ? "text/event-stream" : "application/json";
@@ -348,6 +354,7 @@ class GeminiClient final : public ClientCodec {
 
   Target target_;
   std::string_view body_;
+  std::optional<Origins> origins_;  // looked for by the first error that names a field
   std::string model_, id_;
   IdSource ids_;
   std::vector<ChoiceState> choices_;

@@ -204,11 +204,7 @@ class GeminiEmbedUpstream final : public TaskUpstream {
   }
 
  protected:
-  TokenUsage usage_of(JsonValue root) const override {
-    TokenUsage usage;
-    read_usage(find_member(root, "usageMetadata"), usage);
-    return usage;
-  }
+  TokenUsage usage_of(JsonValue root) const override { return usage_of_answer(root); }
 
  private:
   bool vertex_ = false;

@@ -96,11 +96,7 @@ class ImageUpstream final : public TaskUpstream {
   }
 
  protected:
-  TokenUsage usage_of(JsonValue root) const override {
-    TokenUsage usage;
-    read_usage(find_member(root, "usageMetadata"), usage);
-    return usage;
-  }
+  TokenUsage usage_of(JsonValue root) const override { return usage_of_answer(root); }
 
  private:
   static void write_predict(const ImageRequest& image, const Ratio* ratio, JsonWriter& w, std::vector<std::string>& dropped) {

@@ -93,7 +93,7 @@ Result<void> write_vertex_embed(const EncodeInput& input, std::string& out, std:
 bool read_vertex_embed(JsonValue root, TaskResponse& out) {
   const JsonValue whole = find_member(root, "embedding");
   if (whole.exists()) {
-    read_usage(find_member(root, "usageMetadata"), out.usage);
+    out.usage = usage_of_answer(root);
     out.vectors.emplace_back();
     return read_vector(find_member(whole, "values"), out.vectors.back());
   }

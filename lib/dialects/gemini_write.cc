@@ -3,6 +3,7 @@
 #include <map>
 
 #include "dialects/fields.h"
+#include "dialects/foreign_tools.h"
 #include "dialects/gemini.h"
 #include "dialects/text_match.h"
 
@@ -61,6 +62,9 @@ class RequestWriter {
 
   Result<void> run() {
     drop_hints();
+    if (options_.foreign) {
+      if (auto checked = check_foreign_tools(request_, kTarget, dropped_, "cachedContent"); !checked) fail(std::move(checked).error());
+    }
     turn_begin_ = current_turn();
     std::string contents, system;
     write_contents(contents);
@@ -348,14 +352,11 @@ class RequestWriter {
   void write_tools() {
     std::string declarations, others;
     JsonWriter d(declarations), o(others);
-    size_t index = 0;
     for (const Tool& tool : request_.tools) {
       note_cache(tool.cache);
       if (tool.strict.value_or(false)) drop("tools.strict");
       if (tool.raw.empty()) write_declaration(tool, d);
       else if (!options_.foreign) o.raw(tool.raw);
-      else drop_tool(tool, index);
-      ++index;
     }
     if (declarations.empty() && others.empty()) return;
     w_.key("tools");
@@ -364,12 +365,6 @@ class RequestWriter {
     if (!others.empty()) w_.raw(others);
     w_.end_array();
     has_functions_ = !declarations.empty();
-  }
-
-  // A tool of the client's own vendor ("web_search"): its absence is told, it is not worth a refusal.
-  void drop_tool(const Tool& tool, size_t index) {
-    const std::string type = find_member(JsonValue(tool.raw), "type").string_or();
-    drop(type.empty() ? path("tools", index) : "tools." + type);
   }
 
   void write_declaration(const Tool& tool, JsonWriter& w) {
@@ -462,7 +457,6 @@ class RequestWriter {
     RawMembers others;
     for_each_member(request_.extras, [&](const JsonMember& m) {
       if (m.key == "modalities") return;
-      if (options_.foreign && is_older_tools(m)) fail(cannot_express(std::string(m.key), "tools in the older words", kTarget));
       const bool pathed = m.key.substr(0, 11) == "toolConfig." || m.key.substr(0, 17) == "generationConfig.";
       const bool googles = (is_field(m.key, "safetySettings") && m.value.is_array()) || (is_field(m.key, "cachedContent") && m.value.is_string());
       if (options_.foreign ? googles : !pathed) w_.raw(m.raw);
@@ -492,7 +486,8 @@ class RequestWriter {
 
 Result<void> write_request(const ChatRequest& request, std::string_view model, const WriteOptions& options, std::string& out,
                            std::vector<std::string>& dropped) {
-  return RequestWriter(request, model, options, out, dropped).run();
+  const ForeignParts parts(request, options.foreign, dropped);
+  return RequestWriter(parts.request(), model, options, out, dropped).run();
 }
 
 }  // namespace llmrouter::dialects::gemini

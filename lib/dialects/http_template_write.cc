@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "dialects/fields.h"
+#include "dialects/foreign_tools.h"
 #include "dialects/http_template.h"
 #include "dialects/openai.h"
 #include "wire/json_writer.h"
@@ -53,11 +54,7 @@ class Filler {
 
   Result<void> run(std::string_view model, bool stream, bool foreign) {
     if (auto texts = check_texts(); !texts) return texts;
-    Error older;
-    for_each_member(request_.extras, [&](const JsonMember& m) {
-      if (is_older_tools(m)) older = cannot_express(std::string(m.key), "tools in the older words", kTarget);
-    });
-    if (older.code != ErrorCode::kNone) return older;
+    if (auto checked = check_foreign_tools(request_, kTarget, dropped_); !checked) return checked;
     std::vector<std::string> ignored;
     const bool thoughts = has_thoughts();
     const ChatRequest spoken = thoughts ? without_thoughts() : ChatRequest();

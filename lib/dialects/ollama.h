@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "dialects/ids.h"
+#include "dialects/origins.h"
 #include "llmrouter/codec.h"
 #include "wire/json_scan.h"
 
@@ -25,6 +26,8 @@ std::unique_ptr<UpstreamCodec> new_embed_upstream();
 // messages.
 Result<RequestFacts> scan_request(std::string_view body, bool generate);
 Result<ChatRequest> read_request(std::string_view body, bool generate);
+// Where its messages, parts, calls and tools stand in that body.
+Origins origins_of(std::string_view body, bool generate);
 
 // Appends the request body. kInvalidRequest names what Ollama has no word for.
 Result<void> write_request(const ChatRequest& request, std::string_view model, bool stream, bool foreign, std::string& out,

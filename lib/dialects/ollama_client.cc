@@ -34,6 +34,10 @@ class OllamaClient final : public ClientCodec {
   }
 
   Result<ChatRequest> decode() override { return read_request(body_, generate_); }
+  std::string field(std::string_view neutral, const ChatRequest& decoded) override {
+    if (!origins_) origins_ = origins_of(body_, generate_);
+    return origins_->field(neutral, decoded, {{"response_format", "format"}});
+  }
 
   std::string_view content_type(bool stream) const noexcept override { return stream ? "application/x-ndjson" : "application/json"; }
 
@@ -185,6 +189,7 @@ class OllamaClient final : public ClientCodec {
   std::string created_at() const { return format_rfc3339(created_ != 0 ? created_ : now_seconds()); }
 
   std::string_view body_;
+  std::optional<Origins> origins_;  // looked for by the first error that names a field
   bool generate_ = false;
   std::string model_;
   int64_t created_ = 0;

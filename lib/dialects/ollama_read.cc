@@ -319,4 +319,25 @@ class RequestReader {
 Result<RequestFacts> scan_request(std::string_view body, bool generate) { return Scanner(body, generate).run(); }
 Result<ChatRequest> read_request(std::string_view body, bool generate) { return RequestReader(generate).run(body); }
 
+Origins origins_of(std::string_view body, bool generate) {
+  Origins out;
+  out.same_members = true;
+  const JsonValue root(body);
+  if (generate) {
+    if (wire::find_member(root, "system").nonempty_string()) out.add("system").parts.emplace_back("system");
+    Origin& origin = out.add("prompt");
+    origin.parts.emplace_back("prompt");
+    origin.content(wire::find_member(root, "images"), "images");
+    return out;
+  }
+  size_t i = 0;
+  for (JsonValue message : JsonElements(wire::find_member(root, "messages"))) {
+    Origin& origin = out.add(path("messages", i++));
+    if (find_member(message, "content").nonempty_string()) origin.parts.push_back(origin.self + ".content");
+    origin.content(find_member(message, "images"), origin.self + ".images");
+    origin.note_calls(find_member(message, "tool_calls"));
+  }
+  return out;
+}
+
 }  // namespace llmrouter::dialects::ollama

@@ -2,6 +2,7 @@
 #include <map>
 
 #include "dialects/fields.h"
+#include "dialects/foreign_tools.h"
 #include "dialects/ollama.h"
 #include "wire/json_writer.h"
 
@@ -54,6 +55,7 @@ class RequestWriter {
 
   // What has no word there: meanings fail, hints are dropped by name.
   void check() {
+    if (auto checked = check_foreign_tools(request_, kTarget, dropped_); !checked) fail(std::move(checked).error());
     using Choice = ToolChoice::Kind;
     if (request_.n.value_or(1) > 1) fail(cannot_express("n", "more than one choice", kTarget));
     if (request_.tool_choice.kind == Choice::kRequired || request_.tool_choice.kind == Choice::kNamed ||
@@ -175,13 +177,8 @@ class RequestWriter {
   void write_tools() {
     if (request_.tools.empty() || request_.tool_choice.kind == ToolChoice::Kind::kNone) return;
     bool any = false;
-    for (size_t i = 0; i < request_.tools.size(); ++i) {
-      const Tool& tool = request_.tools[i];
-      if (!tool.raw.empty()) {  // a hosted tool of another vendor
-        const std::string type = wire::find_member(wire::JsonValue(tool.raw), "type").string_or();
-        dropped_.push_back(type.empty() ? path("tools", i) : "tools." + type);
-        continue;
-      }
+    for (const Tool& tool : request_.tools) {
+      if (!tool.raw.empty()) continue;
       if (!any) {
         w_.key("tools");
         w_.begin_array();
@@ -259,10 +256,9 @@ class RequestWriter {
       if (m.key == "modalities" && m.value.raw().find("\"audio\"") != std::string_view::npos) {
         fail(cannot_express("modalities", "an answer in audio", kTarget));
       }
-      if (foreign_ && is_older_tools(m)) fail(cannot_express(std::string(m.key), "tools in the older words", kTarget));
-      if (foreign_) dropped_.emplace_back(m.key);
-      else if (m.key != "options") w_.raw(m.raw);
+      if (!foreign_ && m.key != "options") w_.raw(m.raw);
     });
+    if (foreign_) name_extras(request_.extras, dropped_);
     if (foreign_) name_inner_extras(request_, {}, dropped_);
   }
 
@@ -278,7 +274,8 @@ class RequestWriter {
 
 Result<void> write_request(const ChatRequest& request, std::string_view model, bool stream, bool foreign, std::string& out,
                            std::vector<std::string>& dropped) {
-  return RequestWriter(request, foreign, out, dropped).run(model, stream);
+  const ForeignParts parts(request, foreign, dropped);
+  return RequestWriter(parts.request(), foreign, out, dropped).run(model, stream);
 }
 
 }  // namespace llmrouter::dialects::ollama

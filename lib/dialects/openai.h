@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "dialects/ids.h"
+#include "dialects/origins.h"
 #include "llmrouter/codec.h"
 #include "wire/json_scan.h"
 #include "wire/json_writer.h"
@@ -28,6 +29,8 @@ Result<RequestFacts> scan_request(std::string_view body, std::string_view path_m
 
 // The whole request, neutral. Of a body that scan_request() accepts; of others something, or an error.
 Result<ChatRequest> read_request(std::string_view body);
+// Where its messages, parts, calls and tools stand in that body.
+Origins origins_of(std::string_view body);
 
 // Members of a request, from its own JSON.
 ToolChoice read_tool_choice(wire::JsonValue value);

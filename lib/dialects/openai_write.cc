@@ -4,6 +4,7 @@
 
 #include "dialects/fields.h"
 #include "dialects/effort.h"
+#include "dialects/foreign_tools.h"
 #include "dialects/media.h"
 #include "dialects/openai.h"
 #include "dialects/signature.h"
@@ -66,8 +67,7 @@ struct PartOptions {
 };
 
 void write_part(const Part& part, PartOptions options, JsonWriter& w) {
-  // A part of another dialect may say in `text` what it looks like elsewhere.
-  if (!part.raw.empty() && (part.kind != Part::Kind::kOther || part.text.empty())) return w.raw(part.raw);
+  if (!part.raw.empty()) return w.raw(part.raw);
   w.begin_object();
   switch (part.kind) {
     case Part::Kind::kImage: write_url_part(part, "image_url", w); break;
@@ -92,7 +92,7 @@ void write_part(const Part& part, PartOptions options, JsonWriter& w) {
 
 // Reasoning and refusals have members of their own; what is left stands in `content`.
 bool stands_in_content(const Part& part, PartOptions options) noexcept {
-  if (part.kind == Part::Kind::kOther) return options.extras || !part.text.empty();
+  if (part.kind == Part::Kind::kOther) return options.extras;
   if (part.kind == Part::Kind::kReasoning) return !part.raw.empty();
   if (part.kind == Part::Kind::kText && part.text.empty() && !part.signature.empty()) return false;  // its signature was all of it
   return part.kind != Part::Kind::kRefusal;
@@ -195,6 +195,9 @@ class RequestWriter {
       : request_(request), quirks_(quirks), options_(options), w_(out), dropped_(dropped) {}
 
   Result<void> run(std::string_view model) {
+    if (options_.foreign) {
+      if (auto checked = check_foreign_tools(request_, "the chat dialect", dropped_); !checked) return checked;
+    }
     w_.begin_object();
     w_.member("model", model);
     write_messages();
@@ -280,11 +283,7 @@ class RequestWriter {
     size_t i = 0;
     for (const Part& part : message.parts) {
       if (!part.cache.empty() && !takes_cache()) drop("cache_control");
-      // What another vendor's own tools did is history; what a user says is not left out.
-      const bool history = message.role == Role::kAssistant;
-      const bool unknown = options_.foreign && part.kind == Part::Kind::kOther && part.text.empty();
-      if (unknown && history) drop("messages." + wire::find_member(wire::JsonValue(part.raw), "type").string_or("other"));
-      else if (unknown) refuse(path(path("messages", index, "content"), i), "a part of this type", "the chat dialect");
+      if (options_.foreign && part.kind == Part::Kind::kOther) refuse(path(path("messages", index, "content"), i), "a part of this type", "the chat dialect");
       if (part.kind == Part::Kind::kAudio && part.data.empty() && part.raw.empty()) {
         refuse(path(path("messages", index, "content"), i), "audio by URL", "the chat dialect");
       }
@@ -346,24 +345,15 @@ class RequestWriter {
     write_tool_call(plain, id, {}, w_);
   }
 
-  // Tools of other kinds are other vendors' own.
-  bool is_written(const Tool& tool) {
-    if (tool.raw.empty() || !options_.foreign) return true;
-    const wire::JsonValue raw(tool.raw);
-    std::string type = wire::find_member(raw, "type").string_or();
-    if (wire::JsonMembers members(raw); type.empty() && members.next()) type = members->key;  // Google's are called by their member
-    drop("tools." + type);
-    return false;
-  }
-
   void write_tools() {
-    const bool any = std::count_if(request_.tools.begin(), request_.tools.end(), [this](const Tool& t) { return is_written(t); }) != 0;
-    if (!request_.tools.empty() && !any) return;  // nothing is left to choose from
-    if (any) {
+    using Kind = ToolChoice::Kind;
+    const Kind choice = request_.tool_choice.kind;
+    if (options_.foreign && request_.tools.empty() && (choice == Kind::kAuto || choice == Kind::kNone)) return;  // OpenAI refuses a choice of nothing
+    if (!request_.tools.empty()) {
       w_.key("tools");
       w_.begin_array();
       for (const Tool& tool : request_.tools) {
-        if (is_written(tool)) write_tool(tool);
+        if (tool.raw.empty() || !options_.foreign) write_tool(tool);  // others are other vendors' own
       }
       w_.end_array();
     }
@@ -592,7 +582,8 @@ class RequestWriter {
 
 Result<void> write_request(const ChatRequest& request, std::string_view model, const Quirks& quirks, const WriteOptions& options,
                            std::string& out, std::vector<std::string>& dropped) {
-  return RequestWriter(request, quirks, options, out, dropped).run(model);
+  const ForeignParts parts(request, options.foreign, dropped);
+  return RequestWriter(parts.request(), quirks, options, out, dropped).run(model);
 }
 
 }  // namespace llmrouter::dialects::openai

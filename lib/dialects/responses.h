@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "dialects/ids.h"
+#include "dialects/origins.h"
 #include "llmrouter/codec.h"
 #include "wire/json_scan.h"
 #include "wire/json_writer.h"
@@ -34,6 +35,8 @@ Result<RequestFacts> scan_request(std::string_view body);
 // The whole request, neutral. kInvalidRequest for what needs a conversation stored by the upstream: previous_response_id, conversation,
 // background, prompt, item_reference.
 Result<ChatRequest> read_request(std::string_view body);
+// Where its messages, parts, calls and tools stand in that body.
+Origins origins_of(std::string_view body, const ChatRequest& decoded);
 
 // Appends the request body. kInvalidRequest names what the dialect has no word for.
 Result<void> write_request(const ChatRequest& request, std::string_view model, bool stream, bool foreign, std::string& out,

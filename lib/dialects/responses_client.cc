@@ -15,6 +15,10 @@ class ResponsesClient final : public ClientCodec {
   }
 
   Result<ChatRequest> decode() override { return read_request(body_); }
+  std::string field(std::string_view neutral, const ChatRequest& decoded) override {
+    if (!origins_) origins_ = origins_of(body_, decoded);
+    return origins_->field(neutral, decoded, {{"messages", "input"}, {"response_format", "text.format"}});
+  }
 
   std::string_view content_type(bool stream) const noexcept override { return stream ? "text/event-stream" : "application/json"; }
 
@@ -40,6 +44,7 @@ class ResponsesClient final : public ClientCodec {
   }
 
   std::string_view body_;
+  std::optional<Origins> origins_;  // looked for by the first error that names a field
   bool started_ = false;
   EventWriter writer_;
 };

@@ -3,6 +3,7 @@
 
 #include "dialects/fields.h"
 #include "dialects/responses.h"
+#include "wire/json_writer.h"
 
 namespace llmrouter::dialects::responses {
 namespace {
@@ -13,8 +14,28 @@ using wire::JsonMember;
 using wire::JsonMembers;
 using wire::JsonValue;
 
-constexpr std::string_view kCustomParameters =
-    R"({"type":"object","properties":{"input":{"type":"string"}},"required":["input"],"additionalProperties":false})";
+// A tool that takes any text is, for others, a function with one member. Nobody else holds a model to a grammar, but it can be told what it is.
+std::string custom_parameters(JsonValue format) {
+  std::string out;
+  wire::JsonWriter w(out);
+  w.begin_object();
+  w.member("type", "object");
+  w.key("properties");
+  w.begin_object();
+  w.key("input");
+  w.begin_object();
+  w.member("type", "string");
+  if (const JsonValue definition = find_member(format, "definition"); definition.nonempty_string()) {
+    const bool regex = find_member(format, "syntax").equals("regex");
+    w.member("description", std::string("The whole text has to follow this ") + (regex ? "regular expression" : "Lark grammar") + ":\n" + definition.string_or());
+  }
+  w.end_object();
+  w.end_object();
+  w.raw_member("required", R"(["input"])");
+  w.member("additionalProperties", false);
+  w.end_object();
+  return out;
+}
 
 bool ends_with(std::string_view text, std::string_view end) noexcept {
   return text.size() >= end.size() && text.substr(text.size() - end.size()) == end;
@@ -245,8 +266,7 @@ class RequestReader {
         else if (!m.value.is_null() && (custom || m.key != "type")) add_member(tool.extras, m.raw);
       }
       if (fields_.ok() && tool.name.empty()) fields_.fail(missing(base + ".name", "a string"));
-      // A tool that takes any text: for others a function with one member.
-      if (custom) tool.parameters = kCustomParameters;
+      if (custom) tool.parameters = custom_parameters(find_member(entry, "format"));
       request_.tools.push_back(std::move(tool));
     }
   }
@@ -273,11 +293,15 @@ class RequestReader {
   // Of `allowed_tools` the others are left out: the same answer, only cached apart.
   void allow_tools() {
     if (!allowed_.is_array()) return;
-    std::vector<std::string> names;
-    for (JsonValue tool : JsonElements(allowed_)) names.push_back(find_member(tool, "name").string_or());
+    std::vector<std::string> names, hosted;
+    for (JsonValue tool : JsonElements(allowed_)) {
+      names.push_back(find_member(tool, "name").string_or());
+      hosted.push_back(find_member(tool, "type").string_or());
+    }
+    const auto has = [](const std::vector<std::string>& list, const std::string& name) { return std::find(list.begin(), list.end(), name) != list.end(); };
     auto& tools = request_.tools;
     tools.erase(std::remove_if(tools.begin(), tools.end(), [&](const Tool& t) {
-      return t.raw.empty() && std::find(names.begin(), names.end(), t.name) == names.end();
+      return t.raw.empty() ? !has(names, t.name) : !has(hosted, find_member(JsonValue(t.raw), "type").string_or());
     }), tools.end());
   }
 

@@ -3,6 +3,7 @@
 
 #include "dialects/effort.h"
 #include "dialects/fields.h"
+#include "dialects/foreign_tools.h"
 #include "dialects/media.h"
 #include "dialects/responses.h"
 #include "dialects/signature.h"
@@ -44,6 +45,9 @@ class RequestWriter {
       : request_(request), stream_(stream), foreign_(foreign), w_(out), dropped_(dropped) {}
 
   Result<void> run(std::string_view model) {
+    if (foreign_) {
+      if (auto checked = check_foreign_tools(request_, kTarget, dropped_); !checked) return checked;
+    }
     w_.begin_object();
     w_.member("model", model);
     write_input();
@@ -309,8 +313,8 @@ class RequestWriter {
   void write_tool(const Tool& tool) {
     note_cache(tool.cache);
     if (!tool.raw.empty()) {
-      if (!foreign_) return w_.raw(tool.raw);
-      return drop("tools." + find_member(JsonValue(tool.raw), "type").string_or("unknown"));
+      if (!foreign_) w_.raw(tool.raw);
+      return;
     }
     const bool custom = own(tool.extras, "custom");
     w_.begin_object();
@@ -404,8 +408,6 @@ class RequestWriter {
       else if ((m.key == "safety_identifier" || m.key == "prompt_cache_retention") && m.value.is_string()) w_.raw(m.raw);
       else if ((m.key == "modalities" && m.value.raw().find("audio") != std::string_view::npos) || (m.key == "audio" && m.value.is_object())) {
         refuse(std::string(m.key), "a spoken answer");
-      } else if (is_older_tools(m)) {
-        refuse(std::string(m.key), "tools in the older words");
       } else if (m.key != "modalities") {
         add_member(others, m.raw);
       }
@@ -459,7 +461,8 @@ void write_format(const ResponseFormat& format, JsonWriter& w) {
 
 Result<void> write_request(const ChatRequest& request, std::string_view model, bool stream, bool foreign, std::string& out,
                            std::vector<std::string>& dropped) {
-  return RequestWriter(request, stream, foreign, out, dropped).run(model);
+  const ForeignParts parts(request, foreign, dropped);
+  return RequestWriter(parts.request(), stream, foreign, out, dropped).run(model);
 }
 
 }  // namespace llmrouter::dialects::responses

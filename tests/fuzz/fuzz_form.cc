@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "fuzz/fuzz.h"
+#include "fuzz/text_source.h"
 #include "wire/multipart.h"
 #include "wire/pieced_body.h"
 
@@ -35,17 +36,6 @@ void must_be_same(const Result<Form>& a, const Result<Form>& b) {
 }
 
 // Reads by as many bytes as it is cut to.
-class Text final : public BodySource {
- public:
-  Text(std::string_view text, unsigned seed) : text_(text), cuts_(seed) {}
-  size_t size() const noexcept override { return text_.size(); }
-  Result<size_t> read(size_t offset, char* to, size_t count) const override { return text_.copy(to, std::min(count, cuts_.next()), offset); }
-
- private:
-  std::string_view text_;
-  mutable fuzz::Cuts cuts_;
-};
-
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
@@ -76,7 +66,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   std::string result;
   for (const wire::FormPiece& piece : pieces) result += piece.end > piece.begin ? std::string_view(body).substr(piece.begin, piece.size()) : piece.text;
   if (edits.empty()) fuzz::must(result == body, "without edits nothing changes");
-  const wire::PiecedBody sent(std::make_shared<Text>(body, what), std::move(pieces), std::move(owned));
+  const wire::PiecedBody sent(std::make_shared<fuzz::TextSource>(body, what), std::move(pieces), std::move(owned));
   fuzz::must(sent.size() == result.size(), "what is sent has the length of what is made");
   std::string read(result.size(), '\0');
   for (size_t at = 0; at < read.size();) {

@@ -4,7 +4,7 @@
 #include <string>
 
 #include "fuzz/fuzz.h"
-#include "llmrouter/body.h"
+#include "fuzz/text_source.h"
 #include "llmrouter/codec.h"
 #include "wire/json_scan.h"
 
@@ -18,18 +18,6 @@ std::shared_ptr<const Dialect> dialect(std::string_view name) {
   }
   return nullptr;
 }
-
-// A body that is not in memory, read by as many bytes as it is cut to.
-class Text final : public BodySource {
- public:
-  Text(std::string_view text, unsigned seed) : text_(text), cuts_(seed) {}
-  size_t size() const noexcept override { return text_.size(); }
-  Result<size_t> read(size_t offset, char* to, size_t count) const override { return text_.copy(to, std::min(count, cuts_.next()), offset); }
-
- private:
-  std::string_view text_;
-  mutable fuzz::Cuts cuts_;
-};
 
 std::string body_of(const EncodedRequest& request) {
   std::string body;
@@ -73,7 +61,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     // In memory or not, a form means the same and goes out the same.
     auto other = dialect(from)->new_task_client(operation);
     other->set_path(path);
-    auto source = std::make_shared<Text>(text, a);
+    auto source = std::make_shared<fuzz::TextSource>(text, a);
     auto held = client->scan(text), read = other->scan_source(*source);
     fuzz::must(held.ok() == read.ok(), "a form wherever it lies");
     if (!held) {

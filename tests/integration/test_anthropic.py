@@ -163,13 +163,13 @@ def test_an_anthropic_client_and_an_openai_upstream(t):
         await streams([up.chunk(d) for d in deltas] + [up.chunk({}, "tool_calls"), up.usage_chunk(), b"data: [DONE]\n\n"])(x)
     u = t.upstream(up.scripted(calls, up.good))
     s = t.server(u)
-    r = ask(s, "up/m1", stream=True, system=[{"type": "text", "text": "s", "cache_control": {"type": "ephemeral"}}], tools=[TOOL, {"type": "web_search_20250305", "name": "web_search"}],
+    r = ask(s, "up/m1", stream=True, system=[{"type": "text", "text": "s", "cache_control": {"type": "ephemeral"}}], tools=[TOOL, {"type": "tool_of_tomorrow_20270101", "name": "tomorrow"}],
             tool_choice={"type": "any"}, metadata={"user_id": "u"}, stop_sequences=["x"], context_management={"edits": []})
     assert r.status == 200 and r.complete, r.body
     sent = u.chats()[0].json()
     assert sent["messages"][0] == {"role": "system", "content": "s"} and sent["tool_choice"] == "required" and sent["stop"] == ["x"] and sent["user"] == "u", sent
     assert [tool["function"]["name"] for tool in sent["tools"]] == ["get_weather"] and sent["stream_options"] == {"include_usage": True}, sent
-    assert {"cache_control", "context_management", "tools.web_search_20250305"} <= set(r.header("x-llmrouter-dropped").split(", ")), r.head
+    assert {"cache_control", "context_management", "tools.tool_of_tomorrow_20270101"} <= set(r.header("x-llmrouter-dropped").split(", ")), r.head
     heard = events(r)
     assert [e["type"] for e in heard][0] == "message_start" and [e["type"] for e in heard][-2:] == ["message_delta", "message_stop"]
     assert heard[0]["message"]["usage"]["input_tokens"] > 0 and heard[0]["message"]["usage"]["output_tokens"] == 0

@@ -80,6 +80,36 @@ def test_a_target_that_can_is_asked_instead(t):
     assert u.chats()[0].json()["n"] == 2
 
 
+def test_the_field_is_named_as_the_client_wrote_it(t):
+    u = t.upstream()
+    s = every_dialect(t, u)
+    film = {"inlineData": {"mimeType": "video/mp4", "data": "AAAA"}}
+    r = s.request("POST", "/v1beta/models/p-anthropic/m:generateContent", {"systemInstruction": {"parts": [{"text": "s"}]}, "contents": [{"parts": [{"text": "hi"}, film]}]})
+    assert r.status == 400 and "`contents[0].parts[1]`" in r.json()["error"]["message"], r.body
+    r = s.request("POST", "/v1beta/models/p-anthropic/m:generateContent", {"contents": [{"parts": [{"text": "hi"}]}], "generationConfig": {"candidateCount": 2}})
+    assert r.status == 400 and "`generationConfig.candidateCount`" in r.json()["error"]["message"], r.body
+    r = s.request("POST", "/v1/messages", {"model": "p-http/m", "max_tokens": 5, "system": "s", "messages": [{"role": "user", "content": [
+        {"type": "text", "text": "hi"}, {"type": "image", "source": {"type": "url", "url": "https://pictures.example/a.png"}}]}]})
+    assert r.status == 400 and "`messages[0].content[1]`" in r.json()["error"]["message"], r.body
+    r = s.request("POST", "/v1/responses", {"model": "p-http/m", "instructions": "s", "input": [{"role": "user", "content": [{"type": "input_image", "image_url": "https://pictures.example/a.png"}]}]})
+    assert r.status == 400 and r.json()["error"]["param"] == "input[0].content[0]", r.body
+    assert not u.chats()
+
+
+def test_hosted_tools_are_asked_of_their_own_vendor_alone(t):
+    u = t.upstream()
+    search = [{"type": "file_search", "vector_store_ids": ["vs_1"]}]
+    s = every_dialect(t, u, models={"m": {"targets": [{"model": "p-ollama/m", "priority": 1}, {"model": "p-responses/m", "priority": 2}], "strategy": "priority"},
+                                    "none": ["p-anthropic/m", "p-gemini/m"]})
+    r = s.request("POST", "/v1/responses", {"model": "none", "input": "hi", "tools": search})
+    assert r.status == 400 and r.json()["error"]["param"] == "tools[0]" and "file_search" in r.message, r.body
+    assert "p-anthropic/m" in r.message and "p-gemini/m" in r.message, r.message
+    assert not u.chats(), u.chats()
+    s.request("POST", "/v1/responses", {"model": "m", "input": "hi", "tools": search})
+    asked = {(x.target, x.json()["tools"][0]["type"]) for x in u.chats()}
+    assert len(asked) == 1 and asked.pop()[1] == "file_search", [(x.target, x.body) for x in u.chats()]
+
+
 def test_one_that_rests_is_better_news_than_one_that_cannot(t):
     u = t.upstream(up.sends(up.error(429, "slow down", headers=[("retry-after", "30")])))
     s = every_dialect(t, u, routing={"attempts": 1}, models={"m": ["up/m1", "p-ollama/m"]})

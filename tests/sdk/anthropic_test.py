@@ -116,7 +116,7 @@ def test_what_nobody_has_heard_of():
     record = seen(model)[0]
     equal((record["json"]["from_the_future"], record["headers"]["anthropic-beta"]), ({"a": [1, None]}, "tomorrow-2027-01-01"))
     answer = ask("up/" + model, extra_body={"from_the_future": 1, "context_management": {"edits": []}}, thinking={"type": "disabled"},
-                 tools=[WEATHER, {"type": "web_search_20250305", "name": "web_search"}])
+                 tools=[WEATHER, {"type": "tool_of_tomorrow_20270101", "name": "tomorrow"}])
     equal(answer.content[0].text, "Hello, wörld!")
 
 

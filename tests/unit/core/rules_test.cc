@@ -53,6 +53,17 @@ struct Asking {
   }
 };
 
+// Three models, of which the key that comes back may use two. It is not yet one of the router's.
+FileKey two_of_three(World& w) {
+  w.config.providers = {provider("up")};
+  w.config.models = {model("a", {{"up", "a"}}), model("b", {{"up", "b"}}), model("c", {{"up", "c"}})};
+  FileKey file;
+  file.key = Secret("sk-0123456789");
+  file.spec.name = "k";
+  file.spec.allow.models = {"a", "b"};
+  return file;
+}
+
 WallTime at(std::string_view text) { return parse_time(text).value(); }
 
 }  // namespace
@@ -314,13 +325,7 @@ TEST_CASE("the switch: after the delay, then it rests; both outlive the router")
 
 TEST_CASE("an override: within what the key may use, under the rules, over restarts") {
   World w;
-  w.config.providers = {provider("up")};
-  w.config.models = {model("a", {{"up", "a"}}), model("b", {{"up", "b"}}), model("c", {{"up", "c"}})};
-  FileKey file;
-  file.key = Secret("sk-0123456789");
-  file.spec.name = "k";
-  file.spec.allow.models = {"a", "b"};
-  w.config.keys = {file};
+  w.config.keys = {two_of_three(w)};
   w.parts.state = make_memory_state_store();
   w.build();
   auto key = w.router->authenticate(Secret("sk-0123456789"), {}).value();
@@ -369,12 +374,7 @@ TEST_CASE("an override's model: some UTF-8, and not more than a name") {
 
 TEST_CASE("a session: another way to be the key, whose chats go to one model") {
   World w;
-  w.config.providers = {provider("up")};
-  w.config.models = {model("a", {{"up", "a"}}), model("b", {{"up", "b"}}), model("c", {{"up", "c"}})};
-  FileKey file;
-  file.key = Secret("sk-0123456789");
-  file.spec.name = "k";
-  file.spec.allow.models = {"a", "b"};
+  FileKey file = two_of_three(w);
   file.spec.limits.requests = Rate{2, minutes(1), 0};
   file.spec.expires = w.clock.wall() + minutes(60);
   w.config.keys = {file};

@@ -461,7 +461,7 @@ TEST_CASE("anthropic: a client's conversation for an OpenAI-compatible server") 
     {"role":"user","content":[{"type":"tool_result","tool_use_id":"t1","content":[{"type":"text","text":"see"},{"type":"image","source":{"type":"url","url":"https://x/y.png"}}]},
       {"type":"tool_result","tool_use_id":"t2","content":"bad","is_error":true},{"type":"text","text":"go on"}]},
     {"role":"system","content":"be brief"}],
-    "tools":[{"name":"f","description":"d","input_schema":{"type":"object"},"eager_input_streaming":true},{"type":"bash_20250124","name":"bash"}],"tool_choice":{"type":"tool","name":"f","disable_parallel_tool_use":true},
+    "tools":[{"name":"f","description":"d","input_schema":{"type":"object"},"eager_input_streaming":true},{"type":"tool_search_tool_regex_20251119","name":"tool_search"}],"tool_choice":{"type":"tool","name":"f","disable_parallel_tool_use":true},
     "thinking":{"type":"enabled","budget_tokens":1024},"metadata":{"user_id":"u"},"stop_sequences":["x"],"top_k":5,"context_management":{}})", provider());
   if (!out) FAIL(out.error().message);
   const JsonValue messages = find_member(JsonValue(out->body), "messages");
@@ -472,7 +472,7 @@ TEST_CASE("anthropic: a client's conversation for an OpenAI-compatible server") 
     {"role":"system","content":"be brief"}])j") == "same");
   CHECK(same(find_member(JsonValue(out->body), "tools"), R"([{"type":"function","function":{"name":"f","description":"d","parameters":{"type":"object"}}}])") == "same");
   CHECK(find_member(JsonValue(out->body), "parallel_tool_calls").raw() == "false");
-  for (const char* name : {"cache_control", "messages.server_tool_use", "tools.bash_20250124", "context_management"}) {
+  for (const char* name : {"cache_control", "messages.server_tool_use", "tools.tool_search_tool_regex_20251119", "context_management"}) {
     INFO(name);
     CHECK(std::count(out->request.dropped.begin(), out->request.dropped.end(), name) == 1);
   }

@@ -44,29 +44,7 @@ std::string end(const std::string& reason, const std::string& usage = R"({"outpu
 }
 const std::string kPing = event("ping", "");
 
-struct Both {
-  Recorder relay, translated;
-  Answer answer;
-};
-
-// Both ways, cut at every byte.
-Both read(const std::string& stream) {
-  Both out;
-  const std::string_view s = stream;
-  for (bool relay : {true, false}) {
-    Recorder whole = feed("anthropic", relay, {s});
-    for (size_t i = 0; i <= s.size(); ++i) {
-      const Recorder cut = feed("anthropic", relay, {s.substr(0, i), s.substr(i)});
-      if (cut.summary() != whole.summary()) {
-        CHECK(cut.summary() == whole.summary());
-        break;
-      }
-    }
-    (relay ? out.relay : out.translated) = std::move(whole);
-  }
-  out.answer = answer_of(out.translated);
-  return out;
-}
+Both read(const std::string& stream) { return read_cut("anthropic", stream); }
 
 // What a strict reader of the dialect ends up with; fails the test where the grammar is left.
 struct Block {

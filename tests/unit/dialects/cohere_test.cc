@@ -39,30 +39,8 @@ std::string message_end(const std::string& reason) {
 }
 const std::string kDone = "data: [DONE]\n\n";
 
-struct Both {
-  Recorder relay, translated;
-  Answer answer;
-};
-
-// Both ways through, cut at every byte: it must make no difference.
-Both read(const std::string& stream) {
-  Both out;
-  const std::string_view s = stream;
-  for (bool relay : {true, false}) {
-    Recorder whole = feed("cohere", relay, {s});
-    const size_t step = s.size() > 6000 ? 37 : 1;  // recordings are long
-    for (size_t i = 0; i <= s.size(); i += step) {
-      const Recorder cut = feed("cohere", relay, {s.substr(0, i), s.substr(i)});
-      if (cut.summary() != whole.summary()) {
-        CHECK(cut.summary() == whole.summary());
-        break;
-      }
-    }
-    (relay ? out.relay : out.translated) = std::move(whole);
-  }
-  out.answer = answer_of(out.translated);
-  return out;
-}
+// Recordings are long.
+Both read(const std::string& stream) { return read_cut("cohere", stream, stream.size() > 6000 ? 37 : 1); }
 
 Result<RequestFacts> scan(std::string_view body) { return dialect("cohere")->new_client_codec()->scan(body); }
 
@@ -181,23 +159,7 @@ std::unique_ptr<ClientCodec> client(std::string& body) {
 Told retold(const Recorder& seen) {
   std::string body, out;
   auto codec = client(body);
-  for (const SeenEvent& e : seen.events) {
-    StreamEvent event;
-    event.kind = e.kind;
-    event.choice = e.choice;
-    event.tool_index = e.tool_index;
-    event.text = e.text;
-    event.signature = e.signature;
-    event.id = e.id;
-    event.name = e.name;
-    event.arguments = e.arguments;
-    event.model = e.model;
-    event.raw = e.raw;
-    event.created = e.created;
-    event.finish = e.finish;
-    event.usage = e.usage;
-    codec->encode_event(event, out);
-  }
+  tell(seen.events, *codec, out);
   codec->encode_end(out);
   return read_strictly(out);
 }

@@ -23,28 +23,7 @@ std::string text(const std::string& words) { return candidate(R"({"text":")" + w
 const std::string kUsage = R"(,"usageMetadata":{"promptTokenCount":10,"candidatesTokenCount":5,"totalTokenCount":22,"thoughtsTokenCount":7,"cachedContentTokenCount":4})";
 const std::string kStop = candidate(R"({"text":""})", R"(,"finishReason":"STOP")", kUsage);
 
-struct Both {
-  Recorder relay, translated;
-  Answer answer;
-};
-
-Both read(const std::string& stream) {
-  Both out;
-  const std::string_view s = stream;
-  for (bool relay : {true, false}) {
-    Recorder whole = feed("gemini", relay, {s});
-    for (size_t i = 0; i <= s.size(); ++i) {
-      const Recorder cut = feed("gemini", relay, {s.substr(0, i), s.substr(i)});
-      if (cut.summary() != whole.summary()) {
-        CHECK(cut.summary() == whole.summary());
-        break;
-      }
-    }
-    (relay ? out.relay : out.translated) = std::move(whole);
-  }
-  out.answer = answer_of(out.translated);
-  return out;
-}
+Both read(const std::string& stream) { return read_cut("gemini", stream); }
 
 // For a client of another dialect.
 std::unique_ptr<UpstreamCodec> foreign_reader() {
@@ -640,9 +619,9 @@ TEST_CASE("gemini: what has no word in OpenAI's chat is refused or dropped by na
   CHECK(to_openai(hi, R"("generationConfig":{"responseMimeType":"text/x.enum","responseSchema":{"type":"STRING","enum":["a"]}})") == "refused: response_format");
   std::vector<std::string> dropped;
   const std::string body = to_openai(R"({"text":"hi","videoMetadata":{"fps":1}},{"executableCode":{"language":"PYTHON","code":"1"}})",
-                                     R"("tools":[{"googleSearch":{}}],"toolConfig":{"functionCallingConfig":{"mode":"AUTO"}})", &dropped);
+                                     R"("toolConfig":{"functionCallingConfig":{"mode":"AUTO"}})", &dropped);
   CHECK(find(JsonValue(body), "messages", 0, "content", 1, "text").equals("```python\n1\n```\n"));
   CHECK(body.find("videoMetadata") == std::string::npos);
   CHECK(body.find("tool_choice") == std::string::npos);
-  CHECK(dropped == std::vector<std::string>{"tools.googleSearch", "content.videoMetadata"});
+  CHECK(dropped == std::vector<std::string>{"content.videoMetadata"});
 }

@@ -16,28 +16,7 @@ std::string line(const std::string& message, const std::string& more = R"("done"
 std::string text(const std::string& words) { return line(R"({"role":"assistant","content":")" + words + R"("})"); }
 const std::string kLast = line(R"({"role":"assistant","content":""})", R"("done_reason":"stop","done":true,"total_duration":9,"prompt_eval_count":17,"eval_count":50)");
 
-struct Both {
-  Recorder relay, translated;
-  Answer answer;
-};
-
-Both read(const std::string& stream) {
-  Both out;
-  const std::string_view s = stream;
-  for (bool relay : {true, false}) {
-    Recorder whole = feed("ollama", relay, {s});
-    for (size_t i = 0; i <= s.size(); ++i) {
-      const Recorder cut = feed("ollama", relay, {s.substr(0, i), s.substr(i)});
-      if (cut.summary() != whole.summary()) {
-        CHECK(cut.summary() == whole.summary());
-        break;
-      }
-    }
-    (relay ? out.relay : out.translated) = std::move(whole);
-  }
-  out.answer = answer_of(out.translated);
-  return out;
-}
+Both read(const std::string& stream) { return read_cut("ollama", stream); }
 
 Result<RequestFacts> scan(std::string_view body) { return dialect("ollama")->new_client_codec()->scan(body); }
 

@@ -7,31 +7,13 @@ using Kind = StreamEvent::Kind;
 
 namespace {
 
-struct Both {
-  Recorder relay, translated;
-  Answer answer;  // of the translated one
-};
-
-// Reads the stream both ways, whole, byte by byte and cut in two at every byte; all must agree.
+// Byte by byte as well.
 Both read(const std::string& stream, int64_t n = 1) {
-  Both out;
-  const std::string_view s = stream;
-  for (bool relay : {true, false}) {
-    Recorder whole = feed("openai", relay, {s}, n);
-    const std::string expected = whole.summary();
-    std::vector<std::string_view> bytes;
-    for (size_t i = 0; i < s.size(); ++i) bytes.push_back(s.substr(i, 1));
-    CHECK(feed("openai", relay, bytes, n).summary() == expected);
-    for (size_t i = 0; i <= s.size(); ++i) {
-      const Recorder cut = feed("openai", relay, {s.substr(0, i), s.substr(i)}, n);
-      if (cut.summary() != expected) {
-        CHECK(cut.summary() == expected);
-        break;
-      }
-    }
-    (relay ? out.relay : out.translated) = std::move(whole);
-  }
-  out.answer = answer_of(out.translated);
+  Both out = read_cut("openai", stream, 1, n);
+  std::vector<std::string_view> bytes;
+  for (size_t i = 0; i < stream.size(); ++i) bytes.push_back(std::string_view(stream).substr(i, 1));
+  CHECK(feed("openai", true, bytes, n).summary() == out.relay.summary());
+  CHECK(feed("openai", false, bytes, n).summary() == out.translated.summary());
   return out;
 }
 

@@ -97,23 +97,7 @@ TEST_CASE("recorded streams, translated and written again, say the same in OpenA
     const std::string request = R"({"model":"m","messages":[{"role":"user","content":"x"}],"stream":true,"stream_options":{"include_usage":true}})";
     REQUIRE(client->scan(request).ok());
     std::string sse;
-    for (const SeenEvent& e : seen.events) {
-      StreamEvent event;
-      event.kind = e.kind;
-      event.choice = e.choice;
-      event.tool_index = e.tool_index;
-      event.text = e.text;
-      event.signature = e.signature;
-      event.id = e.id;
-      event.name = e.name;
-      event.arguments = e.arguments;
-      event.model = e.model;
-      event.raw = e.raw;
-      event.created = e.created;
-      event.finish = e.finish;
-      event.usage = e.usage;
-      client->encode_event(event, sse);
-    }
+    tell(seen.events, *client, sse);
     client->encode_end(sse);
     const Answer again = read_strict(sse);
     CHECK(again.done);

@@ -43,26 +43,7 @@ class Script {
   int sequence_ = 0;
 };
 
-struct Both {
-  Recorder relay, translated;
-  Answer answer;
-};
-
-Both read(const std::string& stream) {
-  Both both;
-  both.relay = feed("responses", true, {stream});
-  both.translated = feed("responses", false, {stream});
-  both.answer = answer_of(both.translated);
-  // The same however it is cut.
-  for (bool relay : {true, false}) {
-    const std::string whole = (relay ? both.relay : both.translated).summary();
-    for (size_t i = 1; i < stream.size(); ++i) {
-      const std::string cut = feed("responses", relay, {std::string_view(stream).substr(0, i), std::string_view(stream).substr(i)}).summary();
-      if (cut != whole) FAIL("cut at " << i << ": " << cut);
-    }
-  }
-  return both;
-}
+Both read(const std::string& stream) { return read_cut("responses", stream); }
 
 void check_good(const Both& both, const std::string& stream) {
   for (const Error& e : both.relay.errors) INFO(e.message);
@@ -492,8 +473,11 @@ TEST_CASE("recorded Responses answers and requests") {
       REQUIRE(relayed.ok());
       CHECK(relayed->body == r.request);
       auto chat = translate_request("responses", "openai", r.request);
-      const bool stored = find_member(JsonValue(r.request), "previous_response_id").is_string();
-      CHECK(chat.ok() != stored);
+      const JsonValue asked(r.request);
+      const bool stored = find_member(asked, "previous_response_id").is_string();
+      const JsonValue type = find_member(wire::find_element(find_member(asked, "tools"), 0), "type");
+      const bool hosted = type.is_string() && !type.equals("function") && !type.equals("custom");
+      CHECK(chat.ok() != (stored || hosted));
       if (chat.ok()) CHECK(dialect("openai")->new_client_codec()->scan(chat->body).ok());
       ++requests;
     }

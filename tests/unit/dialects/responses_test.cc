@@ -127,11 +127,29 @@ TEST_CASE("responses to chat: what only OpenAI's own servers can do is dropped b
   const JsonValue tools = find_member(JsonValue(out->body), "tools");
   CHECK(wire::find_element(tools, 0).exists());
   CHECK(!wire::find_element(tools, 1).exists());
-  // No tool left: no empty list.
-  auto none = translate_request("responses", "openai", R"({"model":"m","input":"q","tools":[{"type":"web_search"}],"tool_choice":"auto"})");
-  REQUIRE(none.ok());
-  CHECK(!find_member(JsonValue(none->body), "tools").exists());
-  CHECK(!find_member(JsonValue(none->body), "tool_choice").exists());
+}
+
+TEST_CASE("responses: of a coding agent's turn nothing is named as dropped that was told in other words") {
+  const std::string turn = R"({"model":"m","store":false,"include":["reasoning.encrypted_content"],"reasoning":{"effort":"low"},"input":[{"role":"user","content":"q"},
+    {"type":"reasoning","id":"rs","summary":[{"type":"summary_text","text":"hm"}],"encrypted_content":"gAAAA"},{"type":"custom_tool_call","call_id":"c1","name":"patch","input":"x"},
+    {"type":"custom_tool_call_output","call_id":"c1","output":[{"type":"input_text","text":"done"}]}],"tools":[{"type":"custom","name":"patch"},{"type":"web_search"}]})";
+  const std::string rest = R"(,"include":["file_search_call.results"],"store":true)";
+  for (const char* upstream : {"openai", "anthropic", "gemini", "bedrock", "ollama", "cohere"}) {
+    INFO(upstream);
+    ProviderConfig config = provider();
+    if (std::string_view(upstream) == "bedrock") config.region = "eu-west-1";
+    auto out = translate_request("responses", upstream, turn, config);
+    REQUIRE(out.ok());
+    for (const std::string& name : out->request.dropped) {
+      INFO(name);
+      CHECK((name == "tools.web_search" || name == "reasoning_effort" || name == "reasoning"));
+    }
+    CHECK(contains(out->request.dropped, "tools.web_search"));
+    auto more = translate_request("responses", upstream, R"({"model":"m","input":"q")" + rest + "}", config);
+    REQUIRE(more.ok());
+    CHECK(contains(more->request.dropped, "include"));
+    if (std::string_view(upstream) != "openai") CHECK(contains(more->request.dropped, "store"));
+  }
 }
 
 TEST_CASE("responses: what needs a stored conversation is refused by name when translated, and passes when relayed") {
@@ -164,6 +182,7 @@ TEST_CASE("responses: a custom tool is a function with one text for others, and 
   const JsonValue root(out->body);
   CHECK(find(root, "tools", 0, "function", "name").equals("patch"));
   CHECK(find(root, "tools", 0, "function", "parameters", "properties", "input", "type").equals("string"));
+  CHECK(find(root, "tools", 0, "function", "parameters", "properties", "input", "description").equals("The whole text has to follow this Lark grammar:\nx"));
   CHECK(find(root, "messages", 1, "tool_calls", 0, "function", "arguments").string_or() == R"({"input":"*** Begin\n"})");
   Recorder seen;
   StreamEvent event;

@@ -242,11 +242,8 @@ Answer read_loosely(std::string_view sse) {
   return answer;
 }
 
-std::string write_again(std::string_view dialect_name, const std::string& request, const Recorder& seen) {
-  auto client = dialect(dialect_name)->new_client_codec();
-  REQUIRE(client->scan(request).ok());
-  std::string out;
-  for (const SeenEvent& e : seen.events) {
+void tell(const std::vector<SeenEvent>& events, ClientCodec& client, std::string& out) {
+  for (const SeenEvent& e : events) {
     StreamEvent event;
     event.kind = e.kind;
     event.choice = e.choice;
@@ -263,8 +260,15 @@ std::string write_again(std::string_view dialect_name, const std::string& reques
     event.created = e.created;
     event.finish = e.finish;
     event.usage = e.usage;
-    client->encode_event(event, out);
+    client.encode_event(event, out);
   }
+}
+
+std::string write_again(std::string_view dialect_name, const std::string& request, const Recorder& seen) {
+  auto client = dialect(dialect_name)->new_client_codec();
+  REQUIRE(client->scan(request).ok());
+  std::string out;
+  tell(seen.events, *client, out);
   if (seen.errors.empty()) client->encode_end(out);
   else client->encode_stream_error(seen.errors.front(), out);
   return out;
@@ -322,6 +326,25 @@ Recorder feed(std::string_view dialect_name, bool relay, const std::vector<std::
   }
   codec->finish(seen);
   return seen;
+}
+
+Both read_cut(std::string_view dialect_name, const std::string& stream, size_t step, int64_t n) {
+  Both out;
+  const std::string_view s = stream;
+  for (bool relay : {true, false}) {
+    Recorder whole = feed(dialect_name, relay, {s}, n);
+    const std::string expected = whole.summary();
+    for (size_t i = 0; i <= s.size(); i += step) {
+      const std::string cut = feed(dialect_name, relay, {s.substr(0, i), s.substr(i)}, n).summary();
+      if (cut == expected) continue;
+      INFO("cut at " << i);
+      CHECK(cut == expected);
+      break;
+    }
+    (relay ? out.relay : out.translated) = std::move(whole);
+  }
+  out.answer = answer_of(out.translated);
+  return out;
 }
 
 std::string Encoded::header(std::string_view name) const {

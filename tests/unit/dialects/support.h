@@ -86,6 +86,8 @@ Answer read_response_object(wire::JsonValue response, bool valid_arguments = tru
 // From chunks as vendors send them: texts, reasoning, last usage, call names and arguments joined; says nothing of ids.
 Answer read_loosely(std::string_view sse);
 
+// Events told to a client codec.
+void tell(const std::vector<SeenEvent>& events, ClientCodec& client, std::string& out);
 // Events told again to a client codec of this dialect, whose request is `request`: all of what it writes.
 std::string write_again(std::string_view dialect_name, const std::string& request, const Recorder& seen);
 
@@ -96,6 +98,14 @@ ProviderConfig provider(std::vector<std::string> quirks = {});
 std::unique_ptr<UpstreamCodec> reading(std::string_view dialect_name, bool relay, int64_t n = 1);
 // The stream fed in these pieces, and finished.
 Recorder feed(std::string_view dialect_name, bool relay, const std::vector<std::string_view>& pieces, int64_t n = 1);
+
+// A stream read both ways.
+struct Both {
+  Recorder relay, translated;
+  Answer answer;  // of the translated one
+};
+// Whole, and cut in two after each `step` bytes: it must make no difference.
+Both read_cut(std::string_view dialect_name, const std::string& stream, size_t step = 1, int64_t n = 1);
 
 // The request an upstream codec makes of a client's body, same dialect; `edits` and `quirks` as given.
 struct Encoded {

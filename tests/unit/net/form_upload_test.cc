@@ -44,6 +44,22 @@ struct Folder {
   std::string path;
 };
 
+// Next to nothing in memory.
+UploadOptions on_disk(const Folder& folder) {
+  UploadOptions options;
+  options.directory = folder.path;
+  options.memory = 10;
+  return options;
+}
+
+// An upload that has begun and is on disk already.
+std::unique_ptr<FormUpload> half_there(const Folder& folder) {
+  auto upload = FormUpload::begin(kType, on_disk(folder));
+  REQUIRE(upload);
+  (*upload)->feed(form_of(5000).substr(0, 3000));
+  return std::move(*upload);
+}
+
 std::shared_ptr<const BodySource> put_aside(std::string_view body, const UploadOptions& options, size_t step) {
   auto upload = FormUpload::begin(kType, options);
   REQUIRE(upload);
@@ -96,12 +112,7 @@ TEST_CASE("upload: one that is given up leaves nothing") {
   const Folder folder;
   const int files = open_files();
   {
-    UploadOptions options;
-    options.directory = folder.path;
-    options.memory = 10;
-    auto upload = FormUpload::begin(kType, options);
-    REQUIRE(upload);
-    (*upload)->feed(form_of(5000).substr(0, 3000));
+    const auto upload = half_there(folder);
     CHECK(open_files() == files + 1);
   }
   CHECK(open_files() == files);
@@ -110,20 +121,15 @@ TEST_CASE("upload: one that is given up leaves nothing") {
 TEST_CASE("upload: a form at fault is dropped at once and says so at its end") {
   const Folder folder;
   const int files = open_files();
-  UploadOptions options;
-  options.directory = folder.path;
-  options.memory = 10;
-  auto upload = FormUpload::begin(kType, options);
-  REQUIRE(upload);
-  (*upload)->feed(form_of(5000).substr(0, 3000));
-  (*upload)->feed("\r\n--XXbad");
+  const auto upload = half_there(folder);
+  upload->feed("\r\n--XXbad");
   CHECK(open_files() == files);
-  (*upload)->feed(std::string(100000, 'x'));
-  auto source = (*upload)->finish();
+  upload->feed(std::string(100000, 'x'));
+  auto source = upload->finish();
   CHECK(source->size() == 0);
   REQUIRE_FALSE(source->form());
   CHECK(source->form().error().code == ErrorCode::kInvalidRequest);
-  CHECK(put_aside(form_of(50).substr(0, 60), options, 7)->form().error().message == "the body is not a valid form: it breaks off");
+  CHECK(put_aside(form_of(50).substr(0, 60), on_disk(folder), 7)->form().error().message == "the body is not a valid form: it breaks off");
   CHECK(open_files() == files);
   for (const char* bad : {"application/json", "multipart/form-data", "multipart/mixed; boundary=x"}) {
     auto refused = FormUpload::begin(bad);

@@ -1,0 +1,108 @@
+#include "dialects/foreign_tools.h"
+
+#include <algorithm>
+
+#include "dialects/fields.h"
+
+namespace llmrouter::dialects {
+namespace {
+
+using wire::JsonMember;
+using wire::JsonMembers;
+using wire::JsonValue;
+
+// As their dialects call them, without the date that may stand behind. Google's stand here in both spellings that it takes.
+constexpr std::string_view kMeant[] = {
+    "function", "custom",  // the chat dialect's; "function" is one that says no more
+    "web_search_preview", "file_search", "computer", "computer_use", "computer_use_preview", "code_interpreter", "mcp", "local_shell", "shell", "apply_patch",
+    "web_fetch", "code_execution", "bash", "text_editor", "memory", "mcp_toolset",
+    "googleSearch", "google_search", "googleSearchRetrieval", "google_search_retrieval", "codeExecution", "urlContext", "url_context", "computerUse",
+    "fileSearch", "googleMaps", "google_maps", "enterpriseWebSearch", "enterprise_web_search", "retrieval", "mcpServers", "mcp_servers",
+};
+
+bool is_digits(std::string_view text) noexcept {
+  return !text.empty() && text.find_first_not_of("0123456789_") == std::string_view::npos;
+}
+
+// "bash_20250124" and "web_search_2025_08_26" without their dates.
+std::string_view without_date(std::string_view kind) noexcept {
+  for (size_t at = kind.find('_'); at != std::string_view::npos; at = kind.find('_', at + 1)) {
+    if (is_digits(kind.substr(at + 1))) return kind.substr(0, at);
+  }
+  return kind;
+}
+
+// Google's are called by their member.
+std::string kind_of(std::string_view raw) {
+  const JsonValue tool(raw);
+  std::string kind = wire::find_member(tool, "type").string_or();
+  if (JsonMembers members(tool); kind.empty() && members.next()) kind = members->key;
+  if (kind.empty()) kind = "unknown";
+  constexpr size_t kMost = 64;
+  kind.resize(std::min(kind.size(), kMost));
+  for (char& c : kind) {
+    const bool word = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-' || c == '.' || c == ':';
+    if (!word) c = '_';
+  }
+  return kind;
+}
+
+// A search that says its date was asked for by a caller; the one of today, without, is what agents have with them.
+bool is_meant(std::string_view kind) noexcept {
+  const std::string_view base = without_date(kind);
+  if (base == "web_search") return base != kind;
+  return std::find(std::begin(kMeant), std::end(kMeant), base) != std::end(kMeant);
+}
+
+bool says_something(JsonValue value) { return !value.is_unset() && !value.empty_container() && value.raw() != "false"; }
+
+// What a member asks for; empty: nothing that would make another answer.
+std::string_view meaning_of(const JsonMember& m) {
+  if (m.key == "functions") return says_something(m.value) ? "tools in the older words" : "";
+  if (m.key == "function_call") return says_something(m.value) && !m.value.equals("none") ? "tools in the older words" : "";
+  if (m.key == "mcp_servers") return says_something(m.value) ? "servers of tools" : "";
+  if (m.key == "web_search_options") return m.value.is_object() ? "a search of the web" : "";
+  if (m.key == "cachedContent" || m.key == "cached_content") return says_something(m.value) ? "what another vendor keeps" : "";
+  return "";
+}
+
+bool is_other(const Part& part) noexcept { return part.kind == Part::Kind::kOther; }
+
+void drop(std::string name, std::vector<std::string>& dropped) {
+  if (std::find(dropped.begin(), dropped.end(), name) == dropped.end()) dropped.push_back(std::move(name));
+}
+
+}  // namespace
+
+ForeignParts::ForeignParts(const ChatRequest& request, bool foreign, std::vector<std::string>& dropped) : request_(request) {
+  const auto has_others = [](const Message& m) { return std::any_of(m.parts.begin(), m.parts.end(), is_other); };
+  if (!foreign || std::none_of(request.messages.begin(), request.messages.end(), has_others)) return;
+  copy_ = std::make_unique<ChatRequest>(request);
+  for (Message& message : copy_->messages) {
+    for (Part& part : message.parts) {
+      if (!is_other(part)) continue;
+      if (!part.text.empty()) part = Part::of_text(std::move(part.text));
+      else if (message.role == Role::kAssistant) drop("messages." + kind_of(part.raw), dropped);
+    }
+    if (message.role == Role::kAssistant) message.parts.erase(std::remove_if(message.parts.begin(), message.parts.end(), is_other), message.parts.end());
+  }
+}
+
+Result<void> check_foreign_tools(const ChatRequest& request, std::string_view target, std::vector<std::string>& dropped, std::string_view spoken) {
+  const bool functions = std::any_of(request.tools.begin(), request.tools.end(), [](const Tool& tool) { return tool.raw.empty(); });
+  for (size_t i = 0; i < request.tools.size(); ++i) {
+    if (request.tools[i].raw.empty()) continue;
+    const std::string kind = kind_of(request.tools[i].raw);
+    if (!functions || is_meant(kind)) return cannot_express(path("tools", i), "a tool of the type " + kind, target);
+    drop("tools." + kind, dropped);
+  }
+  Error error;
+  for_each_member(request.extras, [&](const JsonMember& m) {
+    const std::string_view meaning = m.key == spoken ? std::string_view() : meaning_of(m);
+    if (!meaning.empty() && error.code == ErrorCode::kNone) error = cannot_express(std::string(m.key), meaning, target);
+  });
+  if (error.code != ErrorCode::kNone) return error;
+  return {};
+}
+
+}  // namespace llmrouter::dialects
