@@ -23,6 +23,7 @@ namespace llmrouter::server {
 namespace {
 
 constexpr Duration kRefreshEvery = std::chrono::minutes(10);
+constexpr Duration kRefreshAfterFailure = std::chrono::seconds(5);  // doubled from one to the next: some provider's list is missing
 constexpr Duration kBannerWaits = std::chrono::milliseconds(300);
 constexpr Duration kAfterCut = std::chrono::seconds(3);  // for the last words to reach the clients
 
@@ -72,6 +73,7 @@ class Server {
   std::unique_ptr<Transfer> refresh_;
   std::unique_ptr<Transfer> probes_;
   Reactor::TimerId refresh_timer_ = 0;
+  Duration refresh_again_ = kRefreshAfterFailure;
   bool refreshed_ = false;  // at least once
   std::unique_ptr<FileWatch> watch_;
   std::vector<std::unique_ptr<Loop>> loops_;
@@ -246,8 +248,12 @@ void Server::refresh_models() {
   refresh_ = context_.router->refresh_models(*transport_, [this] {
     refreshed_ = true;
     log(LogLevel::kDebug, "model lists refreshed", {{"models", std::to_string(context_.router->models(nullptr).size())}});
+    const auto providers = context_.router->providers();
+    const bool missing = std::any_of(providers.begin(), providers.end(), [](const ProviderState& p) { return !p.list_error.empty(); });
+    const Duration wait = missing ? std::min(refresh_again_, kRefreshEvery) : kRefreshEvery;
+    refresh_again_ = missing ? wait * 2 : kRefreshAfterFailure;
     reactor_->cancel_timer(refresh_timer_);
-    refresh_timer_ = reactor_->add_timer(reactor_->clock().now() + kRefreshEvery, [this] { refresh_models(); });
+    refresh_timer_ = reactor_->add_timer(reactor_->clock().now() + wait, [this] { refresh_models(); });
   });
 }
 

@@ -150,7 +150,8 @@ Error Session::check_head() const {
   }
   if (r.encoded) return Error(ErrorCode::kUnsupportedMediaType, "content-encoding: compressed bodies are not supported");
   if (r.method != Method::kPost && r.method != Method::kPut && r.method != Method::kPatch) return {};
-  if (!r.chunked && !r.content_length) return Error(ErrorCode::kLengthRequired, "a content-length or chunked transfer-encoding is needed");
+  // Neither means no body (RFC 9112, 6.3): good enough where none is needed.
+  if (!r.chunked && !r.content_length && is_call(route_.endpoint)) return Error(ErrorCode::kLengthRequired, "a content-length or chunked transfer-encoding is needed");
   // Without a content type (or with curl's usual one) a body is taken for JSON; not from a browser, which may send those to anybody's
   // server without asking first.
   if (takes_form(route_.endpoint) && r.body_type == Request::BodyType::kMultipart) {

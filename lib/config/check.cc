@@ -189,11 +189,21 @@ class Checker {
       if (const auto& budget = key.spec.limits.budget; budget && budget->nano_usd == 0 && !context_.faults.any_under(path + ".budget.usd")) {
         fault(path + ".budget.usd", "expected an amount above 0");
       }
+      allowed_providers(key.spec.allow.providers, join(join(path, "allow"), "providers"));
       if (key.key.empty()) continue;
       auto [first, fresh] = values.emplace(key.key.reveal(), i);
       if (!fresh) fault(path + ".key", "the same key as keys[" + std::to_string(first->second) + "]");
       if (!config_.server.admin_key.empty() && key.key.equals(config_.server.admin_key.reveal()))
         fault(path + ".key", "the same as server.admin_key");
+    }
+  }
+
+  // Which models there are only the providers know; the providers are all here. A misspelt exclusion would let in whom it was to keep out.
+  void allowed_providers(const std::vector<std::string>& patterns, const std::string& path) {
+    for (size_t i = 0; i < patterns.size(); ++i) {
+      const std::string name = patterns[i].substr(patterns[i].compare(0, 1, "!") == 0 ? 1 : 0);
+      if (name.empty() || name.find('*') != std::string::npos || is_provider(name)) continue;
+      fault(join(path, i), quoted(join(path, i), patterns[i]) + ": there is no such provider" + suggestion(name, providers_));
     }
   }
 
