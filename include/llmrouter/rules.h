@@ -3,7 +3,6 @@
 #define LLMROUTER_RULES_H_
 
 #include <array>
-#include <bitset>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -75,18 +74,6 @@ class LLMROUTER_EXPORT Expression {
 };
 // RE2 syntax. kInvalidRequest when it cannot be used or is beyond RuleLimits; kNotSupported in a library built without regular expressions.
 LLMROUTER_EXPORT Result<std::shared_ptr<const Expression>> make_expression(std::string_view pattern);
-
-// Several of them, looked for in one pass over the text. Immutable; `find_in` is called from many threads and takes time linear in the text.
-class LLMROUTER_EXPORT ExpressionSet {
- public:
-  using Flags = std::bitset<RuleLimits::kExpressions>;
-  virtual ~ExpressionSet() = default;
-  // Sets the flag of each that is found, by its place, and leaves the others. False: the pass ran out of its memory, and each has to be asked by itself.
-  virtual bool find_in(std::string_view text, Flags& found) const noexcept = 0;
-};
-// Of patterns that make_expression() takes. Null: more than RuleLimits::kExpressions, or together too large for one pass (4 MiB, what it learns on its way
-// included): each has to be asked by itself.
-LLMROUTER_EXPORT std::shared_ptr<const ExpressionSet> make_expression_set(const std::vector<std::string_view>& patterns);
 
 }  // namespace llmrouter
 

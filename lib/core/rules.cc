@@ -56,16 +56,15 @@ bool plain_matches(const Rule& rule, const RuleInput& in) noexcept {
   return !rule.hours || rule.hours->holds(in.wall);
 }
 
-// Newest first: what a request is about stands in its last messages. Stops where `enough` says so; whether it did.
-template <typename Enough>
-bool read_texts(const ChatRequest& chat, Enough&& enough) {
+// Newest first: what a request is about stands in its last messages.
+bool found_in(const Expression& expression, const ChatRequest& chat) noexcept {
   size_t left = RuleLimits::kContent;
   for (auto m = chat.messages.rbegin(); m != chat.messages.rend() && left > 0; ++m) {
     if (m->role != Role::kUser && m->role != Role::kSystem && m->role != Role::kDeveloper) continue;
     for (const Part& part : m->parts) {
       if (part.kind != Part::Kind::kText || left == 0) continue;
       const std::string_view text = std::string_view(part.text).substr(0, left);
-      if (enough(text)) return true;
+      if (expression.found_in(text)) return true;
       left -= text.size();
     }
   }
@@ -78,43 +77,14 @@ void RuleSet::order() {
   std::stable_sort(rules_.begin(), rules_.end(), [](const Rule& a, const Rule& b) {
     return a.config.priority != b.config.priority ? a.config.priority > b.config.priority : a.stored && !b.stored;
   });
-  std::vector<std::string_view> patterns;
-  for (Rule& rule : rules_) {
-    if (!rule.content) continue;
-    rule.place = patterns.size();
-    patterns.push_back(rule.config.when.content);
-  }
-  expressions_ = patterns.size() < 2 ? nullptr : make_expression_set(patterns);
 }
 
-// What was found in one request. The first expression is looked for by itself: most requests that get to one get to one only. Beyond it one pass
-// answers for all.
-class RuleSet::Search {
- public:
-  explicit Search(const ExpressionSet* expressions) : expressions_(expressions) {}
-
-  bool finds(const Rule& rule, const ChatRequest& chat) {
-    if (expressions_ != nullptr && asked_++ == 1) {
-      const bool failed = read_texts(chat, [this](std::string_view text) { return !expressions_->find_in(text, found_); });
-      if (failed) expressions_ = nullptr;
-    }
-    if (expressions_ != nullptr && asked_ > 1) return found_[rule.place];
-    return read_texts(chat, [&rule](std::string_view text) { return rule.content->found_in(text); });
-  }
-
- private:
-  const ExpressionSet* expressions_;
-  size_t asked_ = 0;
-  ExpressionSet::Flags found_;
-};
-
 const Rule* RuleSet::find(const RuleInput& input, RuleContent& content) const {
-  Search search(expressions_.get());
   for (const Rule& rule : rules_) {
     if (!plain_matches(rule, input)) continue;
     if (rule.content) {
       const ChatRequest* chat = content.chat();
-      if (chat == nullptr || !search.finds(rule, *chat)) continue;
+      if (chat == nullptr || !found_in(*rule.content, *chat)) continue;
     }
     return &rule;
   }

@@ -24,7 +24,6 @@ struct Rule {
   std::shared_ptr<const Expression> content;    // null: whatever is said
   std::optional<RuleHours> hours;
   RuleHits hits;
-  size_t place = 0;                             // of its expression among the set's
 };
 
 // What a rule sees of a request.
@@ -49,16 +48,14 @@ class RuleContent {
 class RuleSet {
  public:
   void add(Rule rule) { rules_.push_back(std::move(rule)); }
-  // After the last one: high priority first; of equal ones the store's, then in the order they were added.
+  // High priority first; of equal ones the store's, then in the order they were added.
   void order();
   const std::vector<Rule>& rules() const noexcept { return rules_; }
   // The rule that decides; null: none.
   const Rule* find(const RuleInput& input, RuleContent& content) const;
 
  private:
-  class Search;
   std::vector<Rule> rules_;
-  std::shared_ptr<const ExpressionSet> expressions_;  // of all rules that look at content; null: fewer than two, or too large together
 };
 
 // kInvalidRequest with the member in `param`, as check_rule() has it.

@@ -148,45 +148,6 @@ TEST_CASE("rules: content is decoded only when a rule gets as far, and read newe
   CHECK(ask.decided({c}) == "");
 }
 
-TEST_CASE("rules: many expressions at once say what each says by itself, and the rules' order decides") {
-  std::vector<RuleConfig> many;
-  for (int i = 0; i < 50; ++i) {
-    many.push_back(rule("c" + std::to_string(i), 100 - i));
-    many.back().when.content = "(?i)\\bnumber " + std::to_string(i) + "\\b";
-  }
-  Asking ask;
-  ask.facts.model = "auto";
-  CHECK(ask.decided(many) == "");
-  ask.content.say(Role::kUser, "of number 50 and of number 123 nothing is known");
-  CHECK(ask.decided(many) == "");
-  ask.content.say(Role::kSystem, "NUMBER 49, number 17");
-  CHECK(ask.decided(many) == "c17");
-  ask.content.say(Role::kAssistant, "number 3");
-  CHECK(ask.decided(many) == "c17");
-  ask.content.request.messages.front().parts.push_back(Part::of_text("number 8\xff"));
-  CHECK(ask.decided(many) == "c8");
-  many[8].when.model = {"other"};  // its expression is found, but its other condition does not hold
-  CHECK(ask.decided(many) == "c17");
-  many[0].when.content = "number";  // the first is looked for by itself
-  CHECK(ask.decided(many) == "c0");
-  ask.content.say(Role::kUser, std::string(RuleLimits::kContent, 'x'));
-  CHECK(ask.decided(many) == "");
-}
-
-TEST_CASE("rules: expressions that are too large together are looked for one by one") {
-  std::vector<RuleConfig> large;
-  std::vector<std::string_view> patterns;
-  for (int i = 0; i < 100; ++i) {
-    large.push_back(rule("c" + std::to_string(i), 100 - i));
-    large.back().when.content = "z" + std::to_string(i) + "[^q]{500}number";
-  }
-  for (const RuleConfig& r : large) patterns.push_back(r.when.content);
-  CHECK(make_expression_set(patterns) == nullptr);
-  Asking ask;
-  ask.content.say(Role::kUser, "z42" + std::string(500, 'a') + "number");
-  CHECK(ask.decided(large) == "c42");
-}
-
 TEST_CASE("rules: hours in UTC, over midnight, by the day of the beginning") {
   struct Row {
     const char* hours;
