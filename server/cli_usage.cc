@@ -13,7 +13,9 @@ namespace {
 
 constexpr int kShownByDefault = 20;
 
-std::string csv_cell(const std::string& text) {
+// A spreadsheet takes what begins with one of these for a formula, and callers choose names: it gets an apostrophe, as OWASP ("CSV Injection") has it.
+std::string csv_cell(std::string text) {
+  if (!text.empty() && std::string_view("=+-@\t\r").find(text.front()) != std::string_view::npos && text != "-") text.insert(0, 1, '\'');
   if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
   std::string out = "\"";
   for (char c : text) {

@@ -127,6 +127,17 @@ bool direct(const Snapshot& snapshot, std::string_view name, Resolved& out) {
   return out.provider != nullptr;
 }
 
+// Many upstreams have the model in their path: `a/../b` would be `b` to who takes dots away (RFC 3986, 5.2.4), and `a/../b` to allow-lists and prices.
+bool climbs(std::string_view name) {
+  for (size_t from = 0; from <= name.size();) {
+    const size_t end = std::min(name.find('/', from), name.size());
+    const std::string_view segment = name.substr(from, end - from);
+    if (segment == "." || segment == "..") return true;
+    from = end + 1;
+  }
+  return false;
+}
+
 // A star that matched nothing must not make an upstream's name empty.
 bool leaves_a_name(const Route& route, std::string_view capture) {
   return !capture.empty() || std::none_of(route.targets.begin(), route.targets.end(), [](const RouteTarget& t) { return t.model == "*"; });
@@ -252,6 +263,7 @@ Result<Resolved> resolve(const Snapshot& snapshot, std::string_view name, std::s
     out.how = "model";
     return out;
   }
+  if (climbs(name)) return not_found(snapshot, name, key);
   // As a configured name without a target there, another provider's `provider/model` is a name of the provider that is asked for: OpenRouter's are.
   if (direct(snapshot, name, out) && (only == nullptr || only == out.provider)) return out;
   if (only != nullptr) {

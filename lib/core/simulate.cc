@@ -12,6 +12,12 @@
 namespace llmrouter {
 namespace {
 
+// What a database says need not be true: sums end at the highest number.
+void add(int64_t more, int64_t& sum) noexcept {
+  if (__builtin_add_overflow(sum, std::max<int64_t>(more, 0), &sum)) sum = INT64_MAX;
+}
+
+
 using core::Acting;
 using core::Candidate;
 
@@ -219,13 +225,13 @@ class Replay final : core::Stage {
     const bool was_ok = r.status == CallStatus::kOk;
     const bool refused = r.status == CallStatus::kError && r.attempts.empty() && r.http_status >= 400 && r.http_status < 500;
     (was_ok ? out_.before.ok : r.status == CallStatus::kLimited ? out_.before.limited : refused ? out_.before.refused : out_.before.failed)++;
-    out_.before.cost_nano_usd += r.cost_nano_usd;
+    add(r.cost_nano_usd, out_.before.cost_nano_usd);
     if (!was_ok) return;
     before_ms_ += r.latency_ms;
     if (r.price.empty()) ++out_.before.unpriced;
     SimulationShare& share = shares_[target_name(r.provider, r.model)];
     ++share.before;
-    share.cost_before += r.cost_nano_usd;
+    add(r.cost_nano_usd, share.cost_before);
   }
 
   core::RehearsedCall call_of(const UsageRecord& r) {
@@ -330,8 +336,8 @@ class Replay final : core::Stage {
     if (parts_.catalog) price = parts_.catalog->price(c.provider->config.name, c.provider->config.type, c.model, usage.input, time);
     if (!price) return false;
     const int64_t cost = cost_nano_usd(usage, *price);
-    shares_[target_name(c.provider->config.name, c.model)].cost_after += cost;
-    out_.after.cost_nano_usd += cost;
+    add(cost, shares_[target_name(c.provider->config.name, c.model)].cost_after);
+    add(cost, out_.after.cost_nano_usd);
     return true;
   }
 

@@ -110,12 +110,11 @@ bool read_flat(JsonValue root, Fault& fault) {
 }  // namespace
 
 bool has_error_member(JsonValue root) {
-  const JsonValue error = find_member(root, "error");
-  switch (error.kind()) {
-    case JsonKind::kObject: return !error.empty_container();
-    case JsonKind::kString: return error.nonempty_string();
-    default: return false;
+  for (const wire::JsonMember& m : wire::JsonMembers(root)) {  // not only the first: a null before it does not undo it
+    if (m.key != "error") continue;
+    if (m.value.nonempty_string() || (m.value.is_object() && !m.value.empty_container())) return true;
   }
+  return false;
 }
 
 bool read_fault(JsonValue root, Fault& fault) {

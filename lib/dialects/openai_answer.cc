@@ -190,7 +190,7 @@ std::optional<Error> read_top(JsonValue root, std::string_view key, AnswerTop& t
     if (name == "choices") {
       const char* const begin = at.here();
       if (at.enter_array()) {
-        failure = read_ends(at, key, top.finish);
+        if (auto failed = read_ends(at, key, top.finish); !failure) failure = std::move(failed);
         top.choices = at.since(begin);
       } else {
         top.choices = at.take();

@@ -26,6 +26,18 @@ std::string padded(std::string text, size_t width, bool left = false) {
   return left ? text + std::string(width - text.size(), ' ') : std::string(width - text.size(), ' ') + text;
 }
 
+// Names may be what callers asked for: nothing in them tells a terminal anything, or begins a row.
+std::string shown(std::string_view name) {
+  std::string out;
+  for (size_t i = 0; i < name.size(); ++i) {
+    const auto c = static_cast<unsigned char>(name[i]);
+    const bool c1 = c == 0xc2 && i + 1 < name.size() && static_cast<unsigned char>(name[i + 1]) < 0xa0;  // U+0080 to U+009F
+    if (c1) ++i;
+    out += c1 || c < 0x20 || c == 0x7f ? '?' : name[i];
+  }
+  return out;
+}
+
 std::string line(const std::string& name, const std::string& before, const std::string& after, size_t width) {
   return padded(name, width, true) + padded(before, 16) + padded(after, 16) + "\n";
 }
@@ -89,7 +101,7 @@ std::string Simulation::to_text() const {
   out += line("without a price", number(before.unpriced), number(after.unpriced), width);
   out += line("latency, ms", number(before.latency_ms), number(after.latency_ms), width) + "\n";
   for (const SimulationShare& s : targets) {
-    std::string row = line(s.target, number(s.before), number(s.after), width);
+    std::string row = line(shown(s.target), number(s.before), number(s.after), width);
     if (!s.why.empty()) row.insert(row.size() - 1, "  " + s.why + " (" + number(s.why_requests) + ")");
     out += row;
   }

@@ -59,6 +59,61 @@ def test_a_list_that_could_not_be_fetched_is_told(t):
     assert "gone" in plain.stderr and "not fetched" in plain.stderr and "gone" not in plain.stdout, (plain.stdout, plain.stderr)
 
 
+def test_a_list_that_is_missing_is_asked_for_again_soon(t):
+    state = {"up": False}
+
+    async def lists(x):
+        if x.request.method == "GET":
+            return await x.send(up.reply(MODELS, 200) if state["up"] else up.reply(b"{}", 503))
+        await up.good(x)
+    s = t.start(t.config(t.upstream(lists)))
+    assert s.wait_log("model list not fetched"), s.log
+    state["up"] = True
+    assert wait(lambda: b"up/m1" in s.get("/v1/models").body, 20), s.log
+    assert s.chat("m1").status == 200
+
+
+def test_ready_looks_past_the_demo(t):
+    config = {"providers": {"gone": {"base_url": "http://127.0.0.1:1/v1"}}, "routing": {"cooldown": {"failures": 1}}}
+    s = t.start(config)
+    assert s.get("/health/ready").json()["status"] == "ok"
+
+    def degraded():
+        s.chat("gone/x")
+        return s.get("/health/ready").json()["status"] == "degraded"
+    assert wait(degraded, 10), s.get("/health/ready").body
+    alone = t.start({})
+    assert alone.get("/health/ready").json()["status"] == "ok"
+
+
+def test_a_post_that_needs_no_body_needs_no_length(t):
+    s = t.server(t.upstream())
+    with s.connect() as c:
+        c.send(b"POST /v1/route/explain?model=demo/echo HTTP/1.1\r\nHost: x\r\n\r\n")
+        r = c.read_reply()
+        assert r.status == 200 and b"demo" in r.body, r.body
+        c.send(b"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert c.read_reply().status == 411
+
+
+def test_what_callers_write_tells_a_terminal_nothing(t):
+    s = t.server(t.upstream())
+    for path in ("up/a/../b", "up/..", "up/./x"):
+        r = s.chat(path)
+        assert r.status == 404 and r.json()["error"]["code"] == "model_not_found", r.body
+    odd = "up/=m\x1b]0;owned\x07\u009b2J\nspoofed"
+    assert s.chat(odd, user="=HYPERLINK(1)").status == 200
+
+    def recorded():
+        return "spoofed" in t.cli("usage").stdout
+    assert wait(recorded, 10), t.cli("usage").stdout
+    for args in (("usage",), ("usage", "--by", "user"), ("usage", "--by", "model"), ("simulate",)):
+        out = t.cli(*args).stdout
+        assert not any(c in out for c in "\x1b\x07\u009b\r"), (args, out)
+        assert not any(line.startswith("spoofed") for line in out.splitlines()), (args, out)
+    assert "'=HYPERLINK(1)" in t.cli("usage", "--csv").stdout, t.cli("usage", "--csv").stdout
+
+
 def test_an_upstreams_failure_names_who_failed(t):
     async def broken(x):
         await x.send(up.error(500, "boom"))
