@@ -55,7 +55,7 @@ bool Call::State::start_attempt(size_t index) {
   if (attempts_ > 1) router_.counters.retries.fetch_add(1, std::memory_order_relaxed);
   at_->provider->shared->in_flight.fetch_add(1, std::memory_order_relaxed);
   at_->provider->shared->attempts.fetch_add(1, std::memory_order_relaxed);
-  if (c.stats != nullptr) c.stats->started();
+  c.enter().stats.started();
   if (session_ != 0 && home_ == 0 && c.id != 0 && !hedged_) {
     snap_->affinity->put(session_, c.id, now() + snap_->config.routing.affinity.ttl);  // before it answers: what comes meanwhile joins it
   }
@@ -212,13 +212,13 @@ void Call::State::end_attempt(std::string_view outcome, std::string_view reason,
   at_->in_flight = false;
   const TimePoint t = now();
   const bool ok = outcome == "ok";
-  const Candidate& c = candidates_[at_->current];
+  Candidate& c = candidates_[at_->current];
   core::ProviderShared& shared = *at_->provider->shared;
   shared.in_flight.fetch_sub(1, std::memory_order_relaxed);
   reactor_.cancel_timer(at_->watch_timer);
   at_->watch_timer = 0;
   if (ok) {
-    c.health->succeeded(t, snap_->config.routing.cooldown);
+    c.enter().health.succeeded(t, snap_->config.routing.cooldown);
     // Who answers in place of a busy home does not become it.
     if (session_ != 0 && c.id != 0) {
       const bool overflow = home_ != 0 && c.id != home_ && attempts_ == 1;
@@ -231,19 +231,17 @@ void Call::State::end_attempt(std::string_view outcome, std::string_view reason,
   }
   const int64_t cost = charge_attempt(outcome);
   let_probes_go();  // succeeded(), failed() and rest() have judged by now, where there was something to judge
-  if (c.stats != nullptr) {
-    if (!learn) {
-      c.stats->cancelled();
-    } else {
-      AttemptSample sample;
-      sample.ok = ok;
-      if (facts_.stream && at_->payload_frames > 0) sample.first_token = at_->first_token - at_->began;
-      sample.total = t - at_->began;
-      sample.input_tokens = at_->usage.input;
-      sample.cached_tokens = at_->usage.cached;
-      sample.output_tokens = at_->usage.output;
-      c.stats->ended(sample, t);
-    }
+  if (!learn) {
+    c.enter().stats.cancelled();
+  } else {
+    AttemptSample sample;
+    sample.ok = ok;
+    if (facts_.stream && at_->payload_frames > 0) sample.first_token = at_->first_token - at_->began;
+    sample.total = t - at_->began;
+    sample.input_tokens = at_->usage.input;
+    sample.cached_tokens = at_->usage.cached;
+    sample.output_tokens = at_->usage.output;
+    c.enter().stats.ended(sample, t);
   }
   if (at_->reservation.active()) {
     const int64_t tokens = at_->usage.input + at_->usage.output;

@@ -93,6 +93,10 @@ void Call::State::fail(Error error) {
 void Call::State::fail_pending() {
   Error error = std::move(*pending_failure_);
   pending_failure_.reset();
+  if (committed_ && at_cap_) {
+    at_->current = cut_at_;
+    return end_by_length();
+  }
   if (committed_) return break_off(std::move(*cut_error_));  // nobody could go on: the caller hears why it broke off
   const bool limited = error.code == ErrorCode::kRateLimited || error.code == ErrorCode::kBudgetExceeded;
   const CallStatus status = limited ? CallStatus::kLimited : error.code == ErrorCode::kCancelled ? CallStatus::kCancelled : CallStatus::kError;
@@ -138,7 +142,7 @@ void Call::State::on_total_timeout() {
   gave_up_ = options_.timeout > Duration(0);
   if (at_->in_flight) {
     // A caller in a hurry says nothing of the target.
-    if (options_.timeout <= Duration(0)) candidates_[at_->current].health->failed(now(), snap_->config.routing.cooldown);
+    if (options_.timeout <= Duration(0)) candidates_[at_->current].enter().health.failed(now(), snap_->config.routing.cooldown);
     end_attempt("timeout", error.message);
   }
   if (!committed_) return fail(std::move(error));

@@ -209,9 +209,9 @@ struct Call::State final {
   void remember();                       // at the commit point: what is told from here on
   bool is_beginning(const Error& error); // may what was told go on, after this failure?
   Prefill prefill_of(const core::Candidate& candidate) const;
-  bool spent_all_tokens() const noexcept;
+  bool spent_all_tokens();
   TokenUsage usage_of_all() const noexcept;  // of the attempts whose words make up the answer
-  void add_beginning(ChatRequest& request);
+  Result<void> add_beginning(ChatRequest& request);
   void begin_joint();
   void join(const StreamEvent& event);
   void flush_joint();
@@ -357,7 +357,9 @@ struct Call::State final {
   bool taken_up_ = false;                // and the caller has heard of it
   bool in_frames_ = false;               // what was told since the client's codec last spoke went as it came
   std::unique_ptr<Error> cut_error_;     // why it broke off
-  std::string cut_at_;                   // provider/model of who began it
+  size_t cut_at_ = kNone;                // the candidate that spoke last
+  std::optional<int64_t> most_tokens_;   // of all of it
+  bool at_cap_ = false;                  // somebody was passed over who allows no more than was told
   std::string gone_on_from_;             // all of those, for the record
   TokenUsage before_;                    // of the attempts since the commit point, but for the last
   TimePoint heard_{};                    // when the first of them said something

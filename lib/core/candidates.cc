@@ -63,11 +63,11 @@ StepReason misfit(const Snapshot& snapshot, const Candidate& c, const RouteTarge
 constexpr int64_t kUsualOutput = 512;  // tokens of an answer before any was seen
 
 // What answers of these targets are like, within what the request allows.
-int64_t expected_output(const Route& route, int64_t most) noexcept {
+int64_t expected_output(const BalancerTarget* seats, size_t count, int64_t most) noexcept {
   double sum = 0;
   int known = 0;
-  for (const BalancerTarget& seat : route.seats) {
-    const double tokens = seat.stats->output_tokens();
+  for (size_t i = 0; i < count; ++i) {
+    const double tokens = seats[i].stats->output_tokens();
     if (tokens <= 0) continue;
     sum += tokens;
     ++known;
@@ -106,44 +106,56 @@ void place_home(BalancerTarget* seats, size_t count, uint64_t home) {
   }
 }
 
-int64_t cost_at(const PriceRow& price, const TargetStats* stats, int64_t input, int64_t output) noexcept {
+int64_t cost_at(const PriceRow& price, const TargetStats& stats, int64_t input, int64_t output) noexcept {
   TokenUsage usage;
   usage.input = input;
-  if (stats != nullptr) usage.cached = static_cast<int64_t>(static_cast<double>(input) * stats->cached_share());
+  usage.cached = static_cast<int64_t>(static_cast<double>(input) * stats.cached_share());
   usage.output = output;
   return llmrouter::cost_nano_usd(usage, price);
 }
 
-int64_t cost_of(const Snapshot& snapshot, const ProviderRuntime& provider, std::string_view model, const TargetStats* stats, int64_t input, int64_t output,
+int64_t cost_of(const Snapshot& snapshot, const ProviderRuntime& provider, std::string_view model, const TargetStats& stats, int64_t input, int64_t output,
                 WallTime wall) {
   if (!snapshot.catalog) return -1;
   auto price = snapshot.catalog->price(provider.config.name, provider.config.type, model, input, wall);
   return price ? cost_at(*price, stats, input, output) : -1;
 }
 
-int64_t cost_of(const Snapshot& snapshot, const RouteTarget& t, int64_t input, int64_t output, WallTime wall) {
-  if (t.prices == nullptr) return cost_of(snapshot, *t.provider, t.model, &t.state->stats, input, output, wall);
+// What a star stands for is `meant`.
+std::string name_of(const RouteTarget& t, std::string_view meant) { return std::string(t.model).replace(t.star, 1, meant); }
+
+int64_t cost_of(const Snapshot& snapshot, const RouteTarget& t, std::string_view meant, const TargetStats& stats, int64_t input, int64_t output, WallTime wall) {
+  if (t.star != std::string::npos) return cost_of(snapshot, *t.provider, name_of(t, meant), stats, input, output, wall);
+  if (t.prices == nullptr) return cost_of(snapshot, *t.provider, t.model, stats, input, output, wall);
   const PriceRow* price = t.prices->at(input, wall);
-  return price == nullptr ? -1 : cost_at(*price, &t.state->stats, input, output);
+  return price == nullptr ? -1 : cost_at(*price, stats, input, output);
+}
+
+const TargetStats& stats_of(const RouteTarget& t, std::string_view meant) noexcept {
+  const TargetState* known = t.provider->shared->named.find({t.model, t.star, meant});
+  return (known != nullptr ? *known : kNothingKnown).stats;
 }
 
 // The seats of a route, ordered by its strategy.
 class Seating {
  public:
-  Seating(const Snapshot& snapshot, const Route& route, const Ask& ask) : seats_(route.targets.size()) {
+  Seating(const Snapshot& snapshot, const Route& route, std::string_view meant, const Ask& ask) : seats_(route.targets.size()) {
     BalancerRequest request(ask.seed);
     request.now = ask.now;
     request.input_tokens = ask.input_tokens;
     request.affinity = ask.affinity;
     Balancer& balancer = balancer_of(snapshot, route, ask.wishes);
     const bool costs = balancer.wants_cost();
-    if (balancer.wants_expectations()) request.expected_output = expected_output(route, ask.max_output);
     BalancerTarget* const seats = seats_.take(route.seats.size());
     std::copy(route.seats.begin(), route.seats.end(), seats);
-    for (size_t i = 0; i < seats_.size(); ++i) seats[i].in_flight = seats[i].stats->in_flight();
+    for (size_t i = 0; i < seats_.size(); ++i) {
+      if (seats[i].stats == nullptr) seats[i].stats = &stats_of(route.targets[i], meant);
+      seats[i].in_flight = seats[i].stats->in_flight();
+    }
+    if (balancer.wants_expectations()) request.expected_output = expected_output(seats, seats_.size(), ask.max_output);
     if (costs) {
       for (size_t i = 0; i < seats_.size(); ++i) {
-        seats[i].cost_nano_usd = cost_of(snapshot, route.targets[i], ask.input_tokens, request.expected_output, ask.wall);
+        seats[i].cost_nano_usd = cost_of(snapshot, route.targets[i], meant, *seats[i].stats, ask.input_tokens, request.expected_output, ask.wall);
       }
     }
     if (ask.peek) {
@@ -171,7 +183,7 @@ inline void place(Candidate& c, StepReason lack, const TargetHealth& reach, cons
   c.out = lack != StepReason::kStrategy;
   if (c.out) return;
   ++tally.usable;
-  if (c.health->resting(ask.now) || reach.state(ask.now) == TargetHealth::State::kOpen) {
+  if (c.health().resting(ask.now) || reach.state(ask.now) == TargetHealth::State::kOpen) {
     c.reason = StepReason::kCoolingDown;
     ++tally.resting;
   } else if (ask.fallback) {
@@ -210,9 +222,9 @@ bool append_first(const Snapshot& snapshot, Resolved& resolved, std::string_view
 }
 
 int64_t expected_cost(const Snapshot& snapshot, const Candidate& c, const Ask& ask) {
-  const double known = c.stats != nullptr ? c.stats->output_tokens() : 0;
+  const double known = c.stats().output_tokens();
   const int64_t usual = known > 0 ? std::max<int64_t>(1, std::llround(known)) : kUsualOutput;
-  return cost_of(snapshot, *c.provider, c.model, c.stats, ask.input_tokens, ask.max_output > 0 ? std::min(ask.max_output, usual) : usual, ask.wall);
+  return cost_of(snapshot, *c.provider, c.model, c.stats(), ask.input_tokens, ask.max_output > 0 ? std::min(ask.max_output, usual) : usual, ask.wall);
 }
 
 bool needs_abilities(const RequestFacts& f) noexcept {
@@ -299,23 +311,24 @@ bool append_candidates(const Snapshot& snapshot, const Resolved& resolved, std::
   if (resolved.route == nullptr) {
     Candidate& c = out.emplace_back();
     c.provider = resolved.provider;
-    c.health = &resolved.provider->shared->health_of(resolved.model);
     c.owned = std::make_unique<const std::string>(resolved.model);
     c.model = *c.owned;
+    c.look_again();
     c.granted = grant.by_name;
     place(c, strict ? lack(c, nullptr) : StepReason::kStrategy, c.provider->shared->reach, ask, tally);
   } else {
     const Route& route = *resolved.route;
     out.reserve(begin + route.targets.size());
-    Seating seating(snapshot, route, ask);
+    Seating seating(snapshot, route, resolved.model, ask);
     for (const BalancerTarget& seat : seating) {
       const RouteTarget& t = route.targets[seat.index];
       Candidate& c = out.emplace_back(t);
       c.cost_nano_usd = seat.cost_nano_usd;
       c.granted = grant.by_name;
       if (t.star != std::string::npos) {
-        c.owned = std::make_unique<const std::string>(std::string(t.model).replace(t.star, 1, resolved.model));
+        c.owned = std::make_unique<const std::string>(name_of(t, resolved.model));
         c.model = *c.owned;
+        c.look_again();
       }
       place(c, strict ? lack(c, &t) : StepReason::kStrategy, *t.reach, ask, tally);
     }

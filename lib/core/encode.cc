@@ -72,7 +72,9 @@ Result<void> Call::State::encode_attempt(const Candidate& c) {
     if (committed_ || !at_->edits.empty() || !at_->filters.empty()) {
       edited = std::make_unique<ChatRequest>(*chat_);
       if (auto applied = apply_edits(at_->edits, *edited); !applied) return applied;
-      if (committed_) add_beginning(*edited);
+      if (committed_) {
+        if (auto begun = add_beginning(*edited); !begun) return begun;
+      }
       for (const auto& filter : at_->filters) {
         if (auto rewritten = filter->on_request(*edited); !rewritten) return rewritten;
       }

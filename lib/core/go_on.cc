@@ -1,5 +1,7 @@
 // An answer that broke off when its caller had heard some of it, and that another target goes on with (routing.continue_on: cut).
 #include <algorithm>
+#include <iterator>
+#include <optional>
 #include <utility>
 
 #include "core/call_state.h"
@@ -34,6 +36,21 @@ std::string on_one_line(std::string name) {
   return name;
 }
 
+bool is_of_tokens(const BodyEdit& edit) noexcept { return edit.name == "max_tokens" || edit.name == "max_completion_tokens"; }
+
+// What a model's settings make of the tokens that a request allows.
+std::optional<int64_t> edited_tokens(const std::vector<BodyEdit>& edits, std::optional<int64_t> allowed) {
+  std::vector<BodyEdit> own;
+  std::copy_if(edits.begin(), edits.end(), std::back_inserter(own), is_of_tokens);
+  ChatRequest request;
+  request.max_tokens = allowed;
+  return apply_edits(own, request) ? request.max_tokens : allowed;
+}
+
+void lower(std::optional<int64_t>& most, std::optional<int64_t> other) noexcept {
+  if (other && (!most || *other < *most)) most = other;
+}
+
 std::string name_of(const core::Candidate& c) { return on_one_line(c.provider->config.name + "/" + std::string(c.model)); }
 
 }  // namespace
@@ -56,7 +73,7 @@ bool Call::State::is_beginning(const Error& error) {
   const ChatRequest* chat = decoded();
   if (chat == nullptr || !asks_for_text(*chat) || !hand_over()) return false;
   cut_error_ = std::make_unique<Error>(error);
-  cut_at_ = name_of(candidates_[at_->current]);
+  cut_at_ = at_->current;
   // Who was asked before would be waited for in vain.
   for (core::Candidate& c : candidates_) {
     if (c.tried > 0 && prefill_of(c) == Prefill::kNone) c.out = true;
@@ -69,10 +86,26 @@ Prefill Call::State::prefill_of(const core::Candidate& c) const {
   return codec ? codec->prefill(c.provider->config, c.model) : Prefill::kNone;
 }
 
-bool Call::State::spent_all_tokens() const noexcept { return facts_.max_tokens && usage_of_all().output >= *facts_.max_tokens; }
+// The attempt of `at_` broke off. What counts is what the caller allowed, and what each was asked for whose words the answer has.
+bool Call::State::spent_all_tokens() {
+  if (!joint_ || taken_up_) {
+    lower(most_tokens_, facts_.max_tokens);
+    lower(most_tokens_, edited_tokens(at_->edits, facts_.max_tokens));
+  }
+  return most_tokens_ && usage_of_all().output >= *most_tokens_;
+}
 
-// The request of an attempt that goes on. `request` has its policies applied.
-void Call::State::add_beginning(ChatRequest& request) {
+// The request of an attempt that goes on. `request` has its policies applied. Not when those allow no more than was told.
+Result<void> Call::State::add_beginning(ChatRequest& request) {
+  const bool drops = std::any_of(at_->edits.begin(), at_->edits.end(), [](const BodyEdit& e) { return e.kind == BodyEdit::Kind::kRemove && is_of_tokens(e); });
+  if (!drops) lower(request.max_tokens, most_tokens_);
+  if (request.max_tokens) {
+    *request.max_tokens -= usage_of_all().output;
+    if (*request.max_tokens <= 0) {
+      at_cap_ = true;
+      return Error(ErrorCode::kNotSupported, "max_tokens: the answer has all that this model allows");
+    }
+  }
   joint_ = std::make_unique<core::Joint>(told_->text(), prefill_of(candidates_[at_->current]) == Prefill::kRepeats);
   taken_up_ = false;
   if (!joint_->beginning().empty()) {
@@ -80,13 +113,13 @@ void Call::State::add_beginning(ChatRequest& request) {
     begun.role = Role::kAssistant;
     begun.parts.push_back(Part::of_text(joint_->beginning()));
   }
-  if (request.max_tokens) request.max_tokens = std::max<int64_t>(1, *request.max_tokens - usage_of_all().output);
   // The thoughts were before the answer.
   if (request.reasoning || request.reasoning_budget || !request.reasoning_effort.empty()) {
     request.reasoning_effort = "none";
     request.reasoning_budget.reset();
     request.reasoning = false;
   }
+  return {};
 }
 
 // The attempt is on its way: what the one before has counted stays in the sum.
@@ -134,10 +167,11 @@ void Call::State::take_up() {
   if (std::exchange(taken_up_, true)) return;
   router_.counters.continued.fetch_add(1, std::memory_order_relaxed);
   const std::string by = name_of(candidates_[at_->current]);
-  (gone_on_from_ += gone_on_from_.empty() ? "" : ", ") += cut_at_;
-  router_.logger().log(LogLevel::kInfo, "an answer that broke off goes on", {{"request_id", record_.request_id}, {"from", cut_at_}, {"to", by}});
+  const std::string from = name_of(candidates_[cut_at_]);
+  (gone_on_from_ += gone_on_from_.empty() ? "" : ", ") += from;
+  router_.logger().log(LogLevel::kInfo, "an answer that broke off goes on", {{"request_id", record_.request_id}, {"from", from}, {"to", by}});
   if (raw_sink_ != nullptr) {
-    client_->encode_remark("llmrouter: continued from=" + cut_at_ + " to=" + by, out_);
+    client_->encode_remark("llmrouter: continued from=" + from + " to=" + by, out_);
     deliver_bytes(out_);
     out_.clear();
   }
@@ -148,7 +182,7 @@ void Call::State::take_up() {
   deliver_event(usage);
 }
 
-// All tokens that the request allows were told before it broke off: it ends as it would have.
+// All tokens that were allowed were told before it broke off: it ends as it would have.
 void Call::State::end_by_length() {
   router_.counters.cut_at_length.fetch_add(1, std::memory_order_relaxed);
   at_->relay = false;

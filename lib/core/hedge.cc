@@ -58,8 +58,8 @@ void Call::State::drop_other(std::string_view why) {
   Attempt* winner = at_;
   at_ = loser;
   loser->transfer.reset();
-  const core::Candidate& c = candidates_[loser->current];
-  if (c.stats != nullptr) c.stats->took_at_least(facts_.stream, now() - loser->began);
+  core::Candidate& c = candidates_[loser->current];
+  c.enter().stats.took_at_least(facts_.stream, now() - loser->began);
   end_attempt("cancelled", why, false);  // providers charge for what they have read, be the answer heard or not
   lead_is(winner);
 }

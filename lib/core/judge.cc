@@ -11,23 +11,24 @@ using core::Candidate;
 bool Call::State::passed_over(Candidate& c) {
   const TimePoint t = now();
   at_->credential = -1;
-  if (c.health->limited_until() > t) {
+  c.look_again();
+  if (c.health().limited_until() > t) {
     Error why(ErrorCode::kUpstreamRateLimited, "provider " + at_->provider->config.name + ": rate limited, and said when to come back: in " +
-                                                     std::to_string(std::chrono::ceil<std::chrono::seconds>(c.health->limited_until() - t).count()) + " s");
-    why.retry_after = std::chrono::ceil<std::chrono::milliseconds>(c.health->limited_until() - t);
-    blocked_by(limit_of_attempt(), c.health->limited_until());
+                                                     std::to_string(std::chrono::ceil<std::chrono::seconds>(c.health().limited_until() - t).count()) + " s");
+    why.retry_after = std::chrono::ceil<std::chrono::milliseconds>(c.health().limited_until() - t);
+    blocked_by(limit_of_attempt(), c.health().limited_until());
     skip(c, std::move(why));
     return true;
   }
-  at_->probe = c.health->take_probe(t);
-  if (at_->probe || order_.last_resort || c.reason == StepReason::kCoolingDown || !c.health->resting(t)) return false;
+  at_->probe = c.take_probe(t);
+  if (at_->probe || order_.last_resort || c.reason == StepReason::kCoolingDown || !c.health().resting(t)) return false;
   c.reason = StepReason::kCoolingDown;
   c.considered = false;
   return true;
 }
 
 void Call::State::let_probes_go() {
-  if (std::exchange(at_->probe, false)) candidates_[at_->current].health->let_go();
+  if (std::exchange(at_->probe, false)) candidates_[at_->current].state->health.let_go();
   if (std::exchange(at_->key_probe, false)) at_->provider->credentials[static_cast<size_t>(at_->credential)].health->let_go();
 }
 

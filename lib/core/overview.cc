@@ -36,17 +36,16 @@ TargetCondition condition_of(const core::Candidate& c, TimePoint now) {
   TargetCondition t;
   t.provider = c.provider->config.name;
   t.model = c.model;
-  t.breaker = word_of(c.health->state(now));
-  t.resting = c.health->resting(now);
-  if (t.resting) t.resting_for = left(c.health->resting_until(), now);
+  t.breaker = word_of(c.health().state(now));
+  t.resting = c.health().resting(now);
+  if (t.resting) t.resting_for = left(c.health().resting_until(), now);
   t.reachable = c.provider->shared->reach.state(now) != core::TargetHealth::State::kOpen;
-  if (c.stats == nullptr) return t;
-  t.in_flight = c.stats->in_flight();
-  t.attempts = c.stats->attempts();
-  t.failures = c.stats->failures();
-  t.success_percent = static_cast<int>(c.stats->success(now) * 100 + 0.5);
-  t.first_token_ms = static_cast<int64_t>(c.stats->first_token_ms(now));
-  t.p95_first_token_ms = static_cast<int64_t>(c.stats->p95_ms(true));
+  t.in_flight = c.stats().in_flight();
+  t.attempts = c.stats().attempts();
+  t.failures = c.stats().failures();
+  t.success_percent = static_cast<int>(c.stats().success(now) * 100 + 0.5);
+  t.first_token_ms = static_cast<int64_t>(c.stats().first_token_ms(now));
+  t.p95_first_token_ms = static_cast<int64_t>(c.stats().p95_ms(true));
   return t;
 }
 

@@ -252,13 +252,14 @@ bool Rehearsal::start(Flight& f, size_t index) {
   f.mine().credential = -1;
   Candidate& c = f.candidate();
   const TimePoint t = now();
-  if (c.health->limited_until() > t) {
-    blocked(f, c.health->limited_until());
+  c.look_again();
+  if (c.health().limited_until() > t) {
+    blocked(f, c.health().limited_until());
     pass_over(f, Passed::kResting);
     return false;
   }
-  f.mine().probe = c.health->take_probe(t);
-  if (!f.mine().probe && !f.order.last_resort && c.reason != StepReason::kCoolingDown && c.health->resting(t)) {
+  f.mine().probe = c.take_probe(t);
+  if (!f.mine().probe && !f.order.last_resort && c.reason != StepReason::kCoolingDown && c.health().resting(t)) {
     c.reason = StepReason::kCoolingDown;
     c.considered = false;
     pass_over(f, Passed::kResting);
@@ -324,7 +325,7 @@ void Rehearsal::send(Flight& f, Candidate& c) {
   ++f.attempts;
   ++c.tried;
   f.mine().began = t;
-  if (c.stats != nullptr) c.stats->started();
+  c.enter().stats.started();
   if (f.session != 0 && f.home == 0 && c.id != 0) snapshot_->affinity->put(f.session, c.id, t + snapshot_->config.routing.affinity.ttl);
   f.mine().acting = stage_.act(f.call, c, f.mine().credential, t);
   const Timeouts& timeouts = c.provider->timeouts;
@@ -394,10 +395,9 @@ void Rehearsal::drop_other(Flight& f) {
   f.at = 1 - f.at;
   ++f.timers[kFirst + f.at].stamp;
   Candidate& c = f.candidate();
-  if (c.stats != nullptr) {
-    c.stats->took_at_least(f.call.stream, now() - loser.began);
-    c.stats->cancelled();
-  }
+  TargetStats& stats = c.enter().stats;
+  stats.took_at_least(f.call.stream, now() - loser.began);
+  stats.cancelled();
   let_probes_go(f);
   if (loser.reservation.active()) {
     loser.reservation.settle({1, f.call.usage.input, 0});
@@ -414,9 +414,9 @@ void Rehearsal::attempt_ends(Flight& f) {
   const bool ok = f.mine().acting.code == ErrorCode::kNone;
   const bool own_fault = !ok && f.mine().acting.code != ErrorCode::kUpstreamError && f.mine().acting.code != ErrorCode::kUpstreamTimeout &&
                          f.mine().acting.code != ErrorCode::kUpstreamRateLimited && f.mine().acting.code != ErrorCode::kUpstreamCredentialsRejected;
-  if (c.stats != nullptr && own_fault) {
-    c.stats->cancelled();
-  } else if (c.stats != nullptr) {
+  if (own_fault) {
+    c.enter().stats.cancelled();
+  } else {
     AttemptSample sample;
     sample.ok = ok;
     sample.total = f.mine().acting.total;
@@ -426,7 +426,7 @@ void Rehearsal::attempt_ends(Flight& f) {
       sample.cached_tokens = f.call.usage.cached;
       sample.output_tokens = f.call.usage.output;
     }
-    c.stats->ended(sample, t);
+    c.enter().stats.ended(sample, t);
   }
   if (f.mine().reservation.active()) {
     f.mine().reservation.settle({1, ok ? f.call.usage.input + f.call.usage.output : 0, 0});
@@ -447,7 +447,7 @@ void Rehearsal::answered(Flight& f, Candidate& c) {
   drop_other(f);
   const TimePoint t = now();
   const RoutingConfig& routing = snapshot_->config.routing;
-  c.health->succeeded(t, routing.cooldown);
+  c.enter().health.succeeded(t, routing.cooldown);
   c.provider->shared->reach.succeeded(t, routing.cooldown);
   if (f.session != 0 && c.id != 0) {
     const bool overflow = f.home != 0 && c.id != f.home && f.attempts == 1;
@@ -556,7 +556,7 @@ void Rehearsal::wake() {
 }
 
 void Rehearsal::let_probes_go(Flight& f) {
-  if (std::exchange(f.mine().probe, false)) f.candidate().health->let_go();
+  if (std::exchange(f.mine().probe, false)) f.candidate().state->health.let_go();
   if (std::exchange(f.mine().key_probe, false)) f.candidate().provider->credentials[static_cast<size_t>(f.mine().credential)].health->let_go();
 }
 

@@ -25,14 +25,26 @@ struct Resolved {
 struct Candidate {
   Candidate() = default;
   explicit Candidate(const RouteTarget& t)
-      : route(t.home), provider(t.provider), model(t.model), health(&t.state->health), stats(&t.state->stats), id(t.id), weight(t.weight), priority(t.priority) {}
+      : route(t.home), provider(t.provider), model(t.model), state(t.state.get()), id(t.id), weight(t.weight), priority(t.priority) {}
+
+  const TargetHealth& health() const noexcept { return (state != nullptr ? *state : kNothingKnown).health; }
+  const TargetStats& stats() const noexcept { return (state != nullptr ? *state : kNothingKnown).stats; }
+  // Others may have learned of it since the plan was made.
+  void look_again() noexcept {
+    if (state == nullptr) state = provider->shared->named.find(model);
+  }
+  // For who has something to remember of it.
+  TargetState& enter() {
+    if (state == nullptr) state = &provider->shared->named.enter(model);
+    return *state;
+  }
+  bool take_probe(TimePoint now) noexcept { return state != nullptr && state->health.take_probe(now); }
 
   const Route* route = nullptr;        // null: named directly
   const ProviderRuntime* provider = nullptr;
   std::string_view model;              // upstream's name; in the snapshot, or in `owned`
   std::unique_ptr<const std::string> owned;  // a name made for this call: what a star stood for, or a model named directly
-  TargetHealth* health = nullptr;
-  TargetStats* stats = nullptr;        // null: named directly, nothing is kept of it
+  TargetState* state = nullptr;        // null: nothing is remembered of it
   uint64_t id = 0;                     // as in RouteTarget; 0: named directly
   int64_t cost_nano_usd = -1;          // expected of this request; -1: not worked out, or no price known
   int weight = 1;

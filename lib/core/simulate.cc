@@ -354,7 +354,7 @@ class Replay final : core::Stage {
   }
 
   Idle& idle_of(const Candidate& c) {
-    if (c.id == 0) return idle_[target_name(c.provider->config.name, c.model)];
+    if (c.owned) return idle_[target_name(c.provider->config.name, c.model)];
     Idle*& known = idle_by_id_[c.id];
     if (known == nullptr) known = &idle_[target_name(c.provider->config.name, c.model)];
     return *known;
@@ -394,7 +394,7 @@ class Replay final : core::Stage {
   uint64_t acts_ = 0;
   std::map<std::string, SimulationShare> shares_;
   std::map<std::string, Idle> idle_;                    // by target
-  std::unordered_map<uint64_t, Idle*> idle_by_id_;      // of those that have an id
+  std::unordered_map<uint64_t, Idle*> idle_by_id_;      // of those that are configured
   Simulation out_;
   int64_t before_ms_ = 0, after_ms_ = 0;
 };

@@ -129,7 +129,7 @@ class Builder {
       t.priority = target.priority;
       t.quality = target.quality;
       t.id = stable_hash(target.provider + '/' + target.model);
-      t.state = registry_.target(target.provider, target.model);
+      if (t.star == std::string::npos) t.state = registry_.target(target.provider, target.model);
       t.tags = config.tags;
       t.tags.insert(t.tags.end(), target.tags.begin(), target.tags.end());
       snapshot_->tags.insert(snapshot_->tags.end(), t.tags.begin(), t.tags.end());
@@ -163,7 +163,7 @@ class Builder {
   }
 
   static void add_target(Route& route, RouteTarget t) {
-    route.seats.push_back({static_cast<uint32_t>(route.seats.size()), t.weight, t.priority, 0, t.quality, t.id, -1, &t.state->stats});
+    route.seats.push_back({static_cast<uint32_t>(route.seats.size()), t.weight, t.priority, 0, t.quality, t.id, -1, t.state ? &t.state->stats : nullptr});
     route.targets.push_back(std::move(t));
   }
 

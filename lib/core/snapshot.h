@@ -59,12 +59,6 @@ struct ProviderRuntime {
   }
 };
 
-// A target as all snapshots know it. A decision reads one line of the cache for each of the two; what is written of one target disturbs no other.
-struct alignas(64) TargetState {
-  TargetHealth health;
-  alignas(64) TargetStats stats;
-};
-
 // What a target takes beside text.
 struct Abilities {
   bool says_inputs = false;        // false: not known, everything is tried
@@ -81,7 +75,7 @@ struct RouteTarget {
   const ProviderRuntime* provider = nullptr;
   const Route* home = nullptr;    // the route it stands under
   const TargetHealth* reach = nullptr;  // the provider's
-  std::shared_ptr<TargetState> state;
+  std::shared_ptr<TargetState> state;   // null: its name has a star, and each name that it stands for has one of its own
   uint64_t id = 0;    // stable_hash of provider/model
   std::string model;  // may hold the `*` of its route
   size_t star = std::string::npos;  // where

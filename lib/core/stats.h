@@ -4,13 +4,13 @@
 
 #include <atomic>
 #include <cstdint>
-#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
 #include <vector>
 
 #include "core/health.h"
+#include "core/named_states.h"
 #include "core/published.h"
 #include "llmrouter/usage.h"
 
@@ -48,26 +48,7 @@ struct ProviderShared {
   std::atomic<uint64_t> rotation{0};  // whose turn it is in the credential pool
   TargetHealth reach;                 // of the provider itself: whether it answers at all, be it with an error
   Published<std::vector<std::string>> models;  // null: never fetched
-
-  // Of a model that no configured one names. All of them share one until one has a limit of its own to wait for; it lives as long as this object.
-  TargetHealth& health_of(std::string_view model) {
-    if (!any_limited_.load(std::memory_order_relaxed)) return health_;
-    const auto known = limited_.load();
-    const auto found = known->find(model);
-    return found == known->end() ? health_ : *found->second;
-  }
-  // One of its own from here on; beyond kMostLimited models they share again.
-  TargetHealth& own_health(std::string_view model) {
-    std::lock_guard<std::mutex> lock(mutex_);
-    const auto known = limited_.load();
-    if (const auto found = known->find(model); found != known->end()) return *found->second;
-    if (known->size() >= kMostLimited) return health_;
-    auto next = std::make_shared<Limited>(*known);
-    TargetHealth& fresh = *next->emplace(model, std::make_shared<TargetHealth>()).first->second;
-    limited_.store(std::move(next));
-    any_limited_.store(true, std::memory_order_relaxed);
-    return fresh;
-  }
+  NamedStates named;                  // its models that no configuration names
 
   void set_last_error(std::string text) {
     std::lock_guard<std::mutex> lock(mutex_);
@@ -90,12 +71,7 @@ struct ProviderShared {
   }
 
  private:
-  static constexpr size_t kMostLimited = 1024;
-  using Limited = std::map<std::string, std::shared_ptr<TargetHealth>, std::less<>>;
-  TargetHealth health_;
-  Published<Limited> limited_{std::make_shared<const Limited>()};
-  std::atomic<bool> any_limited_{false};
-  mutable std::mutex mutex_;  // of the errors' texts and for who writes `limited_`: failures, lists and overviews only
+  mutable std::mutex mutex_;  // of the errors' texts: failures, lists and overviews only
   std::string last_error_, list_error_;
 };
 

@@ -4,14 +4,14 @@ namespace llmrouter::core {
 
 Duration hedge_after(const HedgeConfig& hedge, const Candidate& candidate, bool stream) noexcept {
   if (!hedge.p95) return hedge.after;
-  const double usual = candidate.stats != nullptr ? candidate.stats->p95_ms(stream) : 0;
+  const double usual = candidate.stats().p95_ms(stream);
   return usual <= 0 ? Duration(0) : std::chrono::duration_cast<Duration>(std::chrono::duration<double, std::milli>(usual));
 }
 
 size_t hedge_target(const std::vector<Candidate>& candidates, size_t current, TimePoint now) noexcept {
   for (size_t i = 0; i < candidates.size(); ++i) {
     const Candidate& c = candidates[i];
-    if (!c.out && !c.considered && c.reason != StepReason::kCoolingDown && !c.health->resting(now)) return i;
+    if (!c.out && !c.considered && c.reason != StepReason::kCoolingDown && !c.health().resting(now)) return i;
   }
   return current;
 }
@@ -41,17 +41,17 @@ Reservation reserve_or_what_is_left(RateLimiter& limiter, LimitBucket* (&buckets
   return reservation;
 }
 
-void learn_from(const Error& error, const Candidate& candidate, int credential, TimePoint now, const CooldownConfig& config) {
+void learn_from(const Error& error, Candidate& candidate, int credential, TimePoint now, const CooldownConfig& config) {
   const auto& pool = candidate.provider->credentials;
   if (error.code == ErrorCode::kUpstreamError || error.code == ErrorCode::kUpstreamTimeout) {
-    candidate.health->failed(now, config);
-    candidate.health->rest_as_asked(now, error.retry_after, false);
+    TargetHealth& target = candidate.enter().health;
+    target.failed(now, config);
+    target.rest_as_asked(now, error.retry_after, false);
   }
   if (credential < 0) {
     if (error.code != ErrorCode::kUpstreamRateLimited) return;
     // Without a key to rest the limit is the model's, and no matter of the provider's others.
-    TargetHealth& target = candidate.route == nullptr ? candidate.provider->shared->own_health(candidate.model) : *candidate.health;
-    return target.rest_as_asked(now, error.retry_after, true);
+    return candidate.enter().health.rest_as_asked(now, error.retry_after, true);
   }
   CredentialHealth& key = *pool[static_cast<size_t>(credential)].health;
   // An only credential rests when it was told for how long; else trying it is how one learns that it works again.

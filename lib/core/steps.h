@@ -110,7 +110,7 @@ size_t take_turn(const ProviderRuntime& provider) noexcept;
 Reservation reserve_or_what_is_left(RateLimiter& limiter, LimitBucket* (&buckets)[2], Demand& demand, int64_t input_tokens, bool guessed, Denial* denial);
 
 // What an attempt's failure says of its target and of the credential that it was made with (-1: none).
-void learn_from(const Error& error, const Candidate& candidate, int credential, TimePoint now, const CooldownConfig& config);
+void learn_from(const Error& error, Candidate& candidate, int credential, TimePoint now, const CooldownConfig& config);
 
 }  // namespace llmrouter::core
 

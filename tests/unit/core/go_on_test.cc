@@ -330,3 +330,137 @@ TEST_CASE("cut: a function call in the older words is no text to go on from") {
   w.check_cut();
   CHECK(w.transport.seen().size() == 1);
 }
+
+namespace {
+
+// m is a, and what it falls back to is a model of its own each: second is b, third is c. a breaks off after about seven tokens.
+struct Capped : Cut {
+  Capped() {
+    config.models = {model("m", {{"a", "x", 1, 1}}, {"second", "third"}), model("second", {{"b", "y", 1, 1}}), model("third", {{"c", "z", 1, 1}})};
+    transport.push(broken(4));
+  }
+  void allow(size_t of, const char* tokens, const char* member = "max_tokens") { config.models[of].override_.emplace_back(member, tokens); }
+  void ask_for(const std::string& more) {
+    relay(World::body("m", true, R"(,"stream_options":{"include_usage":true})" + more));
+    run();
+  }
+  std::optional<int64_t> asked_of_next() {
+    REQUIRE(transport.seen().size() == 2);
+    return find_member(JsonValue(transport.seen()[1].body), "max_tokens").integer();
+  }
+  void check_length() {
+    CAPTURE(heard.bytes, outcomes());
+    CHECK(text_of_chunks(heard.bytes) == kText.substr(0, 28));
+    CHECK(count(heard.bytes, "\"finish_reason\":\"length\"") == 1);
+    CHECK(heard.result.complete);
+    CHECK(heard.result.record.status == CallStatus::kOk);
+    CHECK(heard.result.record.provider == "a");
+    CHECK(heard.result.record.model == "x");
+    CHECK(heard.result.record.usage.output == 7);
+    CHECK(transport.seen().size() == 1);
+    CHECK(transport.live() == 0);
+    CHECK(continuations() == "0 continued, 1 length, 0 failed");
+  }
+};
+
+}  // namespace
+
+TEST_CASE("cut: an answer that has all tokens of its model's override ends with length, whatever the caller allowed") {
+  Capped w;
+  w.allow(0, GENERATE("7", "3"), GENERATE("max_tokens", "max_completion_tokens"));
+  w.ask_for(GENERATE("", R"(,"max_tokens":100)"));
+  w.check_length();
+  CHECK(w.outcomes() == "a:cut");
+}
+
+TEST_CASE("cut: who goes on is asked for what is left of the least that was allowed") {
+  struct Row {
+    const char* first;   // the override of who began it
+    const char* second;  // and of who goes on; empty: none
+    const char* caller;
+    int64_t least;       // 0: nobody set a bound
+  };
+  const Row row = GENERATE(values<Row>({{"20", "", "", 20},
+                                        {"20", "", R"(,"max_tokens":100)", 20},
+                                        {"20", "", R"(,"max_tokens":15)", 15},
+                                        {"", "30", "", 30},
+                                        {"", "30", R"(,"max_tokens":15)", 15},
+                                        {"20", "30", "", 20},
+                                        {"30", "20", R"(,"max_tokens":100)", 20},
+                                        {"", "", R"(,"max_tokens":100)", 100},
+                                        {"", "", "", 0}}));
+  Capped w;
+  if (*row.first != '\0') w.allow(0, row.first);
+  if (*row.second != '\0') w.allow(1, row.second);
+  w.ask_for(row.caller);
+  CAPTURE(row.first, row.second, row.caller, w.heard.bytes);
+  CHECK(text_of_chunks(w.heard.bytes) == kText);
+  CHECK(w.outcomes() == "a:cut b:ok");
+  CHECK(w.asked_of_next().value_or(0) == (row.least == 0 ? 0 : row.least - 7));
+}
+
+TEST_CASE("cut: what a model sets when the caller does not is a bound, too") {
+  Capped w;
+  w.config.models[0].defaults.emplace_back("max_tokens", "12");
+  w.ask_for(GENERATE("", R"(,"max_tokens":12)"));
+  CHECK(w.asked_of_next().value_or(0) == 5);
+}
+
+TEST_CASE("cut: a model that drops max_tokens goes on without") {
+  Capped w;
+  w.allow(0, "20");
+  w.config.models[1].drop = {"max_tokens"};
+  w.ask_for(R"(,"max_tokens":100)");
+  CHECK(text_of_chunks(w.heard.bytes) == kText);
+  CHECK_FALSE(w.asked_of_next());
+}
+
+TEST_CASE("cut: a fallback that allows no more than was told is passed over; when there is nobody else the answer ends with length") {
+  Capped w;
+  w.allow(1, "7");
+  SECTION("the next goes on") {
+    w.allow(2, "30");
+    w.ask_for("");
+    CHECK(text_of_chunks(w.heard.bytes) == kText);
+    CHECK(w.outcomes() == "a:cut b:skipped c:ok");
+    CHECK(w.heard.result.record.attempts[1].reason.find("max_tokens") != std::string::npos);
+    CHECK(w.asked_of_next().value_or(0) == 23);
+    CHECK(w.continuations() == "1 continued, 0 length, 0 failed");
+  }
+  SECTION("nobody else may") {
+    w.allow(2, "2");
+    w.ask_for("");
+    w.check_length();
+    CHECK(w.outcomes() == "a:cut b:skipped c:skipped");
+  }
+  SECTION("nobody else can") {
+    w.config.providers[2].quirks = {};
+    w.ask_for("");
+    w.check_length();
+  }
+}
+
+TEST_CASE("cut twice: the bound of the first holds for the third") {
+  Capped w;
+  w.allow(0, "20");
+  ScriptedReply second = ScriptedReply::sse({chunk(R"({"role":"assistant","content":""})"), chunk(R"({"content":")" + kText.substr(28, 9) + "\"}"), openai_usage(40, 4)});
+  second.end = {TransferError::Kind::kTruncated, "reset"};
+  w.transport.push(second);
+  w.ask_for("");
+  CHECK(text_of_chunks(w.heard.bytes) == kText);
+  CHECK(w.outcomes() == "a:cut b:cut c:ok");
+  REQUIRE(w.transport.seen().size() == 3);
+  CHECK(find_member(JsonValue(w.transport.seen()[2].body), "max_tokens").integer().value_or(0) == 20 - 7 - 4);
+}
+
+TEST_CASE("cut: the bound of a model that said nothing of the answer does not hold for the next") {
+  Capped w;
+  w.allow(1, "10");
+  w.allow(2, "30");
+  w.transport.push(ScriptedReply::json(R"({"error":{"message":"no"}})", 500));
+  w.ask_for("");
+  CHECK(text_of_chunks(w.heard.bytes) == kText);
+  CHECK(w.outcomes() == "a:cut b:error c:ok");
+  REQUIRE(w.transport.seen().size() == 3);
+  CHECK(find_member(JsonValue(w.transport.seen()[2].body), "max_tokens").integer().value_or(0) == 30 - 7);
+}

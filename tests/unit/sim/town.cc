@@ -85,7 +85,7 @@ Acting Town::act(const core::RehearsedCall&, const core::Candidate& c, int crede
   attempt.target = places_.at(c.provider);
   attempt.credential = credential;
   attempt.at_s = now_s();
-  attempt.in_flight = c.stats->in_flight();
+  attempt.in_flight = c.stats().in_flight();
   ++asked_[attempt.target];
   most_[attempt.target] = std::max(most_[attempt.target], attempt.in_flight);
   if (seen) seen(attempt);

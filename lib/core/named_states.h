@@ -1,0 +1,74 @@
+// How targets are doing, by the name of their model.
+#ifndef LLMROUTER_CORE_NAMED_STATES_H_
+#define LLMROUTER_CORE_NAMED_STATES_H_
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "core/health.h"
+#include "llmrouter/target_stats.h"
+
+namespace llmrouter::core {
+
+// A target as all snapshots know it. A decision reads one line of the cache for each of the two; what is written of one target disturbs no other.
+struct alignas(64) TargetState {
+  TargetHealth health;
+  alignas(64) TargetStats stats;
+};
+
+// Of a target that nothing is remembered of.
+inline const TargetState kNothingKnown{};
+
+// A name in pieces, as a star is replaced: nothing is joined to look it up.
+struct PiecedName {
+  PiecedName(std::string_view whole) : head(whole) {}  // NOLINT(google-explicit-constructor)
+  PiecedName(std::string_view pattern, size_t star, std::string_view meant)
+      : head(pattern.substr(0, star)), middle(meant), tail(pattern.substr(star + 1)) {}
+  std::string_view head, middle, tail;
+};
+
+// The models of one provider that no configuration names: what a star stands for, and what callers name directly. Names come from strangers, so their
+// number, their length and the work of a lookup are bounded: beyond, they share one state. A name comes in when something is to be remembered of it,
+// and stays as long as this object. Thread-safe; nobody waits for a lock.
+class NamedStates {
+ public:
+  static constexpr size_t kMost = 4096;
+  static constexpr size_t kLongest = 256;  // bytes
+  // The mean is two in a chain; many more are there on purpose.
+  static constexpr size_t kChains = 2048, kDeepest = 16;
+
+  NamedStates() = default;
+  ~NamedStates();
+  NamedStates(const NamedStates&) = delete;
+  NamedStates& operator=(const NamedStates&) = delete;
+
+  // Null: nothing is remembered of it. Else valid as long as this object, and the same one each time.
+  TargetState* find(const PiecedName& name) noexcept;
+  TargetState& enter(std::string_view name);
+  // Of those that found no place.
+  TargetState& shared() noexcept { return shared_; }
+  static uint64_t hash(const PiecedName& name) noexcept;  // its rest by kChains is the name's chain
+  size_t size() const noexcept { return size_.load(std::memory_order_relaxed); }
+
+ private:
+  struct Node {
+    std::string name;
+    uint64_t hash;
+    Node* next;  // was there before; neither changes nor goes
+    TargetState state;
+  };
+  // Also ends at `shared_`, when the chain has no place for another.
+  TargetState* look(Node* chain, const PiecedName& name, uint64_t hash) noexcept;
+  std::atomic<Node*>& chain(uint64_t hash) noexcept { return chains_[hash % kChains]; }
+
+  std::atomic<Node*> chains_[kChains] = {};
+  std::atomic<size_t> size_{0};
+  TargetState shared_;
+};
+
+}  // namespace llmrouter::core
+
+#endif  // LLMROUTER_CORE_NAMED_STATES_H_
