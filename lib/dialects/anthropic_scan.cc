@@ -42,6 +42,7 @@ class Scanner {
     else if (name == "max_tokens") take_max_tokens(value);
     else if (name == "temperature") fields_.read(name, value, facts_.temperature);
     else if (name == "tools") take_tools(value);
+    else if (name == "mcp_servers") facts_.has_tools = facts_.has_tools || (value.is_array() && !value.empty_container());
     else if (name == "tool_choice") take_object(name, value);
     else if (name == "thinking") take_object(name, value);
     else if (name == "metadata") take_metadata(value);

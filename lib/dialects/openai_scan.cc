@@ -46,6 +46,7 @@ class Scanner {
     else if (name == "max_completion_tokens") take_positive(name, value, max_completion_tokens_);
     else if (name == "temperature") fields_.read(name, value, facts_.temperature);
     else if (name == "tools" || name == "functions") take_tools(name, value);
+    else if (name == "web_search_options") facts_.has_tools = facts_.has_tools || value.is_object();
     else if (name == "response_format") take_response_format(value);
     else if (name == "tool_choice") take_tool_choice(value);
     else if (name == "modalities") take_modalities(value);

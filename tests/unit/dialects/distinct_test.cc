@@ -108,6 +108,20 @@ TEST_CASE("names are told apart whatever their number and spelling") {
   CHECK(first.raw() == "2");
 }
 
+TEST_CASE("members that bring tools along are tools") {
+  const std::string hi = R"("messages":[{"role":"user","content":"hi"}]})";
+  const auto has_tools = [&](const char* name, const std::string& member) {
+    const auto facts = scan(name, "{\"model\":\"m\",\"max_tokens\":1," + member + "," + hi);
+    REQUIRE(facts);
+    return facts->has_tools;
+  };
+  CHECK(has_tools("openai", R"("web_search_options":{})"));
+  CHECK(!has_tools("openai", R"("web_search_options":null)"));
+  CHECK(has_tools("openai", R"("tools":[{"type":"function","function":{"name":"f"}}],"web_search_options":null)"));
+  CHECK(has_tools("anthropic", R"("mcp_servers":[{"type":"url","url":"https://x.example","name":"n"}],"tools":[])"));
+  CHECK(!has_tools("anthropic", R"("mcp_servers":[])"));
+}
+
 TEST_CASE("of two limits for the output the larger one counts") {
   const std::string messages = R"("messages":[{"role":"user","content":"hi"}]})";
   for (const char* both : {R"("max_tokens":100000,"max_completion_tokens":1)", R"("max_completion_tokens":100000,"max_tokens":1)"}) {
