@@ -71,6 +71,17 @@ class Scanner {
     if (value.is_unset()) return;
     estimate_.message();
     estimate_.text(value.raw().size());
+    size_t i = 0;
+    for (JsonValue item : JsonElements(value)) {
+      JsonValue content;
+      if (!pick_distinct(fields_, item, {{"content", &content}}, [i] { return path("instructions", i); })) return;
+      size_t k = 0;
+      for (JsonValue part : JsonElements(content)) {
+        if (!pick_distinct(fields_, part, {}, [i, k] { return path(path("instructions", i, "content"), k); })) return;
+        ++k;
+      }
+      ++i;
+    }
   }
 
   void take_tools(JsonValue value) {
