@@ -1,5 +1,6 @@
 // The one pass over a client's request.
 #include "dialects/anthropic.h"
+#include "dialects/distinct.h"
 #include "dialects/estimate.h"
 #include "dialects/fields.h"
 #include "dialects/signature.h"
@@ -41,6 +42,7 @@ class Scanner {
     else if (name == "max_tokens") take_max_tokens(value);
     else if (name == "temperature") fields_.read(name, value, facts_.temperature);
     else if (name == "tools") take_tools(value);
+    else if (name == "mcp_servers") facts_.has_tools = facts_.has_tools || (value.is_array() && !value.empty_container());
     else if (name == "tool_choice") take_object(name, value);
     else if (name == "thinking") take_object(name, value);
     else if (name == "metadata") take_metadata(value);
@@ -72,7 +74,9 @@ class Scanner {
   }
 
   void take_metadata(JsonValue value) {
-    if (take_object("metadata", value)) fields_.read("metadata.user_id", find_member(value, "user_id"), facts_.user);
+    JsonValue user;
+    if (!take_object("metadata", value) || !pick_distinct(fields_, value, {{"user_id", &user}}, [] { return "metadata"; })) return;
+    fields_.read("metadata.user_id", user, facts_.user);
   }
 
   void take_output_config(JsonValue value) {
@@ -117,7 +121,7 @@ class Scanner {
 
   void take_message(JsonValue message, size_t index) {
     JsonValue role, content;
-    wire::pick(message, {{"role", &role}, {"content", &content}});
+    if (!pick_distinct(fields_, message, {{"role", &role}, {"content", &content}}, [index] { return path("messages", index); })) return;
     estimate_.message();
     if (!role.exists()) return fields_.fail(missing(path("messages", index, "role"), "a string"));
     if (!role.is_string()) return fields_.fail(wrong_type(path("messages", index, "role"), "a string", role));
@@ -138,10 +142,10 @@ class Scanner {
 
   void take_block(JsonValue block, const std::string& where, size_t index) {
     if (!block.is_object()) return fields_.fail(wrong_type(path(where, index), "an object", block));
-    const JsonValue type = find_member(block, "type");
+    JsonValue type, text;
+    if (!pick_distinct(fields_, block, {{"type", &type}, {"text", &text}}, [&] { return path(where, index); })) return;
     if (!type.is_string()) return fields_.fail(wrong_type(path(where, index, "type"), "a string", type));
     if (type.equals("text")) {
-      const JsonValue text = find_member(block, "text");
       if (!text.is_string()) return fields_.fail(wrong_type(path(where, index, "text"), "a string", text));
       return estimate_.text(text_bytes(text));
     }
@@ -178,8 +182,9 @@ class Scanner {
   void take_document(JsonValue block, const std::string& where, size_t index) {
     facts_.has_file = true;
     need_object(block, "source", where, index);
-    const JsonValue source = find_member(block, "source");
-    if (find_member(source, "type").equals("text")) estimate_.text(text_bytes(find_member(source, "data")));
+    JsonValue type, data;
+    if (!pick_distinct(fields_, find_member(block, "source"), {{"type", &type}, {"data", &data}}, [&] { return path(where, index, "source"); })) return;
+    if (type.equals("text")) estimate_.text(text_bytes(data));
     else estimate_.file();
   }
 

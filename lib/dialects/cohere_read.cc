@@ -72,7 +72,6 @@ ToolCall read_request_call(JsonValue value) {
   return call;
 }
 
-// Of a member that stands there twice the first counts: it is the one that was checked.
 Message read_message(JsonValue value) {
   Message out;
   JsonValue role, content, plan, calls, call_id;

@@ -1,5 +1,6 @@
 // The one pass over a request of Cohere's clients.
 #include "dialects/cohere.h"
+#include "dialects/distinct.h"
 #include "dialects/estimate.h"
 #include "dialects/fields.h"
 
@@ -97,7 +98,11 @@ class Scanner {
 
   void take_message(JsonValue message, size_t index) {
     JsonValue role, content, tool_calls, tool_plan, tool_call_id;
-    wire::pick(message, {{"role", &role}, {"content", &content}, {"tool_calls", &tool_calls}, {"tool_plan", &tool_plan}, {"tool_call_id", &tool_call_id}});
+    const bool distinct = pick_distinct(
+        fields_, message,
+        {{"role", &role}, {"content", &content}, {"tool_calls", &tool_calls}, {"tool_plan", &tool_plan}, {"tool_call_id", &tool_call_id}},
+        [index] { return path("messages", index); });
+    if (!distinct) return;
     estimate_.message();
     estimate_.text(text_bytes(tool_plan));
     if (!role.exists()) return fields_.fail(missing(path("messages", index, "role"), "a string"));
@@ -140,7 +145,7 @@ class Scanner {
   void take_part(JsonValue part, const std::string& at) {
     if (!part.is_object()) return fields_.fail(wrong_type(at, "an object", part));
     JsonValue type, image_url, text;
-    wire::pick(part, {{"type", &type}, {"image_url", &image_url}, {"text", &text}});
+    if (!pick_distinct(fields_, part, {{"type", &type}, {"image_url", &image_url}, {"text", &text}}, [&] { return at; })) return;
     if (!type.is_string()) return fields_.fail(wrong_type(at + ".type", "a string", type));
     if (type.equals("image_url")) {
       facts_.has_image = true;

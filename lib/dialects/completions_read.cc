@@ -1,5 +1,6 @@
 // A client's request: what routing needs of it, and as a chat.
 #include "dialects/completions.h"
+#include "dialects/distinct.h"
 #include "dialects/estimate.h"
 #include "dialects/fields.h"
 
@@ -39,7 +40,9 @@ class Scanner {
       facts_.stream = flag.value_or(false);
     } else if (name == "stream_options") {
       if (!value.is_unset() && !value.is_object()) return fields_.fail(wrong_type("stream_options", "an object", value));
-      facts_.include_usage = find_member(value, "include_usage").boolean().value_or(false);
+      JsonValue include_usage;
+      if (!pick_distinct(fields_, value, {{"include_usage", &include_usage}}, [] { return "stream_options"; })) return;
+      facts_.include_usage = include_usage.boolean().value_or(false);
     } else if (name == "n") {
       std::optional<int64_t> n;
       fields_.read(name, value, n);

@@ -14,6 +14,7 @@ using wire::JsonValue;
 // As their dialects call them, without the date that may stand behind. Google's stand here in both spellings that it takes.
 constexpr std::string_view kMeant[] = {
     "function", "custom",  // the chat dialect's; "function" is one that says no more
+    "builtin_function",    // Moonshot's, which looks like a function
     "web_search_preview", "file_search", "computer", "computer_use", "computer_use_preview", "code_interpreter", "mcp", "local_shell", "shell", "apply_patch",
     "web_fetch", "code_execution", "bash", "text_editor", "memory", "mcp_toolset",
     "googleSearch", "google_search", "googleSearchRetrieval", "google_search_retrieval", "codeExecution", "urlContext", "url_context", "computerUse",
@@ -68,6 +69,18 @@ std::string_view meaning_of(const JsonMember& m) {
 
 bool is_other(const Part& part) noexcept { return part.kind == Part::Kind::kOther; }
 
+// Is the tool that has to be called one that is no function? A name that no tool has is the caller's own fault, and told by the target.
+bool chooses_hosted(const ChatRequest& request) {
+  const ToolChoice& choice = request.tool_choice;
+  if (choice.kind != ToolChoice::Kind::kNamed) return false;
+  bool hosted = false;
+  for (const Tool& tool : request.tools) {
+    if (tool.raw.empty() && tool.name == choice.name) return false;
+    hosted = hosted || (!tool.raw.empty() && wire::find_member(JsonValue(tool.raw), "name").equals(choice.name));
+  }
+  return hosted;
+}
+
 void drop(std::string name, std::vector<std::string>& dropped) {
   if (std::find(dropped.begin(), dropped.end(), name) == dropped.end()) dropped.push_back(std::move(name));
 }
@@ -90,10 +103,12 @@ ForeignParts::ForeignParts(const ChatRequest& request, bool foreign, std::vector
 
 Result<void> check_foreign_tools(const ChatRequest& request, std::string_view target, std::vector<std::string>& dropped, std::string_view spoken) {
   const bool functions = std::any_of(request.tools.begin(), request.tools.end(), [](const Tool& tool) { return tool.raw.empty(); });
+  if (chooses_hosted(request)) return cannot_express("tool_choice", "a choice of a tool that is no function", target);
+  const bool wanted = request.tool_choice.kind != ToolChoice::Kind::kNone;  // else no tool is called here either
   for (size_t i = 0; i < request.tools.size(); ++i) {
     if (request.tools[i].raw.empty()) continue;
     const std::string kind = kind_of(request.tools[i].raw);
-    if (!functions || is_meant(kind)) return cannot_express(path("tools", i), "a tool of the type " + kind, target);
+    if (!functions || (wanted && is_meant(kind))) return cannot_express(path("tools", i), "a tool of the type " + kind, target);
     drop("tools." + kind, dropped);
   }
   Error error;

@@ -1,4 +1,5 @@
 // A client's request, read once for what routing, limits and metering need.
+#include "dialects/distinct.h"
 #include "dialects/estimate.h"
 #include "dialects/fields.h"
 #include "dialects/gemini.h"
@@ -33,6 +34,7 @@ class Scanner {
     facts_.relayable = !target_.stream || target_.sse;
     facts_.include_usage = true;  // the last chunk always counts
     if (wire::ScanResult scanned = wire::scan_object(body_, {}, facts_.members); !scanned) return scanned.to_error(body_);
+    if (const MemberSpan* again = name_again()) return not_distinct({}, {again->name});
     for (const MemberSpan& m : facts_.members) {
       take(m.name, JsonValue(body_.substr(m.value_begin, m.value_end - m.value_begin)));
       if (!fields_.ok()) return fields_.take_error();
@@ -44,6 +46,23 @@ class Scanner {
   }
 
  private:
+  // A member that another one is in the other spelling. Only names with an underscore can be.
+  const MemberSpan* name_again() const noexcept {
+    for (const MemberSpan& m : facts_.members) {
+      if (m.name.find('_') == std::string::npos) continue;
+      for (const MemberSpan& other : facts_.members) {
+        if (&other != &m && is_same_name(m.name, other.name, Spelling::kCamelOrSnake)) return &m;
+      }
+    }
+    return nullptr;
+  }
+
+  // False: a name comes twice in the object.
+  template <typename Where>
+  bool distinct(JsonValue object, Where&& where, std::initializer_list<wire::Pick> wanted = {}) {
+    return pick_distinct(fields_, object, wanted, where, Spelling::kCamelOrSnake);
+  }
+
   void take(std::string_view name, JsonValue value) {
     if (name == "model") {
       std::string model;
@@ -61,6 +80,7 @@ class Scanner {
       take_config(value);
     } else if (target_.count && is_field(name, "generateContentRequest")) {
       if (!value.is_object()) return fields_.fail(wrong_type("generateContentRequest", "an object", value));
+      if (!distinct(value, [] { return "generateContentRequest"; })) return;
       for (const JsonMember& m : JsonMembers(value)) take(m.key, m.value);
     }
   }
@@ -68,6 +88,7 @@ class Scanner {
   void take_config(JsonValue config) {
     if (config.is_unset()) return;
     if (!config.is_object()) return fields_.fail(wrong_type("generationConfig", "an object", config));
+    if (!distinct(config, [] { return "generationConfig"; })) return;
     for (const JsonMember& m : JsonMembers(config)) {
       if (m.key == "temperature") {
         fields_.read("generationConfig.temperature", m.value, facts_.temperature);
@@ -107,7 +128,8 @@ class Scanner {
     estimate_.message();
     if (value.is_string()) return estimate_.text(text_bytes(value));
     if (!value.is_object()) return fields_.fail(wrong_type("systemInstruction", "a content or a string", value));
-    take_parts(find_field(value, "parts"), "systemInstruction.parts");
+    JsonValue parts;
+    if (distinct(value, [] { return "systemInstruction"; }, {{"parts", &parts}})) take_parts(parts, "systemInstruction.parts");
   }
 
   void take_contents(JsonValue contents) {
@@ -124,7 +146,7 @@ class Scanner {
   void take_content(JsonValue content, size_t index) {
     if (!content.is_object()) return fields_.fail(wrong_type(path("contents", index), "an object", content));
     JsonValue role, parts;
-    wire::pick(content, {{"role", &role}, {"parts", &parts}});
+    if (!distinct(content, [index] { return path("contents", index); }, {{"role", &role}, {"parts", &parts}})) return;
     estimate_.message();
     if (!role.is_unset() && !role.is_string()) return fields_.fail(wrong_type(path("contents", index, "role"), "a string", role));
     if (role.nonempty_string() && !role.equals("user") && !role.equals("model") && !role.equals("function")) {
@@ -144,6 +166,7 @@ class Scanner {
 
   void take_part(JsonValue part, const std::string& where, size_t index) {
     if (!part.is_object()) return fields_.fail(wrong_type(path(where, index), "an object", part));
+    if (!distinct(part, [&] { return path(where, index); })) return;
     for (const JsonMember& m : JsonMembers(part)) {
       if (m.key == "text") {
         if (!m.value.is_unset() && !m.value.is_string()) fields_.fail(wrong_type(path(where, index, "text"), "a string", m.value));

@@ -1,4 +1,5 @@
 // Requests of Ollama's clients.
+#include "dialects/distinct.h"
 #include "dialects/estimate.h"
 #include "dialects/fields.h"
 #include "dialects/ollama.h"
@@ -67,9 +68,11 @@ class Scanner {
   void take_options(JsonValue value) {
     if (value.is_unset()) return;
     if (!value.is_object()) return fields_.fail(wrong_type("options", "an object", value));
-    fields_.read("options.temperature", find_member(value, "temperature"), facts_.temperature);
+    JsonValue temperature, num_predict;
+    if (!pick_distinct(fields_, value, {{"temperature", &temperature}, {"num_predict", &num_predict}}, [] { return "options"; })) return;
+    fields_.read("options.temperature", temperature, facts_.temperature);
     std::optional<int64_t> predict;
-    fields_.read("options.num_predict", find_member(value, "num_predict"), predict);
+    fields_.read("options.num_predict", num_predict, predict);
     if (predict && *predict > 0) facts_.max_tokens = predict;  // -1 and -2 mean no limit
   }
 
@@ -100,7 +103,10 @@ class Scanner {
 
   void take_message(JsonValue message, size_t index) {
     JsonValue role, content, images, thinking, tool_calls;
-    wire::pick(message, {{"role", &role}, {"content", &content}, {"images", &images}, {"thinking", &thinking}, {"tool_calls", &tool_calls}});
+    const bool distinct = pick_distinct(
+        fields_, message, {{"role", &role}, {"content", &content}, {"images", &images}, {"thinking", &thinking}, {"tool_calls", &tool_calls}},
+        [index] { return path("messages", index); });
+    if (!distinct) return;
     estimate_.message();
     estimate_.text(text_bytes(content) + text_bytes(thinking));
     if (!role.exists()) return fields_.fail(missing(path("messages", index, "role"), "a string"));
@@ -176,7 +182,6 @@ Part image_part(JsonValue image) {
   return part;
 }
 
-// Of a content, thought, picture or call that stands there twice the first counts: it is the one that was checked.
 Message read_request_message(JsonValue value) {
   Message out;
   JsonValue role, content, thinking, images, calls;

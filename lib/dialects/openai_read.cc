@@ -257,7 +257,8 @@ Role role_of(JsonValue role) {
 Result<Tool> read_tool(JsonValue value, size_t index) {
   Tool tool;
   const JsonValue function = find_member(value, "function");
-  if (!function.is_object()) {
+  // Moonshot's `builtin_function` only looks like a function: its servers know what it does.
+  if (!function.is_object() || find_member(value, "type").equals("builtin_function")) {
     tool.raw = value.raw();
     return tool;
   }

@@ -1,4 +1,7 @@
 // The one pass over a client's request.
+#include <algorithm>
+
+#include "dialects/distinct.h"
 #include "dialects/estimate.h"
 #include "dialects/fields.h"
 #include "dialects/openai.h"
@@ -7,11 +10,8 @@
 namespace llmrouter::dialects::openai {
 namespace {
 
-using wire::find_member;
 using wire::JsonElements;
 using wire::JsonKind;
-using wire::JsonMember;
-using wire::JsonMembers;
 using wire::JsonValue;
 
 size_t text_bytes(JsonValue string) noexcept { return string.is_string() ? string.raw().size() - 2 : 0; }
@@ -28,7 +28,8 @@ class Scanner {
     }
     if (facts_.model.empty() && (model_seen_ || !model_elsewhere_)) return model_seen_ ? wrong_value("model", "a string that is not empty") : missing("model", "a string");
     if (!messages_seen_) return missing("messages", "an array of messages");
-    facts_.max_tokens = max_completion_tokens_ ? max_completion_tokens_ : max_tokens_;
+    // Upstreams differ in which of the two they obey: for limits and what is reserved the larger one counts. An absent one is less than any.
+    facts_.max_tokens = std::max(max_completion_tokens_, max_tokens_);
     if (facts_.user.empty()) facts_.user = std::move(safety_identifier_);
     facts_.input_tokens = estimate_.tokens();
     return std::move(facts_);
@@ -45,6 +46,7 @@ class Scanner {
     else if (name == "max_completion_tokens") take_positive(name, value, max_completion_tokens_);
     else if (name == "temperature") fields_.read(name, value, facts_.temperature);
     else if (name == "tools" || name == "functions") take_tools(name, value);
+    else if (name == "web_search_options") facts_.has_tools = facts_.has_tools || value.is_object();
     else if (name == "response_format") take_response_format(value);
     else if (name == "tool_choice") take_tool_choice(value);
     else if (name == "modalities") take_modalities(value);
@@ -67,7 +69,9 @@ class Scanner {
   void take_stream_options(JsonValue value) {
     if (value.is_unset()) return;
     if (!value.is_object()) return fields_.fail(wrong_type("stream_options", "an object", value));
-    take_flag("stream_options.include_usage", find_member(value, "include_usage"), facts_.include_usage);
+    JsonValue include_usage;
+    if (!pick_distinct(fields_, value, {{"include_usage", &include_usage}}, [] { return "stream_options"; })) return;
+    take_flag("stream_options.include_usage", include_usage, facts_.include_usage);
   }
 
   void take_n(JsonValue value) {
@@ -99,9 +103,10 @@ class Scanner {
   void take_response_format(JsonValue value) {
     if (value.is_unset()) return;
     if (!value.is_object()) return fields_.fail(wrong_type("response_format", "an object", value));
-    const JsonValue type = find_member(value, "type");
+    JsonValue type, schema;
+    if (!pick_distinct(fields_, value, {{"type", &type}, {"schema", &schema}}, [] { return "response_format"; })) return;
     if (!type.is_string()) return fields_.fail(wrong_type("response_format.type", "a string", type));
-    facts_.wants_schema = type.equals("json_schema") || find_member(value, "schema").is_object();
+    facts_.wants_schema = type.equals("json_schema") || schema.is_object();
   }
 
   void take_tool_choice(JsonValue value) {
@@ -129,15 +134,15 @@ class Scanner {
   }
 
   void take_message(JsonValue message, size_t index) {
-    JsonValue role, content, tool_calls, tool_call_id;
-    for (const JsonMember& m : JsonMembers(message)) {
-      if (m.key == "role") role = m.value;
-      else if (m.key == "content") content = m.value;
-      else if (m.key == "tool_calls") tool_calls = m.value;
-      else if (m.key == "tool_call_id") tool_call_id = m.value;
-      else if (m.key == "reasoning_content" || m.key == "reasoning" || m.key == "refusal") estimate_.text(text_bytes(m.value));
-    }
+    JsonValue role, content, tool_calls, tool_call_id, reasoning_content, reasoning, refusal;
+    const bool distinct = pick_distinct(
+        fields_, message,
+        {{"role", &role}, {"content", &content}, {"tool_calls", &tool_calls}, {"tool_call_id", &tool_call_id},
+         {"reasoning_content", &reasoning_content}, {"reasoning", &reasoning}, {"refusal", &refusal}},
+        [index] { return path("messages", index); });
+    if (!distinct) return;
     estimate_.message();
+    for (JsonValue said : {reasoning_content, reasoning, refusal}) estimate_.text(text_bytes(said));
     if (!role.exists()) return fields_.fail(missing(path("messages", index, "role"), "a string"));
     if (!role.is_string()) return fields_.fail(wrong_type(path("messages", index, "role"), "a string", role));
     if (!is_known_role(role)) {
@@ -181,14 +186,14 @@ class Scanner {
 
   void take_part(JsonValue part, size_t message, size_t index) {
     if (!part.is_object()) return fields_.fail(wrong_type(part_path(message, index), "an object", part));
-    const JsonValue type = find_member(part, "type");
+    JsonValue type, text, image_url;
+    if (!pick_distinct(fields_, part, {{"type", &type}, {"text", &text}, {"image_url", &image_url}}, [&] { return part_path(message, index); })) return;
     if (!type.is_string()) return fields_.fail(wrong_type(part_path(message, index, "type"), "a string", type));
     if (type.equals("text")) {
-      const JsonValue text = find_member(part, "text");
       if (!text.is_string()) return fields_.fail(wrong_type(part_path(message, index, "text"), "a string", text));
       return estimate_.text(text_bytes(text));
     }
-    if (type.equals("image_url")) return take_image(part, message, index);
+    if (type.equals("image_url")) return take_image(image_url, message, index);
     if (type.equals("input_audio") || type.equals("audio_url")) {
       facts_.has_audio = true;
       return estimate_.audio(part.raw().size());
@@ -208,14 +213,15 @@ class Scanner {
     estimate_.text(part.raw().size());  // a kind not known here
   }
 
-  void take_image(JsonValue part, size_t message, size_t index) {
-    const JsonValue image = find_member(part, "image_url");
+  void take_image(JsonValue image, size_t message, size_t index) {
     facts_.has_image = true;
     if (image.is_string()) return estimate_.image(false);  // Mistral's short form
     if (!image.is_object()) return fields_.fail(wrong_type(part_path(message, index, "image_url"), "an object", image));
-    const JsonValue url = find_member(image, "url");
+    JsonValue url, detail;
+    const auto where = [&] { return part_path(message, index, "image_url"); };
+    if (!pick_distinct(fields_, image, {{"url", &url}, {"detail", &detail}}, where)) return;
     if (!url.is_string()) return fields_.fail(wrong_type(part_path(message, index, "image_url.url"), "a string", url));
-    estimate_.image(find_member(image, "detail").equals("low"));
+    estimate_.image(detail.equals("low"));
   }
 
   void take_tool_calls(JsonValue calls, size_t index) {

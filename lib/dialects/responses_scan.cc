@@ -1,4 +1,5 @@
 // The one pass over a client's request.
+#include "dialects/distinct.h"
 #include "dialects/estimate.h"
 #include "dialects/fields.h"
 #include "dialects/responses.h"
@@ -70,6 +71,17 @@ class Scanner {
     if (value.is_unset()) return;
     estimate_.message();
     estimate_.text(value.raw().size());
+    size_t i = 0;
+    for (JsonValue item : JsonElements(value)) {
+      JsonValue content;
+      if (!pick_distinct(fields_, item, {{"content", &content}}, [i] { return path("instructions", i); })) return;
+      size_t k = 0;
+      for (JsonValue part : JsonElements(content)) {
+        if (!pick_distinct(fields_, part, {}, [i, k] { return path(path("instructions", i, "content"), k); })) return;
+        ++k;
+      }
+      ++i;
+    }
   }
 
   void take_tools(JsonValue value) {
@@ -110,7 +122,8 @@ class Scanner {
 
   void take_item(JsonValue item, size_t index) {
     JsonValue type, role, content, output;
-    wire::pick(item, {{"type", &type}, {"role", &role}, {"content", &content}, {"output", &output}});
+    const auto where = [index] { return path("input", index); };
+    if (!pick_distinct(fields_, item, {{"type", &type}, {"role", &role}, {"content", &content}, {"output", &output}}, where)) return;
     estimate_.message();
     if (type.is_unset() || type.equals("message")) return take_message(role, content, index);
     if (!type.is_string()) return fields_.fail(wrong_type(path("input", index, "type"), "a string", type));
@@ -140,7 +153,7 @@ class Scanner {
     for (JsonValue part : JsonElements(parts)) {
       if (!part.is_object()) return fields_.fail(wrong_type(path(where, i), "an object", part));
       JsonValue type, text, detail;
-      wire::pick(part, {{"type", &type}, {"text", &text}, {"detail", &detail}});
+      if (!pick_distinct(fields_, part, {{"type", &type}, {"text", &text}, {"detail", &detail}}, [&] { return path(where, i); })) return;
       if (!type.is_string()) return fields_.fail(wrong_type(path(where, i, "type"), "a string", type));
       if (type.equals("input_text") || type.equals("output_text") || type.equals("text")) {
         if (!text.is_string()) return fields_.fail(wrong_type(path(where, i, "text"), "a string", text));

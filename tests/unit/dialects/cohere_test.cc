@@ -643,18 +643,3 @@ TEST_CASE("cohere: a document part without its document is passed as it came or 
   REQUIRE_FALSE(other.ok());
   CHECK(other.error().param == "messages[0].content[1]");
 }
-
-TEST_CASE("cohere: of a message's member that stands there twice the one that was checked goes on") {
-  auto codec = dialect("cohere")->new_client_codec();
-  const std::string body = R"({"model":"m","messages":[{"role":"user","content":"hi","content":[{"type":"image_url","image_url":{"url":"https://x.example/a.png"}}],
-    "tool_calls":[],"tool_calls":[{"id":"1","type":"function","function":{"name":"f","arguments":"{}"}}]}]})";
-  const auto facts = codec->scan(body);
-  REQUIRE(facts);
-  CHECK_FALSE(facts->has_image);
-  auto chat = codec->decode();
-  REQUIRE(chat);
-  REQUIRE(chat->messages.size() == 1);
-  REQUIRE(chat->messages[0].parts.size() == 1);
-  CHECK(chat->messages[0].text() == "hi");
-  CHECK(chat->messages[0].tool_calls.empty());
-}

@@ -45,6 +45,7 @@ TEST_CASE("tools that are no functions: what a caller set up is refused by name,
   };
   const Row rows[] = {
       {"openai", R"({"type":"function","name":"flat"})", "function"},
+      {"openai", R"({"type":"builtin_function","function":{"name":"$web_search"}})", "builtin_function"},
       {"responses", R"({"type":"file_search","vector_store_ids":["vs_1"]})", "file_search"},
       {"responses", R"({"type":"web_search_preview_2025_03_11"})", "web_search_preview_2025_03_11"},
       {"responses", R"({"type":"web_search_2025_08_26"})", "web_search_2025_08_26"},
@@ -151,6 +152,26 @@ TEST_CASE("a choice that other dialects have no word for is refused, whatever el
   CHECK(ask("responses", "anthropic", request_of("responses", R"({"type":"file_search","vector_store_ids":["v"]})", true, only)).ok());
   const std::string both = R"("tool_choice":{"type":"allowed_tools","mode":"auto","tools":[{"type":"function","name":"f"},{"type":"file_search"}]})";
   CHECK(!ask("responses", "anthropic", request_of("responses", R"({"type":"file_search","vector_store_ids":["v"]})", true, both)).ok());
+}
+
+TEST_CASE("a choice of a tool that would be left out is refused; where no tool is to be called none is missed") {
+  const std::string tomorrow = R"({"type":"tomorrow_20280101","name":"t"})", search = R"({"type":"web_search_20250305","name":"web_search"})";
+  for (const char* upstream : kDialects) {
+    if (std::string_view(upstream) == "anthropic") continue;
+    INFO(upstream);
+    auto chosen = ask("anthropic", upstream, request_of("anthropic", tomorrow, true, R"("tool_choice":{"type":"tool","name":"t"})"));
+    REQUIRE(!chosen.ok());
+    CHECK(chosen.error().param == "tool_choice");
+    CHECK(chosen.error().message.find("no function") != std::string::npos);
+
+    auto none = ask("anthropic", upstream, request_of("anthropic", search, true, R"("tool_choice":{"type":"none"})"));
+    if (!none) FAIL(none.error().message);
+    CHECK(std::count(none->request.dropped.begin(), none->request.dropped.end(), "tools.web_search_20250305") == 1);
+    CHECK(none->body.find("web_search") == std::string::npos);
+  }
+  auto function = ask("anthropic", "openai", request_of("anthropic", tomorrow, true, R"("tool_choice":{"type":"tool","name":"f"})"));
+  if (!function) FAIL(function.error().message);
+  CHECK(function->body.find("tool_choice") != std::string::npos);
 }
 
 TEST_CASE("what a vendor's own tools left in the history goes on to every other dialect, as text where it has one") {

@@ -411,17 +411,3 @@ TEST_CASE("ollama: recorded exchanges") {
   }
   if (!recordings().empty()) CHECK(count >= 4);
 }
-
-TEST_CASE("ollama: of a message's member that stands there twice the one that was checked goes on") {
-  auto codec = dialect("ollama")->new_client_codec();
-  const std::string body = R"({"model":"m","messages":[{"role":"user","images":[],"content":"hi","images":["aGk="],"content":"no","thinking":"t","thinking":"u"}]})";
-  const auto facts = codec->scan(body);
-  REQUIRE(facts);
-  CHECK_FALSE(facts->has_image);
-  auto chat = codec->decode();
-  REQUIRE(chat);
-  REQUIRE(chat->messages.size() == 1);
-  REQUIRE(chat->messages[0].parts.size() == 2);
-  CHECK(chat->messages[0].parts[0].text == "t");
-  CHECK(chat->messages[0].parts[1].text == "hi");
-}

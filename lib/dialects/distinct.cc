@@ -1,0 +1,94 @@
+#include "dialects/distinct.h"
+
+#include <algorithm>
+#include <array>
+#include <vector>
+
+namespace llmrouter::dialects {
+namespace {
+
+using wire::JsonMembers;
+using wire::JsonValue;
+
+// Up to so many names are compared as they come; more are sorted.
+constexpr size_t kCompareAtOnce = 32;
+
+// The next character of a name as camel case writes it.
+char next_char(std::string_view name, size_t& at, Spelling spelling) noexcept {
+  if (spelling == Spelling::kCamelOrSnake && at + 1 < name.size() && name[at] == '_' && name[at + 1] >= 'a' && name[at + 1] <= 'z') {
+    at += 2;
+    return static_cast<char>(name[at - 1] - 'a' + 'A');
+  }
+  return name[at++];
+}
+
+std::string in_one_spelling(std::string_view name, Spelling spelling) {
+  std::string out;
+  for (size_t at = 0; at < name.size();) out += next_char(name, at, spelling);
+  return out;
+}
+
+NameFault twice(std::string_view name) {
+  constexpr size_t kMost = 100;  // what a person wants to read
+  if (name.size() <= kMost) return {std::string(name), false};
+  size_t cut = kMost;
+  while (cut > 0 && (static_cast<unsigned char>(name[cut]) & 0xc0) == 0x80) --cut;
+  return {std::string(name.substr(0, cut)) + "...", false};
+}
+
+// Of an object with many names, or with names that do not stand there as they read.
+std::optional<NameFault> fault_among_many(JsonValue object, Spelling spelling) {
+  std::vector<std::string> names;
+  for (const wire::JsonMember& m : JsonMembers(object)) {
+    if (names.size() == wire::ScanLimits().max_members) return NameFault{{}, true};
+    names.push_back(in_one_spelling(m.key, spelling));
+  }
+  std::sort(names.begin(), names.end());
+  const auto found = std::adjacent_find(names.begin(), names.end());
+  if (found == names.end()) return std::nullopt;
+  return twice(*found);
+}
+
+}  // namespace
+
+bool is_same_name(std::string_view a, std::string_view b, Spelling spelling) noexcept {
+  if (spelling == Spelling::kExact) return a == b;
+  size_t i = 0, j = 0;
+  while (i < a.size() && j < b.size()) {
+    if (next_char(a, i, spelling) != next_char(b, j, spelling)) return false;
+  }
+  return i == a.size() && j == b.size();
+}
+
+std::optional<NameFault> pick_distinct(JsonValue object, std::initializer_list<wire::Pick> wanted, Spelling spelling) {
+  for (const wire::Pick& w : wanted) *w.value = {};
+  std::array<std::string_view, kCompareAtOnce> names;
+  size_t count = 0;
+  bool many = false;
+  for (const wire::JsonMember& m : JsonMembers(object)) {
+    for (const wire::Pick& w : wanted) {
+      if (!is_same_name(w.name, m.key, spelling)) continue;
+      if (!w.value->exists()) *w.value = m.value;
+      break;
+    }
+    // A key that had escapes does not outlive its turn.
+    many = many || count == names.size() || m.key.data() != m.raw.data() + 1;
+    if (many) continue;
+    for (size_t i = 0; i < count; ++i) {
+      if (is_same_name(names[i], m.key, spelling)) return twice(m.key);
+    }
+    names[count++] = m.key;
+  }
+  if (many) return fault_among_many(object, spelling);
+  return std::nullopt;
+}
+
+Error not_distinct(std::string where, const NameFault& fault) {
+  if (fault.too_many) return wrong_value(std::move(where), "an object with at most " + std::to_string(wire::ScanLimits().max_members) + " members");
+  std::string param = std::move(where);
+  if (!param.empty()) param += '.';
+  param += fault.name;
+  return Error(ErrorCode::kInvalidRequest, "`" + param + "` comes twice", param);
+}
+
+}  // namespace llmrouter::dialects

@@ -1,0 +1,45 @@
+// Objects inside of a request in which no name may come twice. The top level is watched by wire::scan_object(); this is for what limits and rules
+// read further inside (options, messages, their parts): the router would believe one of the two, and the upstream the other.
+#ifndef LLMROUTER_DIALECTS_DISTINCT_H_
+#define LLMROUTER_DIALECTS_DISTINCT_H_
+
+#include <initializer_list>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "dialects/fields.h"
+#include "wire/json_scan.h"
+
+namespace llmrouter::dialects {
+
+enum class Spelling {
+  kExact,
+  kCamelOrSnake,  // "topP" and "top_p" are one name, as Google reads them
+};
+
+bool is_same_name(std::string_view a, std::string_view b, Spelling spelling) noexcept;
+
+struct NameFault {
+  std::string name;       // which comes twice; long ones are cut
+  bool too_many = false;  // more than wire::ScanLimits::max_members instead
+};
+
+// As wire::pick(), but walks all of the object to see whether a name comes twice. Of something else than an object: nothing. Allocates only where
+// names have escapes or are more than a few.
+std::optional<NameFault> pick_distinct(wire::JsonValue object, std::initializer_list<wire::Pick> wanted, Spelling spelling = Spelling::kExact);
+
+// kInvalidRequest: "`options.num_predict` comes twice".
+Error not_distinct(std::string where, const NameFault& fault);
+
+// The same for `fields`; `where()` is the object's path and only asked for where there is a fault. False: there is one.
+template <typename Where>
+bool pick_distinct(Fields& fields, wire::JsonValue object, std::initializer_list<wire::Pick> wanted, Where&& where, Spelling spelling = Spelling::kExact) {
+  const std::optional<NameFault> fault = pick_distinct(object, wanted, spelling);
+  if (fault) fields.fail(not_distinct(where(), *fault));
+  return !fault;
+}
+
+}  // namespace llmrouter::dialects
+
+#endif  // LLMROUTER_DIALECTS_DISTINCT_H_
