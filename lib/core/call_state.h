@@ -132,7 +132,7 @@ struct Call::State final {
   Result<void> reserve();
   bool reserve_again();
   int64_t expected_output() const noexcept;
-  static Error refusal(const Denial& denial);
+  Error refusal(const Denial& denial) const;
 
   // turns.cc
   Result<void> place();
