@@ -772,6 +772,37 @@ TEST_CASE("a budget is passed by at most the call that was alone in flight when 
   CHECK(more == 2);
 }
 
+TEST_CASE("a budget smaller than one request: never for what the request asks for, what is left for what is only assumed") {
+  World w;
+  w.config.providers = {provider("a")};
+  FileKey key;
+  key.spec.name = "k";
+  key.key = Secret(std::string("sk-k-0123456789abcdef"));
+  key.spec.limits.budget = Budget{1'000'000, BudgetPeriod::kDay, 0, {}};  // 1,000 tokens of input, or 500 of output
+  w.config.keys = {key};
+  w.parts.catalog = std::make_shared<FlatPrice>();
+  w.transport.fallback = [](const SeenRequest&) { return ScriptedReply::json(kWhole); };
+  CallOptions options;
+  options.key = Secret(std::string("sk-k-0123456789abcdef"));
+  const std::string much = R"({"model":"a/m","messages":[{"role":"user","content":")" + std::string(8000, 'u') + R"("}])";
+  struct Case {
+    std::string body;
+    int status;
+    const char* param;
+  };
+  for (const Case& c : {Case{World::body("a/m", false, R"(,"max_tokens":500)"), 402, "max_tokens"}, Case{World::body("a/m", false, R"(,"max_tokens":100)"), 200, ""},
+                        Case{World::body("a/m"), 200, ""}, Case{much + '}', 402, ""}}) {
+    CAPTURE(c.body);
+    w.relay(c.body, options);
+    w.run();
+    CHECK(w.heard.head.status == c.status);
+    CHECK(w.heard.result.error.param == c.param);
+    CHECK(w.heard.result.error.never == (c.status == 402));
+    CHECK(w.heard.header("retry-after").empty());
+    CHECK(w.heard.header("x-should-retry") == (c.status == 402 ? "false" : ""));
+  }
+}
+
 TEST_CASE("a reload brings its own prices") {
   World w;
   w.config.providers = {provider("a")};
