@@ -272,6 +272,7 @@ struct Call::State final {
   int64_t price_usage();
   int64_t charge_attempt(std::string_view outcome);
   void warn_of_budget(int64_t spent_now);
+  void warn_of_no_price(const core::Candidate& c);
   void fill_record(CallStatus status, const Error& error);
 
   TimePoint now() const noexcept { return router_.clock().now(); }
