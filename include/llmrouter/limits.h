@@ -69,8 +69,8 @@ struct Denial {
   LimitKind kind = LimitKind::kRequests;
   int64_t limit = 0;
   int64_t remaining = 0;
-  Duration retry_after{0};  // 0: not known (concurrency), or never (a demand above the burst; a total budget)
-  bool never = false;       // the demand is above the burst: it would not fit into an empty bucket either
+  Duration retry_after{0};  // 0: not known (concurrency), or never (a demand above the burst or the whole budget; a total budget)
+  bool never = false;       // the demand is above the burst or the whole budget: it would not fit into an empty bucket either
   std::string words;        // "60 requests/min of key ci"; for a budget which one and when it renews
   LLMROUTER_EXPORT Error to_error() const;  // kRateLimited or kBudgetExceeded
 };

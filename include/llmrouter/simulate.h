@@ -39,7 +39,7 @@ struct Simulation {
   int64_t moved = 0;             // answered by another target than they were
   int64_t guessed = 0;           // answered by a target of which the records hold no attempt: it is taken for an average one that does not fail
   int64_t estimated = 0;         // refused when they came, by a limit or for length or content, so that nobody counted them: the mean of their model's others is taken
-  int64_t uncertain = 0;         // might be decided otherwise by what is not recorded: a rule on content, headers, tags or `has`, or a session's model
+  int64_t uncertain = 0;         // might be decided otherwise by what is not recorded: a rule on content, headers, tags or `has`, a session's model, or a parameter that a key's `params` refused
   int64_t hedged = 0;            // second attempts that were made beside one that took long; what those that were let go cost is in `after`
   int64_t hedges_won = 0;        // of them those that answered
   bool switch_enabled = true;    // the routing switch, as stored; false: every chat goes to `default_model`
@@ -67,8 +67,8 @@ struct SimulationParts {
 // What a target does with an attempt is one of the target's own recorded ones, drawn from those within a minute of it, or, where these are fewer than
 // four, from all. What was in a request is not recorded: rules on content, headers, tags and `has` do not hold (`uncertain` counts those that they
 // might have decided), and no target is left out for what it cannot take but more tokens than its window holds. A request that a model refused for its
-// length is refused by that model wherever it runs, one refused for its content by the same provider, and goes to the fallbacks for that. Probes
-// and silences within a stream are not played. The same records, configuration, parts and seed give the same answer.
+// length is refused by that model wherever it runs, one refused for its content by the same provider, and goes to the fallbacks for that. Probes,
+// keys' `params` and silences within a stream are not played. The same records, configuration, parts and seed give the same answer.
 LLMROUTER_EXPORT Result<Simulation> simulate(const Config& config, std::vector<UsageRecord> records, const SimulationParts& parts = {});
 
 }  // namespace llmrouter

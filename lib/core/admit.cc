@@ -116,6 +116,8 @@ Result<void> Call::State::reserve() {
   if (buckets[0] == nullptr && buckets[1] == nullptr) return {};
   reserved_.requests = 1;
   reserved_.tokens = charged_input() + expected_output();
+  Demand least;
+  least.tokens = charged_input();
   if (key_ && key_->spec.limits.budget && snap_->catalog) {
     const Candidate& first = candidates_.front();
     auto price = snap_->catalog->price(first.provider->config.name, first.provider->config.type, first.model, facts_.input_tokens,
@@ -123,12 +125,14 @@ Result<void> Call::State::reserve() {
     if (price) {
       TokenUsage expected;
       expected.input = charged_input();
+      least.nano_usd = cost_nano_usd(expected, *price);
       expected.output = expected_output();
       reserved_.nano_usd = cost_nano_usd(expected, *price);
     }
   }
+  if (facts_.max_tokens) least = reserved_;
   Denial denial;
-  reservation_ = core::reserve_or_what_is_left(*router_.parts.limiter, buckets, reserved_, facts_.input_tokens, !facts_.max_tokens, &denial);
+  reservation_ = core::reserve_or_what_is_left(*router_.parts.limiter, buckets, reserved_, least, &denial);
   owes_reservation_ = !reservation_.active();
   if (!owes_reservation_) return {};
   if (denial.bucket.compare(0, 6, "model:") == 0) blocked_by(denial);
@@ -173,8 +177,10 @@ const ChatRequest* Call::State::decoded() {
   return chat_.get();
 }
 
-Error Call::State::refusal(const Denial& denial) {
+Error Call::State::refusal(const Denial& denial) const {
   Error error = denial.to_error();
+  // Its input alone is too much, and there is no such member to make smaller.
+  if (error.param == "max_tokens" && !facts_.max_tokens) error.param.clear();
   // Nobody knows when a place gets free; "soon" is better told as a second than not at all.
   if (denial.kind == LimitKind::kConcurrent && error.retry_after <= Duration(0)) error.retry_after = std::chrono::seconds(1);
   return error;

@@ -132,7 +132,7 @@ struct Call::State final {
   Result<void> reserve();
   bool reserve_again();
   int64_t expected_output() const noexcept;
-  static Error refusal(const Denial& denial);
+  Error refusal(const Denial& denial) const;
 
   // turns.cc
   Result<void> place();
@@ -272,6 +272,7 @@ struct Call::State final {
   int64_t price_usage();
   int64_t charge_attempt(std::string_view outcome);
   void warn_of_budget(int64_t spent_now);
+  void warn_of_no_price(const core::Candidate& c);
   void fill_record(CallStatus status, const Error& error);
 
   TimePoint now() const noexcept { return router_.clock().now(); }

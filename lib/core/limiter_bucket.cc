@@ -47,6 +47,10 @@ bool refuse_rate(Refusal* why, LimitKind kind, const GcraRate& rate, Ticks wait,
   return refuse(why, kind, never ? 0 : wait, never);
 }
 
+bool refuse_money(Refusal* why, const LimitRules& rules, int64_t nano) noexcept {
+  return refuse(why, LimitKind::kBudget, 0, nano > std::min(rules.limits.budget->nano_usd, BudgetMeter::kMaxNano));
+}
+
 }  // namespace
 
 void LimitBucket::set_rules(std::string_view label, const Limits& limits, const Moment& at, BudgetLedger* ledger) {
@@ -97,7 +101,7 @@ bool LimitBucket::fits(const LimitRules& rules, const Moment& at, const Demand& 
   // The budget first: of several reasons it is the one that waiting helps least.
   if (rules.meter != nullptr &&
       !rules.meter->fits(core::period_at(*rules.limits.budget, at.wall).begin, rules.limits.budget->nano_usd, demand.nano_usd)) {
-    return refuse(why, LimitKind::kBudget);
+    return refuse_money(why, rules, demand.nano_usd);
   }
   if (rules.requests) {
     const Ticks wait = requests_.wait(rules.requests->rate, at.now, demand.requests);
@@ -134,7 +138,7 @@ bool LimitBucket::take(const LimitRules& rules, const Moment& at, const Demand& 
     if (rules.tokens) tokens_.undo(rules.tokens->rate, at.now, at.now, demand.tokens);
     if (rules.requests) requests_.undo(rules.requests->rate, at.now, at.now, demand.requests);
     leave();
-    return refuse(why, LimitKind::kBudget);
+    return refuse_money(why, rules, demand.nano_usd);
   }
   return true;
 }

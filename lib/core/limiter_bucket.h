@@ -38,7 +38,7 @@ struct Moment {
 struct Refusal {
   LimitKind kind = LimitKind::kRequests;
   Ticks wait = 0;      // rates
-  bool never = false;  // rates: more than the bucket ever holds
+  bool never = false;  // rates and budgets: more than the bucket ever holds
 };
 
 }  // namespace core

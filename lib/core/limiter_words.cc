@@ -9,7 +9,7 @@ Error Denial::to_error() const {
   Error error(money ? ErrorCode::kBudgetExceeded : ErrorCode::kRateLimited, (money ? "budget exceeded: " : "rate limit reached: ") + words);
   error.retry_after = std::chrono::ceil<std::chrono::milliseconds>(retry_after);
   error.never = never;
-  if (never && kind == LimitKind::kTokens) error.param = "max_tokens";
+  if (never && (kind == LimitKind::kTokens || money)) error.param = "max_tokens";
   return error;
 }
 
@@ -48,7 +48,7 @@ void explain_rate(const Rate& rate, std::string_view what, std::string_view one,
   }
 }
 
-void explain_budget(const LimitRules& rules, const core::Moment& at, int64_t nano, Denial* denial) {
+void explain_budget(const LimitRules& rules, const core::Moment& at, int64_t nano, bool never, Denial* denial) {
   const Budget& budget = *rules.limits.budget;
   const core::PeriodSpan span = core::period_at(budget, at.wall);
   const auto view = rules.meter->view(span.begin);
@@ -65,6 +65,11 @@ void explain_budget(const LimitRules& rules, const core::Moment& at, int64_t nan
     words.append(" per ").append(budget_period_name(budget.per));
   }
   words += " of " + rules.label;
+  denial->never = never;
+  if (never) {
+    words += ": this request alone may cost " + format_usd(nano) + " USD, and that is more than the whole budget: it can never be let through, ask for less";
+    return;
+  }
   if (denial->remaining == 0) {
     words += view.reserved > 0 ? " is used up or reserved by calls in flight" : " is used up";
   } else {
@@ -103,7 +108,7 @@ void explain_refusal(const LimitBucket& bucket, const LimitRules& rules, const M
       denial->limit = rules.limits.concurrent;
       denial->words = std::to_string(rules.limits.concurrent) + " requests at once of " + rules.label + "; try again when one has ended";
       return;
-    case LimitKind::kBudget: explain_budget(rules, at, demand.nano_usd, denial); return;
+    case LimitKind::kBudget: explain_budget(rules, at, demand.nano_usd, why.never, denial); return;
   }
 }
 

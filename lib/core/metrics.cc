@@ -81,6 +81,8 @@ std::string Router::metrics() const {
   m.sample(MetricsText::label("outcome", "continued"), c.continued.load(std::memory_order_relaxed));
   m.sample(MetricsText::label("outcome", "length"), c.cut_at_length.load(std::memory_order_relaxed));
   m.sample(MetricsText::label("outcome", "failed"), c.not_continued.load(std::memory_order_relaxed));
+  m.family("llmrouter_unpriced_total", "counter", "Answers charged to a key with a budget as nothing, since no price of their model is known.");
+  m.sample("", c.unpriced.load(std::memory_order_relaxed));
   m.histogram("llmrouter_call_seconds", "From the start of a call to its end.", c.latency);
   m.histogram("llmrouter_first_token_seconds", "From the start of a call to the first visible payload of its stream.", c.first_token);
 

@@ -207,16 +207,20 @@ bool Rehearsal::reserve(Flight& f) {
   f.reserved = Demand();
   const int64_t output = f.facts.max_tokens.value_or(kUnknownOutput);
   f.reserved.tokens = f.facts.input_tokens + output;
+  Demand least;
+  least.tokens = f.facts.input_tokens;
   if (key != nullptr && key->spec.limits.budget && snapshot_->catalog) {
     const Candidate& first = f.candidates.front();
     const auto price = snapshot_->catalog->price(first.provider->config.name, first.provider->config.type, first.model, f.facts.input_tokens, f.wall);
     TokenUsage expected;
     expected.input = f.facts.input_tokens;
+    if (price) least.nano_usd = cost_nano_usd(expected, *price);
     expected.output = output;
     if (price) f.reserved.nano_usd = cost_nano_usd(expected, *price);
   }
+  if (f.facts.max_tokens) least = f.reserved;
   Denial denial;
-  f.reservation = reserve_or_what_is_left(limiter_, buckets, f.reserved, f.facts.input_tokens, !f.facts.max_tokens, &denial);
+  f.reservation = reserve_or_what_is_left(limiter_, buckets, f.reserved, least, &denial);
   if (f.reservation.active()) return true;
   f.limited = true;
   if (denial.bucket.compare(0, 6, "model:") == 0) denied(f, denial);

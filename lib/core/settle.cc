@@ -56,11 +56,22 @@ void Call::State::complete_usage() {
 
 int64_t Call::State::price_usage() {
   price_.reset();
-  if (!at_->usage.known || !snap_->catalog || operation_ == Operation::kCountTokens) return 0;
+  if (!at_->usage.known || operation_ == Operation::kCountTokens) return 0;
   const core::Candidate& c = candidates_[at_->current];
-  price_ = snap_->catalog->price(c.provider->config.name, c.provider->config.type, c.model, at_->usage.input, record_.time);
-  if (!price_) return 0;
-  return cost_nano_usd(at_->usage, *price_);
+  if (snap_->catalog) price_ = snap_->catalog->price(c.provider->config.name, c.provider->config.type, c.model, at_->usage.input, record_.time);
+  if (price_) return cost_nano_usd(at_->usage, *price_);
+  if (key_ && key_->spec.limits.budget) warn_of_no_price(c);
+  return 0;
+}
+
+// A budget is worth nothing at such a model: said once of each.
+void Call::State::warn_of_no_price(const core::Candidate& c) {
+  router_.counters.unpriced.fetch_add(1, std::memory_order_relaxed);
+  const std::string& provider = c.provider->config.name;
+  if (!router_.counters.unpriced_models.meet(stable_hash(c.model, stable_hash(provider)))) return;
+  const std::string model = provider + '/' + std::string(c.model);
+  router_.logger().log(LogLevel::kWarn, "a key with a budget uses a model without a price, which costs the budget nothing: add one under prices.entries",
+                       {{"model", model}, {"key", key_->id}, {"name", key_->spec.name}});
 }
 
 // Of each attempt when it ends, whoever hears its answer. Returns its cost.

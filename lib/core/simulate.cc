@@ -253,6 +253,7 @@ class Replay final : core::Stage {
   }
 
   bool is_uncertain(const Unknowable& unknowable, const UsageRecord& r, const core::RehearsedCall& call) const {
+    if (r.error_code == code_name(ErrorCode::kParameterNotAllowed) && call.key && limits_params(call.key->spec.params)) return true;
     if (!overlay_.gate.enabled(r.time) && !snapshot_->default_model.empty()) return false;
     if (r.decision.compare(0, 7, "session") == 0) return true;
     RequestFacts facts;
@@ -266,6 +267,8 @@ class Replay final : core::Stage {
     const std::string_view model = overridden != overrides->end() ? std::string_view(overridden->second) : call.model;
     return unknowable.might_decide({model, &facts, &wishes, call.key.get(), &headers, r.time});
   }
+
+  static bool limits_params(const ParamLimits& p) { return p.max_tokens || p.min_temperature || p.max_temperature || (p.tools && !*p.tools); }
 
   // Nobody answered it, for its length or its content, and so nobody counted it.
   static bool was_refused(const UsageRecord& r) {

@@ -75,6 +75,26 @@ struct ProviderShared {
   std::string last_error_, list_error_;
 };
 
+// Names that were met, to say something once of each. Lock-free, and of no more than kMost: beyond, or where many fall together, it is quiet.
+class MetNames {
+ public:
+  // True: it is the first time.
+  bool meet(uint64_t hash) noexcept {
+    hash += hash == 0;
+    for (uint64_t i = 0; i < kProbes; ++i) {
+      std::atomic<uint64_t>& place = places_[(hash + i) % kMost];
+      uint64_t there = place.load(std::memory_order_relaxed);
+      if (there == 0 && place.compare_exchange_strong(there, hash, std::memory_order_relaxed)) return true;
+      if (there == hash) return false;
+    }
+    return false;
+  }
+
+ private:
+  static constexpr uint64_t kMost = 256, kProbes = 16;
+  std::atomic<uint64_t> places_[kMost] = {};
+};
+
 struct CallCounters {
   std::atomic<uint64_t> by_status[5] = {};  // CallStatus
   std::atomic<int64_t> in_flight{0};
@@ -83,6 +103,8 @@ struct CallCounters {
   std::atomic<uint64_t> hedges{0};
   // Answers that broke off while routing.continue_on let others go on: somebody did, all their tokens were told, nobody did.
   std::atomic<uint64_t> continued{0}, cut_at_length{0}, not_continued{0};
+  std::atomic<uint64_t> unpriced{0};  // attempts that a budget should have paid for, at models without a price
+  MetNames unpriced_models;
   Histogram latency;
   Histogram first_token;
   void count(CallStatus status) noexcept { by_status[static_cast<int>(status)].fetch_add(1, std::memory_order_relaxed); }

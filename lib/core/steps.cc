@@ -25,14 +25,21 @@ size_t take_turn(const ProviderRuntime& provider) noexcept {
   return at;
 }
 
-Reservation reserve_or_what_is_left(RateLimiter& limiter, LimitBucket* (&buckets)[2], Demand& demand, int64_t input_tokens, bool guessed, Denial* denial) {
+Reservation reserve_or_what_is_left(RateLimiter& limiter, LimitBucket* (&buckets)[2], Demand& demand, const Demand& least, Denial* denial) {
   constexpr int kGuesses = 8;  // what is left changes while others settle
+  const bool guessed = least.tokens < demand.tokens || least.nano_usd < demand.nano_usd;
+  const int64_t least_tokens = std::max<int64_t>(1, least.tokens);
   Reservation reservation = limiter.reserve(buckets, 2, demand, denial);
   for (int tries = 0; !reservation.active() && guessed && tries < kGuesses; ++tries) {
-    if (denial->kind == LimitKind::kBudget && denial->remaining > 0 && denial->remaining < demand.nano_usd) {
-      demand.nano_usd = denial->remaining;
-    } else if (denial->kind == LimitKind::kTokens && denial->remaining >= input_tokens && denial->remaining < demand.tokens) {
-      demand.tokens = denial->remaining;
+    const int64_t left = denial->remaining;
+    if (denial->kind == LimitKind::kBudget) {
+      const int64_t nano = left > 0 && least.nano_usd <= denial->limit ? left : least.nano_usd;
+      if (nano >= demand.nano_usd) break;
+      demand.nano_usd = nano;
+    } else if (denial->kind == LimitKind::kTokens) {
+      const int64_t tokens = std::max(left, least_tokens);
+      if (tokens >= demand.tokens) break;
+      demand.tokens = tokens;
     } else {
       break;
     }

@@ -105,9 +105,11 @@ size_t hedge_target(const std::vector<Candidate>& candidates, size_t current, Ti
 // Where in its provider's pool the turn begins, by the weights. The pool is not empty.
 size_t take_turn(const ProviderRuntime& provider) noexcept;
 
-// What the key's and the model's limits are asked for. How long the answer will be is a guess when the request does not say (`guessed`). A guess alone
-// refuses nobody: what is left is reserved instead, so that the last call may pass the limit by what it is longer, and no other call comes in beside it.
-Reservation reserve_or_what_is_left(RateLimiter& limiter, LimitBucket* (&buckets)[2], Demand& demand, int64_t input_tokens, bool guessed, Denial* denial);
+// What the key's and the model's limits are asked for. How long the answer will be is a guess when the request does not say; `least` is `demand` without
+// that guess. A guess alone refuses nobody: what is left is reserved instead (and stands in `demand`), so that the last call may pass the limit by what it
+// is longer, and no other call comes in beside it. Where nothing is left, or not even the input's tokens, `denial` is about `least`: when that fits, or
+// that it never will.
+Reservation reserve_or_what_is_left(RateLimiter& limiter, LimitBucket* (&buckets)[2], Demand& demand, const Demand& least, Denial* denial);
 
 // What an attempt's failure says of its target and of the credential that it was made with (-1: none).
 void learn_from(const Error& error, Candidate& candidate, int credential, TimePoint now, const CooldownConfig& config);

@@ -87,7 +87,7 @@ std::string Simulation::to_text() const {
   if (guessed > 0) out += ", " + number(guessed) + " by one that nothing is known of";
   if (estimated > 0) out += "\n" + number(estimated) + " were refused when they came: their tokens are those of the others of their model";
   if (hedged > 0) out += "\n" + number(hedged) + " second attempts were made beside slow ones, " + number(hedges_won) + " of them answered";
-  if (uncertain > 0) out += "\n" + number(uncertain) + " may be decided otherwise by what is not recorded: content, headers, tags, what is in a request, a session";
+  if (uncertain > 0) out += "\n" + number(uncertain) + " may be decided otherwise by what is not recorded: content, headers, tags, what is in a request, a session, parameters that a key limits";
   if (!switch_enabled) {
     out += "\nthe routing switch is off: " + (default_model.empty() ? "and there is no default_model that chats could go to" : "every chat goes to the default_model, " + default_model);
   }

@@ -483,6 +483,43 @@ TEST_CASE("a request that no bucket can ever hold is told so, and not to come ba
   CHECK(error.message.find("no more than 100 ever fit at once: it can never be let through") != std::string::npos);
 }
 
+TEST_CASE("a token limit: what is left is enough for a request that does not say how long its answer may be; else it is told when, or that it never fits") {
+  World w;
+  w.config.providers = {provider("a")};
+  w.config.models = {model("m", {{"a", "x", 1, 1}})};
+  w.config.models[0].limits.tokens = Rate{3000, std::chrono::minutes(1), 0};
+  w.transport.fallback = [](const SeenRequest&) {
+    return ScriptedReply::json(
+        R"({"choices":[{"index":0,"message":{"role":"assistant","content":"Hi"},"finish_reason":"stop"}],"usage":{"prompt_tokens":10,"completion_tokens":1790,"total_tokens":1800}})");
+  };
+  for (int i = 0; i < 2; ++i) {
+    w.relay(World::body("m"));
+    w.run();
+    CHECK(w.heard.head.status == 200);
+  }
+  w.relay(World::body("m"));
+  w.run();
+  CHECK(w.heard.head.status == 429);
+  const Error refused = w.heard.result.error;
+  CHECK_FALSE(refused.never);
+  CHECK(refused.param.empty());
+  CHECK(refused.message.find("; try again in 13 s") != std::string::npos);  // 600 tokens of debt at 50 a second, and the input
+  CHECK(w.heard.header("retry-after") == "13");
+  CHECK(w.heard.header("x-should-retry").empty());
+  w.clock.advance(refused.retry_after);
+  w.relay(World::body("m"));
+  w.run();
+  CHECK(w.heard.head.status == 200);
+
+  w.relay(R"({"model":"m","messages":[{"role":"user","content":")" + std::string(16000, 'u') + R"("}]})");
+  w.run();
+  CHECK(w.heard.head.status == 429);
+  CHECK(w.heard.result.error.never);
+  CHECK(w.heard.result.error.param.empty());
+  CHECK(w.heard.header("retry-after").empty());
+  CHECK(w.heard.header("x-should-retry") == "false");
+}
+
 TEST_CASE("limits: the request that is one too many is told when to come back, and is recorded as limited") {
   World w;
   w.config.providers = {provider("a")};
@@ -733,6 +770,37 @@ TEST_CASE("a budget is passed by at most the call that was alone in flight when 
     more += w.heard.head.status == 200;
   }
   CHECK(more == 2);
+}
+
+TEST_CASE("a budget smaller than one request: never for what the request asks for, what is left for what is only assumed") {
+  World w;
+  w.config.providers = {provider("a")};
+  FileKey key;
+  key.spec.name = "k";
+  key.key = Secret(std::string("sk-k-0123456789abcdef"));
+  key.spec.limits.budget = Budget{1'000'000, BudgetPeriod::kDay, 0, {}};  // 1,000 tokens of input, or 500 of output
+  w.config.keys = {key};
+  w.parts.catalog = std::make_shared<FlatPrice>();
+  w.transport.fallback = [](const SeenRequest&) { return ScriptedReply::json(kWhole); };
+  CallOptions options;
+  options.key = Secret(std::string("sk-k-0123456789abcdef"));
+  const std::string much = R"({"model":"a/m","messages":[{"role":"user","content":")" + std::string(8000, 'u') + R"("}])";
+  struct Case {
+    std::string body;
+    int status;
+    const char* param;
+  };
+  for (const Case& c : {Case{World::body("a/m", false, R"(,"max_tokens":500)"), 402, "max_tokens"}, Case{World::body("a/m", false, R"(,"max_tokens":100)"), 200, ""},
+                        Case{World::body("a/m"), 200, ""}, Case{much + '}', 402, ""}}) {
+    CAPTURE(c.body);
+    w.relay(c.body, options);
+    w.run();
+    CHECK(w.heard.head.status == c.status);
+    CHECK(w.heard.result.error.param == c.param);
+    CHECK(w.heard.result.error.never == (c.status == 402));
+    CHECK(w.heard.header("retry-after").empty());
+    CHECK(w.heard.header("x-should-retry") == (c.status == 402 ? "false" : ""));
+  }
 }
 
 TEST_CASE("a reload brings its own prices") {

@@ -482,6 +482,24 @@ TEST_CASE("Calls in flight over a change of limits settle what they took") {
   CHECK(f.limiter.state(bucket).in_flight == 0);
 }
 
+TEST_CASE("A request above the whole budget is told so, spent or not") {
+  Fixture f;
+  LimitBucket* bucket = f.limiter.bucket("key:a", "key a", budget_limit(kUsd / 200, BudgetPeriod::kDay));
+  for (int spent = 0; spent < 2; ++spent) {
+    CHECK_FALSE(f.reserve(bucket, {1, 0, kUsd / 200 + 1}).active());
+    CHECK(f.denial.never);
+    CHECK(f.denial.retry_after == Duration(0));
+    CHECK(f.denial.words == "budget of 0.005 USD per day of key a: this request alone may cost 0.005000001 USD, and that is more than the whole budget: it can "
+                            "never be let through, ask for less");
+    const Error error = f.denial.to_error();
+    CHECK(error.code == ErrorCode::kBudgetExceeded);
+    CHECK(error.never);
+    CHECK(error.param == "max_tokens");
+    CHECK(f.grant(bucket, {1, 0, kUsd / 200}) == (spent == 0));
+    CHECK(f.denial.never == (spent == 0));  // what the budget holds only waits for the next one
+  }
+}
+
 TEST_CASE("A budget counts what is spent and what is reserved") {
   Fixture f("2026-11-21T12:00:00Z");
   LimitBucket* bucket = f.limiter.bucket("key:a", "key a", budget_limit(50 * kUsd, BudgetPeriod::kMonth));

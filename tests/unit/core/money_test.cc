@@ -68,6 +68,46 @@ const std::string kText(400, 'x');  // 100 tokens by the rule of four bytes
 
 }  // namespace
 
+TEST_CASE("money: a budget that a model without a price escapes is told of once, and counted") {
+  struct Log final : Logger {
+    bool enabled(LogLevel level) const noexcept override { return level == LogLevel::kWarn; }
+    void log(LogLevel level, std::string_view message, std::initializer_list<LogField> fields) override {
+      if (level != LogLevel::kWarn || message.find("without a price") == std::string_view::npos) return;
+      for (const LogField& field : fields) {
+        if (field.name == "model") models.emplace_back(field.value);
+      }
+    }
+    std::vector<std::string> models;
+  };
+  struct Some final : Catalog {
+    std::optional<PriceRow> price(std::string_view, std::string_view, std::string_view model, int64_t, WallTime) const override {
+      if (model != "priced") return std::nullopt;
+      PriceRow row;
+      row.input = 1'000'000;
+      return row;
+    }
+    ModelFacts facts(std::string_view, std::string_view) const override { return {}; }
+  };
+  Paid w;
+  auto log = std::make_shared<Log>();
+  w.parts.logger = log;
+  w.parts.catalog = std::make_shared<Some>();
+  w.transport.fallback = [](const SeenRequest&) { return ScriptedReply::json(kWhole); };
+  const auto counted = [&w] {
+    const std::string text = w.router->metrics();
+    const std::string name = "\nllmrouter_unpriced_total ";
+    const size_t at = text.find(name);
+    REQUIRE(at != std::string::npos);
+    return std::stoi(text.substr(at + name.size()));
+  };
+  w.ask(World::body("a/priced"));
+  CHECK(counted() == 0);
+  for (const char* model : {"a/one", "a/one", "a/two"}) w.ask(World::body(model));
+  CHECK(counted() == 3);
+  CHECK(log->models == std::vector<std::string>{"a/one", "a/two"});
+  CHECK(w.limits().spent_nano_usd > 0);  // of the priced one
+}
+
 TEST_CASE("money: a placeholder count of a stream that was left is no truth; its input is") {
   Paid w;
   const bool gemini = GENERATE(false, true), cut = GENERATE(false, true), relayed = GENERATE(false, true);

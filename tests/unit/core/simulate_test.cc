@@ -327,6 +327,37 @@ TEST_CASE("simulate: what cannot be told is counted, once a request, when it mig
   CHECK(s.to_json().find("\"uncertain\":1") != std::string::npos);
 }
 
+TEST_CASE("simulate: what a key's params refused is uncertain while the key has some") {
+  Config c;
+  c.providers = {provider("a")};
+  FileKey key;
+  key.spec.name = "k";
+  key.key = Secret(std::string("sk-k-0123456789abcdef"));
+  key.spec.params.max_tokens = 100;
+  c.keys = {key};
+  const auto keys = make_memory_key_store(system_clock());
+  REQUIRE(keys->set_file_keys(c.keys).ok());
+  UsageRecord refused;
+  refused.id = "call_1";
+  refused.key = keys->list().at(0)->id;
+  refused.requested_model = "a/m";
+  refused.endpoint = "chat";
+  refused.status = CallStatus::kError;
+  refused.http_status = 403;
+  refused.error_code = "parameter_not_allowed";
+  SimulationParts parts;
+  parts.keys = keys;
+  Simulation s = simulate(c, {refused}, parts).value();
+  CHECK(s.before.refused == 1);
+  CHECK(s.after.ok == 1);
+  CHECK(s.uncertain == 1);
+  CHECK(s.to_text().find("parameters that a key limits") != std::string::npos);
+  c.keys[0].spec.params = ParamLimits();
+  s = simulate(c, {refused}, parts).value();
+  CHECK(s.after.ok == 1);
+  CHECK(s.uncertain == 0);
+}
+
 TEST_CASE("simulate: who was refused before he was asked is refused on both sides, and what is stored and cannot be read is told") {
   Config c;
   c.providers = {provider("a")};
