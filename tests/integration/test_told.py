@@ -74,7 +74,9 @@ def test_a_list_that_is_missing_is_asked_for_again_soon(t):
 
 
 def test_ready_looks_past_the_demo(t):
-    config = {"providers": {"gone": {"base_url": "http://127.0.0.1:1/v1"}}, "routing": {"cooldown": {"failures": 1}}}
+    config = t.config()
+    config["providers"] = {"gone": {"base_url": "http://127.0.0.1:1/v1"}}
+    config["routing"] = {"cooldown": {"failures": 1}}
     s = t.start(config)
     assert s.get("/health/ready").json()["status"] == "ok"
 
@@ -82,7 +84,7 @@ def test_ready_looks_past_the_demo(t):
         s.chat("gone/x")
         return s.get("/health/ready").json()["status"] == "degraded"
     assert wait(degraded, 10), s.get("/health/ready").body
-    alone = t.start({})
+    alone = t.start({"server": config["server"]})
     assert alone.get("/health/ready").json()["status"] == "ok"
 
 
