@@ -62,7 +62,12 @@ bool is_same_name(std::string_view a, std::string_view b, Spelling spelling) noe
 
 std::optional<NameFault> pick_distinct(JsonValue object, std::initializer_list<wire::Pick> wanted, Spelling spelling) {
   for (const wire::Pick& w : wanted) *w.value = {};
-  std::array<std::string_view, kCompareAtOnce> names;
+  // No string_views: those would all be set to nothing first, for each message and part.
+  struct Name {
+    const char* data;
+    size_t size;
+  };
+  std::array<Name, kCompareAtOnce> names;
   size_t count = 0;
   bool many = false;
   for (const wire::JsonMember& m : JsonMembers(object)) {
@@ -75,9 +80,9 @@ std::optional<NameFault> pick_distinct(JsonValue object, std::initializer_list<w
     many = many || count == names.size() || m.key.data() != m.raw.data() + 1;
     if (many) continue;
     for (size_t i = 0; i < count; ++i) {
-      if (is_same_name(names[i], m.key, spelling)) return twice(m.key);
+      if (is_same_name({names[i].data, names[i].size}, m.key, spelling)) return twice(m.key);
     }
-    names[count++] = m.key;
+    names[count++] = {m.key.data(), m.key.size()};
   }
   if (many) return fault_among_many(object, spelling);
   return std::nullopt;
