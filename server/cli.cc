@@ -51,7 +51,8 @@ std::string option_lines(const std::vector<Option>& options) {
     left.append(o.name);
     if (!o.value.empty()) left.append(" ").append(o.value);
     left.resize(std::max<size_t>(left.size() + 2, 26), ' ');
-    text.append(left).append(o.help).append("\n");
+    for (const char c : o.help) left.append(1, c).append(c == '\n' ? 26 : 0, ' ');
+    text.append(left).append("\n");
   }
   return text;
 }

@@ -61,29 +61,28 @@ Result<void> apply_list(const Args& args, std::string_view option, std::vector<s
   return {};
 }
 
-Error bad(std::string_view option, const Error& why) { return Error(ErrorCode::kInvalidRequest, std::string(option) + ": " + why.message); }
+Error bad(std::string_view option, const Error& why) {
+  return Error(ErrorCode::kInvalidRequest, std::string(option) + ": " + (why.param.empty() ? "" : why.param + ": ") + why.message);
+}
 
+// Only what is named changes, as with PATCH /admin/v1/keys/ID.
 Result<void> apply_limits(const Args& args, Limits& limits) {
   if (const auto text = args.maybe("--limits")) {
-    const auto budget = limits.budget;
-    limits = Limits();
     if (text->empty()) return Error(ErrorCode::kInvalidRequest, "--limits: expected NAME=VALUE,... or none");
-    if (*text != "none") {
-      auto parsed = parse_limits(*text);
-      if (!parsed) return bad("--limits", parsed.error());
-      limits = *parsed;
-    }
-    if (!limits.budget) limits.budget = budget;
+    auto parsed = *text == "none" ? Result<Limits>(Limits()) : parse_limits(*text, limits);
+    if (!parsed) return bad("--limits", parsed.error());
+    limits = *parsed;
   }
   if (const auto text = args.maybe("--budget")) {
-    limits.budget.reset();
-    if (*text != "none") {
-      auto parsed = parse_budget(*text);
+    if (*text == "none") {
+      limits.budget.reset();
+    } else {
+      auto parsed = parse_budget(*text, limits.budget.value_or(Budget()));
       if (!parsed) return bad("--budget", parsed.error());
-      if (parsed->per == BudgetPeriod::k30d) parsed->anchor = system_clock().wall();
       limits.budget = *parsed;
     }
   }
+  if (limits.budget && limits.budget->per == BudgetPeriod::k30d && limits.budget->anchor == WallTime{}) limits.budget->anchor = system_clock().wall();
   return {};
 }
 
@@ -147,9 +146,12 @@ std::string limits_words(const Limits& limits) {
   std::string out;
   const auto add = [&out](const std::string& part) { out += (out.empty() ? "" : " ") + part; };
   if (limits.requests) add("requests=" + format_rate(*limits.requests));
+  if (limits.requests && limits.requests->burst > 0) add("burst=" + format_count(limits.requests->burst));
   if (limits.tokens) add("tokens=" + format_rate(*limits.tokens));
+  if (limits.tokens && limits.tokens->burst > 0) add("(burst " + format_count(limits.tokens->burst) + ")");
   if (limits.concurrent > 0) add("concurrent=" + std::to_string(limits.concurrent));
   if (limits.budget) add("usd=" + format_usd(limits.budget->nano_usd) + "/" + std::string(budget_period_name(limits.budget->per)));
+  if (limits.budget && limits.budget->soft_percent > 0) add("soft=" + std::to_string(limits.budget->soft_percent) + "%");
   return out.empty() ? "none" : out;
 }
 

@@ -45,8 +45,9 @@ std::vector<Option> key_options(bool create) {
       {"--providers", "LIST", "patterns of providers it may use"},
       {"--endpoints", "LIST", "chat, models, ..."},
       {"--max-tokens", "N", "the most a request may ask for"},
-      {"--limits", "LIMITS", "requests=60/min,tokens=100k/min,concurrent=8; none"},
-      {"--budget", "BUDGET", "USD/PERIOD: 50/month, 5/day, 100/total; none"},
+      {"--limits", "LIMITS", "any of requests=60/min,burst=20,tokens=100k/min,concurrent=8,usd=50/month,soft=80%;\n"
+                               "what is not named stays; NAME=none takes one away, none all, the budget too"},
+      {"--budget", "BUDGET", "the usd of --limits: 50/month, 5/day, 100/total; none"},
       {"--expires", "WHEN", "a date, a time, a duration from now (90d), or none"},
       kJson,
   };
