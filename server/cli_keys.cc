@@ -129,12 +129,6 @@ Result<void> apply(const Args& args, KeySpec& spec) {
   return apply_expiry(args, spec.expires);
 }
 
-std::string state_of(const KeyRecord& key) {
-  if (key.revoked) return "revoked";
-  if (key.spec.expires && *key.spec.expires <= system_clock().wall()) return "expired";
-  return "active";
-}
-
 std::string joined(const std::vector<std::string>& list) {
   if (list.empty()) return "any";
   std::string out;
@@ -155,18 +149,32 @@ std::string limits_words(const Limits& limits) {
   return out.empty() ? "none" : out;
 }
 
+std::string params_words(const ParamLimits& params) {
+  std::string out;
+  const auto add = [&out](const std::string& part) { out += (out.empty() ? "" : " ") + part; };
+  if (params.max_tokens) add("max_tokens=" + format_count(*params.max_tokens));
+  if (params.min_temperature || params.max_temperature) {
+    char range[64];
+    std::snprintf(range, sizeof range, "temperature=%g..%g", params.min_temperature.value_or(0), params.max_temperature.value_or(2));
+    add(range);
+  }
+  if (params.tools) add(*params.tools ? "tools=true" : "tools=false");
+  return out.empty() ? "any" : out;
+}
+
 std::string details(const KeyRecord& key) {
   std::vector<std::vector<std::string>> rows{
       {"id", key.id},
       {"name", key.spec.name},
       {"key", key.hint},
-      {"state", state_of(key)},
+      {"state", std::string(key_state(key))},
       {"username", key.spec.user},
       {"purpose", key.spec.purpose},
       {"role", key.spec.role == KeyRole::kAdmin ? "admin" : "user"},
       {"models", joined(key.spec.allow.models)},
       {"providers", joined(key.spec.allow.providers)},
       {"endpoints", joined(key.spec.allow.endpoints)},
+      {"params", params_words(key.spec.params)},
       {"limits", limits_words(key.spec.limits)},
       {"expires", key.spec.expires ? format_time_rfc3339(*key.spec.expires) : "never"},
       {"created", key.from_file ? "in the configuration file" : format_time_rfc3339(key.created)},
@@ -213,7 +221,7 @@ int run_keys_list(const Args& args) {
   }
   std::vector<std::vector<std::string>> rows{{"ID", "NAME", "USER", "KEY", "STATE", "MODELS", "LIMITS", "EXPIRES"}};
   for (const auto& key : keys->list())
-    rows.push_back({key->id, key->spec.name, key->spec.user, key->hint, state_of(*key), joined(key->spec.allow.models), limits_words(key->spec.limits),
+    rows.push_back({key->id, key->spec.name, key->spec.user, key->hint, std::string(key_state(*key)), joined(key->spec.allow.models), limits_words(key->spec.limits),
                     key->spec.expires ? format_time_rfc3339(*key->spec.expires) : "never"});
   print(table(rows));
   return kDone;

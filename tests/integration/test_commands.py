@@ -2,6 +2,8 @@
 import json
 import os
 
+from harness import ADMIN
+
 
 def limits_of(t, name):
     for line in t.cli("keys", "show", name).stdout.splitlines():
@@ -32,3 +34,19 @@ def test_modify_changes_only_what_is_named(t):
     shown = t.cli("keys", "modify", "--help").stdout
     for name in ("requests=", "burst=", "tokens=", "concurrent=", "usd=", "soft=", "NAME=none"):
         assert name in shown, shown
+
+
+def test_a_key_is_shown_whole(t):
+    s = t.server()
+    made = s.request("POST", "/admin/v1/keys", {"name": "ann", "params": {"max_tokens": 4096, "temperature": [0, 1.5], "tools": False},
+                                                "limits": {"requests": "5/min", "burst": 9, "tokens": {"tokens": 100, "per": "60s", "burst": 7}},
+                                                "budget": {"usd": 5, "per": "day", "soft": "80%"}}, key=ADMIN)
+    assert made.status == 201 and made.json()["state"] == "active", made.body
+    shown = t.cli("keys", "show", "ann").stdout
+    for line in (("params", "max_tokens=4096", "temperature=0..1.5", "tools=false"), ("state", "active"),
+                 ("limits", "requests=5/min", "burst=9", "tokens=100/min", "(burst", "7)", "usd=5.00/day", "soft=80%")):
+        assert list(line) in [x.split() for x in shown.splitlines()], shown
+    assert t.cli("keys", "revoke", "ann").returncode == 0
+    assert [k["state"] for k in json.loads(t.cli("keys", "list", "--json").stdout)["data"]] == ["revoked"]
+    created = t.cli("keys", "create", "--name", "bob", "--max-tokens", "5", "--limits", "requests=5/min,burst=2")
+    assert "max_tokens=5" in created.stderr and "burst=2" in created.stderr, created.stderr
