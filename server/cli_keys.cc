@@ -1,5 +1,8 @@
 // keys: works on the key store itself. A running server sees a change within a second.
+#include <algorithm>
 #include <cstdio>
+#include <filesystem>
+#include <iterator>
 
 #include "llmrouter/llmrouter.h"
 #include "llmrouter/values.h"
@@ -16,10 +19,15 @@ enum class Absent { kMake, kLeave };  // a store that is not there
 Result<RouterParts> open_keys(const Config& given, Absent absent = Absent::kMake) {
   Config config = given;
   config.storage.usage = "off";
-  const std::string missing = absent == Absent::kLeave ? leave_absent(config.storage) : std::string();
+  StorageConfig looked_at = config.storage;
+  const std::string absent_path = leave_absent(looked_at);
+  const std::string missing = absent == Absent::kLeave ? absent_path : std::string();
+  if (absent == Absent::kLeave) config.storage = looked_at;
   auto parts = build_parts(config, make_stderr_logger(LogLevel::kWarn, config.observe.json));
   if (!parts) return std::move(parts).error();
   if (!missing.empty()) std::fprintf(stderr, "llmrouter-server: %s: there is no key store yet; only the configuration's own keys are known\n", missing.c_str());
+  else if (!absent_path.empty())
+    std::fprintf(stderr, "llmrouter-server: %s: there was no key store; it was made\n", std::filesystem::absolute(absent_path).c_str());
   else if (config.storage.keys == "memory:")
     std::fprintf(stderr, "llmrouter-server: storage.keys is memory: what is done here is gone when this command ends\n");
   if (auto set = parts->keys->set_file_keys(config.keys); !set) return std::move(set).error();
@@ -182,6 +190,13 @@ std::string details(const KeyRecord& key) {
   return table(rows);
 }
 
+bool names_a_change(const Args& args) {
+  static constexpr std::string_view kAboutTheCommand[] = {"--config", "--listen", "--set", "--json"};
+  for (const auto& [name, value] : args.options())
+    if (std::find(std::begin(kAboutTheCommand), std::end(kAboutTheCommand), name) == std::end(kAboutTheCommand)) return true;
+  return false;
+}
+
 // What was typed was wrong, or it could not be done.
 int refused(const Error& error) { return complain(error, error.code == ErrorCode::kInvalidRequest ? kUsage : kFailed); }
 
@@ -244,6 +259,7 @@ int run_keys_modify(const Args& args) {
   const std::string& id = args.arguments().front();
   auto current = keys->get(id);
   if (!current) return complain(current.error());
+  if (!names_a_change(args)) return complain(Error(ErrorCode::kInvalidRequest, "keys modify: nothing to change was named; `llmrouter-server keys modify --help` lists what can be"), kUsage);
   KeySpec spec = (*current)->spec;
   if (auto applied = apply(args, spec); !applied) return complain(applied.error(), kUsage);
   KeyChange change;
@@ -281,6 +297,7 @@ struct OneKey {
 Result<OneKey> one_key(const Config& config, const Args& args) {
   auto parts = open_keys(config);
   if (!parts) return std::move(parts).error();
+  parts->models_hint = "`llmrouter-server models` lists what there is";
   auto router = Router::create(config, std::move(*parts));
   if (!router) return std::move(router).error();
   auto key = (*router)->keys()->get(args.arguments().front());

@@ -1,6 +1,7 @@
 """The command line: what it changes, shows and says."""
 import json
 import os
+import sqlite3
 
 from harness import ADMIN
 
@@ -50,3 +51,57 @@ def test_a_key_is_shown_whole(t):
     assert [k["state"] for k in json.loads(t.cli("keys", "list", "--json").stdout)["data"]] == ["revoked"]
     created = t.cli("keys", "create", "--name", "bob", "--max-tokens", "5", "--limits", "requests=5/min,burst=2")
     assert "max_tokens=5" in created.stderr and "burst=2" in created.stderr, created.stderr
+
+
+def test_usage_is_whole_or_says_what_is_left(t):
+    s = t.server(t.upstream())
+    for _ in range(23):
+        assert s.chat().status == 200
+    s.usage()
+    text = t.cli("usage")
+    assert len(text.stdout.splitlines()) == 21 and "3 more; see them with --limit" in text.stderr, text
+    assert len(t.cli("usage", "--cursor", text.stderr.split("--cursor ")[1].split(",")[0]).stdout.splitlines()) == 4
+    s.stop()
+    with sqlite3.connect(t.folder + "/usage.db") as db:
+        table, = [n for n, in db.execute("SELECT name FROM sqlite_schema WHERE type='table' AND sql LIKE '%request_id%'")]
+        columns = [c[1] for c in db.execute("PRAGMA table_info(%s)" % table)]
+        row = list(db.execute("SELECT * FROM %s LIMIT 1" % table).fetchone())
+        n, unique = columns.index("n"), columns.index("id")
+        for i in range(1100):
+            row[n], row[unique] = 1000 + i, "copy-%d" % i
+            db.execute("INSERT INTO %s VALUES (%s)" % (table, ",".join("?" * len(row))), row)
+    whole = t.cli("usage", "--csv")
+    assert whole.returncode == 0 and len(whole.stdout.splitlines()) == 1 + 1123 and whole.stdout.count("time,id,key") == 1, whole.stderr
+    assert len(set(line.split(",")[1] for line in whole.stdout.splitlines())) == 1124
+    cut = t.cli("usage", "--csv", "--limit", "5")
+    assert len(cut.stdout.splitlines()) == 6 and "1118 more" in cut.stderr, cut
+    assert "default 20" in t.cli("usage", "--help").stdout
+
+
+def test_a_servers_memory_is_not_seen(t):
+    t.write_config(t.config(storage={"usage": "memory:"}))
+    for args in (("usage",), ("usage", "--csv"), ("usage", "--by", "model"), ("simulate",)):
+        r = t.cli(*args)
+        assert r.returncode == 1 and "storage.usage is memory:" in r.stderr and "/admin/v1/usage" in r.stderr and not r.stdout, (args, r)
+
+
+def test_modify_without_a_change(t):
+    t.write_config(t.config(keys=[{"name": "ci", "key": "sk-ci-00000000000000000"}]))
+    assert t.cli("keys", "create", "--name", "ann").returncode == 0
+    for args in ((), ("--json",), ("--set", "routing.attempts=2")):
+        r = t.cli("keys", "modify", "ann", *args)
+        assert r.returncode == 2 and "nothing to change was named" in r.stderr and not r.stdout, r
+    r = t.cli("keys", "override", "ci", "zzzzzzzz")
+    assert r.returncode == 1 and "`llmrouter-server models` lists what there is" in r.stderr, r
+
+
+def test_a_store_that_is_made_is_told(t):
+    config = t.config()
+    config["storage"] = {"keys": "sqlite:new/keys.db", "usage": "off"}
+    t.write_config(config)
+    path = os.path.realpath(t.folder) + "/new/keys.db"
+    first, second = t.cli("keys", "create", "--name", "a"), t.cli("keys", "create", "--name", "b")
+    assert first.returncode == 0 and path + ": there was no key store; it was made" in first.stderr, first.stderr
+    assert second.returncode == 0 and "it was made" not in second.stderr, second.stderr
+    s = t.start(config)
+    assert s.logged("keys sqlite:" + path + ", usage off"), s.log
