@@ -168,9 +168,14 @@ ConfigInput config_input(const Args& args) {
   return input;
 }
 
-std::optional<ConfigResult> load(const ConfigInput& input) {
-  ConfigResult loaded = load_config(input);
-  for (const ConfigFault& fault : loaded.faults) std::fprintf(stderr, "%s\n", fault.to_string().c_str());
+std::optional<ConfigResult> load(const Args& args) {
+  ConfigResult loaded = load_config(config_input(args));
+  for (ConfigFault& fault : loaded.faults) {
+    // --listen wins over --set server.listen.
+    constexpr std::string_view kListen = "server.listen";
+    if (fault.file == "--set" && args.has("--listen") && fault.path.compare(0, kListen.size(), kListen) == 0) fault.file = "--listen";
+    std::fprintf(stderr, "%s\n", fault.to_string().c_str());
+  }
   if (!loaded.ok()) return std::nullopt;
   return loaded;
 }

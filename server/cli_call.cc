@@ -15,7 +15,7 @@ constexpr const char* kModelsHint = "`llmrouter-server models` lists what there 
 
 // Without stores: what looks and does not spend keeps no books.
 std::optional<Config> without_stores(const Args& args) {
-  auto loaded = load(config_input(args));
+  auto loaded = load(args);
   if (!loaded) return std::nullopt;
   loaded->config.storage.keys = "memory:";
   loaded->config.storage.usage = "off";
@@ -24,7 +24,7 @@ std::optional<Config> without_stores(const Args& args) {
 
 // The keys' store, where rules, overrides and the switch are kept too, when it is there; none is made.
 std::optional<Config> with_stored_state(const Args& args) {
-  auto loaded = load(config_input(args));
+  auto loaded = load(args);
   if (!loaded) return std::nullopt;
   leave_absent(loaded->config.storage);
   loaded->config.storage.usage = "off";
@@ -64,7 +64,7 @@ int run_explain(const Args& args) {
 }
 
 int run_chat(const Args& args) {
-  const auto loaded = load(config_input(args));
+  const auto loaded = load(args);
   if (!loaded) return kUsage;
   auto client = open_config(loaded->config, make_stderr_logger(LogLevel::kWarn, loaded->config.observe.json), kModelsHint);
   if (!client) return complain(client.error());

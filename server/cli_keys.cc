@@ -36,7 +36,7 @@ Result<RouterParts> open_keys(const Config& given, Absent absent = Absent::kMake
 
 // Loads the configuration and opens its store; the exit code when that fails.
 std::shared_ptr<KeyStore> store_of(const Args& args, int* code, Absent absent = Absent::kLeave) {
-  const auto loaded = load(config_input(args));
+  const auto loaded = load(args);
   if (!loaded) {
     *code = kUsage;
     return nullptr;
@@ -319,7 +319,7 @@ std::string sessions_text(const std::vector<KeySession>& sessions, bool json) {
 }  // namespace
 
 int run_keys_session(const Args& args) {
-  const auto loaded = load(config_input(args));
+  const auto loaded = load(args);
   if (!loaded) return kUsage;
   const bool makes = args.arguments().size() == 2;
   if (makes && args.has("--end")) return complain(Error(ErrorCode::kInvalidRequest, "a model, or --end: one of the two"), kUsage);
@@ -352,7 +352,7 @@ int run_keys_session(const Args& args) {
 }
 
 int run_keys_override(const Args& args) {
-  const auto loaded = load(config_input(args));
+  const auto loaded = load(args);
   if (!loaded) return kUsage;
   const bool sets = args.arguments().size() == 2;
   if (sets && args.has("--clear")) return complain(Error(ErrorCode::kInvalidRequest, "a model, or --clear: one of the two"), kUsage);

@@ -247,7 +247,7 @@ int run_usage(const Args& args) {
     if (!known) return complain(Error(ErrorCode::kInvalidRequest, "--by: expected model, provider, key, user or day"), kUsage);
   }
   if (args.has("--json") && args.has("--csv")) return complain(Error(ErrorCode::kInvalidRequest, "--json, --csv: expected one of them"), kUsage);
-  const auto loaded = load(config_input(args));
+  const auto loaded = load(args);
   if (!loaded) return kUsage;
   if (auto named = find_key(loaded->config, filter.key); !named) {
     return complain(named.error(), named.error().code == ErrorCode::kInvalidRequest ? kUsage : kFailed);

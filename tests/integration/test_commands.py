@@ -105,3 +105,25 @@ def test_a_store_that_is_made_is_told(t):
     assert second.returncode == 0 and "it was made" not in second.stderr, second.stderr
     s = t.start(config)
     assert s.logged("keys sqlite:" + path + ", usage off"), s.log
+
+
+def test_a_bad_address_is_told_by_the_option_it_came_by(t):
+    t.write_config(t.config())
+    r = t.cli("check", "--listen", "127.0.0.1")
+    assert r.returncode == 2 and r.stderr.startswith("--listen: server.listen[0]: "), r.stderr
+    r = t.cli("check", "--set", "server.listen=127.0.0.1")
+    assert r.returncode == 2 and r.stderr.startswith("--set: server.listen"), r.stderr
+    r = t.cli("serve", "--listen", "unix:" + t.folder + "/gone/x.sock")
+    assert r.returncode == 1 and "there is no directory " + t.folder + "/gone/" in r.stderr, r.stderr
+
+
+def test_a_data_directory_that_cannot_be_made(t):
+    open(t.folder + "/data", "w").close()
+    config = t.config()
+    config["storage"] = {"keys": "sqlite:data/keys.db", "usage": "off"}
+    for name, storage in (("keys", config["storage"]), ("usage", {"keys": "memory:", "usage": "sqlite:data/usage.db"})):
+        config["storage"] = storage
+        t.write_config(config)
+        r = t.cli("serve")
+        path = os.path.realpath(t.folder) + "/data/%s.db" % name
+        assert r.returncode == 1 and "storage.%s (%s): data: " % (name, path) in r.stderr and "LLMROUTER_DATA_DIR" in r.stderr, r.stderr
