@@ -37,6 +37,17 @@ Result<std::string> read_file(const std::string& path) {
   return std::string(std::istreambuf_iterator<char>(in), {});
 }
 
+// The object with `model` as its first member; what is no object stays as it is.
+std::string with_model(std::string body, const std::string& model) {
+  constexpr const char* kBlank = " \t\r\n";
+  const size_t open = body.find_first_not_of(kBlank);
+  if (open == std::string::npos || body[open] != '{') return body;
+  const size_t next = body.find_first_not_of(kBlank, open + 1);
+  std::string member = "\"model\":" + json_string(model);
+  if (next != std::string::npos && body[next] != '}') member += ',';
+  return body.insert(open + 1, member);
+}
+
 }  // namespace
 
 int run_explain(const Args& args) {
@@ -57,7 +68,13 @@ int run_explain(const Args& args) {
     if (!found) return complain(found.error());
     key = std::move(*found);
   }
-  auto plan = router.explain_for(key.get(), args.arguments().front(), {}, body);
+  const std::string& model = args.arguments().front();
+  auto plan = router.explain_for(key.get(), model, {}, body);
+  // A body need not name what the command line does.
+  if (!plan && !body.empty() && plan.error().code == ErrorCode::kInvalidRequest && plan.error().param == "model") {
+    body = with_model(std::move(body), model);
+    plan = router.explain_for(key.get(), model, {}, body);
+  }
   if (!plan) return complain(plan.error());
   print(args.has("--json") ? plan->to_json() + "\n" : plan->to_text());
   return kDone;

@@ -127,3 +127,17 @@ def test_a_data_directory_that_cannot_be_made(t):
         r = t.cli("serve")
         path = os.path.realpath(t.folder) + "/data/%s.db" % name
         assert r.returncode == 1 and "storage.%s (%s): data: " % (name, path) in r.stderr and "LLMROUTER_DATA_DIR" in r.stderr, r.stderr
+
+
+def test_explain_names_the_model_itself(t):
+    t.write_config(t.config())
+    for body in ('{"messages":[{"role":"user","content":"hi"}]}', ' {"model":"nowhere/x", "messages":[{"role":"user","content":"hi"}]}'):
+        with open(t.folder + "/b.json", "w") as f:
+            f.write(body)
+        r = t.cli("explain", "demo/echo", "--body", "b.json", "--json")
+        assert r.returncode == 0 and json.loads(r.stdout)["requested"] == "demo/echo", r
+    for body, words in (("{}", "messages"), ('{"model":5,"messages":[]}', "model"), ("[]", "")):
+        with open(t.folder + "/b.json", "w") as f:
+            f.write(body)
+        r = t.cli("explain", "demo/echo", "--body", "b.json")
+        assert r.returncode == 1 and words in r.stderr and not r.stdout, r
