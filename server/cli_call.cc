@@ -73,7 +73,10 @@ int run_explain(const Args& args) {
   // A body need not name what the command line does.
   if (!plan && !body.empty() && plan.error().code == ErrorCode::kInvalidRequest && plan.error().param == "model") {
     body = with_model(std::move(body), model);
-    plan = router.explain_for(key.get(), model, {}, body);
+    auto again = router.explain_for(key.get(), model, {}, body);
+    // It named one, and a wrong one, when it now names two: the first fault says more.
+    const bool named = !again && (again.error().param.empty() || again.error().param == "model");
+    if (!named) plan = std::move(again);
   }
   if (!plan) return complain(plan.error());
   print(args.has("--json") ? plan->to_json() + "\n" : plan->to_text());
