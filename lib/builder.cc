@@ -1,4 +1,6 @@
 // The one file that knows every leaf by name: what a configuration's `storage`, `prices` and `observe` sections stand for.
+#include <filesystem>
+#include <system_error>
 #include <utility>
 
 #include "llmrouter/llmrouter.h"
@@ -19,6 +21,16 @@ Error bad_location(const char* key, const std::string& found, const char* expect
   return Error(ErrorCode::kNotSupported, std::string(key) + ": expected " + expected + ", found \"" + found + "\"", key);
 }
 
+// What a store says of its path, with the key that names the path and where that is.
+Error at_location(const char* key, const std::string& path, Error error) {
+  if (error.code != ErrorCode::kStorage) return error;
+  std::error_code unknown;
+  const std::filesystem::path whole = std::filesystem::absolute(path, unknown);
+  error.message = std::string(key) + " (" + (unknown ? path : whole.lexically_normal().string()) + "): " + error.message + "; " + key +
+                  " or LLMROUTER_DATA_DIR names another place";
+  return error;
+}
+
 Result<void> build_keys(const StorageConfig& storage, const Clock& clock, Logger& logger, RouterParts& parts) {
   if (storage.keys == "memory:") {
     parts.keys = make_memory_key_store(clock);
@@ -30,7 +42,7 @@ Result<void> build_keys(const StorageConfig& storage, const Clock& clock, Logger
   options.path = std::move(*path);
   options.secret_key = storage.secret_key;
   auto opened = open_sqlite_key_store(options, clock, logger);
-  if (!opened) return std::move(opened).error();
+  if (!opened) return at_location("storage.keys", options.path, std::move(opened).error());
   parts.keys = std::move(opened->keys);
   parts.ledger = std::move(opened->ledger);
   parts.state = std::move(opened->state);
@@ -50,7 +62,7 @@ Result<void> build_usage(const StorageConfig& storage, const Clock& clock, Logge
   options.read_only = storage.usage_read_only;
   options.retention = std::chrono::duration_cast<std::chrono::seconds>(storage.retention);
   auto opened = open_sqlite_usage_store(options, clock, logger);
-  if (!opened) return std::move(opened).error();
+  if (!opened) return at_location("storage.usage", options.path, std::move(opened).error());
   parts.usage = std::move(*opened);
   return {};
 }

@@ -1,6 +1,8 @@
 #include "server/banner.h"
 
 #include <cstdio>
+#include <filesystem>
+#include <system_error>
 
 #include "llmrouter/llmrouter.h"
 #include "server/json.h"
@@ -13,6 +15,15 @@ std::string auth_words(const Config& config, bool required) {
   if (config.server.auth == AuthMode::kNone) return "not asked for (server.auth: none)";
   if (required) return "needed (make one: llmrouter-server keys create --name NAME)";
   return "not needed until one exists (make one: llmrouter-server keys create --name NAME)";
+}
+
+// With the whole path: which directory a server was started in is soon forgotten.
+std::string whole_location(const std::string& location) {
+  constexpr std::string_view kSqlite = "sqlite:";
+  if (location.compare(0, kSqlite.size(), kSqlite) != 0) return location;
+  std::error_code unknown;
+  const std::filesystem::path path = std::filesystem::absolute(location.substr(kSqlite.size()), unknown);
+  return unknown ? location : std::string(kSqlite) + path.lexically_normal().string();
 }
 
 std::string curl_line(const Listening& at, bool with_key) {
@@ -57,7 +68,7 @@ void print_banner(const Config& config, const std::vector<std::string>& notes, c
   for (const std::string& note : notes) line("          ", note);
   line("models    ", std::to_string(models) + (complete ? "" : " so far (some providers have not answered yet)"));
   line("keys      ", auth_words(config, required));
-  line("data      ", "keys " + config.storage.keys + ", usage " + config.storage.usage);
+  line("data      ", "keys " + whole_location(config.storage.keys) + ", usage " + whole_location(config.storage.usage));
   for (const Listening& l : listening) line("listening ", l.url);
   if (!listening.empty()) line("try       ", curl_line(listening.front(), required));
   std::fputs(text.c_str(), stderr);

@@ -51,7 +51,8 @@ std::string option_lines(const std::vector<Option>& options) {
     left.append(o.name);
     if (!o.value.empty()) left.append(" ").append(o.value);
     left.resize(std::max<size_t>(left.size() + 2, 26), ' ');
-    text.append(left).append(o.help).append("\n");
+    for (const char c : o.help) left.append(1, c).append(c == '\n' ? 26 : 0, ' ');
+    text.append(left).append("\n");
   }
   return text;
 }
@@ -167,9 +168,14 @@ ConfigInput config_input(const Args& args) {
   return input;
 }
 
-std::optional<ConfigResult> load(const ConfigInput& input) {
-  ConfigResult loaded = load_config(input);
-  for (const ConfigFault& fault : loaded.faults) std::fprintf(stderr, "%s\n", fault.to_string().c_str());
+std::optional<ConfigResult> load(const Args& args) {
+  ConfigResult loaded = load_config(config_input(args));
+  for (ConfigFault& fault : loaded.faults) {
+    // --listen wins over --set server.listen.
+    constexpr std::string_view kListen = "server.listen";
+    if (fault.file == "--set" && args.has("--listen") && fault.path.compare(0, kListen.size(), kListen) == 0) fault.file = "--listen";
+    std::fprintf(stderr, "%s\n", fault.to_string().c_str());
+  }
   if (!loaded.ok()) return std::nullopt;
   return loaded;
 }

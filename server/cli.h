@@ -60,8 +60,8 @@ std::string usage_text(std::string_view group);
 
 // The configuration that the options ask for: -c, LLMROUTER_CONFIG or ./llmrouter.yaml; --listen and --set on top.
 ConfigInput config_input(const Args& args);
-// Loads it; nullopt when it has faults, which are then said.
-std::optional<ConfigResult> load(const ConfigInput& input);
+// Loads it; nullopt when it has faults, which are then said, each with the option that it came by.
+std::optional<ConfigResult> load(const Args& args);
 
 // A key store that is not there is not made by looking at it: `memory:` stands for it then, and the path is given. Empty: it is there.
 std::string leave_absent(StorageConfig& storage);
@@ -95,7 +95,7 @@ int run_keys_override(const Args& args);
 int run_keys_session(const Args& args);
 // cli_usage.cc
 int run_usage(const Args& args);
-// The usage store of a configuration, to look at and no more. kNotFound, with its path, when it is not there.
+// The usage store of a configuration, to look at and no more. kNotFound, with its path, when it is not there; and when it is a server's memory.
 Result<std::shared_ptr<UsageStore>> open_usage(const Config& config);
 // cli_simulate.cc
 int run_simulate(const Args& args);

@@ -15,7 +15,7 @@ constexpr const char* kModelsHint = "`llmrouter-server models` lists what there 
 
 // Without stores: what looks and does not spend keeps no books.
 std::optional<Config> without_stores(const Args& args) {
-  auto loaded = load(config_input(args));
+  auto loaded = load(args);
   if (!loaded) return std::nullopt;
   loaded->config.storage.keys = "memory:";
   loaded->config.storage.usage = "off";
@@ -24,7 +24,7 @@ std::optional<Config> without_stores(const Args& args) {
 
 // The keys' store, where rules, overrides and the switch are kept too, when it is there; none is made.
 std::optional<Config> with_stored_state(const Args& args) {
-  auto loaded = load(config_input(args));
+  auto loaded = load(args);
   if (!loaded) return std::nullopt;
   leave_absent(loaded->config.storage);
   loaded->config.storage.usage = "off";
@@ -35,6 +35,17 @@ Result<std::string> read_file(const std::string& path) {
   std::ifstream in(path, std::ios::binary);
   if (!in) return Error(ErrorCode::kIo, "cannot read " + path);
   return std::string(std::istreambuf_iterator<char>(in), {});
+}
+
+// The object with `model` as its first member; what is no object stays as it is.
+std::string with_model(std::string body, const std::string& model) {
+  constexpr const char* kBlank = " \t\r\n";
+  const size_t open = body.find_first_not_of(kBlank);
+  if (open == std::string::npos || body[open] != '{') return body;
+  const size_t next = body.find_first_not_of(kBlank, open + 1);
+  std::string member = "\"model\":" + json_string(model);
+  if (next != std::string::npos && body[next] != '}') member += ',';
+  return body.insert(open + 1, member);
 }
 
 }  // namespace
@@ -57,14 +68,23 @@ int run_explain(const Args& args) {
     if (!found) return complain(found.error());
     key = std::move(*found);
   }
-  auto plan = router.explain_for(key.get(), args.arguments().front(), {}, body);
+  const std::string& model = args.arguments().front();
+  auto plan = router.explain_for(key.get(), model, {}, body);
+  // A body need not name what the command line does.
+  if (!plan && !body.empty() && plan.error().code == ErrorCode::kInvalidRequest && plan.error().param == "model") {
+    body = with_model(std::move(body), model);
+    auto again = router.explain_for(key.get(), model, {}, body);
+    // It named one, and a wrong one, when it now names two: the first fault says more.
+    const bool named = !again && (again.error().param.empty() || again.error().param == "model");
+    if (!named) plan = std::move(again);
+  }
   if (!plan) return complain(plan.error());
   print(args.has("--json") ? plan->to_json() + "\n" : plan->to_text());
   return kDone;
 }
 
 int run_chat(const Args& args) {
-  const auto loaded = load(config_input(args));
+  const auto loaded = load(args);
   if (!loaded) return kUsage;
   auto client = open_config(loaded->config, make_stderr_logger(LogLevel::kWarn, loaded->config.observe.json), kModelsHint);
   if (!client) return complain(client.error());

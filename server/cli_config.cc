@@ -7,7 +7,7 @@
 namespace llmrouter::server {
 
 int run_check(const Args& args) {
-  const auto loaded = load(config_input(args));
+  const auto loaded = load(args);
   if (!loaded) return kUsage;
   // What only the whole can tell (a credential's private key), with nothing opened on disk.
   Config config = loaded->config;

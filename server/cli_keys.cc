@@ -1,5 +1,8 @@
 // keys: works on the key store itself. A running server sees a change within a second.
+#include <algorithm>
 #include <cstdio>
+#include <filesystem>
+#include <iterator>
 
 #include "llmrouter/llmrouter.h"
 #include "llmrouter/values.h"
@@ -16,10 +19,15 @@ enum class Absent { kMake, kLeave };  // a store that is not there
 Result<RouterParts> open_keys(const Config& given, Absent absent = Absent::kMake) {
   Config config = given;
   config.storage.usage = "off";
-  const std::string missing = absent == Absent::kLeave ? leave_absent(config.storage) : std::string();
+  StorageConfig looked_at = config.storage;
+  const std::string absent_path = leave_absent(looked_at);
+  const std::string missing = absent == Absent::kLeave ? absent_path : std::string();
+  if (absent == Absent::kLeave) config.storage = looked_at;
   auto parts = build_parts(config, make_stderr_logger(LogLevel::kWarn, config.observe.json));
   if (!parts) return std::move(parts).error();
   if (!missing.empty()) std::fprintf(stderr, "llmrouter-server: %s: there is no key store yet; only the configuration's own keys are known\n", missing.c_str());
+  else if (!absent_path.empty())
+    std::fprintf(stderr, "llmrouter-server: %s: there was no key store; it was made\n", std::filesystem::absolute(absent_path).c_str());
   else if (config.storage.keys == "memory:")
     std::fprintf(stderr, "llmrouter-server: storage.keys is memory: what is done here is gone when this command ends\n");
   if (auto set = parts->keys->set_file_keys(config.keys); !set) return std::move(set).error();
@@ -28,7 +36,7 @@ Result<RouterParts> open_keys(const Config& given, Absent absent = Absent::kMake
 
 // Loads the configuration and opens its store; the exit code when that fails.
 std::shared_ptr<KeyStore> store_of(const Args& args, int* code, Absent absent = Absent::kLeave) {
-  const auto loaded = load(config_input(args));
+  const auto loaded = load(args);
   if (!loaded) {
     *code = kUsage;
     return nullptr;
@@ -61,29 +69,28 @@ Result<void> apply_list(const Args& args, std::string_view option, std::vector<s
   return {};
 }
 
-Error bad(std::string_view option, const Error& why) { return Error(ErrorCode::kInvalidRequest, std::string(option) + ": " + why.message); }
+Error bad(std::string_view option, const Error& why) {
+  return Error(ErrorCode::kInvalidRequest, std::string(option) + ": " + (why.param.empty() ? "" : why.param + ": ") + why.message);
+}
 
+// Only what is named changes, as with PATCH /admin/v1/keys/ID.
 Result<void> apply_limits(const Args& args, Limits& limits) {
   if (const auto text = args.maybe("--limits")) {
-    const auto budget = limits.budget;
-    limits = Limits();
     if (text->empty()) return Error(ErrorCode::kInvalidRequest, "--limits: expected NAME=VALUE,... or none");
-    if (*text != "none") {
-      auto parsed = parse_limits(*text);
-      if (!parsed) return bad("--limits", parsed.error());
-      limits = *parsed;
-    }
-    if (!limits.budget) limits.budget = budget;
+    auto parsed = *text == "none" ? Result<Limits>(Limits()) : parse_limits(*text, limits);
+    if (!parsed) return bad("--limits", parsed.error());
+    limits = *parsed;
   }
   if (const auto text = args.maybe("--budget")) {
-    limits.budget.reset();
-    if (*text != "none") {
-      auto parsed = parse_budget(*text);
+    if (*text == "none") {
+      limits.budget.reset();
+    } else {
+      auto parsed = parse_budget(*text, limits.budget.value_or(Budget()));
       if (!parsed) return bad("--budget", parsed.error());
-      if (parsed->per == BudgetPeriod::k30d) parsed->anchor = system_clock().wall();
       limits.budget = *parsed;
     }
   }
+  if (limits.budget && limits.budget->per == BudgetPeriod::k30d && limits.budget->anchor == WallTime{}) limits.budget->anchor = system_clock().wall();
   return {};
 }
 
@@ -130,12 +137,6 @@ Result<void> apply(const Args& args, KeySpec& spec) {
   return apply_expiry(args, spec.expires);
 }
 
-std::string state_of(const KeyRecord& key) {
-  if (key.revoked) return "revoked";
-  if (key.spec.expires && *key.spec.expires <= system_clock().wall()) return "expired";
-  return "active";
-}
-
 std::string joined(const std::vector<std::string>& list) {
   if (list.empty()) return "any";
   std::string out;
@@ -147,10 +148,26 @@ std::string limits_words(const Limits& limits) {
   std::string out;
   const auto add = [&out](const std::string& part) { out += (out.empty() ? "" : " ") + part; };
   if (limits.requests) add("requests=" + format_rate(*limits.requests));
+  if (limits.requests && limits.requests->burst > 0) add("burst=" + format_count(limits.requests->burst));
   if (limits.tokens) add("tokens=" + format_rate(*limits.tokens));
+  if (limits.tokens && limits.tokens->burst > 0) add("(burst " + format_count(limits.tokens->burst) + ")");
   if (limits.concurrent > 0) add("concurrent=" + std::to_string(limits.concurrent));
   if (limits.budget) add("usd=" + format_usd(limits.budget->nano_usd) + "/" + std::string(budget_period_name(limits.budget->per)));
+  if (limits.budget && limits.budget->soft_percent > 0) add("soft=" + std::to_string(limits.budget->soft_percent) + "%");
   return out.empty() ? "none" : out;
+}
+
+std::string params_words(const ParamLimits& params) {
+  std::string out;
+  const auto add = [&out](const std::string& part) { out += (out.empty() ? "" : " ") + part; };
+  if (params.max_tokens) add("max_tokens=" + format_count(*params.max_tokens));
+  if (params.min_temperature || params.max_temperature) {
+    char range[64];
+    std::snprintf(range, sizeof range, "temperature=%g..%g", params.min_temperature.value_or(0), params.max_temperature.value_or(2));
+    add(range);
+  }
+  if (params.tools) add(*params.tools ? "tools=true" : "tools=false");
+  return out.empty() ? "any" : out;
 }
 
 std::string details(const KeyRecord& key) {
@@ -158,18 +175,26 @@ std::string details(const KeyRecord& key) {
       {"id", key.id},
       {"name", key.spec.name},
       {"key", key.hint},
-      {"state", state_of(key)},
+      {"state", std::string(key_state(key))},
       {"username", key.spec.user},
       {"purpose", key.spec.purpose},
       {"role", key.spec.role == KeyRole::kAdmin ? "admin" : "user"},
       {"models", joined(key.spec.allow.models)},
       {"providers", joined(key.spec.allow.providers)},
       {"endpoints", joined(key.spec.allow.endpoints)},
+      {"params", params_words(key.spec.params)},
       {"limits", limits_words(key.spec.limits)},
       {"expires", key.spec.expires ? format_time_rfc3339(*key.spec.expires) : "never"},
       {"created", key.from_file ? "in the configuration file" : format_time_rfc3339(key.created)},
   };
   return table(rows);
+}
+
+bool names_a_change(const Args& args) {
+  static constexpr std::string_view kAboutTheCommand[] = {"--config", "--listen", "--set", "--json"};
+  for (const auto& [name, value] : args.options())
+    if (std::find(std::begin(kAboutTheCommand), std::end(kAboutTheCommand), name) == std::end(kAboutTheCommand)) return true;
+  return false;
 }
 
 // What was typed was wrong, or it could not be done.
@@ -211,7 +236,7 @@ int run_keys_list(const Args& args) {
   }
   std::vector<std::vector<std::string>> rows{{"ID", "NAME", "USER", "KEY", "STATE", "MODELS", "LIMITS", "EXPIRES"}};
   for (const auto& key : keys->list())
-    rows.push_back({key->id, key->spec.name, key->spec.user, key->hint, state_of(*key), joined(key->spec.allow.models), limits_words(key->spec.limits),
+    rows.push_back({key->id, key->spec.name, key->spec.user, key->hint, std::string(key_state(*key)), joined(key->spec.allow.models), limits_words(key->spec.limits),
                     key->spec.expires ? format_time_rfc3339(*key->spec.expires) : "never"});
   print(table(rows));
   return kDone;
@@ -234,6 +259,7 @@ int run_keys_modify(const Args& args) {
   const std::string& id = args.arguments().front();
   auto current = keys->get(id);
   if (!current) return complain(current.error());
+  if (!names_a_change(args)) return complain(Error(ErrorCode::kInvalidRequest, "keys modify: nothing to change was named; `llmrouter-server keys modify --help` lists what can be"), kUsage);
   KeySpec spec = (*current)->spec;
   if (auto applied = apply(args, spec); !applied) return complain(applied.error(), kUsage);
   KeyChange change;
@@ -271,6 +297,7 @@ struct OneKey {
 Result<OneKey> one_key(const Config& config, const Args& args) {
   auto parts = open_keys(config);
   if (!parts) return std::move(parts).error();
+  parts->models_hint = "`llmrouter-server models` lists what there is";
   auto router = Router::create(config, std::move(*parts));
   if (!router) return std::move(router).error();
   auto key = (*router)->keys()->get(args.arguments().front());
@@ -292,7 +319,7 @@ std::string sessions_text(const std::vector<KeySession>& sessions, bool json) {
 }  // namespace
 
 int run_keys_session(const Args& args) {
-  const auto loaded = load(config_input(args));
+  const auto loaded = load(args);
   if (!loaded) return kUsage;
   const bool makes = args.arguments().size() == 2;
   if (makes && args.has("--end")) return complain(Error(ErrorCode::kInvalidRequest, "a model, or --end: one of the two"), kUsage);
@@ -325,7 +352,7 @@ int run_keys_session(const Args& args) {
 }
 
 int run_keys_override(const Args& args) {
-  const auto loaded = load(config_input(args));
+  const auto loaded = load(args);
   if (!loaded) return kUsage;
   const bool sets = args.arguments().size() == 2;
   if (sets && args.has("--clear")) return complain(Error(ErrorCode::kInvalidRequest, "a model, or --clear: one of the two"), kUsage);

@@ -4,9 +4,8 @@
 namespace llmrouter::server {
 
 int run_serve(const Args& args) {
-  const ConfigInput input = config_input(args);
-  const auto loaded = load(input);
-  return loaded ? serve(input, *loaded) : kUsage;
+  const auto loaded = load(args);
+  return loaded ? serve(config_input(args), *loaded) : kUsage;
 }
 
 }  // namespace llmrouter::server

@@ -70,7 +70,7 @@ int run_simulate(const Args& args) {
   }
   const auto limit = count_of(args, "--limit", 200000, kMostRecords), seed = count_of(args, "--seed", 1, int64_t{1} << 62);
   if (!limit || !seed) return kUsage;
-  const auto loaded = load(config_input(args));
+  const auto loaded = load(args);
   if (!loaded) return kUsage;
   Config config = loaded->config;
   if (const auto path = args.maybe("--usage")) config.storage.usage = "sqlite:" + *path;

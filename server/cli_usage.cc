@@ -12,6 +12,7 @@ namespace llmrouter::server {
 namespace {
 
 constexpr int kShownByDefault = 20;
+constexpr int kMostAtOnce = 1000;  // records of one query
 
 // A spreadsheet takes what begins with one of these for a formula, and callers choose names: it gets an apostrophe, as OWASP ("CSV Injection") has it.
 std::string csv_cell(std::string text) {
@@ -135,7 +136,48 @@ std::vector<std::string> row_of(const UsageRecord& r, std::string key) {
           format_usd(r.cost_nano_usd), std::to_string(r.latency_ms)};
 }
 
+std::vector<std::string> csv_row(const UsageRecord& record, KeyNames& names) {
+  std::vector<std::string> row = row_of(record, record.key);
+  row.push_back(names.name_of(record.key));
+  return row;
+}
+
+const std::vector<std::string> kRecordHead{"time", "id", "key", "user", "model", "target", "status", "http", "input", "output", "cost_usd", "ms"};
+
+// All that match, page by page: a spreadsheet that is cut at some number gives wrong sums.
+int print_all_as_csv(UsageStore& store, UsageFilter filter, KeyNames& names) {
+  std::vector<std::vector<std::string>> rows{kRecordHead};
+  rows.front().emplace_back("key_name");
+  filter.limit = kMostAtOnce;
+  for (bool first = true;; first = false) {
+    auto page = store.query(filter);
+    if (!page) return complain(page.error());
+    if (first && page->data.empty()) say_nothing_found();
+    for (const UsageRecord& record : page->data) rows.push_back(csv_row(record, names));
+    print(csv(rows));
+    rows.clear();
+    if (page->next.empty()) return kDone;
+    filter.cursor = std::move(page->next);
+  }
+}
+
+// How many are left after a page is counted by asking for them.
+Result<int64_t> count_after(UsageStore& store, UsageFilter filter, std::string cursor) {
+  filter.limit = kMostAtOnce;
+  int64_t count = 0;
+  while (!cursor.empty()) {
+    filter.cursor = std::move(cursor);
+    auto page = store.query(filter);
+    if (!page) return std::move(page).error();
+    count += static_cast<int64_t>(page->data.size());
+    cursor = std::move(page->next);
+  }
+  return count;
+}
+
 int print_records(const Args& args, UsageStore& store, const UsageFilter& filter, KeyNames& names) {
+  const bool as_csv = args.has("--csv");
+  if (as_csv && !args.has("--limit")) return print_all_as_csv(store, filter, names);
   auto page = store.query(filter);
   if (!page) return complain(page.error());
   if (args.has("--json")) {
@@ -149,15 +191,15 @@ int print_records(const Args& args, UsageStore& store, const UsageFilter& filter
     return kDone;
   }
   if (page->data.empty()) say_nothing_found();
-  const bool as_csv = args.has("--csv");
-  std::vector<std::vector<std::string>> rows{
-      {"time", "id", "key", "user", "model", "target", "status", "http", "input", "output", "cost_usd", "ms"}};
+  std::vector<std::vector<std::string>> rows{kRecordHead};
   if (as_csv) rows.front().emplace_back("key_name");
-  for (const UsageRecord& record : page->data) {
-    rows.push_back(row_of(record, as_csv ? record.key : names.with_name(record.key)));
-    if (as_csv) rows.back().push_back(names.name_of(record.key));
-  }
+  for (const UsageRecord& record : page->data) rows.push_back(as_csv ? csv_row(record, names) : row_of(record, names.with_name(record.key)));
   print(as_csv ? csv(rows) : table(rows));
+  if (page->next.empty()) return kDone;
+  const auto more = count_after(store, filter, page->next);
+  if (!more) return complain(more.error());
+  std::fprintf(stderr, "llmrouter-server: %lld more; see them with --limit N (at most %d), --cursor %s, or --csv for all\n", static_cast<long long>(*more),
+               kMostAtOnce, page->next.c_str());
   return kDone;
 }
 
@@ -175,6 +217,8 @@ Result<void> find_key(const Config& config, std::string& key) {
 }  // namespace
 
 Result<std::shared_ptr<UsageStore>> open_usage(const Config& given) {
+  if (given.storage.usage == "memory:")
+    return Error(ErrorCode::kNotFound, "storage.usage is memory: its records are in the server's memory, which no command sees; ask the server: GET /admin/v1/usage");
   Config config = given;
   config.storage.keys = "memory:";
   config.storage.usage_read_only = true;
@@ -187,7 +231,7 @@ Result<std::shared_ptr<UsageStore>> open_usage(const Config& given) {
 
 int run_usage(const Args& args) {
   UsageFilter filter;
-  filter.limit = args.has("--json") || args.has("--csv") ? 1000 : kShownByDefault;
+  filter.limit = args.has("--json") ? kMostAtOnce : kShownByDefault;
   for (const char* name : {"since", "until", "key", "user", "model", "provider", "status", "limit", "cursor"}) {
     const auto value = args.maybe(std::string("--") + name);
     if (!value) continue;
@@ -205,7 +249,7 @@ int run_usage(const Args& args) {
     if (!known) return complain(Error(ErrorCode::kInvalidRequest, "--by: expected model, provider, key, user or day"), kUsage);
   }
   if (args.has("--json") && args.has("--csv")) return complain(Error(ErrorCode::kInvalidRequest, "--json, --csv: expected one of them"), kUsage);
-  const auto loaded = load(config_input(args));
+  const auto loaded = load(args);
   if (!loaded) return kUsage;
   if (auto named = find_key(loaded->config, filter.key); !named) {
     return complain(named.error(), named.error().code == ErrorCode::kInvalidRequest ? kUsage : kFailed);

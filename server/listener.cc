@@ -152,7 +152,7 @@ Result<Listening> open_unix(const std::string& address, int loops) {
   path.copy(name.sun_path, path.size());
   struct stat found {};
   if (::lstat(path.c_str(), &found) == 0) {
-    if (!S_ISSOCK(found.st_mode)) return fault(address, "a file that is no socket is there");
+    if (!S_ISSOCK(found.st_mode)) return fault(address, S_ISDIR(found.st_mode) ? "a directory is there" : "a file that is no socket is there");
     if (somebody_serves(name)) return system_fault(address, EADDRINUSE);
     ::unlink(path.c_str());
   }
@@ -163,8 +163,10 @@ Result<Listening> open_unix(const std::string& address, int loops) {
   const int code = errno;
   ::umask(mask);
   if (!bound || ::listen(fd, kBacklog) != 0) {
+    const int why = bound ? errno : code;
     ::close(fd);
-    return system_fault(address, bound ? errno : code);
+    if (why == ENOENT || why == ENOTDIR) return fault(address, "there is no directory " + path.substr(0, path.rfind('/') + 1));
+    return system_fault(address, why);
   }
   Listening out;
   out.local = true;

@@ -1,5 +1,5 @@
 # Sourced by server/run and tests/run: install_deps PACKAGE... installs the Debian packages that are missing, and says what to do where it
-# cannot. Quick when there is nothing to do.
+# cannot. Quick when there is nothing to do. Run by itself (bash tools/install_deps.sh [--tests]) it installs those that are listed below.
 install_deps() {
   command -v dpkg-query >/dev/null 2>&1 || {
     echo "This script installs its dependencies with apt, and this is no Debian or Ubuntu. Install the equivalents of: $*" >&2
@@ -46,3 +46,13 @@ BUILD_DEPS=(g++ cmake ninja-build ccache pkg-config libcurl4-openssl-dev libssl-
   "libboost1.81-dev|libboost-dev")
 # What the tests take besides.
 TEST_DEPS=(catch2 clang "libclang-rt-14-dev|libclang-rt-dev" libsimdjson-dev python3 python3-venv curl openssl)
+
+# Run and not sourced: what the build takes; with --tests, what the tests take besides.
+if [ "${BASH_SOURCE[0]}" = "$0" ]; then
+  case "${1-}" in
+    "") install_deps "${BUILD_DEPS[@]}" || exit 1 ;;
+    --tests) install_deps "${BUILD_DEPS[@]}" "${TEST_DEPS[@]}" || exit 1 ;;
+    *) echo "usage: bash tools/install_deps.sh [--tests]" >&2; exit 2 ;;
+  esac
+  echo "All packages are there." >&2
+fi

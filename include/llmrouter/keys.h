@@ -104,7 +104,9 @@ struct KeyRecord {
   mutable Slot slot;
 };
 
-LLMROUTER_EXPORT std::string to_json(const KeyRecord& key);  // no secret in it
+// active, expired or revoked.
+LLMROUTER_EXPORT std::string_view key_state(const KeyRecord& key, WallTime now = system_clock().wall()) noexcept;
+LLMROUTER_EXPORT std::string to_json(const KeyRecord& key, WallTime now = system_clock().wall());  // no secret in it; its state is that of `now`
 
 struct CreatedKey {
   KeyRecord record;

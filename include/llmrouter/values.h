@@ -36,10 +36,11 @@ LLMROUTER_EXPORT Result<BudgetPeriod> parse_budget_period(std::string_view text)
 // RFC 3339: "2027-01-01T00:00:00Z", "2027-01-01T01:30:00.25+01:00"; a date alone is its first moment in UTC. Years 1970 to 9999.
 LLMROUTER_EXPORT Result<WallTime> parse_time(std::string_view text);
 // Limits in one line, for command lines: "requests=60/min,tokens=200k/min,concurrent=8,burst=20,usd=50/month,soft=80%". Any part may be left
-// out; `burst` belongs to requests, `soft` to usd. The fault's `param` names the part.
-LLMROUTER_EXPORT Result<Limits> parse_limits(std::string_view text);
-// The money of parse_limits alone: "50/month", "5/day", "100/total"; without a period it is a month's.
-LLMROUTER_EXPORT Result<Budget> parse_budget(std::string_view text);
+// out, and stays as it is in `current`; NAME=none takes one away. `burst` belongs to requests, `soft` to usd, and they go with them. The fault's
+// `param` names the part.
+LLMROUTER_EXPORT Result<Limits> parse_limits(std::string_view text, const Limits& current = {});
+// The money of parse_limits alone: "50/month", "5/day", "100/total"; without a period it has that of `current` (a month's, where nothing was).
+LLMROUTER_EXPORT Result<Budget> parse_budget(std::string_view text, const Budget& current = {});
 
 // Each as its parser reads it back, in the largest usual unit that fits exactly.
 LLMROUTER_EXPORT std::string format_duration(Duration value);  // "90d" "1500ms"

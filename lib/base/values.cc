@@ -290,12 +290,12 @@ Result<WallTime> parse_time(std::string_view text) {
   return WallTime(std::chrono::microseconds(seconds * 1000000 + micros));
 }
 
-Result<Budget> parse_budget(std::string_view text) {
+Result<Budget> parse_budget(std::string_view text, const Budget& current) {
   const size_t slash = text.find('/');
   auto amount = parse_usd_nano(text.substr(0, slash));
   if (!amount) return std::move(amount).error();
   if (*amount == 0) return expected("an amount of USD above 0");
-  Budget budget;
+  Budget budget = current;
   budget.nano_usd = *amount;
   if (slash != std::string_view::npos) {
     auto per = parse_budget_period(text.substr(slash + 1));
@@ -305,10 +305,62 @@ Result<Budget> parse_budget(std::string_view text) {
   return budget;
 }
 
-Result<Limits> parse_limits(std::string_view text) {
+namespace {
+
+// What a line of limits says, before the parts that belong to others are put where they belong.
+struct LimitLine {
   Limits limits;
-  std::optional<int64_t> burst;
-  std::optional<int> soft;
+  std::optional<int64_t> burst;  // 0: taken away
+  std::optional<int> soft;       // 0: taken away
+};
+
+Result<void> set_rate(std::string_view value, std::optional<Rate>& rate) {
+  if (value == "none") {
+    rate.reset();
+    return {};
+  }
+  auto parsed = parse_rate(value);
+  if (!parsed) return std::move(parsed).error();
+  if (rate) parsed->burst = rate->burst;
+  rate = *parsed;
+  return {};
+}
+
+Result<void> set_limit(std::string_view name, std::string_view value, LimitLine& line) {
+  Limits& limits = line.limits;
+  if (name == "requests") return set_rate(value, limits.requests);
+  if (name == "tokens") return set_rate(value, limits.tokens);
+  if (name == "concurrent" || name == "burst") {
+    auto count = value == "none" ? Result<int64_t>(0) : parse_count(value);
+    if (!count || (*count == 0 && value != "none")) return expected("a whole number above 0, or none");
+    if (name == "burst") line.burst = *count;
+    else limits.concurrent = *count;
+    return {};
+  }
+  if (name == "usd") {
+    if (value == "none") {
+      limits.budget.reset();
+      return {};
+    }
+    auto budget = parse_budget(value, limits.budget.value_or(Budget()));
+    if (!budget) return std::move(budget).error();
+    limits.budget = *budget;
+    return {};
+  }
+  if (name == "soft") {
+    auto percent = value == "none" ? Result<int>(0) : parse_percent(value);
+    if (!percent) return std::move(percent).error();
+    line.soft = *percent;
+    return {};
+  }
+  return expected("one of requests, tokens, concurrent, burst, usd and soft");
+}
+
+}  // namespace
+
+Result<Limits> parse_limits(std::string_view text, const Limits& current) {
+  LimitLine line;
+  line.limits = current;
   std::vector<std::string_view> seen;
   auto failed = [](Error error, std::string_view part) {
     error.param = std::string(part);
@@ -321,37 +373,19 @@ Result<Limits> parse_limits(std::string_view text) {
     text = comma == std::string_view::npos ? std::string_view() : text.substr(comma + 1);
     const size_t equals = part.find('=');
     if (equals == std::string_view::npos) return expected("NAME=VALUE,... of requests, tokens, concurrent, burst, usd and soft");
-    std::string_view name = part.substr(0, equals), value = part.substr(equals + 1);
+    const std::string_view name = part.substr(0, equals);
     if (std::find(seen.begin(), seen.end(), name) != seen.end()) return failed(expected("each name once"), name);
     seen.push_back(name);
-    if (name == "requests" || name == "tokens") {
-      auto rate = parse_rate(value);
-      if (!rate) return failed(std::move(rate).error(), name);
-      (name == "requests" ? limits.requests : limits.tokens) = *rate;
-    } else if (name == "concurrent" || name == "burst") {
-      auto count = parse_count(value);
-      if (!count || *count == 0) return failed(expected("a whole number above 0"), name);
-      if (name == "burst") burst = *count;
-      else limits.concurrent = *count;
-    } else if (name == "usd") {
-      auto budget = parse_budget(value);
-      if (!budget) return failed(std::move(budget).error(), name);
-      limits.budget = *budget;
-    } else if (name == "soft") {
-      auto percent = parse_percent(value);
-      if (!percent) return failed(std::move(percent).error(), name);
-      soft = *percent;
-    } else {
-      return failed(expected("one of requests, tokens, concurrent, burst, usd and soft"), name);
-    }
+    if (auto set = set_limit(name, part.substr(equals + 1), line); !set) return failed(std::move(set).error(), name);
   }
-  if (burst) {
+  Limits& limits = line.limits;
+  if (line.burst) {
     if (!limits.requests) return expected("requests beside burst", "burst");
-    limits.requests->burst = *burst;
+    limits.requests->burst = *line.burst;
   }
-  if (soft) {
+  if (line.soft) {
     if (!limits.budget) return expected("usd beside soft", "soft");
-    limits.budget->soft_percent = *soft;
+    limits.budget->soft_percent = *line.soft;
   }
   return limits;
 }

@@ -175,7 +175,12 @@ std::string to_json(const PriceRow& row) {
   return out;
 }
 
-std::string to_json(const KeyRecord& key) {
+std::string_view key_state(const KeyRecord& key, WallTime now) noexcept {
+  if (key.revoked) return "revoked";
+  return key.spec.expires && *key.spec.expires <= now ? "expired" : "active";
+}
+
+std::string to_json(const KeyRecord& key, WallTime now) {
   const KeySpec& spec = key.spec;
   std::string out;
   JsonWriter w(out);
@@ -188,6 +193,7 @@ std::string to_json(const KeyRecord& key) {
   w.member("hint", key.hint);
   w.member("created", format_time_rfc3339(key.created));
   time_or_null(w, "expires", spec.expires);
+  w.member("state", key_state(key, now));
   w.member("revoked", key.revoked);
   w.member("from_file", key.from_file);
   w.key("allow");

@@ -151,6 +151,22 @@ TEST_CASE("limits in one line") {
   CHECK(parse_limits("usd=5/total")->budget->per == BudgetPeriod::kTotal);
   CHECK(parse_limits("usd=5")->budget->per == BudgetPeriod::kMonth);
 
+  // Onto others: what is not named stays.
+  CHECK(*parse_limits("", *limits) == *limits);
+  auto changed = parse_limits("requests=5/s,usd=7,concurrent=none", *limits);
+  REQUIRE(changed.ok());
+  CHECK(*changed->requests == Rate{5, seconds(1), 20});
+  CHECK(*changed->tokens == *limits->tokens);
+  CHECK(changed->concurrent == 0);
+  CHECK(changed->budget->nano_usd == 7000000000);
+  CHECK(changed->budget->soft_percent == 80);
+  CHECK(parse_limits("usd=7/day,soft=none", *limits)->budget->soft_percent == 0);
+  CHECK(parse_limits("usd=8", *parse_limits("usd=7/day"))->budget->per == BudgetPeriod::kDay);
+  CHECK(parse_limits("burst=none", *limits)->requests->burst == 0);
+  CHECK(parse_limits("requests=none,tokens=none,usd=none,concurrent=none", *limits)->empty());
+  CHECK(parse_limits("requests=none,burst=5", *limits).error().param == "burst");
+  CHECK(parse_limits("soft=5%,usd=none", *limits).error().param == "soft");
+
   struct Bad {
     const char* text;
     const char* param;

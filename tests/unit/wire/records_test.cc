@@ -155,17 +155,25 @@ TEST_CASE("a key's JSON is read back as the same key") {
   const std::string json = to_json(key);
   REQUIRE(validate(json));
   const JsonValue root(json);
-  CHECK(names_of(root) == words("id name user purpose role hint created expires revoked from_file allow params limits budget"));
+  CHECK(names_of(root) == words("id name user purpose role hint created expires state revoked from_file allow params limits budget"));
   CHECK(find(root, "limits", "requests").equals("60/min"));
   CHECK(find(root, "limits", "tokens").raw() == "{\"tokens\":200000,\"per\":\"90s\",\"burst\":50000}");
   CHECK(find(root, "budget").raw() == "{\"usd\":50.250000001,\"per\":\"week\",\"soft\":\"80%\"}");
   CHECK(find(root, "params").raw() == "{\"max_tokens\":4096,\"temperature\":[0,1.25],\"tools\":false}");
   CHECK(find(root, "expires").equals("2027-01-01T00:00:00.25Z"));
 
+  using std::chrono::microseconds;
+  const std::string after = to_json(key, kTime);
+  CHECK(find(JsonValue(after), "state").equals("expired"));
+  const std::string before = to_json(key, kTime - microseconds(1));
+  CHECK(find(JsonValue(before), "state").equals("active"));
+  key.revoked = true;
+  CHECK(key_state(key, kTime - microseconds(1)) == "revoked");
+
   // What an administrator may write is what is written.
   std::string writable = "{";
   for (const JsonMember& m : JsonMembers(root)) {
-    if (m.key == "id" || m.key == "hint" || m.key == "created" || m.key == "revoked" || m.key == "from_file") continue;
+    if (m.key == "id" || m.key == "hint" || m.key == "created" || m.key == "state" || m.key == "revoked" || m.key == "from_file") continue;
     if (writable.size() > 1) writable += ',';
     writable += m.raw;
   }

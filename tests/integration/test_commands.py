@@ -1,0 +1,143 @@
+"""The command line: what it changes, shows and says."""
+import json
+import os
+import sqlite3
+
+from harness import ADMIN
+
+
+def limits_of(t, name):
+    for line in t.cli("keys", "show", name).stdout.splitlines():
+        if line.startswith("limits"):
+            return line.split(None, 1)[1]
+
+
+def test_modify_changes_only_what_is_named(t):
+    t.write_config(t.config())
+    assert t.cli("keys", "create", "--name", "z", "--limits", "requests=5/min,burst=9,tokens=1000/min,usd=5/day,soft=80%").returncode == 0
+    steps = (
+        ("--limits", "concurrent=3", "requests=5/min burst=9 tokens=1000/min concurrent=3 usd=5.00/day soft=80%"),
+        ("--limits", "usd=7", "requests=5/min burst=9 tokens=1000/min concurrent=3 usd=7.00/day soft=80%"),
+        ("--budget", "8", "requests=5/min burst=9 tokens=1000/min concurrent=3 usd=8.00/day soft=80%"),
+        ("--limits", "soft=none,tokens=none,requests=6/min", "requests=6/min burst=9 concurrent=3 usd=8.00/day"),
+        ("--limits", "requests=none", "concurrent=3 usd=8.00/day"),
+        ("--budget", "9/week", "concurrent=3 usd=9.00/week"),
+        ("--limits", "concurrent=none", "usd=9.00/week"),
+        ("--limits", "none", "none"),
+    )
+    for option, value, after in steps:
+        r = t.cli("keys", "modify", "z", option, value)
+        assert r.returncode == 0 and limits_of(t, "z") == after, (value, r.stderr, limits_of(t, "z"))
+    for value, words in (("burst=5", "--limits: burst: expected requests beside burst"), ("speed=9", "--limits: speed: expected one of requests"),
+                         ("concurrent=0", "--limits: concurrent: expected a whole number above 0, or none")):
+        r = t.cli("keys", "modify", "z", "--limits", value)
+        assert r.returncode == 2 and words in r.stderr, r.stderr
+    shown = t.cli("keys", "modify", "--help").stdout
+    for name in ("requests=", "burst=", "tokens=", "concurrent=", "usd=", "soft=", "NAME=none"):
+        assert name in shown, shown
+
+
+def test_a_key_is_shown_whole(t):
+    s = t.server()
+    made = s.request("POST", "/admin/v1/keys", {"name": "ann", "params": {"max_tokens": 4096, "temperature": [0, 1.5], "tools": False},
+                                                "limits": {"requests": "5/min", "burst": 9, "tokens": {"tokens": 100, "per": "60s", "burst": 7}},
+                                                "budget": {"usd": 5, "per": "day", "soft": "80%"}}, key=ADMIN)
+    assert made.status == 201 and made.json()["state"] == "active", made.body
+    shown = t.cli("keys", "show", "ann").stdout
+    for line in (("params", "max_tokens=4096", "temperature=0..1.5", "tools=false"), ("state", "active"),
+                 ("limits", "requests=5/min", "burst=9", "tokens=100/min", "(burst", "7)", "usd=5.00/day", "soft=80%")):
+        assert list(line) in [x.split() for x in shown.splitlines()], shown
+    assert t.cli("keys", "revoke", "ann").returncode == 0
+    assert [k["state"] for k in json.loads(t.cli("keys", "list", "--json").stdout)["data"]] == ["revoked"]
+    created = t.cli("keys", "create", "--name", "bob", "--max-tokens", "5", "--limits", "requests=5/min,burst=2")
+    assert "max_tokens=5" in created.stderr and "burst=2" in created.stderr, created.stderr
+
+
+def test_usage_is_whole_or_says_what_is_left(t):
+    s = t.server(t.upstream())
+    for _ in range(23):
+        assert s.chat().status == 200
+    s.usage()
+    text = t.cli("usage")
+    assert len(text.stdout.splitlines()) == 21 and "3 more; see them with --limit" in text.stderr, text
+    assert len(t.cli("usage", "--cursor", text.stderr.split("--cursor ")[1].split(",")[0]).stdout.splitlines()) == 4
+    s.stop()
+    with sqlite3.connect(t.folder + "/usage.db") as db:
+        table, = [n for n, in db.execute("SELECT name FROM sqlite_schema WHERE type='table' AND sql LIKE '%request_id%'")]
+        columns = [c[1] for c in db.execute("PRAGMA table_info(%s)" % table)]
+        row = list(db.execute("SELECT * FROM %s LIMIT 1" % table).fetchone())
+        n, unique = columns.index("n"), columns.index("id")
+        for i in range(1100):
+            row[n], row[unique] = 1000 + i, "copy-%d" % i
+            db.execute("INSERT INTO %s VALUES (%s)" % (table, ",".join("?" * len(row))), row)
+    whole = t.cli("usage", "--csv")
+    assert whole.returncode == 0 and len(whole.stdout.splitlines()) == 1 + 1123 and whole.stdout.count("time,id,key") == 1, whole.stderr
+    assert len(set(line.split(",")[1] for line in whole.stdout.splitlines())) == 1124
+    cut = t.cli("usage", "--csv", "--limit", "5")
+    assert len(cut.stdout.splitlines()) == 6 and "1118 more" in cut.stderr, cut
+    assert "default 20" in t.cli("usage", "--help").stdout
+
+
+def test_a_servers_memory_is_not_seen(t):
+    t.write_config(t.config(storage={"usage": "memory:"}))
+    for args in (("usage",), ("usage", "--csv"), ("usage", "--by", "model"), ("simulate",)):
+        r = t.cli(*args)
+        assert r.returncode == 1 and "storage.usage is memory:" in r.stderr and "/admin/v1/usage" in r.stderr and not r.stdout, (args, r)
+
+
+def test_modify_without_a_change(t):
+    t.write_config(t.config(keys=[{"name": "ci", "key": "sk-ci-00000000000000000"}]))
+    assert t.cli("keys", "create", "--name", "ann").returncode == 0
+    for args in ((), ("--json",), ("--set", "routing.attempts=2")):
+        r = t.cli("keys", "modify", "ann", *args)
+        assert r.returncode == 2 and "nothing to change was named" in r.stderr and not r.stdout, r
+    r = t.cli("keys", "override", "ci", "zzzzzzzz")
+    assert r.returncode == 1 and "`llmrouter-server models` lists what there is" in r.stderr, r
+
+
+def test_a_store_that_is_made_is_told(t):
+    config = t.config()
+    config["storage"] = {"keys": "sqlite:new/keys.db", "usage": "off"}
+    t.write_config(config)
+    path = os.path.realpath(t.folder) + "/new/keys.db"
+    first, second = t.cli("keys", "create", "--name", "a"), t.cli("keys", "create", "--name", "b")
+    assert first.returncode == 0 and path + ": there was no key store; it was made" in first.stderr, first.stderr
+    assert second.returncode == 0 and "it was made" not in second.stderr, second.stderr
+    s = t.start(config)
+    assert s.logged("keys sqlite:" + path + ", usage off"), s.log
+
+
+def test_a_bad_address_is_told_by_the_option_it_came_by(t):
+    t.write_config(t.config())
+    r = t.cli("check", "--listen", "127.0.0.1")
+    assert r.returncode == 2 and r.stderr.startswith("--listen: server.listen[0]: "), r.stderr
+    r = t.cli("check", "--set", "server.listen=127.0.0.1")
+    assert r.returncode == 2 and r.stderr.startswith("--set: server.listen"), r.stderr
+    r = t.cli("serve", "--listen", "unix:" + t.folder + "/gone/x.sock")
+    assert r.returncode == 1 and "there is no directory " + t.folder + "/gone/" in r.stderr, r.stderr
+
+
+def test_a_data_directory_that_cannot_be_made(t):
+    open(t.folder + "/data", "w").close()
+    config = t.config()
+    config["storage"] = {"keys": "sqlite:data/keys.db", "usage": "off"}
+    for name, storage in (("keys", config["storage"]), ("usage", {"keys": "memory:", "usage": "sqlite:data/usage.db"})):
+        config["storage"] = storage
+        t.write_config(config)
+        r = t.cli("serve")
+        path = os.path.realpath(t.folder) + "/data/%s.db" % name
+        assert r.returncode == 1 and "storage.%s (%s): data: " % (name, path) in r.stderr and "LLMROUTER_DATA_DIR" in r.stderr, r.stderr
+
+
+def test_explain_names_the_model_itself(t):
+    t.write_config(t.config())
+    for body in ('{"messages":[{"role":"user","content":"hi"}]}', ' {"model":"nowhere/x", "messages":[{"role":"user","content":"hi"}]}'):
+        with open(t.folder + "/b.json", "w") as f:
+            f.write(body)
+        r = t.cli("explain", "demo/echo", "--body", "b.json", "--json")
+        assert r.returncode == 0 and json.loads(r.stdout)["requested"] == "demo/echo", r
+    for body, words in (("{}", "messages"), ('{"model":5,"messages":[]}', "`model` must be a string"), ("[]", "")):
+        with open(t.folder + "/b.json", "w") as f:
+            f.write(body)
+        r = t.cli("explain", "demo/echo", "--body", "b.json")
+        assert r.returncode == 1 and words in r.stderr and not r.stdout, r
