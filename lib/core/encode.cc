@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "core/call_state.h"
+#include "llmrouter/dropped.h"
 
 namespace llmrouter {
 
@@ -96,8 +97,8 @@ Result<void> Call::State::encode_attempt(const Candidate& c) {
     const bool told = input.chat != nullptr && input.chat->messages.size() == chat_->messages.size();
     return told ? in_clients_words(std::move(encoded).error()) : std::move(encoded).error();
   }
-  if (committed_) name_dropped();
-  else record_.dropped = at_->encoded.dropped;
+  if (!committed_) record_.dropped.clear();
+  name_dropped();
   add_forwarded_headers();
   return {};
 }
@@ -111,11 +112,9 @@ Error Call::State::in_clients_words(Error error) {
   return error;
 }
 
-// Of an attempt that goes on, beside what those before it have dropped.
+// Of the attempt, beside what those before it have dropped where it goes on. A codec may be anybody's: what it names is bounded here too.
 void Call::State::name_dropped() {
-  for (const std::string& name : at_->encoded.dropped) {
-    if (std::find(record_.dropped.begin(), record_.dropped.end(), name) == record_.dropped.end()) record_.dropped.push_back(name);
-  }
+  for (const std::string& name : at_->encoded.dropped) add_dropped(record_.dropped, name);
 }
 
 // What the configuration sets wins over the client's, and the client's over what a codec takes for granted; lists of features are joined.

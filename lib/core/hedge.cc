@@ -46,7 +46,8 @@ void Call::State::on_hedge() {
 
 void Call::State::lead_is(Attempt* attempt) {
   at_ = attempt;
-  record_.dropped = attempt->encoded.dropped;
+  record_.dropped.clear();
+  name_dropped();
 }
 
 // The answer is this attempt's: the other one is let go at once, and what it has cost is accounted.

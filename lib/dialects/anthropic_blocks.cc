@@ -5,6 +5,7 @@
 #include "dialects/media.h"
 #include "dialects/signature.h"
 #include "dialects/text_match.h"
+#include "llmrouter/dropped.h"
 #include "wire/base64.h"
 
 namespace llmrouter::dialects::anthropic {
@@ -66,7 +67,7 @@ void BlockWriter::write_cache(const std::string& mark) {
 void BlockWriter::write_extras(const RawMembers& extras) {
   if (!foreign_) return w_.raw_members(extras);
   for_each_member(extras, [&](const wire::JsonMember& m) {
-    if (m.key != "type") drop(dropped_, m.key);  // told in other words
+    if (m.key != "type") add_dropped(dropped_, m.key);  // told in other words
   });
 }
 
@@ -82,7 +83,7 @@ void BlockWriter::write_content(const std::vector<Part>& parts, const std::strin
   w_.begin_array();
   for (size_t i = 0; i < parts.size(); ++i) {
     if (writes(parts[i])) write(parts[i], path(where, i));
-    else if (parts[i].kind == Part::Kind::kReasoning) drop(dropped_, "reasoning");
+    else if (parts[i].kind == Part::Kind::kReasoning) add_dropped(dropped_, "reasoning");
   }
   w_.end_array();
 }
@@ -145,7 +146,7 @@ void BlockWriter::write_image(const Part& part, const std::string& where) {
   if (url.empty() && data.empty() && part.file_id.empty()) return fail(cannot_express(where, "an image without data or URL", kTarget));
   if (!url.empty() && !is_common_url(url)) return fail(cannot_express(where, "an image at such a URL", kTarget));
   if (inline_only_ && !(url.empty() && part.file_id.empty())) return fail(cannot_express(where, "an image that is not inline", kInGoogle));
-  if (!part.detail.empty() && part.detail != "auto") drop(dropped_, "detail");
+  if (!part.detail.empty() && part.detail != "auto") add_dropped(dropped_, "detail");
   w_.begin_object();
   w_.member("type", "image");
   write_source(mime.empty() ? image_mime(data) : mime, data, url, part.file_id);

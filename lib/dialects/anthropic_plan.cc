@@ -7,6 +7,7 @@
 #include "dialects/effort.h"
 #include "dialects/fields.h"
 #include "dialects/text_match.h"
+#include "llmrouter/dropped.h"
 
 namespace llmrouter::dialects::anthropic {
 namespace {
@@ -90,7 +91,7 @@ class Planner {
     const bool prefilled = !request_.messages.empty() && request_.messages.back().role == Role::kAssistant;
     // Adaptive thinking bears turns without their thoughts; a budget does not.
     if (can == Can::kNone || forced() || prefilled || (!adaptive && (lacks_thought(request_.messages) || !budget()))) {
-      return drop(dropped_, asked_as());
+      return add_dropped(dropped_, asked_as());
     }
     plan_.thinking = adaptive ? Plan::Thinking::kAdaptive : Plan::Thinking::kBudget;
   }
@@ -115,7 +116,7 @@ class Planner {
     if (effort.empty() && plan_.thinking == Plan::Thinking::kAdaptive && request_.reasoning_budget) effort = effort_of_budget(*request_.reasoning_budget);
     if (effort.empty() || effort == "none") return;
     if (!plan_.traits.effort) {
-      if (plan_.thinking != Plan::Thinking::kBudget || request_.reasoning_budget) drop(dropped_, "reasoning_effort");
+      if (plan_.thinking != Plan::Thinking::kBudget || request_.reasoning_budget) add_dropped(dropped_, "reasoning_effort");
       return;
     }
     if (effort == "minimal") effort = "low";
@@ -181,10 +182,6 @@ class Planner {
 
 bool is_own_thought(const Part& part) noexcept {
   return part.kind == Part::Kind::kReasoning && part.maker == kMaker && !part.signature.empty();
-}
-
-void drop(std::vector<std::string>& dropped, std::string_view name) {
-  if (std::find(dropped.begin(), dropped.end(), name) == dropped.end()) dropped.emplace_back(name);
 }
 
 Result<Plan> make_plan(const ChatRequest& request, std::string_view model, bool foreign, bool schemas, std::vector<std::string>& dropped) {

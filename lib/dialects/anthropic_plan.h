@@ -35,9 +35,6 @@ Result<Plan> make_plan(const ChatRequest& request, std::string_view model, bool 
 // A thought that this dialect's upstreams take back.
 bool is_own_thought(const Part& part) noexcept;
 
-// Puts a name into `dropped`, once.
-void drop(std::vector<std::string>& dropped, std::string_view name);
-
 }  // namespace llmrouter::dialects::anthropic
 
 #endif  // LLMROUTER_DIALECTS_ANTHROPIC_PLAN_H_

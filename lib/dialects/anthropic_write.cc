@@ -9,6 +9,7 @@
 #include "dialects/foreign_tools.h"
 #include "dialects/text_match.h"
 #include "dialects/tool_ids.h"
+#include "llmrouter/dropped.h"
 
 namespace llmrouter::dialects::anthropic {
 namespace {
@@ -79,7 +80,7 @@ class RequestWriter {
   }
 
  private:
-  void name(std::string_view dropped) { drop(dropped_, dropped); }
+  void name(std::string_view dropped) { add_dropped(dropped_, dropped); }
 
   void check() {
     if (options_.foreign) {

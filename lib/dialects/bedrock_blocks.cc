@@ -8,6 +8,7 @@
 #include "dialects/media.h"
 #include "dialects/openai.h"
 #include "dialects/text_match.h"
+#include "llmrouter/dropped.h"
 
 namespace llmrouter::dialects::bedrock {
 namespace {
@@ -96,7 +97,7 @@ void BlockWriter::fail(Error error) {
 }
 
 void BlockWriter::drop(std::string_view name) {
-  if (std::find(dropped_.begin(), dropped_.end(), name) == dropped_.end()) dropped_.emplace_back(name);
+  add_dropped(dropped_, name);
 }
 
 std::optional<Error> BlockWriter::take_error() {

@@ -13,6 +13,7 @@
 #include "dialects/dates.h"
 #include "dialects/fault.h"
 #include "dialects/task_codec.h"
+#include "llmrouter/dropped.h"
 #include "wire/json_writer.h"
 
 namespace llmrouter::dialects::bedrock {
@@ -72,8 +73,8 @@ class BedrockEmbedUpstream final : public TaskUpstream {
     auto written = is_titan(maker_) ? write_titan(embed, w, out.dropped) : maker_ == Maker::kNova ? write_nova(embed, w, out.dropped) : write_cohere(embed, w, out.dropped);
     if (!written) return written;
     w.end_object();
-    if (!embed.user.empty()) out.dropped.emplace_back("user");
-    for_each_member(input.task->extras, [&](const wire::JsonMember& m) { out.dropped.emplace_back(m.key); });
+    if (!embed.user.empty()) add_dropped(out.dropped, "user");
+    for_each_member(input.task->extras, [&](const wire::JsonMember& m) { add_dropped(out.dropped, m.key); });
     out.http.body.push_back(body);
     return fill(*input.provider, "POST", "/model/" + percent_encode(model_) + "/invoke", "application/json", input.key, out.http);
   }
@@ -140,9 +141,9 @@ class BedrockEmbedUpstream final : public TaskUpstream {
     w.member("inputText", embed.inputs[0].text);
     if (embed.dimensions && maker_ == Maker::kTitan1) return cannot_express("dimensions", "another length of vectors", kTarget);
     if (embed.dimensions) w.member("dimensions", *embed.dimensions);
-    if (embed.use != EmbedUse::kUnset) dropped.emplace_back("input_type");
+    if (embed.use != EmbedUse::kUnset) add_dropped(dropped, "input_type");
     // It refuses what is too long, which is "none".
-    if (!embed.truncate.empty() && embed.truncate != "none") dropped.emplace_back("truncate");
+    if (!embed.truncate.empty() && embed.truncate != "none") add_dropped(dropped, "truncate");
     return {};
   }
 
@@ -161,14 +162,14 @@ class BedrockEmbedUpstream final : public TaskUpstream {
     w.member("value", embed.inputs[0].text);
     w.end_object();
     w.end_object();
-    if (embed.use == EmbedUse::kSimilarity || embed.use == EmbedUse::kOther) dropped.emplace_back("input_type");
+    if (embed.use == EmbedUse::kSimilarity || embed.use == EmbedUse::kOther) add_dropped(dropped, "input_type");
     return {};
   }
 
   Result<void> write_cohere(const EmbedRequest& embed, JsonWriter& w, std::vector<std::string>& dropped) const {
     if (maker_ == Maker::kUnknown) return cannot_express("model", "embeddings by a model that is not Titan's for text, Nova's or Cohere's", "this server for Bedrock");
     if (embed.dimensions && maker_ == Maker::kCohere3) return cannot_express("dimensions", "another length of vectors", kTarget);
-    if (embed.use == EmbedUse::kSimilarity || embed.use == EmbedUse::kOther) dropped.emplace_back("input_type");
+    if (embed.use == EmbedUse::kSimilarity || embed.use == EmbedUse::kOther) add_dropped(dropped, "input_type");
     return cohere::write_embed_members(embed, w);
   }
 

@@ -9,6 +9,7 @@
 #include "dialects/fields.h"
 #include "dialects/foreign_tools.h"
 #include "dialects/text_match.h"
+#include "llmrouter/dropped.h"
 
 namespace llmrouter::dialects::bedrock {
 namespace {
@@ -70,7 +71,7 @@ class RequestWriter {
     if (error_.code == ErrorCode::kNone) error_ = std::move(error);
   }
   void drop_if(bool there, std::string_view name) {
-    if (there && std::find(dropped_.begin(), dropped_.end(), name) == dropped_.end()) dropped_.emplace_back(name);
+    if (there) add_dropped(dropped_, name);
   }
 
   void check() {

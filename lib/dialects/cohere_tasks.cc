@@ -6,6 +6,7 @@
 #include "dialects/fault.h"
 #include "dialects/http_request.h"
 #include "dialects/ids.h"
+#include "llmrouter/dropped.h"
 #include "wire/json_writer.h"
 
 namespace llmrouter::dialects::cohere {
@@ -276,7 +277,7 @@ class CohereTaskUpstream final : public TaskUpstream {
 
  private:
   static void drop_foreign(const EncodeInput& input, JsonWriter& w, std::vector<std::string>& dropped) {
-    if (input.foreign) for_each_member(input.task->extras, [&](const JsonMember& m) { dropped.emplace_back(m.key); });
+    if (input.foreign) for_each_member(input.task->extras, [&](const JsonMember& m) { add_dropped(dropped, m.key); });
     else w.raw_members(input.task->extras);
   }
 
@@ -287,8 +288,8 @@ class CohereTaskUpstream final : public TaskUpstream {
     w.begin_object();
     w.member("model", input.upstream_model);
     if (auto written = write_embed_members(embed, w); !written) return written;
-    if (embed.use == EmbedUse::kSimilarity || embed.use == EmbedUse::kOther) out.dropped.emplace_back("input_type");
-    if (!embed.user.empty()) out.dropped.emplace_back("user");
+    if (embed.use == EmbedUse::kSimilarity || embed.use == EmbedUse::kOther) add_dropped(out.dropped, "input_type");
+    if (!embed.user.empty()) add_dropped(out.dropped, "user");
     drop_foreign(input, w, out.dropped);
     w.end_object();
     out.http.body.push_back(body);

@@ -6,6 +6,7 @@
 #include "dialects/fields.h"
 #include "dialects/foreign_tools.h"
 #include "dialects/tool_ids.h"
+#include "llmrouter/dropped.h"
 
 namespace llmrouter::dialects::cohere {
 namespace {
@@ -47,7 +48,7 @@ class RequestWriter {
     if (error_.code == ErrorCode::kNone) error_ = std::move(error);
   }
   void drop_if(bool there, std::string_view name) {
-    if (there && std::find(dropped_.begin(), dropped_.end(), name) == dropped_.end()) dropped_.emplace_back(name);
+    if (there) add_dropped(dropped_, name);
   }
 
   void check() {
@@ -303,7 +304,7 @@ class RequestWriter {
   // Penalties go from 0 to 1 here, elsewhere from -2 to 2.
   void penalty(std::string_view name, const std::optional<double>& value) {
     if (!value) return;
-    if (*value < 0 || *value > 1) dropped_.emplace_back(name);
+    if (*value < 0 || *value > 1) add_dropped(dropped_, name);
     else w_.member(name, *value);
   }
 

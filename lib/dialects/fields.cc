@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "llmrouter/dropped.h"
 #include "wire/json_writer.h"
 
 namespace llmrouter::dialects {
@@ -128,7 +129,7 @@ bool says_nothing_to_others(const wire::JsonMember& m) {
 
 void name_extras(const RawMembers& extras, std::vector<std::string>& dropped) {
   for_each_member(extras, [&](const wire::JsonMember& m) {
-    if (!says_nothing_to_others(m) && std::find(dropped.begin(), dropped.end(), m.key) == dropped.end()) dropped.emplace_back(m.key);
+    if (!says_nothing_to_others(m)) add_dropped(dropped, m.key);
   });
 }
 
@@ -138,7 +139,7 @@ void name_inner_extras(const ChatRequest& request, std::initializer_list<std::st
       if (m.key == "type" || m.value.is_unset() || m.value.empty_container() || std::find(said.begin(), said.end(), m.key) != said.end()) return;
       std::string whole(where);
       whole += m.key;
-      if (std::find(dropped.begin(), dropped.end(), whole) == dropped.end()) dropped.push_back(std::move(whole));
+      add_dropped(dropped, whole);
     });
   };
   for (const Message& message : request.messages) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "dialects/fields.h"
+#include "llmrouter/dropped.h"
 
 namespace llmrouter::dialects {
 namespace {
@@ -81,10 +82,6 @@ bool chooses_hosted(const ChatRequest& request) {
   return hosted;
 }
 
-void drop(std::string name, std::vector<std::string>& dropped) {
-  if (std::find(dropped.begin(), dropped.end(), name) == dropped.end()) dropped.push_back(std::move(name));
-}
-
 }  // namespace
 
 ForeignParts::ForeignParts(const ChatRequest& request, bool foreign, std::vector<std::string>& dropped) : request_(request) {
@@ -95,7 +92,7 @@ ForeignParts::ForeignParts(const ChatRequest& request, bool foreign, std::vector
     for (Part& part : message.parts) {
       if (!is_other(part)) continue;
       if (!part.text.empty()) part = Part::of_text(std::move(part.text));
-      else if (message.role == Role::kAssistant) drop("messages." + kind_of(part.raw), dropped);
+      else if (message.role == Role::kAssistant) add_dropped(dropped, "messages." + kind_of(part.raw));
     }
     if (message.role == Role::kAssistant) message.parts.erase(std::remove_if(message.parts.begin(), message.parts.end(), is_other), message.parts.end());
   }
@@ -109,7 +106,7 @@ Result<void> check_foreign_tools(const ChatRequest& request, std::string_view ta
     if (request.tools[i].raw.empty()) continue;
     const std::string kind = kind_of(request.tools[i].raw);
     if (!functions || (wanted && is_meant(kind))) return cannot_express(path("tools", i), "a tool of the type " + kind, target);
-    drop("tools." + kind, dropped);
+    add_dropped(dropped, "tools." + kind);
   }
   Error error;
   for_each_member(request.extras, [&](const JsonMember& m) {

@@ -5,6 +5,7 @@
 #include "dialects/http_request.h"
 #include "dialects/task_codec.h"
 #include "dialects/vertex.h"
+#include "llmrouter/dropped.h"
 #include "wire/json_writer.h"
 
 namespace llmrouter::dialects::gemini {
@@ -262,10 +263,10 @@ class GeminiEmbedUpstream final : public TaskUpstream {
     }
     w.end_array();
     w.end_object();
-    if (embed.use == EmbedUse::kOther && use.empty()) out.dropped.emplace_back("input_type");
-    if (!embed.truncate.empty()) out.dropped.emplace_back("truncate");
-    if (!embed.user.empty()) out.dropped.emplace_back("user");
-    if (input.foreign) for_each_member(input.task->extras, [&](const JsonMember& m) { out.dropped.emplace_back(m.key); });
+    if (embed.use == EmbedUse::kOther && use.empty()) add_dropped(out.dropped, "input_type");
+    if (!embed.truncate.empty()) add_dropped(out.dropped, "truncate");
+    if (!embed.user.empty()) add_dropped(out.dropped, "user");
+    if (input.foreign) for_each_member(input.task->extras, [&](const JsonMember& m) { add_dropped(out.dropped, m.key); });
     out.http.body.push_back(body);
     return {};
   }

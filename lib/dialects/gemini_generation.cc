@@ -5,6 +5,7 @@
 #include "dialects/effort.h"
 #include "dialects/fields.h"
 #include "dialects/gemini.h"
+#include "llmrouter/dropped.h"
 
 namespace llmrouter::dialects::gemini {
 namespace {
@@ -57,7 +58,7 @@ class GenerationWriter {
     if (request_.seed) {
       const bool fits = *request_.seed >= std::numeric_limits<int32_t>::min() && *request_.seed <= std::numeric_limits<int32_t>::max();
       if (fits) w_.member("seed", *request_.seed);
-      else dropped_.emplace_back("seed");
+      else add_dropped(dropped_, "seed");
     }
     if (request_.stop.empty()) return;
     if (request_.stop.size() > kMaxStops) fail(cannot_express("stop", "more than 5 stop sequences", kTarget));
@@ -106,8 +107,8 @@ class GenerationWriter {
     t.begin_object();
     const bool off = request_.reasoning_effort == "none" || request_.reasoning_budget == 0 || request_.reasoning == false;
     if (!model_.thinks) {
-      if (!request_.reasoning_effort.empty() && !off) dropped_.emplace_back("reasoning_effort");
-      else if (request_.reasoning_budget.value_or(0) > 0) dropped_.emplace_back("reasoning_budget");
+      if (!request_.reasoning_effort.empty() && !off) add_dropped(dropped_, "reasoning_effort");
+      else if (request_.reasoning_budget.value_or(0) > 0) add_dropped(dropped_, "reasoning_budget");
     } else {
       // In other dialects who asks for thoughts gets to see them; here that is a wish of its own.
       if (foreign_ ? asked_to_think() : !request_.reasoning_summary.empty()) t.member("includeThoughts", true);
@@ -129,13 +130,13 @@ class GenerationWriter {
     if (!foreign_ && !off) return t.member("thinkingLevel", level);
     if (level == "xhigh" || level == "max") level = "high";
     if (level != "minimal" && level != "low" && level != "medium" && level != "high") {
-      dropped_.emplace_back("reasoning_effort");
+      add_dropped(dropped_, "reasoning_effort");
       return;
     }
     // The pro models have no least level; the first of them none in the middle either.
     if (model_.pro && level == "minimal") level = "low";
     if (model_.pro && level == "medium" && model_.major == 3 && model_.minor == 0) level = "high";
-    if (off) dropped_.emplace_back("reasoning_effort");  // these models always think, if only a little
+    if (off) add_dropped(dropped_, "reasoning_effort");  // these models always think, if only a little
     t.member("thinkingLevel", level);
   }
 
@@ -148,7 +149,7 @@ class GenerationWriter {
     else if (request_.reasoning.value_or(false)) budget = -1;  // as much as it likes
     if (!budget) return;
     if (model_.pro && foreign_ && *budget >= 0 && *budget < kLeastOfPro) {
-      if (off) dropped_.emplace_back("reasoning_effort");
+      if (off) add_dropped(dropped_, "reasoning_effort");
       budget = kLeastOfPro;
     }
     t.member("thinkingBudget", *budget);

@@ -8,6 +8,7 @@
 #include "dialects/gemini.h"
 #include "dialects/task_codec.h"
 #include "dialects/text_match.h"
+#include "llmrouter/dropped.h"
 #include "wire/json_writer.h"
 
 namespace llmrouter::dialects::gemini {
@@ -65,7 +66,7 @@ class ImageUpstream final : public TaskUpstream {
       bool exact = false;
       ratio = ratio_of(image.size, imagen_, exact);
       if (ratio == nullptr) return cannot_express("size", "a size that is not WIDTHxHEIGHT", kTarget);
-      if (!exact) out.dropped.emplace_back("size");
+      if (!exact) add_dropped(out.dropped, "size");
     }
     std::string& body = out.owned.emplace_back();
     JsonWriter w(body);
@@ -76,8 +77,8 @@ class ImageUpstream final : public TaskUpstream {
       return written;
     }
     w.end_object();
-    if (!image.user.empty()) out.dropped.emplace_back("user");
-    for_each_member(input.task->extras, [&](const JsonMember& m) { out.dropped.emplace_back(m.key); });
+    if (!image.user.empty()) add_dropped(out.dropped, "user");
+    for_each_member(input.task->extras, [&](const JsonMember& m) { add_dropped(out.dropped, m.key); });
     out.http.body.push_back(body);
     return fill_google(*input.provider, input.upstream_model, imagen_ ? "predict" : "generateContent", "application/json", input.key, out.http);
   }
@@ -116,7 +117,7 @@ class ImageUpstream final : public TaskUpstream {
       w.member("mimeType", "image/" + image.format);
       w.end_object();
     } else if (!image.format.empty()) {
-      dropped.emplace_back("output_format");
+      add_dropped(dropped, "output_format");
     }
     w.end_object();
   }
@@ -145,7 +146,7 @@ class ImageUpstream final : public TaskUpstream {
       w.end_object();
     }
     w.end_object();
-    if (!image.format.empty()) dropped.emplace_back("output_format");
+    if (!image.format.empty()) add_dropped(dropped, "output_format");
     return {};
   }
 

@@ -4,6 +4,7 @@
 #include "dialects/gemini_embed.h"
 #include "dialects/task_codec.h"
 #include "dialects/text_match.h"
+#include "llmrouter/dropped.h"
 #include "wire/json_writer.h"
 
 namespace llmrouter::dialects::gemini {
@@ -83,10 +84,10 @@ Result<void> write_vertex_embed(const EncodeInput& input, std::string& out, std:
   if (vertex_embed_operation(input.upstream_model) == kPredict) write_predict(embed, use, w);
   else write_content(embed, use, w);
   w.end_object();
-  if (embed.use == EmbedUse::kOther && use.empty()) dropped.emplace_back("input_type");
-  if (embed.truncate == "start") dropped.emplace_back("truncate");
-  if (!embed.user.empty()) dropped.emplace_back("user");
-  for_each_member(input.task->extras, [&](const wire::JsonMember& m) { dropped.emplace_back(m.key); });
+  if (embed.use == EmbedUse::kOther && use.empty()) add_dropped(dropped, "input_type");
+  if (embed.truncate == "start") add_dropped(dropped, "truncate");
+  if (!embed.user.empty()) add_dropped(dropped, "user");
+  for_each_member(input.task->extras, [&](const wire::JsonMember& m) { add_dropped(dropped, m.key); });
   return {};
 }
 

@@ -6,6 +6,7 @@
 #include "dialects/foreign_tools.h"
 #include "dialects/gemini.h"
 #include "dialects/text_match.h"
+#include "llmrouter/dropped.h"
 
 namespace llmrouter::dialects::gemini {
 namespace {
@@ -88,7 +89,7 @@ class RequestWriter {
     if (error_.code == ErrorCode::kNone) error_ = std::move(error);
   }
   void drop(std::string_view name) {
-    if (std::find(dropped_.begin(), dropped_.end(), name) == dropped_.end()) dropped_.emplace_back(name);
+    add_dropped(dropped_, name);
   }
 
   void drop_hints() {

@@ -5,6 +5,7 @@
 #include "dialects/foreign_tools.h"
 #include "dialects/http_template.h"
 #include "dialects/openai.h"
+#include "llmrouter/dropped.h"
 #include "wire/json_writer.h"
 
 namespace llmrouter::dialects::http_template {
@@ -68,7 +69,7 @@ class Filler {
 
  private:
   void drop(std::string_view name) {
-    if (std::find(dropped_.begin(), dropped_.end(), name) == dropped_.end()) dropped_.emplace_back(name);
+    add_dropped(dropped_, name);
   }
 
   Result<void> check_texts() const {

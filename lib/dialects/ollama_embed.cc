@@ -3,6 +3,7 @@
 #include "dialects/http_request.h"
 #include "dialects/ollama.h"
 #include "dialects/task_codec.h"
+#include "llmrouter/dropped.h"
 #include "wire/json_writer.h"
 
 namespace llmrouter::dialects::ollama {
@@ -153,10 +154,10 @@ class OllamaEmbedUpstream final : public TaskUpstream {
     w.raw_member("input", texts);
     if (embed.dimensions) w.member("dimensions", *embed.dimensions);
     if (embed.truncate == "end" || embed.truncate == "none") w.member("truncate", embed.truncate == "end");
-    else if (!embed.truncate.empty()) out.dropped.emplace_back("truncate");
-    if (embed.use != EmbedUse::kUnset) out.dropped.emplace_back("input_type");
-    if (!embed.user.empty()) out.dropped.emplace_back("user");
-    if (input.foreign) for_each_member(input.task->extras, [&](const JsonMember& m) { out.dropped.emplace_back(m.key); });
+    else if (!embed.truncate.empty()) add_dropped(out.dropped, "truncate");
+    if (embed.use != EmbedUse::kUnset) add_dropped(out.dropped, "input_type");
+    if (!embed.user.empty()) add_dropped(out.dropped, "user");
+    if (input.foreign) for_each_member(input.task->extras, [&](const JsonMember& m) { add_dropped(out.dropped, m.key); });
     else w.raw_members(input.task->extras);
     w.end_object();
     out.http.body.push_back(body);

@@ -4,6 +4,7 @@
 #include "dialects/fields.h"
 #include "dialects/foreign_tools.h"
 #include "dialects/ollama.h"
+#include "llmrouter/dropped.h"
 #include "wire/json_writer.h"
 
 namespace llmrouter::dialects::ollama {
@@ -62,13 +63,13 @@ class RequestWriter {
         request_.tool_choice.kind == Choice::kRaw) {
       fail(cannot_express("tool_choice", "anything but auto and none", kTarget));
     }
-    if (!request_.logit_bias.empty()) dropped_.emplace_back("logit_bias");
-    if (!request_.user.empty()) dropped_.emplace_back("user");
-    if (!request_.service_tier.empty()) dropped_.emplace_back("service_tier");
-    if (!request_.metadata.empty()) dropped_.emplace_back("metadata");
-    if (!request_.parallel_tool_calls.value_or(true)) dropped_.emplace_back("parallel_tool_calls");
-    if (!request_.verbosity.empty()) dropped_.emplace_back("verbosity");
-    if (!request_.prompt_cache_key.empty()) dropped_.emplace_back("prompt_cache_key");
+    if (!request_.logit_bias.empty()) add_dropped(dropped_, "logit_bias");
+    if (!request_.user.empty()) add_dropped(dropped_, "user");
+    if (!request_.service_tier.empty()) add_dropped(dropped_, "service_tier");
+    if (!request_.metadata.empty()) add_dropped(dropped_, "metadata");
+    if (!request_.parallel_tool_calls.value_or(true)) add_dropped(dropped_, "parallel_tool_calls");
+    if (!request_.verbosity.empty()) add_dropped(dropped_, "verbosity");
+    if (!request_.prompt_cache_key.empty()) add_dropped(dropped_, "prompt_cache_key");
     check_marks();
   }
 
@@ -85,9 +86,9 @@ class RequestWriter {
       cache = cache || !tool.cache.empty();
       strict = strict || tool.strict.value_or(false);
     }
-    if (cache) dropped_.emplace_back("cache_control");
-    if (detail) dropped_.emplace_back("detail");
-    if (strict) dropped_.emplace_back("tools.strict");
+    if (cache) add_dropped(dropped_, "cache_control");
+    if (detail) add_dropped(dropped_, "detail");
+    if (strict) add_dropped(dropped_, "tools.strict");
   }
 
   // Roles: Ollama knows no developer.
@@ -220,7 +221,7 @@ class RequestWriter {
     else if (effort == "minimal") w_.member("think", "low");
     else if (effort == "xhigh" || effort == "max") w_.member("think", "high");
     else if (effort == "low" || effort == "medium" || effort == "high") w_.member("think", effort);
-    else if (!effort.empty()) dropped_.emplace_back("reasoning_effort");
+    else if (!effort.empty()) add_dropped(dropped_, "reasoning_effort");
     else if (request_.reasoning_budget) w_.member("think", *request_.reasoning_budget > 0);
   }
 

@@ -3,6 +3,7 @@
 
 #include "dialects/fault.h"
 #include "dialects/openai_tasks.h"
+#include "llmrouter/dropped.h"
 #include "wire/json_writer.h"
 
 namespace llmrouter::dialects::openai {
@@ -88,14 +89,14 @@ Result<void> write_embed(const TaskRequest& request, std::string_view model, con
     const std::string_view word = use_word(embed.use, quirks);
     if (!word.empty()) w.member(quirks.jina_names ? "task" : "input_type", word);
     else if (!foreign && embed.use == EmbedUse::kOther) w.member(quirks.jina_names ? "task" : "input_type", embed.use_raw);
-    else dropped.emplace_back("input_type");
+    else add_dropped(dropped, "input_type");
   }
   if (!embed.truncate.empty()) {
     if (quirks.voyage_names && embed.truncate != "start") w.member("truncation", embed.truncate == "end");
     else if (quirks.nvidia_names) w.member("truncate", embed.truncate == "none" ? "NONE" : embed.truncate == "start" ? "START" : "END");
-    else dropped.emplace_back("truncate");
+    else add_dropped(dropped, "truncate");
   }
-  if (foreign) for_each_member(request.extras, [&](const JsonMember& m) { dropped.emplace_back(m.key); });
+  if (foreign) for_each_member(request.extras, [&](const JsonMember& m) { add_dropped(dropped, m.key); });
   else w.raw_members(request.extras);
   w.end_object();
   for (size_t i = 0; i < embed.inputs.size(); ++i) {

@@ -1,6 +1,7 @@
 // A client's own body on its way to an upstream of the same dialect: what is changed in it, and nothing else.
 #include "dialects/fields.h"
 #include "dialects/openai.h"
+#include "llmrouter/dropped.h"
 #include "wire/json_writer.h"
 #include "wire/splice.h"
 
@@ -77,7 +78,7 @@ class Relay {
   void remove(std::string_view name) { edits_.push_back({Kind::kRemove, name, {}, {}}); }
   void drop(std::string_view name) {
     remove(name);
-    out_.dropped.emplace_back(name);
+    add_dropped(out_.dropped, name);
   }
 
   // A member under its other name. Where both are there, the one the upstream knows stays.

@@ -3,6 +3,7 @@
 
 #include "dialects/fault.h"
 #include "dialects/openai_tasks.h"
+#include "llmrouter/dropped.h"
 #include "wire/json_writer.h"
 
 namespace llmrouter::dialects::openai {
@@ -98,9 +99,9 @@ Result<void> write_rerank(const TaskRequest& request, std::string_view model, co
   }
   w.end_array();
   if (rerank.top_n && !quirks.tei_rerank) w.member(quirks.voyage_names ? "top_k" : "top_n", *rerank.top_n);  // TEI ranks all; cut later
-  if (rerank.max_tokens_per_doc) dropped.emplace_back("max_tokens_per_doc");
+  if (rerank.max_tokens_per_doc) add_dropped(dropped, "max_tokens_per_doc");
   if (foreign || quirks.voyage_names || quirks.tei_rerank) {
-    for_each_member(request.extras, [&](const JsonMember& m) { dropped.emplace_back(m.key); });
+    for_each_member(request.extras, [&](const JsonMember& m) { add_dropped(dropped, m.key); });
   } else {
     w.raw_members(request.extras);
   }

@@ -9,6 +9,7 @@
 #include "dialects/openai.h"
 #include "dialects/signature.h"
 #include "dialects/tool_ids.h"
+#include "llmrouter/dropped.h"
 
 namespace llmrouter::dialects::openai {
 namespace {
@@ -223,7 +224,7 @@ class RequestWriter {
   // A member that strip_unknown leaves out: an error when the answer would be another one, else a name in `dropped`.
   bool stripped(std::string_view name, bool means) {
     if (!quirks_.strip_unknown) return false;
-    if (!means) dropped_.emplace_back(name);
+    if (!means) add_dropped(dropped_, name);
     else if (error_.code == ErrorCode::kNone) error_ = cannot_express(std::string(name), "it", kTransformers);
     return true;
   }
@@ -306,7 +307,7 @@ class RequestWriter {
 
   bool takes_cache() const noexcept { return quirks_.takes_cache_control || !options_.foreign; }
   void drop(std::string_view name) {
-    if (std::find(dropped_.begin(), dropped_.end(), name) == dropped_.end()) dropped_.emplace_back(name);
+    add_dropped(dropped_, name);
   }
   void refuse(std::string param, std::string_view what, std::string_view target) {
     if (error_.code == ErrorCode::kNone) error_ = cannot_express(std::move(param), what, target);
@@ -440,7 +441,7 @@ class RequestWriter {
     optional("temperature", request_.temperature);
     optional("top_p", request_.top_p);
     if (request_.top_k) {
-      if (quirks_.no_top_k) dropped_.emplace_back("top_k");
+      if (quirks_.no_top_k) add_dropped(dropped_, "top_k");
       else if (!stripped("top_k", false)) optional("top_k", request_.top_k);
     }
     optional("frequency_penalty", request_.frequency_penalty);

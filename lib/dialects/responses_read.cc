@@ -298,7 +298,9 @@ class RequestReader {
       names.push_back(find_member(tool, "name").string_or());
       hosted.push_back(find_member(tool, "type").string_or());
     }
-    const auto has = [](const std::vector<std::string>& list, const std::string& name) { return std::find(list.begin(), list.end(), name) != list.end(); };
+    std::sort(names.begin(), names.end());
+    std::sort(hosted.begin(), hosted.end());
+    const auto has = [](const std::vector<std::string>& list, const std::string& name) { return std::binary_search(list.begin(), list.end(), name); };
     auto& tools = request_.tools;
     tools.erase(std::remove_if(tools.begin(), tools.end(), [&](const Tool& t) {
       return t.raw.empty() ? !has(names, t.name) : !has(hosted, find_member(JsonValue(t.raw), "type").string_or());

@@ -2,6 +2,7 @@
 #include "dialects/fields.h"
 #include "dialects/openai.h"
 #include "dialects/responses.h"
+#include "llmrouter/dropped.h"
 #include "wire/splice.h"
 
 namespace llmrouter::dialects::responses {
@@ -52,7 +53,7 @@ Result<void> splice_request(const EncodeInput& input, EncodedRequest& out) {
   for (const BodyEdit& edit : input.edits != nullptr ? *input.edits : kNone) {
     SpliceEdit e = named_here(edit);
     if (e.name.empty()) {
-      if (edit.kind != Kind::kRemove) out.dropped.emplace_back(edit.name);
+      if (edit.kind != Kind::kRemove) add_dropped(out.dropped, edit.name);
       continue;
     }
     std::string json;

@@ -8,6 +8,7 @@
 #include "dialects/responses.h"
 #include "dialects/signature.h"
 #include "dialects/tool_ids.h"
+#include "llmrouter/dropped.h"
 
 namespace llmrouter::dialects::responses {
 namespace {
@@ -68,7 +69,7 @@ class RequestWriter {
     if (error_.code == ErrorCode::kNone) error_ = cannot_express(std::move(param), what, kTarget);
   }
   void drop(std::string_view name) {
-    if (std::find(dropped_.begin(), dropped_.end(), name) == dropped_.end()) dropped_.emplace_back(name);
+    add_dropped(dropped_, name);
   }
   template <typename T>
   void optional(std::string_view name, const std::optional<T>& value) {

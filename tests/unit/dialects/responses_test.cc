@@ -215,6 +215,13 @@ TEST_CASE("responses: allowed_tools leaves the others out") {
   CHECK(find_member(JsonValue(chat), "tool_choice").exists());
   CHECK(chat.find("\"f\"") == std::string::npos);
   CHECK(chat.find("\"required\"") != std::string::npos);
+  // In any order, more than there are.
+  const std::string three = to_chat(R"("input":"x","tools":[{"type":"function","name":"a"},{"type":"function","name":"b"},{"type":"function","name":"c"}],)"
+                                    R"("tool_choice":{"type":"allowed_tools","mode":"auto","tools":[{"type":"function","name":"c"},{"type":"function","name":"z"},)"
+                                    R"({"type":"function","name":"a"}]})");
+  CHECK(three.find("\"a\"") < three.find("\"c\""));
+  CHECK(three.find("\"c\"") != std::string::npos);
+  CHECK(three.find("\"b\"") == std::string::npos);
 }
 
 TEST_CASE("chat to responses: the whole request in its items") {
