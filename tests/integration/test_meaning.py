@@ -133,6 +133,26 @@ def test_hints_are_dropped_by_name_in_the_answer_and_the_record(t):
     assert set(records[0]["dropped"]) == dropped, records[0]
 
 
+def test_what_strangers_name_fits_a_header_and_forges_nothing(t):
+    async def handler(x):
+        await x.send(up.reply(up.chat_body("Hi")))
+    u = t.upstream(up.scripted(handler))
+    s = every_dialect(t, u)
+
+    def ask(extras):
+        block = dict(extras, type="text", text="hi")
+        r = s.request("POST", "/v1/messages", {"model": "up/m", "max_tokens": 9, "messages": [{"role": "user", "content": [block]}]})
+        assert r.status == 200, r.body
+        return r.header("x-llmrouter-dropped")
+    told = ask({"a\nb": 1, "q, tools.web_search": 1, "\u00e9": 1, "plain": 1})
+    assert told == "content.a?b, content.q??tools.web_search, content.??, content.plain", told
+    names = ask({("x%d" % i) + "y" * 100: 1 for i in range(5000)}).split(", ")
+    assert len(names) == 64 and names[-1] == "...", names
+    assert names[0] == ("content.x0" + "y" * 100)[:64], names
+    record = s.usage()[0]
+    assert sorted(record["dropped"]) == sorted(names), record
+
+
 def test_hints_inside_of_parts_and_tools_are_named_by_every_dialect(t):
     answers = {"gemini": {"candidates": [{"content": {"role": "model", "parts": [{"text": "Hi"}]}, "finishReason": "STOP"}]},
                "bedrock": {"output": {"message": {"role": "assistant", "content": [{"text": "Hi"}]}}, "stopReason": "end_turn", "usage": {"inputTokens": 1, "outputTokens": 1, "totalTokens": 2}},
