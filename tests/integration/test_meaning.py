@@ -146,7 +146,7 @@ def test_what_strangers_name_fits_a_header_and_forges_nothing(t):
         return r.header("x-llmrouter-dropped")
     told = ask({"a\nb": 1, "q, tools.web_search": 1, "\u00e9": 1, "plain": 1})
     assert told == "content.a?b, content.q??tools.web_search, content.??, content.plain", told
-    names = ask({("x%d" % i) + "y" * 100: 1 for i in range(5000)}).split(", ")
+    names = ask({("x%d" % i) + "y" * 100: 1 for i in range(1000)}).split(", ")
     assert len(names) == 64 and names[-1] == "...", names
     assert names[0] == ("content.x0" + "y" * 100)[:64], names
     record = s.usage()[0]
