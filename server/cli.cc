@@ -8,6 +8,7 @@
 #include <filesystem>
 
 #include "llmrouter/pattern.h"
+#include "llmrouter/shown.h"
 #include "server/json.h"
 
 namespace llmrouter::server {
@@ -197,17 +198,6 @@ int complain(const Error& error, int code) {
 }
 
 void print(std::string_view text) { std::fwrite(text.data(), 1, text.size(), stdout); }
-
-std::string shown(std::string_view text) {
-  std::string out;
-  for (size_t i = 0; i < text.size(); ++i) {
-    const auto c = static_cast<unsigned char>(text[i]);
-    const bool c1 = c == 0xc2 && i + 1 < text.size() && static_cast<unsigned char>(text[i + 1]) < 0xa0;  // U+0080 to U+009F
-    if (c1) ++i;
-    out += c1 || c < 0x20 || c == 0x7f ? '?' : text[i];
-  }
-  return out;
-}
 
 std::string table(std::vector<std::vector<std::string>> rows) {
   for (auto& row : rows)

@@ -70,10 +70,8 @@ int complain(const Error& error, int code = kFailed);  // to stderr; returns `co
 void print(std::string_view text);                     // to stdout
 
 // Columns padded to their widest cell, two blanks between; the first row is the head.
-// Cells may be what callers sent.
+// Cells may be what callers sent: they are shown().
 std::string table(std::vector<std::vector<std::string>> rows);
-// Without control characters, which could tell the terminal something.
-std::string shown(std::string_view text);
 
 // cli_serve.cc
 int run_serve(const Args& args);

@@ -13,6 +13,7 @@ namespace {
 
 constexpr int kShownByDefault = 20;
 constexpr int kMostAtOnce = 1000;  // records of one query
+constexpr int64_t kMostCounted = 10000;
 
 // A spreadsheet takes what begins with one of these for a formula, and callers choose names: it gets an apostrophe, as OWASP ("CSV Injection") has it.
 std::string csv_cell(std::string text) {
@@ -161,11 +162,11 @@ int print_all_as_csv(UsageStore& store, UsageFilter filter, KeyNames& names) {
   }
 }
 
-// How many are left after a page is counted by asking for them.
+// How many are left after a page is counted by asking for them: nobody waits for a million, so beyond kMostCounted it is "more than".
 Result<int64_t> count_after(UsageStore& store, UsageFilter filter, std::string cursor) {
   filter.limit = kMostAtOnce;
   int64_t count = 0;
-  while (!cursor.empty()) {
+  while (!cursor.empty() && count <= kMostCounted) {
     filter.cursor = std::move(cursor);
     auto page = store.query(filter);
     if (!page) return std::move(page).error();
@@ -198,8 +199,9 @@ int print_records(const Args& args, UsageStore& store, const UsageFilter& filter
   if (page->next.empty()) return kDone;
   const auto more = count_after(store, filter, page->next);
   if (!more) return complain(more.error());
-  std::fprintf(stderr, "llmrouter-server: %lld more; see them with --limit N (at most %d), --cursor %s, or --csv for all\n", static_cast<long long>(*more),
-               kMostAtOnce, page->next.c_str());
+  const bool uncounted = *more > kMostCounted;
+  std::fprintf(stderr, "llmrouter-server: %s%lld more; see them with --limit N (at most %d), --cursor %s, or --csv for all\n", uncounted ? "over " : "",
+               static_cast<long long>(uncounted ? kMostCounted : *more), kMostAtOnce, page->next.c_str());
   return kDone;
 }
 

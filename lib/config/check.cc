@@ -6,6 +6,7 @@
 
 #include "config/address.h"
 #include "config/names.h"
+#include "config/providers.h"
 #include "llmrouter/pattern.h"
 #include "llmrouter/values.h"
 
@@ -202,7 +203,8 @@ class Checker {
   void allowed_providers(const std::vector<std::string>& patterns, const std::string& path) {
     for (size_t i = 0; i < patterns.size(); ++i) {
       const std::string name = patterns[i].substr(patterns[i].compare(0, 1, "!") == 0 ? 1 : 0);
-      if (name.empty() || name.find('*') != std::string::npos || is_provider(name)) continue;
+      // A vendor that is known by name may be there wherever its key is in the environment.
+      if (name.empty() || name.find('*') != std::string::npos || is_provider(name) || find_preset(name) != nullptr) continue;
       fault(join(path, i), quoted(join(path, i), patterns[i]) + ": there is no such provider" + suggestion(name, providers_));
     }
   }

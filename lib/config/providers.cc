@@ -9,7 +9,6 @@
 #include "wire/json_scan.h"
 
 namespace llmrouter::config {
-namespace {
 
 const ProviderPreset* find_preset(const std::string& type) {
   for (const ProviderPreset& preset : provider_presets()) {
@@ -17,6 +16,8 @@ const ProviderPreset* find_preset(const std::string& type) {
   }
   return nullptr;
 }
+
+namespace {
 
 std::vector<std::string> known_types() {
   std::vector<std::string> types;

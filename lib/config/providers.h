@@ -9,6 +9,9 @@
 
 namespace llmrouter::config {
 
+// Null: no vendor is known by that name.
+const ProviderPreset* find_preset(const std::string& type);
+
 // Completes the providers that the file names. `notes` says what was found elsewhere.
 void complete_providers(Context& context, Config& config, std::vector<std::string>& notes);
 

@@ -11,11 +11,6 @@ using core::Candidate;
 using core::CredentialRuntime;
 using core::RestReason;
 
-namespace {
-
-
-}  // namespace
-
 bool Call::State::start_attempt(size_t index) {
   at_->current = index;
   Candidate& c = candidates_[index];

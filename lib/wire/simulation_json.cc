@@ -1,6 +1,7 @@
 // What a replay of recorded traffic came to, for programs and for people.
 #include <algorithm>
 
+#include "llmrouter/shown.h"
 #include "llmrouter/simulate.h"
 #include "llmrouter/values.h"
 #include "wire/json_writer.h"
@@ -24,18 +25,6 @@ void side(wire::JsonWriter& w, const char* name, const SimulationSide& s) {
 std::string padded(std::string text, size_t width, bool left = false) {
   if (text.size() >= width) return text;
   return left ? text + std::string(width - text.size(), ' ') : std::string(width - text.size(), ' ') + text;
-}
-
-// Names may be what callers asked for: nothing in them tells a terminal anything, or begins a row.
-std::string shown(std::string_view name) {
-  std::string out;
-  for (size_t i = 0; i < name.size(); ++i) {
-    const auto c = static_cast<unsigned char>(name[i]);
-    const bool c1 = c == 0xc2 && i + 1 < name.size() && static_cast<unsigned char>(name[i + 1]) < 0xa0;  // U+0080 to U+009F
-    if (c1) ++i;
-    out += c1 || c < 0x20 || c == 0x7f ? '?' : name[i];
-  }
-  return out;
 }
 
 std::string line(const std::string& name, const std::string& before, const std::string& after, size_t width) {

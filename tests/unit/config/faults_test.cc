@@ -84,8 +84,8 @@ TEST_CASE("faults of what belongs together") {
        "keys: [{name: a, key: b, allow: {endpoints: [chat, embedings, '!imagine']}}]\n",
        {{1, 52, "keys[0].allow.endpoints[1]", "did you mean `embeddings`?"}, {1, 63, "keys[0].allow.endpoints[2]", "expected an endpoint: `chat`, "}}},
       {"a provider that nobody configured, let in or kept out",
-       "keys: [{name: a, key: b, allow: {providers: [demo, 'de*', '!demmo', opnai]}}]\n",
-       {{1, 59, "keys[0].allow.providers[2]", "there is no such provider; did you mean `demo`?"}, {1, 69, "keys[0].allow.providers[3]", "there is no such provider"}}},
+       "keys: [{name: a, key: b, allow: {providers: [demo, 'de*', '!openai', '!demmo', opnai]}}]\n",
+       {{1, 70, "keys[0].allow.providers[3]", "there is no such provider; did you mean `demo`?"}, {1, 80, "keys[0].allow.providers[4]", "there is no such provider"}}},
       {"a name with blanks around it", "keys: [{name: ' a', key: b}]\n", {{1, 15, "keys[0].name", "without blanks around it"}}},
   };
   for (const Bad& bad : rows) check(bad);
