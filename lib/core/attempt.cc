@@ -129,7 +129,7 @@ bool Call::State::pick_credential(Candidate& c) {
   }
   const size_t start = core::take_turn(*at_->provider);
   const TimePoint t = now();
-  Error why(ErrorCode::kNoTarget, "provider " + at_->provider->config.name + ": no credential may be used for model \"" + std::string(c.model) + "\"");
+  Error why;
   for (size_t step = 0; step < pool.size(); ++step) {
     const size_t i = (start + step) % pool.size();
     const CredentialRuntime& credential = pool[i];
@@ -150,6 +150,9 @@ bool Call::State::pick_credential(Candidate& c) {
       return true;
     }
     why = refusal(denial);
+  }
+  if (why.code == ErrorCode::kNone) {
+    why = Error(ErrorCode::kNoTarget, "provider " + at_->provider->config.name + ": no credential may be used for model \"" + std::string(c.model) + "\"");
   }
   skip(c, std::move(why));
   let_probes_go();

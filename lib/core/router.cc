@@ -25,7 +25,8 @@ std::string Router::Impl::new_id(std::string_view prefix) {
   *p++ = kDigits[draw() & 31];
   std::string id;
   id.reserve(prefix.size() + sizeof(text));
-  return id.append(prefix).append(text, sizeof(text));
+  id.append(prefix).append(text, sizeof(text));
+  return id;
 }
 
 bool Router::Impl::keys_required(const core::Snapshot& snap) const noexcept {

@@ -1,5 +1,7 @@
 #include "net/curl_errors.h"
 
+#include <algorithm>
+
 namespace llmrouter::net {
 
 namespace {
@@ -51,6 +53,20 @@ std::string_view phrase_of(Kind kind) noexcept {
   }
 }
 
+// "... after 12 ms: ..." differs each time: one fault has one text, for whoever tells each fault once.
+std::string without_duration(std::string_view detail) {
+  constexpr std::string_view kAfter = " after ", kDigits = "0123456789";
+  const size_t after = detail.find(kAfter);
+  if (after == std::string_view::npos) return std::string(detail);
+  const size_t digits = after + kAfter.size();
+  const size_t unit = std::min(detail.find_first_not_of(kDigits, digits), detail.size());
+  for (std::string_view name : {" milliseconds", " ms"}) {
+    if (unit == digits || detail.substr(unit, name.size()) != name) continue;
+    return std::string(detail.substr(0, after)).append(detail.substr(unit + name.size()));
+  }
+  return std::string(detail);
+}
+
 }  // namespace
 
 std::string scrub(std::string_view text) {
@@ -81,7 +97,7 @@ TransferError transfer_error(CURLcode code, Progress progress, std::string_view 
   error.message = scrub(where);
   error.message.append(": ").append(phrase_of(error.kind));
   if (detail.empty() && code != CURLE_OK) detail = curl_easy_strerror(code);
-  if (!detail.empty()) error.message.append(" (").append(scrub(detail)).append(")");
+  if (!detail.empty()) error.message.append(" (").append(scrub(without_duration(detail))).append(")");
   return error;
 }
 
