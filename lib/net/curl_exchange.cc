@@ -17,7 +17,7 @@ namespace {
 // Up to here a body is copied once and leaves with the headers in one system call and packet; libcurl would copy it anyway.
 constexpr size_t kJoinedBody = 48 * 1024;
 // What a transfer reads at once. libcurl keeps so much for each as long as it lives; events are small, and of streams there are thousands.
-constexpr long kBuffer = 16 * 1024;
+constexpr long kBuffer = 8 * 1024;
 constexpr long kStreamBuffer = 2 * 1024;
 // libcurl 7.88 gives up at 300 KiB for all headers on its own; below that the cap is the endpoint's.
 constexpr size_t kMaxHeaderCap = 256 * 1024;
