@@ -185,6 +185,7 @@ struct ConfigResult {
   Config config;                     // usable only when `faults` is empty
   std::vector<ConfigFault> faults;   // every one, in the file's order
   std::vector<std::string> notes;    // what was found: "provider openai from OPENAI_API_KEY"
+  std::vector<std::string> files;    // every file that was read, or should have been, as opened: a change of one may change the result
   bool ok() const noexcept { return faults.empty(); }
   LLMROUTER_EXPORT Error to_error() const;  // kConfig; a line for each fault
 };

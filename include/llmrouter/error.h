@@ -75,6 +75,8 @@ struct Error {
   Error() = default;
   Error(ErrorCode c, std::string m, std::string p = {}) : code(c), message(std::move(m)), param(std::move(p)) {}
   int http_status() const noexcept { return status != 0 ? status : default_status(code); }
+  // For the retry-after header, in whole seconds, rounded up; 0: none. A 429 or 503 that nobody put a time to says 1, unless waiting does not help.
+  int64_t retry_after_seconds() const noexcept;
 };
 
 }  // namespace llmrouter

@@ -316,7 +316,7 @@ Got convert_secret_file(Context& context, const Key& key, const NodePtr& node, c
   std::string file, error;
   const Got got = scalar_text(context, node, path, "the path of a file that holds the secret", &file);
   if (got != Got::kValue) return got;
-  auto text = read_file(beside(context.file, file), kMostText, &error);
+  auto text = read_file(context.files.emplace_back(beside(context.file, file)), kMostText, &error);
   if (!text) {
     context.faults.add(*node, path, "the file " + shown(*node) + " cannot be read: " + error);
     return Got::kFault;

@@ -22,6 +22,7 @@ struct Context {
   std::map<std::string, NodePtr, std::less<>> seen;  // every value that was visited, by its path; for checks that come later
   // Paths that a short form stood for: "models.a.targets" to "models.a".
   std::map<std::string, std::string, std::less<>> short_forms;
+  std::vector<std::string> files;  // that the configuration names, as opened
 };
 
 // kPart: a list some of whose texts are faults; they are empty, so that the others keep their places.

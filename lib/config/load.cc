@@ -133,6 +133,7 @@ void read_price_file(Context& context, Config& config) {
 
 void load(Context& context, const ConfigInput& input, ConfigResult& result) {
   result.config.source = input.file;
+  if (!input.file.empty() && !input.text) context.files.insert(context.files.end(), {input.file, beside(input.file, ".env")});
   NodePtr root = read_root(context, input);
   if (!root) return;
   root = with_settings(context, with_variables(context, std::move(root)), input);
@@ -157,6 +158,7 @@ ConfigResult load_config(const ConfigInput& input) {
     config::Context context(input.file, input.env);
     config::load(context, input, result);
     result.faults = context.faults.take();
+    result.files = std::move(context.files);
     return result;
   } catch (const std::exception& e) {
     problem = e.what();

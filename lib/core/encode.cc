@@ -13,8 +13,11 @@ namespace {
 
 bool starts_with(std::string_view text, std::string_view head) { return text.substr(0, head.size()) == head; }
 
-bool carries_between_equal_dialects(std::string_view name) {
-  return name == "anthropic-version" || name == "anthropic-beta" || name == "openai-beta" || name == "idempotency-key";
+// A protocol's own headers begin with its name; those of OpenAI's bodies share theirs.
+bool carries_between_equal_dialects(std::string_view name, const Dialect& dialect) {
+  if (name == "idempotency-key") return true;
+  if (name == "openai-beta") return dialect.openai_members();
+  return (name == "anthropic-version" || name == "anthropic-beta") && starts_with(name, dialect.name());
 }
 
 // Features asked for by name: what the codec needs and what the client wants hold both.
@@ -124,7 +127,7 @@ void Call::State::add_forwarded_headers() {
   for (const HttpHeader& h : options_.headers) {
     const auto& allowed = at_->provider->config.forward_headers;
     const bool listed = std::find(allowed.begin(), allowed.end(), h.name) != allowed.end();
-    const bool carried = equal && carries_between_equal_dialects(h.name);
+    const bool carried = equal && carries_between_equal_dialects(h.name, *client_dialect_);
     if ((!listed && !carried) || never_forwarded(h.name)) continue;
     const auto same = [&](const HttpHeader& o) { return same_name(o.name, h.name); };
     if (std::any_of(configured.begin(), configured.end(), same)) continue;

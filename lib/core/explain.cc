@@ -34,6 +34,7 @@ class Reading final : public core::RuleContent {
       codec_ = dialect != nullptr ? dialect->new_client_codec() : nullptr;
       if (!codec_) return Error(ErrorCode::kNotSupported, "no openai codec to read the body with");
       auto scanned = codec_->scan(body);
+      if (!scanned && scanned.error().param == "messages" && complete()) scanned = codec_->scan(body = completed_);
       if (!scanned) return std::move(scanned).error();
       facts = std::move(*scanned);
     }
@@ -57,8 +58,23 @@ class Reading final : public core::RuleContent {
   RouteRequest wishes;
 
  private:
+  // A plan may be asked for with nothing but a name. False: the messages are there, and it is they that are wrong.
+  bool complete() {
+    const size_t open = body.find('{');
+    if (open == std::string_view::npos) return false;
+    completed_.assign(body.substr(0, open + 1));
+    completed_.append("\"messages\":[{\"role\":\"user\",\"content\":\"\"}]");
+    if (body.find_first_not_of(" \t\r\n", open + 1) != body.rfind('}')) completed_ += ',';
+    completed_.append(body.substr(open + 1));
+    codec_ = dialect->new_client_codec();
+    const bool distinct = codec_->scan(completed_).ok();
+    codec_ = dialect->new_client_codec();
+    return distinct;
+  }
+
   std::unique_ptr<ClientCodec> codec_;
   std::unique_ptr<ChatRequest> chat_;
+  std::string completed_;  // the body with messages
 };
 
 }  // namespace
@@ -96,7 +112,7 @@ Result<Plan> Router::Impl::plan(const core::Snapshot& snap, const KeyRecord* key
   ask.now = clock().now();
   ask.wall = wall;
   ask.peek = true;
-  ask.affinity = core::affinity_of(snap.config.routing.affinity.by, key, facts, body, nullptr, options.headers);
+  ask.affinity = core::affinity_of(snap.config.routing.affinity.by, key, facts, request.body, nullptr, options.headers);
   if (snap.affinity && ask.affinity != 0 && wishes.cache && resolved->route != nullptr) {
     ask.home = snap.affinity->find(stable_hash(resolved->route->name, ask.affinity), ask.now);
   }

@@ -267,7 +267,7 @@ void Call::State::deliver_error(const Error& error) {
   }
   ReplyHead head = make_head(error.http_status(), false, static_cast<int64_t>(body.size()));
   if (head.status == 401) head.headers.push_back({"www-authenticate", "Bearer"});  // RFC 9110, 15.5.2
-  if (error.retry_after > std::chrono::milliseconds(0)) head.headers.push_back({"retry-after", seconds_up(error.retry_after)});
+  if (const int64_t seconds = error.retry_after_seconds(); seconds > 0) head.headers.push_back({"retry-after", number(seconds)});
   if (error.never) head.headers.push_back({"x-should-retry", "false"});  // what OpenAI's and Anthropic's SDKs look for
   raw_sink_->on_head(head);
   if (!ended_) raw_sink_->on_whole(std::move(body));

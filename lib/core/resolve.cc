@@ -93,15 +93,6 @@ std::vector<std::string> suggestions(const Snapshot& snapshot, std::string_view 
   return near;
 }
 
-Error not_found(const Snapshot& snapshot, std::string_view name, const KeyRecord* key) {
-  std::string why = " not found";
-  const auto near = suggestions(snapshot, name, key, &why);
-  std::string words = "model \"" + std::string(name.substr(0, kShown)) + "\"" + why;
-  for (size_t i = 0; i < near.size(); ++i) words += (i == 0 ? "; the nearest names are: " : ", ") + near[i];
-  if (near.empty()) words += "; " + snapshot.models_hint;
-  return Error(ErrorCode::kModelNotFound, std::move(words), "model");
-}
-
 // The one provider that offers `name`; null when none or several do.
 const ProviderRuntime* sole_offerer(const Snapshot& snapshot, std::string_view name) {
   const ProviderRuntime* found = nullptr;
@@ -111,6 +102,31 @@ const ProviderRuntime* sole_offerer(const Snapshot& snapshot, std::string_view n
     found = provider.get();
   }
   return found;
+}
+
+// What several offer is nobody's by its name alone: those that the caller may use, by their whole names.
+std::vector<std::string> whole_names(const Snapshot& snapshot, const std::vector<std::string>& names, const KeyRecord* key) {
+  std::vector<std::string> out;
+  for (const std::string& name : names) {
+    std::vector<std::string> whole;
+    for (const auto& provider : snapshot.providers) {
+      if (offers(*provider, name) && may_use(key, *provider, name)) whole.push_back(provider->config.name + '/' + name);
+    }
+    if (whole.empty() || snapshot.route_by_name.count(name) != 0 || sole_offerer(snapshot, name) != nullptr) whole = {name};
+    for (std::string& w : whole) {
+      if (out.size() < kNear && std::find(out.begin(), out.end(), w) == out.end()) out.push_back(std::move(w));
+    }
+  }
+  return out;
+}
+
+Error not_found(const Snapshot& snapshot, std::string_view name, const KeyRecord* key) {
+  std::string why = " not found";
+  const auto near = whole_names(snapshot, suggestions(snapshot, name, key, &why), key);
+  std::string words = "model \"" + std::string(name.substr(0, kShown)) + "\"" + why;
+  for (size_t i = 0; i < near.size(); ++i) words += (i == 0 ? "; the nearest names are: " : ", ") + near[i];
+  if (near.empty()) words += "; " + snapshot.models_hint;
+  return Error(ErrorCode::kModelNotFound, std::move(words), "model");
 }
 
 // Has the route a target at the provider that was asked for, if one was?

@@ -24,11 +24,15 @@ std::string ollama_logprobs(std::string_view openai) {
 
 class OllamaClient final : public ClientCodec {
  public:
-  void set_path(const RequestPath& path) override { generate_ = path.operation == "generate"; }
+  void set_path(const RequestPath& path) override {
+    show_ = path.operation == "show";
+    generate_ = show_ || path.operation == "generate";
+  }
 
   Result<RequestFacts> scan(std::string_view body) override {
     body_ = body;
     Result<RequestFacts> facts = scan_request(body, generate_);
+    if (!facts && show_ && facts.error().param == "model") facts = named(std::move(facts));
     if (facts) model_ = facts->model;
     return facts;
   }
@@ -190,7 +194,17 @@ class OllamaClient final : public ClientCodec {
 
   std::string_view body_;
   std::optional<Origins> origins_;  // looked for by the first error that names a field
+  // Who asks about a model may call it by its older member, `name`.
+  Result<RequestFacts> named(Result<RequestFacts> refused) const {
+    for (const wire::JsonMember& m : wire::JsonMembers(wire::JsonValue(body_))) {
+      RequestFacts facts;
+      if (m.key == "name" && m.value.string(facts.model) && !facts.model.empty()) return facts;
+    }
+    return refused;
+  }
+
   bool generate_ = false;
+  bool show_ = false;  // only a name is asked about
   std::string model_;
   int64_t created_ = 0;
   TokenUsage usage_;

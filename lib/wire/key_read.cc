@@ -172,10 +172,11 @@ class KeyPatch {
     spec_.params.min_temperature.reset();
     spec_.params.max_temperature.reset();
     if (v.is_null()) return true;
-    const auto low = wire::find(v, 0).number();
-    const auto high = wire::find(v, 1).number();
+    const bool alone = v.is_number();  // the upper end
+    const auto low = alone ? std::optional<double>(0) : wire::find(v, 0).number();
+    const auto high = alone ? v.number() : wire::find(v, 1).number();
     if (!low || !high || wire::find(v, 2).exists() || *low < 0 || *high > 2 || *low > *high) {
-      wanted(path, "[low, high] within 0 and 2");
+      wanted(path, "[low, high] or the upper end, within 0 and 2");
     } else {
       spec_.params.min_temperature = low;
       spec_.params.max_temperature = high;

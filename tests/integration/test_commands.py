@@ -136,7 +136,7 @@ def test_explain_names_the_model_itself(t):
             f.write(body)
         r = t.cli("explain", "demo/echo", "--body", "b.json", "--json")
         assert r.returncode == 0 and json.loads(r.stdout)["requested"] == "demo/echo", r
-    for body, words in (("{}", "messages"), ('{"model":5,"messages":[]}', "`model` must be a string"), ("[]", "")):
+    for body, words in (('{"messages":5}', "messages"), ('{"model":5,"messages":[]}', "`model` must be a string"), ("[]", "")):
         with open(t.folder + "/b.json", "w") as f:
             f.write(body)
         r = t.cli("explain", "demo/echo", "--body", "b.json")

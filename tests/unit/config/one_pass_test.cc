@@ -177,7 +177,6 @@ TEST_CASE("a provider with mistakes in each of its parts") {
           {10, "providers.a.tls.ca_file", "cannot be read"},
           {10, "providers.a.tls.verify", "found `maybe`"},
           {11, "providers.openai.base_url", "found `nonsense`"},
-          {11, "providers.openai.region", "means nothing beside `base_url`"},
           {11, "providers.openai.api_keys[0].key", "missing"},
           {11, "providers.openai.credentials_file", "stands beside other keys"},
           {11, "providers.openai.credentials_file", "cannot be read"},
