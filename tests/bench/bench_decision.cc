@@ -91,7 +91,7 @@ struct Prompt final : core::RuleContent {
     message.parts.push_back(Part::of_text(std::move(text)));
     chat_.messages.push_back(std::move(message));
   }
-  const ChatRequest* chat() override { return &chat_; }
+  Result<bool> tell_texts(TextSink& sink) override { return llmrouter::tell_texts(chat_, sink); }
 
  private:
   ChatRequest chat_;
