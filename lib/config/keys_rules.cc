@@ -10,7 +10,7 @@ using S = Scope&;
 using V = const Value&;
 
 std::string check_content(const std::string& pattern) {
-  auto good = check_expression(pattern);
+  auto good = llmrouter::check_expression(pattern);
   return good ? std::string() : good.error().message;
 }
 

@@ -365,7 +365,7 @@ def test_content_is_all_that_a_caller_says_in_every_dialect(t):
     r = s.request("POST", "/v1beta/models/main:generateContent", {"contents": [{"role": "user", "parts": [{"functionResponse": {"name": "f", "response": {"a": [word]}}}]}]}, key=KEY)
     assert r.status == 403, r.body
     assert not u.chats()
-    assert s.chat("main", "hello", key=KEY).status == 200 and asked(u) == "main"
+    assert s.chat("main", "hello", key=KEY).status == 200 and asked(u) != "coder"
     said = {"model": "main", "messages": [{"role": "user", "content": "hi"}, {"role": "assistant", "content": word}, {"role": "user", "content": "why?"}]}
     assert s.request("POST", "/v1/chat/completions", said, key=KEY).status == 200
     # More than rules look at: not let through by the one that rejects, and the limit is named.
