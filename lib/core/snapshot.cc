@@ -163,7 +163,7 @@ class Builder {
   }
 
   static void add_target(Route& route, RouteTarget t) {
-    route.seats.push_back({static_cast<uint32_t>(route.seats.size()), t.weight, t.priority, 0, t.quality, t.id, -1, t.state ? &t.state->stats : nullptr});
+    route.seats.push_back({static_cast<uint32_t>(route.seats.size()), t.weight, t.priority, t.quality, 0, t.id, -1, t.state ? &t.state->stats : nullptr});
     route.targets.push_back(std::move(t));
   }
 
