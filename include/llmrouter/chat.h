@@ -184,6 +184,19 @@ struct ChatResponse {
   LLMROUTER_EXPORT std::string text() const;  // the first choice's text; empty when there is none
 };
 
+// Hears the texts of a request, one by one; a view holds while it is told.
+class TextSink {
+ public:
+  virtual bool on_text(std::string_view text) = 0;  // false: that is enough
+
+ protected:
+  ~TextSink() = default;
+};
+
+// Tells what the caller says in a request: the texts of system, developer, user and tool messages, the newest message first, and its files' names. Not what
+// the model said (kAssistant), nor what is in URLs and base64. False: the sink had enough.
+LLMROUTER_EXPORT bool tell_texts(const ChatRequest& request, TextSink& sink);
+
 }  // namespace llmrouter
 
 #endif  // LLMROUTER_CHAT_H_

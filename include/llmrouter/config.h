@@ -132,6 +132,7 @@ struct RoutingConfig {
   QueueConfig queue;
   int retry_budget = 20;                // attempts after a call's first, percent of live traffic, all calls together (a few are always allowed); -1: no bound
   std::vector<RuleConfig> rules;        // in the file's order
+  size_t rule_text = 256 * 1024;        // bytes of a request's texts that rules' expressions look at; a text counts as RuleLimits::kLeastText at least
   SwitchConfig toggle;                  // `switch` in the file
   RemoteMediaConfig remote_media;
   bool continue_on_cut = false;         // an answer of text that broke off goes on from another target (UpstreamCodec::prefill)

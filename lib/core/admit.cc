@@ -158,7 +158,7 @@ Result<void> Call::State::direct() {
   (on ? router_.overlay.requests_on : router_.overlay.requests_off).fetch_add(1, std::memory_order_relaxed);
   struct Content final : core::RuleContent {
     explicit Content(State& state) : call(state) {}
-    const ChatRequest* chat() override { return call.decoded(); }
+    Result<bool> tell_texts(TextSink& sink) override { return call.client_ ? call.client_->tell_texts(sink) : llmrouter::tell_texts(*call.chat_, sink); }
     State& call;
   } content(*this);
   auto directed = core::direct(router_.overlay, *snap_, key_.get(), options_.headers, record_.time, content,

@@ -50,7 +50,9 @@ bool Call::State::start_attempt(size_t index) {
   if (attempts_ > 1) router_.counters.retries.fetch_add(1, std::memory_order_relaxed);
   at_->provider->shared->in_flight.fetch_add(1, std::memory_order_relaxed);
   at_->provider->shared->attempts.fetch_add(1, std::memory_order_relaxed);
-  c.enter().stats.started();
+  core::TargetState& state = c.enter();
+  state.stats.started();
+  if (&state == &at_->provider->shared->named.shared()) at_->provider->shared->crowded.fetch_add(1, std::memory_order_relaxed);
   if (session_ != 0 && home_ == 0 && c.id != 0 && !hedged_) {
     snap_->affinity->put(session_, c.id, now() + snap_->config.routing.affinity.ttl);  // before it answers: what comes meanwhile joins it
   }

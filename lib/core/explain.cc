@@ -44,12 +44,9 @@ class Reading final : public core::RuleContent {
     return core::cut_route_members(facts, copy, wishes);
   }
 
-  const ChatRequest* chat() override {
-    if (!chat_ && codec_) {
-      auto decoded = codec_->decode();
-      if (decoded) chat_ = std::make_unique<ChatRequest>(std::move(*decoded));
-    }
-    return chat_.get();
+  Result<bool> tell_texts(TextSink& sink) override {
+    if (!codec_) return true;
+    return codec_->tell_texts(sink);
   }
 
   const Dialect* dialect = nullptr;
@@ -73,7 +70,6 @@ class Reading final : public core::RuleContent {
   }
 
   std::unique_ptr<ClientCodec> codec_;
-  std::unique_ptr<ChatRequest> chat_;
   std::string completed_;  // the body with messages
 };
 
@@ -154,7 +150,9 @@ Result<std::optional<RuleState>> Router::matching_rule(std::string_view model, c
   Reading request;
   if (auto read = request.read(*snap, options, model, body); !read) return std::move(read).error();
   if (!snap->rules) return std::optional<RuleState>();
-  const core::Rule* rule = snap->rules->find({request.facts.model, &request.facts, &request.wishes, key, &options.headers, impl_->clock().wall()}, request);
+  auto found = snap->rules->find({request.facts.model, &request.facts, &request.wishes, key, &options.headers, impl_->clock().wall()}, request);
+  if (!found) return std::move(found).error();
+  const core::Rule* rule = *found;
   if (rule == nullptr) return std::optional<RuleState>();
   return std::optional<RuleState>(RuleState{rule->config, rule->stored, {}, rule->hits->load(std::memory_order_relaxed)});
 }

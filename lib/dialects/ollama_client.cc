@@ -2,6 +2,7 @@
 #include "dialects/dates.h"
 #include "dialects/fields.h"
 #include "dialects/ollama.h"
+#include "dialects/request_texts.h"
 #include "wire/json_writer.h"
 
 namespace llmrouter::dialects::ollama {
@@ -38,6 +39,7 @@ class OllamaClient final : public ClientCodec {
   }
 
   Result<ChatRequest> decode() override { return read_request(body_, generate_); }
+  Result<bool> tell_texts(TextSink& sink) override { return dialects::tell_texts(body_, {{"messages", true}, {"prompt"}, {"suffix"}, {"system"}, {"template"}}, sink); }
   std::string field(std::string_view neutral, const ChatRequest& decoded) override {
     if (!origins_) origins_ = origins_of(body_, generate_);
     return origins_->field(neutral, decoded, {{"response_format", "format"}});

@@ -1,6 +1,7 @@
 // The client side: an OpenAI SDK, or whoever speaks like one.
 #include "dialects/openai.h"
 #include "dialects/openai_chunks.h"
+#include "dialects/request_texts.h"
 #include "dialects/sse_text.h"
 
 namespace llmrouter::dialects::openai {
@@ -23,6 +24,7 @@ class OpenAiClient final : public ClientCodec {
   }
 
   Result<ChatRequest> decode() override { return read_request(body_); }
+  Result<bool> tell_texts(TextSink& sink) override { return dialects::tell_texts(body_, {{"messages", true}}, sink); }
   std::string field(std::string_view neutral, const ChatRequest& decoded) override {
     if (!origins_) origins_ = origins_of(body_);
     return origins_->field(neutral, decoded);
