@@ -257,7 +257,7 @@ class CohereClient final : public ClientCodec {
   Result<ChatRequest> decode() override { return read_request(body_); }
   std::string field(std::string_view neutral, const ChatRequest& decoded) override {
     if (!origins_) origins_ = origins_of(body_);
-    return origins_->field(neutral, decoded);
+    return origins_->field(neutral, decoded, {{"reasoning_budget", "thinking.token_budget"}});
   }
 
   std::string_view content_type(bool stream) const noexcept override { return stream ? "text/event-stream" : "application/json"; }

@@ -36,7 +36,7 @@ class OllamaClient final : public ClientCodec {
   Result<ChatRequest> decode() override { return read_request(body_, generate_); }
   std::string field(std::string_view neutral, const ChatRequest& decoded) override {
     if (!origins_) origins_ = origins_of(body_, generate_);
-    return origins_->field(neutral, decoded, {{"response_format", "format"}});
+    return origins_->field(neutral, decoded, {{"response_format", "format"}, {"max_tokens", "options.num_predict"}, {"temperature", "options.temperature"}});
   }
 
   std::string_view content_type(bool stream) const noexcept override { return stream ? "application/x-ndjson" : "application/json"; }
