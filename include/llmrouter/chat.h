@@ -63,6 +63,7 @@ struct ToolCall {
   std::string signature;  // opaque, wanted back by its maker
   RawMembers extras;
   std::string maker{};    // as in Part
+  bool custom = false;    // of a custom tool, see Tool; `arguments` is then {"input": "the text"}
 };
 
 struct Message {
@@ -87,6 +88,9 @@ struct Tool {
   std::string raw;  // a tool that is no function: the whole JSON object; the fields above are then empty
   std::string cache;  // as in Part
   RawMembers extras;
+  // Takes any text where a function takes JSON (OpenAI's custom tools). Elsewhere it is a function of one text: `parameters` says so already.
+  bool custom = false;
+  std::string format;  // custom: the grammar its text has to follow, {"type":"grammar","syntax":"lark","definition":"..."}; empty: any text
 };
 
 struct ToolChoice {
@@ -156,6 +160,7 @@ struct TokenUsage {
   bool known = false;      // an upstream said so, or an estimate was made
   bool estimated = false;  // nobody said, or not to the end: counted here
   int64_t cached_audio = 0;
+  bool output_counted = false;  // beside `estimated`: that is the input alone, the upstream has counted its output to the end
 };
 
 enum class FinishReason { kNone, kStop, kLength, kToolCalls, kContentFilter, kError, kOther };

@@ -57,6 +57,7 @@ struct RequestFacts {
   bool wants_audio = false;
   int64_t n = 1;
   std::optional<int64_t> max_tokens;
+  std::optional<int64_t> thinking_budget;  // tokens of thinking that are asked for by their number
   std::optional<double> temperature;
   std::string user;
   int64_t input_tokens = 0;          // estimated

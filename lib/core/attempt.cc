@@ -103,7 +103,7 @@ bool Call::State::reserve_attempt(const CredentialRuntime* credential, Denial* d
                              route != nullptr && route != resolved_.route ? route->bucket : nullptr};
   if (buckets[0] == nullptr && buckets[1] == nullptr && buckets[2] == nullptr) return true;
   Demand demand;
-  demand.tokens = charged_input() + facts_.max_tokens.value_or(0) * std::max<int64_t>(1, facts_.n);
+  demand.tokens = charged_input() + core::tokens_of_all(facts_.max_tokens.value_or(0), facts_.n);
   const std::string& name = at_->provider->config.name;
   if (router_.room.occupied() && (must_queue("provider:" + name) || (credential != nullptr && must_queue("credential:" + name + '/' + credential->config->name)))) {
     denial->bucket = "provider:" + name;
@@ -245,7 +245,7 @@ void Call::State::end_attempt(std::string_view outcome, std::string_view reason,
   }
   if (at_->reservation.active()) {
     const int64_t tokens = at_->usage.input + at_->usage.output;
-    at_->reservation.settle({at_->exchanges, at_->usage.estimated ? std::max(tokens, at_->reserved_tokens) : tokens, 0});  // as in settle()
+    at_->reservation.settle({at_->exchanges, is_guess(at_->usage) ? std::max(tokens, at_->reserved_tokens) : tokens, 0});  // as in settle()
     at_->reservation = Reservation();
     wake_waiting(c, at_->credential);
   }

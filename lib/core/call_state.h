@@ -23,6 +23,9 @@
 
 namespace llmrouter {
 
+// Is it unknown how long the answer was? What was reserved for it is kept then.
+inline bool is_guess(const TokenUsage& usage) noexcept { return usage.estimated && !usage.output_counted; }
+
 struct Call::State final {
   State(Router::Impl& router, Transport& transport, CallOptions options);
   ~State();
@@ -126,9 +129,10 @@ struct Call::State final {
   Result<void> admit();
   Result<RequestFacts> scan() { return source_ ? client_->scan_source(*source_) : client_->scan(body_); }
   Result<void> read_members();
+  Result<void> check_params();
+  Error refuse_param(std::string_view neutral, std::string_view words);
   Result<void> direct();
   const ChatRequest* decoded();          // the request in its neutral form; null: it cannot be read
-  Result<void> check_params();
   Result<void> reserve();
   bool reserve_again();
   int64_t expected_output() const noexcept;

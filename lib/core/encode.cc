@@ -97,7 +97,7 @@ Result<void> Call::State::encode_attempt(const Candidate& c) {
   input.foreign = !at_->relay && client_dialect_ != nullptr && client_dialect_ != spoken;
   if (auto encoded = at_->upstream->encode(input, at_->encoded); !encoded) {
     // A filter may have taken messages out, and an answer that was begun is one more.
-    const bool told = input.chat != nullptr && input.chat->messages.size() == chat_->messages.size();
+    const bool told = input.task != nullptr || (input.chat != nullptr && input.chat->messages.size() == chat_->messages.size());
     return told ? in_clients_words(std::move(encoded).error()) : std::move(encoded).error();
   }
   if (!committed_) record_.dropped.clear();
@@ -108,8 +108,9 @@ Result<void> Call::State::encode_attempt(const Candidate& c) {
 
 // An error about the decoded request, with the field as the client wrote it.
 Error Call::State::in_clients_words(Error error) {
-  if (!client_ || !chat_ || error.param.empty()) return error;
-  const std::string field = client_->field(error.param, *chat_);
+  const ChatRequest* const chat = chat_ || operation_ != Operation::kCountTokens ? chat_.get() : &task_->chat;  // what is counted is a chat
+  if (!client_ || chat == nullptr || error.param.empty()) return error;
+  const std::string field = client_->field(error.param, *chat);
   if (const size_t at = error.message.find(error.param); at <= 1) error.message.replace(at, error.param.size(), field);  // in front, maybe in backquotes
   error.param = field;
   return error;

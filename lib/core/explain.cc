@@ -3,6 +3,7 @@
 
 #include "core/resolve.h"
 #include "core/router_impl.h"
+#include "core/steps.h"
 #include "core/wishes.h"
 
 namespace llmrouter {
@@ -103,7 +104,7 @@ Result<Plan> Router::Impl::plan(const core::Snapshot& snap, const KeyRecord* key
   ask.key = key;
   ask.forced = options.forced_provider;
   ask.input_tokens = facts.input_tokens;
-  ask.max_output = facts.max_tokens.value_or(0) * std::max<int64_t>(1, facts.n);
+  ask.max_output = core::tokens_of_all(facts.max_tokens.value_or(0), facts.n);
   ask.seed = plan_seed;
   ask.now = clock().now();
   ask.wall = wall;

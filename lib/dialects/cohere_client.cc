@@ -259,7 +259,7 @@ class CohereClient final : public ClientCodec {
   Result<bool> tell_texts(TextSink& sink) override { return dialects::tell_texts(body_, {{"messages", true}, {"documents"}}, sink); }
   std::string field(std::string_view neutral, const ChatRequest& decoded) override {
     if (!origins_) origins_ = origins_of(body_);
-    return origins_->field(neutral, decoded);
+    return origins_->field(neutral, decoded, {{"reasoning_budget", "thinking.token_budget"}});
   }
 
   std::string_view content_type(bool stream) const noexcept override { return stream ? "text/event-stream" : "application/json"; }

@@ -42,7 +42,7 @@ class OllamaClient final : public ClientCodec {
   Result<bool> tell_texts(TextSink& sink) override { return dialects::tell_texts(body_, {{"messages", true}, {"prompt"}, {"suffix"}, {"system"}, {"template"}}, sink); }
   std::string field(std::string_view neutral, const ChatRequest& decoded) override {
     if (!origins_) origins_ = origins_of(body_, generate_);
-    return origins_->field(neutral, decoded, {{"response_format", "format"}});
+    return origins_->field(neutral, decoded, {{"response_format", "format"}, {"max_tokens", "options.num_predict"}, {"temperature", "options.temperature"}});
   }
 
   std::string_view content_type(bool stream) const noexcept override { return stream ? "application/x-ndjson" : "application/json"; }
