@@ -63,7 +63,7 @@ ConfigInput config_input(const Args& args);
 // Loads it; nullopt when it has faults, which are then said, each with the option that it came by.
 std::optional<ConfigResult> load(const Args& args);
 
-// A key store that is not there is not made by looking at it: `memory:` stands for it then, and the path is given. Empty: it is there.
+// A key store that is not there, or an empty file, is not made by looking at it: `memory:` stands for it then, and the path is given. Empty: it is there.
 std::string leave_absent(StorageConfig& storage);
 
 int complain(const Error& error, int code = kFailed);  // to stderr; returns `code`

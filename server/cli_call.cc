@@ -48,6 +48,33 @@ std::string with_model(std::string body, const std::string& model) {
   return body.insert(open + 1, member);
 }
 
+// A request's body that names the model, where it names none. What is wrong with it otherwise is for the plan to say.
+std::string body_with_model(std::string body, const std::string& model) {
+  const auto wrong = [](const std::string& text) {
+    for (const auto& dialect : builtin_dialects()) {
+      if (dialect->name() != "openai") continue;
+      const auto codec = dialect->new_client_codec();
+      const auto facts = codec->scan(text);
+      return facts ? Error() : facts.error();
+    }
+    return Error();
+  };
+  if (body.empty()) return body;
+  const Error fault = wrong(body);
+  if (fault.code != ErrorCode::kInvalidRequest || fault.param != "model") return body;
+  std::string named = with_model(body, model);
+  // It named one, and a wrong one, when it now names two: the first fault says more.
+  const Error second = wrong(named);
+  const bool named_twice = second.code != ErrorCode::kNone && (second.param.empty() || second.param == "model");
+  return named_twice ? body : named;
+}
+
+// A plan of a process that serves nobody knows less than a server's.
+void say_what_explain_does_not_know(bool refreshed) {
+  std::fprintf(stderr, "llmrouter-server: this plan %sknows nothing of what rests, is limited or slow at the moment: a running server says that, at POST /v1/route/explain\n",
+               refreshed ? "" : "has not asked providers for their models (--refresh does), and ");
+}
+
 }  // namespace
 
 int run_explain(const Args& args) {
@@ -57,7 +84,7 @@ int run_explain(const Args& args) {
   if (const auto file = args.maybe("--body")) {
     auto text = read_file(*file);
     if (!text) return complain(text.error());
-    body = std::move(*text);
+    body = body_with_model(std::move(*text), args.arguments().front());
   }
   auto client = open_config(*config, make_stderr_logger(LogLevel::kWarn, config->observe.json), kModelsHint);
   if (!client) return complain(client.error());
@@ -69,15 +96,11 @@ int run_explain(const Args& args) {
     key = std::move(*found);
   }
   const std::string& model = args.arguments().front();
-  auto plan = router.explain_for(key.get(), model, {}, body);
-  // A body need not name what the command line does.
-  if (!plan && !body.empty() && plan.error().code == ErrorCode::kInvalidRequest && plan.error().param == "model") {
-    body = with_model(std::move(body), model);
-    auto again = router.explain_for(key.get(), model, {}, body);
-    // It named one, and a wrong one, when it now names two: the first fault says more.
-    const bool named = !again && (again.error().param.empty() || again.error().param == "model");
-    if (!named) plan = std::move(again);
+  if (args.has("--refresh")) {
+    if (auto asked = client->models(); !asked) return complain(asked.error());
   }
+  const auto plan = router.explain_for(key.get(), model, {}, body);
+  if (plan || plan.error().code == ErrorCode::kModelNotFound) say_what_explain_does_not_know(args.has("--refresh"));
   if (!plan) return complain(plan.error());
   print(args.has("--json") ? plan->to_json() + "\n" : plan->to_text());
   return kDone;

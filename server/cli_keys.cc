@@ -105,7 +105,7 @@ Result<void> apply_expiry(const Args& args, std::optional<WallTime>& expires) {
     return {};
   }
   auto at = parse_time(*text);
-  if (!at) return Error(ErrorCode::kInvalidRequest, "--expires: expected a date, a time such as 2027-01-01T00:00:00Z, a duration from now such as 90d, or none");
+  if (!at) return Error(ErrorCode::kInvalidRequest, "--expires: expected a date, a time such as 2027-01-01T00:00:00Z, a duration from now such as 90d (at most 36500d), or none");
   expires = *at;
   return {};
 }
@@ -328,7 +328,7 @@ int run_keys_session(const Args& args) {
   if (makes) wish.model = args.arguments()[1];
   if (const auto ttl = args.maybe("--ttl")) {
     auto duration = parse_duration(*ttl);
-    if (!duration) return complain(Error(ErrorCode::kInvalidRequest, "--ttl: expected a duration: 30m, 8h, 7d"), kUsage);
+    if (!duration) return complain(Error(ErrorCode::kInvalidRequest, "--ttl: expected a duration above 0 and of at most 30d: 30m, 8h, 7d"), kUsage);
     wish.ttl = *duration;
   }
   auto one = one_key(loaded->config, args);

@@ -72,6 +72,12 @@ const CodeRow& row_of(ErrorCode code) noexcept {
 }  // namespace
 
 std::string_view code_name(ErrorCode code) noexcept { return row_of(code).name; }
+std::string with_detail(std::string_view message, std::string_view detail) {
+  std::string out(message);
+  if (!detail.empty()) out.append(out.empty() ? "" : " ").append("(").append(detail).append(")");
+  return out;
+}
+
 int default_status(ErrorCode code) noexcept { return row_of(code).status; }
 std::string_view error_type(ErrorCode code) noexcept { return row_of(code).type; }
 

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <exception>
 
+#include "config/advise.h"
 #include "config/check.h"
 #include "config/prices_file.h"
 #include "config/providers.h"
@@ -145,6 +146,7 @@ void load(Context& context, const ConfigInput& input, ConfigResult& result) {
   append_demo(config);
   read_price_file(context, config);
   cross_check(context, config, input.filters);
+  if (context.faults.empty()) advise(context, config);
 }
 
 }  // namespace
@@ -157,6 +159,8 @@ ConfigResult load_config(const ConfigInput& input) {
     config::Context context(input.file, input.env);
     config::load(context, input, result);
     result.faults = context.faults.take();
+    result.warnings = context.warnings.take();
+    for (ConfigFault& warning : result.warnings) warning.warning = true;
     return result;
   } catch (const std::exception& e) {
     problem = e.what();

@@ -53,7 +53,7 @@ class ListQuestion final : public TransferSink {
     if (error.ok() && status_ == 200 && take_page()) return;
     over_ = true;
     if (!error.ok()) {
-      fail(error.message);
+      fail(error.in_full());
     } else if (status_ != 200) {
       fail("it answered " + std::to_string(status_));
     } else if (!fault_.empty()) {
@@ -165,6 +165,8 @@ std::unique_ptr<Transfer> Router::refresh_models(Transport& transport, std::func
   refresh->start(transport);
   return refresh;
 }
+
+bool Router::knows(std::string_view model) const { return core::is_known(*impl_->snapshot.load(), model); }
 
 std::vector<ModelEntry> Router::models(const KeyRecord* key) const {
   auto snap = impl_->snapshot.load();

@@ -110,7 +110,7 @@ class Reader {
     out = static_cast<int>(*number);
   }
   void tokens(JsonValue v, const std::string& path, std::optional<int64_t>& out) {
-    if (!v.integer() || *v.integer() < 0) return fail(path, "expected a count of tokens");
+    if (!v.integer() || *v.integer() < 0) return fail(path, "expected a whole number of tokens from 0 up");
     out = *v.integer();
   }
 
