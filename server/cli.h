@@ -18,6 +18,8 @@ namespace llmrouter::server {
 constexpr int kDone = 0;
 constexpr int kFailed = 1;
 constexpr int kUsage = 2;  // wrong usage or configuration
+// What an unknown model's error ends with.
+constexpr const char* kModelsHint = "`llmrouter-server models` lists what there is";
 
 struct Option {
   std::string_view name;   // "--config"
@@ -79,8 +81,9 @@ int run_serve(const Args& args);
 int run_check(const Args& args);
 int run_schema(const Args& args);
 int run_reference(const Args& args);
-// cli_call.cc
+// cli_explain.cc
 int run_explain(const Args& args);
+// cli_call.cc
 int run_chat(const Args& args);
 int run_models(const Args& args);
 // cli_keys.cc

@@ -297,7 +297,7 @@ struct OneKey {
 Result<OneKey> one_key(const Config& config, const Args& args) {
   auto parts = open_keys(config);
   if (!parts) return std::move(parts).error();
-  parts->models_hint = "`llmrouter-server models` lists what there is";
+  parts->models_hint = kModelsHint;
   auto router = Router::create(config, std::move(*parts));
   if (!router) return std::move(router).error();
   auto key = (*router)->keys()->get(args.arguments().front());

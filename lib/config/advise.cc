@@ -92,7 +92,7 @@ class Adviser {
     for (const ProviderConfig& p : config_.providers) {
       const std::string path = join("providers", p.name);
       if (std::any_of(config_.server.listen.begin(), config_.server.listen.end(), [&](const std::string& a) { return leads_to(p.base_url, a); })) {
-        warn(join(path, "base_url"), "has the port of server.listen; served from here it would call itself");
+        warn(join(path, "base_url"), "its base_url has the port of server.listen; served from here it would call itself");
       }
     }
   }

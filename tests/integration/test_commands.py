@@ -172,8 +172,37 @@ def test_a_bare_name_that_one_provider_offers(t):
     r = t.cli("explain", "m-only")
     assert r.returncode == 1 and "what up, up2 offers is not known yet" in r.stderr and "--refresh" in r.stderr and len(u.seen) == before, r.stderr
     r = t.cli("explain", "m-only", "--refresh", "--json")
-    assert r.returncode == 0 and json.loads(r.stdout)["steps"][0]["provider"] == "up" and "rests" in r.stderr and "--refresh" not in r.stderr, r
+    assert r.returncode == 0 and json.loads(r.stdout)["steps"][0]["provider"] == "up" and not r.stderr, r
     assert [x.method for x in u.seen[before:]] == ["GET"]
+
+
+def test_explain_asks_a_server(t):
+    async def fails(x):
+        await x.send(up.error(500, "no"))
+    u = t.upstream(fails)
+    config = t.config(u, keys=[{"name": "ann", "key": "sk-ann-0000000000"}], models={"a": ["up/m1", "demo/echo"]},
+                      routing={"attempts": 1, "strategy": "round_robin", "cooldown": {"failures": 1}})
+    config["server"]["auth"] = "keys"
+    s = t.start(config)
+    url, key = "http://127.0.0.1:%d" % s.address[1], {"LLMROUTER_KEY": "sk-ann-0000000000"}
+    for _ in range(2):
+        s.chat("a", key=key["LLMROUTER_KEY"])
+    there, here = t.cli("explain", "a", "--url", url + "/", "--json", env=key), t.cli("explain", "a", "--json")
+    assert there.returncode == 0 and here.returncode == 0, (there, here)
+    resting = lambda text: [x["reason"] for x in json.loads(text)["steps"] if "rest" in x["reason"] or "cooling" in x["reason"]]
+    assert resting(there.stdout) and not resting(here.stdout), (there.stdout, here.stdout)
+    for args, words in (((), "knows nothing of what rests"), ((), "--refresh"), (("--refresh",), "this plan knows nothing")):
+        told = t.cli("explain", "a", *args)
+        assert told.returncode == 0 and words in told.stderr and "up/m1" in told.stdout, told
+    assert not there.stderr and not here.stderr, (here.stderr, there.stderr)
+    with open(t.folder + "/b.json", "w") as f:
+        f.write('{"messages":[{"role":"user","content":"hi"}]}')
+    text = t.cli("explain", "a", "--body", "b.json", "--url", url, env=key)
+    assert text.returncode == 0 and "up/m1" in text.stdout and not text.stdout.startswith("{"), text
+    none = t.cli("explain", "a", "--url", url)
+    assert none.returncode == 1 and "answered 401" in none.stderr and not none.stdout, none
+    assert t.cli("explain", "a", "--url", "ftp://x").returncode == 2 and t.cli("explain", "a", "--url", url, "--refresh").returncode == 2
+    assert s.request("POST", "/v1/route/explain?model=a&format=xml", key=key["LLMROUTER_KEY"]).status == 400
 
 
 def test_a_provider_that_cannot_be_asked_keeps_no_other_name_away(t):

@@ -91,5 +91,5 @@ TEST_CASE("targets and prices of nothing") {
         {"t.yaml:5:15: warning: prices.entries[0].model: matches no model: there is no provider `lba`; did you mean `lab`?",
          "t.yaml:6:15: warning: prices.entries[1].model: matches no model: patterns are of `provider/model`"});
   check("a provider that is this server", "server: {listen: \"127.0.0.1:8123\"}\nproviders:\n  me: {base_url: \"http://127.0.0.1:8123/v1\"}\n",
-        {"t.yaml:3:18: warning: providers.me.base_url: has the port of server.listen"});
+        {"t.yaml:3:18: warning: providers.me.base_url: its base_url has the port of server.listen"});
 }

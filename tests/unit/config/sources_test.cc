@@ -314,7 +314,7 @@ TEST_CASE("what a preset gives, and what stands against it") {
   const ConfigResult local = load("providers: {vllm: {}}\n");
   CHECK(local.ok());
   REQUIRE(local.warnings.size() == 1);
-  CHECK(local.warnings[0].to_string().find("t.yaml:1:18: warning: providers.vllm: has the port of server.listen") == 0);
+  CHECK(local.warnings[0].to_string().find("t.yaml:1:19: warning: providers.vllm: its base_url has the port of server.listen") == 0);
 }
 
 TEST_CASE("filters of a file") {
