@@ -303,6 +303,8 @@ Reply explain_reply(Session& session) {
   else options.forced_provider = session.request().provider;
   if (options.trusted && (context.router->keys() == nullptr || !context.router->keys()->find(options.key.reveal()))) options.key = Secret();
   options.headers = session.request().forwarded;
+  const auto format = query_value(session.request().query(), "format");
+  if (format && *format != "json" && *format != "text") return error_reply(context, "openai", Error(ErrorCode::kInvalidRequest, "format: expected json or text", "format"));
   const auto model = query_value(session.request().query(), "model");
   auto plan = context.router->explain(model.value_or(std::string()), options, session.request().body);
   if (!plan) return error_reply(context, "openai", plan.error());
@@ -311,6 +313,11 @@ Reply explain_reply(Session& session) {
     if (!plan->steps.empty() && !leads_somewhere(*plan)) return error_reply(context, "openai", not_allowed(plan->requested));
     plan->steps.erase(std::remove_if(plan->steps.begin(), plan->steps.end(), [](const PlanStep& step) { return step.reason == StepReason::kNotAllowed; }),
                       plan->steps.end());
+  }
+  if (format && *format == "text") {
+    Reply reply = json_reply(plan->to_text());
+    reply.content_type = "text/plain; charset=utf-8";
+    return reply;
   }
   return json_reply(plan->to_json() + "\n");
 }

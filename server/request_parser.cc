@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include "llmrouter/dropped.h"
+
 namespace llmrouter::server {
 
 namespace {
@@ -169,10 +171,16 @@ class Parser final : public http::basic_parser<true> {
   }
 
   void on_own(std::string_view name, std::string_view value) {
-    if (iequals(name, "timeout")) request_.timeout.assign(value);
-    if (iequals(name, "provider")) request_.provider.assign(value);
+    if (iequals(name, "timeout")) return void(request_.timeout.assign(value));
+    if (iequals(name, "provider")) return void(request_.provider.assign(value));
     for (const char* routing : {"x-llmrouter-tags", "x-llmrouter-strategy", "x-llmrouter-cache"})
-      if (iequals(name, std::string_view(routing).substr(12))) request_.forwarded.push_back({routing, std::string(value)});
+      if (iequals(name, std::string_view(routing).substr(12))) return request_.forwarded.push_back({routing, std::string(value)});
+    // Kept by name alone, so that the answer can say that it meant nothing.
+    if (unknown_own_ == kMaxDropped + 1) return;
+    ++unknown_own_;
+    std::string lower = "x-llmrouter-" + std::string(name.substr(0, kMaxDroppedName));
+    std::transform(lower.begin(), lower.end(), lower.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+    request_.forwarded.push_back({std::move(lower), {}});
   }
 
   void take_key(std::string_view value, int rank) {
@@ -220,6 +228,7 @@ class Parser final : public http::basic_parser<true> {
   std::string_view input_;
   size_t fields_ = 0;
   int hosts_ = 0, lengths_ = 0, codings_ = 0, authorizations_ = 0;
+  size_t unknown_own_ = 0;  // x-llmrouter-* headers
   bool two_authorizations_ = false;
   bool absolute_ = false;
   std::string authority_;         // of an absolute target

@@ -57,6 +57,7 @@ class Server {
   void on_signal();
   void reload(const char* why);
   bool empties_the_file();
+  void tell_warnings(const ConfigResult& loaded) const;
   void apply_settings();
   void tell_what_needs_a_restart(const Config& next) const;
   void refresh_models();
@@ -102,6 +103,7 @@ Server::~Server() {
 Result<void> Server::build() {
   logger_ = std::make_shared<LiveLogger>(config_.observe.level, config_.observe.json);
   context_.logger = logger_;
+  tell_warnings(loaded_);
   auto parts = build_parts(config_, context_.logger);
   if (!parts) return std::move(parts).error();
   parts->models_hint = "GET /v1/models lists what there is";
@@ -198,6 +200,10 @@ void Server::on_signal() {
   }
 }
 
+void Server::tell_warnings(const ConfigResult& loaded) const {
+  for (const ConfigFault& warning : loaded.warnings) context_.logger->log(LogLevel::kWarn, "configuration warning", {{"at", warning.to_string()}});
+}
+
 void Server::reload(const char* why) {
   if (context_.draining) return;
   ConfigResult next = load_config(input_);
@@ -216,6 +222,7 @@ void Server::reload(const char* why) {
     return log(LogLevel::kError, "configuration refused, the running one stays", {{"why", why}, {"error", applied.error().message}});
   }
   logger_->set(config.observe.level, config.observe.json);
+  tell_warnings(next);
   tell_what_needs_a_restart(next.config);
   config_ = std::move(config);
   apply_settings();
@@ -288,7 +295,11 @@ void Server::cut_off() {
 int serve(const ConfigInput& input, const ConfigResult& loaded) {
   Server server(input, loaded);
   if (auto started = server.start(); !started) {
-    std::fprintf(stderr, "llmrouter-server: %s\n", started.error().message.c_str());
+    if (loaded.config.observe.json) {
+      make_stderr_logger(LogLevel::kError, true)->log(LogLevel::kError, "cannot start", {{"error", started.error().in_full()}});
+    } else {
+      std::fprintf(stderr, "llmrouter-server: %s\n", started.error().in_full().c_str());
+    }
     return started.error().code == ErrorCode::kConfig ? 2 : 1;
   }
   server.run();

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <exception>
 
+#include "config/advise.h"
 #include "config/check.h"
 #include "config/prices_file.h"
 #include "config/providers.h"
@@ -146,6 +147,7 @@ void load(Context& context, const ConfigInput& input, ConfigResult& result) {
   append_demo(config);
   read_price_file(context, config);
   cross_check(context, config, input.filters);
+  if (context.faults.empty()) advise(context, config);
 }
 
 }  // namespace
@@ -159,6 +161,8 @@ ConfigResult load_config(const ConfigInput& input) {
     config::load(context, input, result);
     result.faults = context.faults.take();
     result.files = std::move(context.files);
+    result.warnings = context.warnings.take();
+    for (ConfigFault& warning : result.warnings) warning.warning = true;
     return result;
   } catch (const std::exception& e) {
     problem = e.what();

@@ -455,12 +455,7 @@ void add_from_environment(Context& context, const ProviderPreset& preset, Config
 }  // namespace
 
 void complete_providers(Context& context, Config& config, std::vector<std::string>& notes) {
-  for (ProviderConfig& provider : config.providers) {
-    Completion(context, provider, notes).run();
-    if (leads_to_ourselves(provider.base_url, config.server)) {
-      notes.push_back("provider " + provider.name + ": its base_url has the port of server.listen; served from here it would call itself");
-    }
-  }
+  for (ProviderConfig& provider : config.providers) Completion(context, provider, notes).run();
 }
 
 void providers_from_environment(Context& context, Config& config, std::vector<std::string>& notes) {

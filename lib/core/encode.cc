@@ -100,7 +100,7 @@ Result<void> Call::State::encode_attempt(const Candidate& c) {
     const bool told = input.task != nullptr || (input.chat != nullptr && input.chat->messages.size() == chat_->messages.size());
     return told ? in_clients_words(std::move(encoded).error()) : std::move(encoded).error();
   }
-  if (!committed_) record_.dropped.clear();
+  if (!committed_) record_.dropped = ignored_;
   name_dropped();
   add_forwarded_headers();
   return {};

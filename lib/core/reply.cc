@@ -288,12 +288,12 @@ ReplyHead Call::State::make_head(int status, bool stream, int64_t length) {
     h.push_back({"x-llmrouter-model", std::string(candidates_[at_->current].model)});
     h.push_back({"x-llmrouter-attempts", number(attempts_)});
     h.push_back({"x-llmrouter-overhead-us", number(std::chrono::duration_cast<std::chrono::microseconds>(sent_ - began_).count())});
-    if (!record_.dropped.empty()) {
-      std::string names;
-      for (const std::string& name : record_.dropped) names += (names.empty() ? "" : ", ") + name;
-      h.push_back({"x-llmrouter-dropped", std::move(names)});
-    }
     if (settled_ && status < 300) h.push_back({"x-llmrouter-cost-usd", usd(record_.cost_nano_usd)});
+  }
+  if (!record_.dropped.empty()) {
+    std::string names;
+    for (const std::string& name : record_.dropped) names += (names.empty() ? "" : ", ") + name;
+    h.push_back({"x-llmrouter-dropped", std::move(names)});
   }
   add_limit_headers(h);
   return head;

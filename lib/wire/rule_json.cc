@@ -116,7 +116,7 @@ class Reader {
       const auto read = parse_count(v.string_or());
       if (read) count = *read;
     }
-    if (!count || *count < 0) return fail(path, "expected a count of tokens, such as 4096 or 100k");
+    if (!count || *count < 0) return fail(path, "expected a whole number of tokens from 0 up, such as 4096 or 100k");
     out = *count;
   }
 

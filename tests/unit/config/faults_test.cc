@@ -166,8 +166,8 @@ TEST_CASE("faults of keys and values") {
        "keys:\n  - {name: a, key: k1, limits: {requests: 60, tokens: {tokens: 0, per: never}, burst: x}, budget: {usd: 1e3, per: year}}\n"
        "  - {name: b, key: k2, limits: {burst: 5}, budget: {per: day}}\n",
        {{2, 43, "keys[0].limits.requests", "expected a rate such as 60/min"},
-        {2, 64, "keys[0].limits.tokens.tokens", "expected a whole number above 0, found `0`"},
-        {2, 72, "keys[0].limits.tokens.per", "expected a period such as min or 60s, found `never`"},
+        {2, 64, "keys[0].limits.tokens.tokens", "expected a whole number from 1 to 1000000000M, found `0`"},
+        {2, 72, "keys[0].limits.tokens.per", "expected a period such as min or 60s, above 0 and at most 36500d, found `never`"},
         {2, 87, "keys[0].limits.burst", "a whole number, perhaps with k or M"},
         {2, 105, "keys[0].budget.usd", "at most 9 digits after the point, found `1e3`"},
         {2, 115, "keys[0].budget.per", "found `year`"},

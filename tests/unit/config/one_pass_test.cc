@@ -117,7 +117,7 @@ TEST_CASE("a model and a key with mistakes in each of their parts") {
           {8, "models.m.fallbacks[2]", "in a circle"},
           {9, "models.m.content_fallbacks[0]", "no name under `models`"},
           {10, "models.m.limits.requests", "expected a rate"},
-          {10, "models.m.limits.tokens.tokens", "above 0"},
+          {10, "models.m.limits.tokens.tokens", "from 1 to"},
           {10, "models.m.limits.tokens.per", "found `never`"},
           {10, "models.m.limits.tokens.brust", "did you mean `burst`"},
           {10, "models.m.limits.concurrent", "found `0`"},

@@ -491,7 +491,12 @@ TEST_CASE("names that lead nowhere: what is wrong with them, and what may have b
   CHECK(words("t-") == "up/m1");  // nothing is made of what the star left open
   CHECK(words("s-").find("model \"s-\" not found") == 0);
   // Nothing is near: where to look depends on who reads it.
-  CHECK(words("zzzzzzzz") == "model \"zzzzzzzz\" not found; models() lists what there is");
+  CHECK(words("zzzzzzzz") == "model \"zzzzzzzz\" not found; what down offers is not known yet; models() lists what there is");
+  CHECK(w.router->knows("s-m9"));
+  CHECK(w.router->knows("up/m1"));
+  CHECK(w.router->knows("m1"));
+  CHECK_FALSE(w.router->knows("s-"));
+  CHECK_FALSE(w.router->knows("m9"));
   CHECK(words("[up] m1") == "up/m1");
   CHECK(words("up/ m1") == "up/m1");
   CHECK(words("[up]") == "model \"[up]\" not found: it names no model of provider \"up\"; the nearest names are: up/m1, up/m2");
