@@ -14,11 +14,12 @@ Reply text_reply(std::string text, std::string type) {
   return reply;
 }
 
-void append_store(std::string& out, std::string_view name, const StoreHealth& health) {
+// The system's own words, with paths in them, are for administrators and the log.
+void append_store(std::string& out, std::string_view name, const StoreHealth& health, bool admin) {
   append_name(out, name);
   out += '{';
   append_member(out, "status", health.ok ? "ok" : "failing");
-  if (!health.problem.empty()) append_member(out, "problem", health.problem);
+  if (!health.problem.empty()) append_member(out, "problem", admin ? std::string_view(health.problem) : "the store cannot be written; the log says why");
   append_member(out, "written", static_cast<int64_t>(health.written));
   append_member(out, "queued", static_cast<int64_t>(health.queued));
   append_member(out, "dropped", static_cast<int64_t>(health.dropped));
@@ -48,17 +49,18 @@ Reply health_reply(Session&) {
 Reply ready_reply(Session& session) {
   const Context& context = session.loop().context();
   const bool draining = context.draining.load(std::memory_order_relaxed);
+  const bool admin = context.router->authorize_admin(Secret(session.request().key)).ok();
   bool degraded = false;
   std::string stores = "{";
   if (KeyStore* keys = context.router->keys()) {
     const StoreHealth health = keys->health();
     degraded |= !health.ok;
-    append_store(stores, "keys", health);
+    append_store(stores, "keys", health, admin);
   }
   if (context.usage) {
     const StoreHealth health = context.usage->health();
     degraded |= !health.ok || health.dropped != 0;
-    append_store(stores, "usage", health);
+    append_store(stores, "usage", health, admin);
   }
   stores += '}';
   // The built-in demo is always available: what is asked is whether anybody else is, where there is anybody else.
