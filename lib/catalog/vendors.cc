@@ -43,7 +43,7 @@ constexpr Vendor kVendors[] = {
      "anthropic"},
     {"deepseek", "DeepSeek", "https://api.deepseek.com/v1", "openai", kBearer, true, {"DEEPSEEK_API_KEY"}, "",
      {"thinking_type", "prefill_prefix", "prefill_at_beta"}, {}, "deepseek"},
-    {"moonshot", "Moonshot (Kimi)", "https://api.moonshot.ai/v1", "openai", kBearer, true, {"MOONSHOT_API_KEY", "KIMI_API_KEY"}, "", {"thinking_type", "prefill_partial"},
+    {"moonshot", "Moonshot (Kimi)", "https://api.moonshot.ai/v1", "openai", kBearer, true, {"MOONSHOT_API_KEY", "KIMI_API_KEY"}, "", {"thinking_type", "kimi_models", "prefill_partial"},
      {{"intl", "https://api.moonshot.ai/v1"}, {"cn", "https://api.moonshot.cn/v1"}}, "moonshotai"},
     {"zai", "Z.ai (GLM)", "https://api.z.ai/api/paas/v4", "openai", kBearer, true, {"ZAI_API_KEY", "ZHIPUAI_API_KEY"}, "", {"thinking_type", "no_reasoning_effort"},
      {{"intl", "https://api.z.ai/api/paas/v4"}, {"cn", "https://open.bigmodel.cn/api/paas/v4"}}, "zhipuai"},

@@ -112,8 +112,7 @@ class Scanner {
     estimate_.text(text_bytes(value));
     if (value.is_string()) return;
     if (!value.is_array()) return fields_.fail(wrong_type("system", "a string or an array of text blocks", value));
-    size_t i = 0;
-    for (JsonValue block : JsonElements(value)) take_block(block, "system", i++);
+    take_blocks(value, "system", false);
   }
 
   void take_messages(JsonValue value) {
@@ -121,17 +120,21 @@ class Scanner {
     if (value.is_null()) return;
     if (!value.is_array()) return fields_.fail(wrong_type("messages", "an array of messages", value));
     size_t i = 0;
-    for (JsonValue message : JsonElements(value)) {
-      if (!message.is_object()) return fields_.fail(wrong_type(path("messages", i), "an object", message));
-      take_message(message, i++);
+    for (wire::JsonCursor at(value); at.next_element();) {
+      if (!at.enter_object()) {
+        if (const JsonValue other = at.take(); !other.is_object()) return fields_.fail(wrong_type(path("messages", i), "an object", other));
+        return fields_.fail(missing(path("messages", i, "role"), "a string"));
+      }
+      take_message(at, i++);
       if (!fields_.ok()) return;
     }
     if (i == 0) fields_.fail(wrong_value("messages", "an array with at least one message"));
   }
 
-  void take_message(JsonValue message, size_t index) {
+  // `at` is inside of the message.
+  void take_message(wire::JsonCursor& at, size_t index) {
     JsonValue role, content;
-    if (!pick_distinct(fields_, message, {{"role", &role}, {"content", &content}}, [index] { return path("messages", index); })) return;
+    if (auto fault = pick_distinct(at, body_, {{"role", &role}, {"content", &content}})) return fields_.fail(not_distinct(path("messages", index), *fault));
     estimate_.message();
     if (!role.exists()) return fields_.fail(missing(path("messages", index, "role"), "a string"));
     if (!role.is_string()) return fields_.fail(wrong_type(path("messages", index, "role"), "a string", role));
@@ -143,17 +146,28 @@ class Scanner {
     if (content.is_unset()) return fields_.fail(missing(where, "a string or an array of content blocks"));
     if (content.is_string()) return estimate_.text(text_bytes(content));
     if (!content.is_array()) return fields_.fail(wrong_type(where, "a string or an array of content blocks", content));
+    take_blocks(content, where, false);
+  }
+
+  // `of_result`: they are a tool's.
+  void take_blocks(JsonValue list, const std::string& where, bool of_result) {
     size_t i = 0;
-    for (JsonValue block : JsonElements(content)) {
-      take_block(block, where, i++);
+    for (wire::JsonCursor at(list); at.next_element();) {
+      const char* const begin = at.here();
+      if (!at.enter_object()) {
+        if (const JsonValue other = at.take(); !other.is_object()) return fields_.fail(wrong_type(path(where, i), "an object", other));
+        return fields_.fail(wrong_type(path(where, i, "type"), "a string", JsonValue()));
+      }
+      take_block(at, begin, where, i++, of_result);
       if (!fields_.ok()) return;
     }
   }
 
-  void take_block(JsonValue block, const std::string& where, size_t index) {
-    if (!block.is_object()) return fields_.fail(wrong_type(path(where, index), "an object", block));
+  // `at` is inside of the block, which begins at `begin`.
+  void take_block(wire::JsonCursor& at, const char* begin, const std::string& where, size_t index, bool of_result) {
     JsonValue type, text;
-    if (!pick_distinct(fields_, block, {{"type", &type}, {"text", &text}}, [&] { return path(where, index); })) return;
+    if (auto fault = pick_distinct(at, body_, {{"type", &type}, {"text", &text}})) return fields_.fail(not_distinct(path(where, index), *fault));
+    const JsonValue block = at.since(begin);
     if (!type.is_string()) return fields_.fail(wrong_type(path(where, index, "type"), "a string", type));
     if (type.equals("text")) {
       if (!text.is_string()) return fields_.fail(wrong_type(path(where, index, "text"), "a string", text));
@@ -167,7 +181,10 @@ class Scanner {
       return estimate_.image(false);
     }
     if (type.equals("document")) return take_document(block, where, index);
-    if (type.equals("tool_result")) return take_tool_result(block, where, index);
+    if (type.equals("tool_result")) {
+      if (of_result) return fields_.fail(wrong_value(path(where, index, "type"), "no tool_result"));
+      return take_tool_result(block, where, index);
+    }
     if (type.equals("thinking") || type.equals("redacted_thinking")) take_thought(block, type);
     if (type.equals("tool_use")) {
       for (std::string_view member : {"id", "name"}) {
@@ -207,12 +224,7 @@ class Scanner {
     if (content.is_unset()) return;
     const std::string inner = path(where, index, "content");
     if (!content.is_array()) return fields_.fail(wrong_type(inner, "a string or an array of content blocks", content));
-    size_t i = 0;
-    for (JsonValue part : JsonElements(content)) {
-      if (find_member(part, "type").equals("tool_result")) return fields_.fail(wrong_value(path(inner, i, "type"), "no tool_result"));
-      take_block(part, inner, i++);
-      if (!fields_.ok()) return;
-    }
+    take_blocks(content, inner, true);
   }
 
   std::string_view body_;

@@ -9,7 +9,6 @@
 namespace llmrouter::dialects {
 namespace {
 
-using wire::JsonMembers;
 using wire::JsonValue;
 
 // Up to so many names are compared as they come; more are sorted.
@@ -37,68 +36,6 @@ NameFault twice(std::string_view name) {
   while (cut > 0 && (static_cast<unsigned char>(name[cut]) & 0xc0) == 0x80) --cut;
   return {std::string(name.substr(0, cut)) + "...", false};
 }
-
-// Of an object with many names, or with names that do not stand there as they read.
-std::optional<NameFault> fault_among_many(JsonValue object, Spelling spelling) {
-  std::vector<std::string> names;
-  for (const wire::JsonMember& m : JsonMembers(object)) {
-    if (names.size() == wire::ScanLimits().max_members) return NameFault{{}, true};
-    names.push_back(in_one_spelling(m.key, spelling));
-  }
-  std::sort(names.begin(), names.end());
-  const auto found = std::adjacent_find(names.begin(), names.end());
-  if (found == names.end()) return std::nullopt;
-  return twice(*found);
-}
-
-}  // namespace
-
-bool is_same_name(std::string_view a, std::string_view b, Spelling spelling) noexcept {
-  if (spelling == Spelling::kExact) return a == b;
-  size_t i = 0, j = 0;
-  while (i < a.size() && j < b.size()) {
-    if (next_char(a, i, spelling) != next_char(b, j, spelling)) return false;
-  }
-  return i == a.size() && j == b.size();
-}
-
-std::optional<NameFault> pick_distinct(JsonValue object, std::initializer_list<wire::Pick> wanted, Spelling spelling) {
-  for (const wire::Pick& w : wanted) *w.value = {};
-  // No string_views: those would all be set to nothing first, for each message and part.
-  struct Name {
-    const char* data;
-    size_t size;
-  };
-  std::array<Name, kCompareAtOnce> names;
-  size_t count = 0;
-  bool many = false;
-  for (const wire::JsonMember& m : JsonMembers(object)) {
-    for (const wire::Pick& w : wanted) {
-      if (!is_same_name(w.name, m.key, spelling)) continue;
-      if (!w.value->exists()) *w.value = m.value;
-      break;
-    }
-    // A key that had escapes does not outlive its turn.
-    many = many || count == names.size() || m.key.data() != m.raw.data() + 1;
-    if (many) continue;
-    for (size_t i = 0; i < count; ++i) {
-      if (is_same_name({names[i].data, names[i].size}, m.key, spelling)) return twice(m.key);
-    }
-    names[count++] = {m.key.data(), m.key.size()};
-  }
-  if (many) return fault_among_many(object, spelling);
-  return std::nullopt;
-}
-
-Error not_distinct(std::string where, const NameFault& fault) {
-  if (fault.too_many) return wrong_value(std::move(where), "an object with at most " + std::to_string(wire::ScanLimits().max_members) + " members");
-  std::string param = std::move(where);
-  if (!param.empty()) param += '.';
-  param += fault.name;
-  return Error(ErrorCode::kInvalidRequest, "`" + param + "` comes twice", param);
-}
-
-namespace {
 
 // The names of one object, as they come.
 class Names {
@@ -137,6 +74,47 @@ class Names {
   size_t count_ = 0;
   std::set<std::string> others_;  // all of them, when there are more or some have escapes
 };
+
+}  // namespace
+
+bool is_same_name(std::string_view a, std::string_view b, Spelling spelling) noexcept {
+  if (spelling == Spelling::kExact) return a == b;
+  size_t i = 0, j = 0;
+  while (i < a.size() && j < b.size()) {
+    if (next_char(a, i, spelling) != next_char(b, j, spelling)) return false;
+  }
+  return i == a.size() && j == b.size();
+}
+
+std::optional<NameFault> pick_distinct(wire::JsonCursor& at, std::string_view text, std::initializer_list<wire::Pick> wanted, Spelling spelling) {
+  for (const wire::Pick& w : wanted) *w.value = {};
+  Names names(text, spelling);
+  while (at.next_member()) {
+    const std::string_view name = at.key();
+    if (auto fault = names.add(name)) return fault;
+    for (const wire::Pick& w : wanted) {
+      if (!is_same_name(w.name, name, spelling)) continue;
+      *w.value = at.take();
+      break;
+    }
+  }
+  return std::nullopt;
+}
+
+std::optional<NameFault> pick_distinct(JsonValue object, std::initializer_list<wire::Pick> wanted, Spelling spelling) {
+  wire::JsonCursor at(object.is_object() ? object : JsonValue());
+  return pick_distinct(at, object.raw(), wanted, spelling);
+}
+
+Error not_distinct(std::string where, const NameFault& fault) {
+  if (fault.too_many) return wrong_value(std::move(where), "an object with at most " + std::to_string(wire::ScanLimits().max_members) + " members");
+  std::string param = std::move(where);
+  if (!param.empty()) param += '.';
+  param += fault.name;
+  return Error(ErrorCode::kInvalidRequest, "`" + param + "` comes twice", param);
+}
+
+namespace {
 
 class InsideWalk {
  public:

@@ -29,6 +29,9 @@ struct NameFault {
 // names have escapes or are more than a few.
 std::optional<NameFault> pick_distinct(wire::JsonValue object, std::initializer_list<wire::Pick> wanted, Spelling spelling = Spelling::kExact);
 
+// The same for the object that a cursor was put inside of; it is behind it afterwards. `text`: what the cursor walks. For what lies in long texts: nobody has to find the end of the object before.
+std::optional<NameFault> pick_distinct(wire::JsonCursor& at, std::string_view text, std::initializer_list<wire::Pick> wanted, Spelling spelling = Spelling::kExact);
+
 // kInvalidRequest: "`options.num_predict` comes twice".
 Error not_distinct(std::string where, const NameFault& fault);
 

@@ -56,6 +56,7 @@ struct Quirks {
   bool no_reasoning_effort = false;
   bool no_reasoning_back = false;
   bool custom_tools = false;
+  bool kimi_models = false;
   bool prefill = false;
   bool prefill_prefix = false;
   bool prefill_partial = false;

@@ -198,6 +198,7 @@ Quirks Quirks::of(const std::vector<std::string>& names) {
       {"no_reasoning_effort", &Quirks::no_reasoning_effort},
       {"no_reasoning_back", &Quirks::no_reasoning_back},
       {"custom_tools", &Quirks::custom_tools},
+      {"kimi_models", &Quirks::kimi_models},
       {"prefill", &Quirks::prefill},
       {"prefill_prefix", &Quirks::prefill_prefix},
       {"prefill_partial", &Quirks::prefill_partial},

@@ -136,22 +136,23 @@ class Scanner {
     if (value.is_null()) return;
     if (!value.is_array()) return fields_.fail(wrong_type("messages", "an array of messages", value));
     size_t i = 0;
-    for (JsonValue message : JsonElements(value)) {
-      if (!message.is_object()) return fields_.fail(wrong_type(path("messages", i), "an object", message));
-      take_message(message, i++);
+    for (wire::JsonCursor at(value); at.next_element();) {
+      if (!at.enter_object()) {
+        if (const JsonValue other = at.take(); !other.is_object()) return fields_.fail(wrong_type(path("messages", i), "an object", other));
+        return fields_.fail(missing(path("messages", i, "role"), "a string"));
+      }
+      take_message(at, i++);
       if (!fields_.ok()) return;
     }
     if (i == 0) fields_.fail(wrong_value("messages", "an array with at least one message"));
   }
 
-  void take_message(JsonValue message, size_t index) {
+  // `at` is inside of the message.
+  void take_message(wire::JsonCursor& at, size_t index) {
     JsonValue role, content, tool_calls, tool_call_id, reasoning_content, reasoning, refusal;
-    const bool distinct = pick_distinct(
-        fields_, message,
-        {{"role", &role}, {"content", &content}, {"tool_calls", &tool_calls}, {"tool_call_id", &tool_call_id},
-         {"reasoning_content", &reasoning_content}, {"reasoning", &reasoning}, {"refusal", &refusal}},
-        [index] { return path("messages", index); });
-    if (!distinct) return;
+    const auto fault = pick_distinct(at, body_, {{"role", &role}, {"content", &content}, {"tool_calls", &tool_calls}, {"tool_call_id", &tool_call_id},
+                                                 {"reasoning_content", &reasoning_content}, {"reasoning", &reasoning}, {"refusal", &refusal}});
+    if (fault) return fields_.fail(not_distinct(path("messages", index), *fault));
     estimate_.message();
     for (JsonValue said : {reasoning_content, reasoning, refusal}) estimate_.text(text_bytes(said));
     if (!role.exists()) return fields_.fail(missing(path("messages", index, "role"), "a string"));
@@ -185,8 +186,13 @@ class Scanner {
       default: return fields_.fail(wrong_type(path("messages", index, "content"), "a string or an array of parts", content));
     }
     size_t i = 0;
-    for (JsonValue part : JsonElements(content)) {
-      take_part(part, index, i++);
+    for (wire::JsonCursor at(content); at.next_element();) {
+      const char* const begin = at.here();
+      if (!at.enter_object()) {
+        if (const JsonValue other = at.take(); !other.is_object()) return fields_.fail(wrong_type(part_path(index, i), "an object", other));
+        return fields_.fail(wrong_type(part_path(index, i, "type"), "a string", JsonValue()));
+      }
+      take_part(at, begin, index, i++);
       if (!fields_.ok()) return;
     }
   }
@@ -195,10 +201,13 @@ class Scanner {
     return path(path("messages", message, "content"), part, member);
   }
 
-  void take_part(JsonValue part, size_t message, size_t index) {
-    if (!part.is_object()) return fields_.fail(wrong_type(part_path(message, index), "an object", part));
+  // `at` is inside of the part, which begins at `begin`.
+  void take_part(wire::JsonCursor& at, const char* begin, size_t message, size_t index) {
     JsonValue type, text, image_url;
-    if (!pick_distinct(fields_, part, {{"type", &type}, {"text", &text}, {"image_url", &image_url}}, [&] { return part_path(message, index); })) return;
+    if (auto fault = pick_distinct(at, body_, {{"type", &type}, {"text", &text}, {"image_url", &image_url}})) {
+      return fields_.fail(not_distinct(part_path(message, index), *fault));
+    }
+    const JsonValue part = at.since(begin);
     if (!type.is_string()) return fields_.fail(wrong_type(part_path(message, index, "type"), "a string", type));
     if (type.equals("text")) {
       if (!text.is_string()) return fields_.fail(wrong_type(part_path(message, index, "text"), "a string", text));

@@ -195,6 +195,21 @@ void write_tool_call(const ToolCall& call, std::string_view id, std::string_view
 
 namespace {
 
+// How a model of Moonshot's thinks, by its name: platform.kimi.ai, "Create Chat Completion" and "Tool use". Beside thoughts a call cannot be forced.
+enum class Kimi {
+  kNone,    // another, or an older one
+  kSwitch,  // `thinking`, on unless it is switched off
+  kAlways,  // cannot be switched off
+  kEffort,  // always, by its effort; a call can be forced, but not which
+};
+
+Kimi kimi_of(std::string_view model) noexcept {
+  const auto has = [model](std::string_view part) { return model.find(part) != std::string_view::npos; };
+  if (has("kimi-k3")) return Kimi::kEffort;
+  if (has("kimi-k2.5") || has("kimi-k2.6")) return Kimi::kSwitch;
+  return has("kimi-k2.7") || (has("kimi") && has("thinking")) ? Kimi::kAlways : Kimi::kNone;
+}
+
 // What transformers' server refuses although OpenAI's schema has it, split by whether an answer would be another one without it.
 constexpr std::string_view kTransformers = "a server that refuses unknown members (quirk strip_unknown)";
 
@@ -208,6 +223,7 @@ class RequestWriter {
     if (options_.foreign) {
       if (auto checked = check_foreign_tools(request_, "the chat dialect", dropped_, {}, quirks_.custom_tools); !checked) return checked;
     }
+    if (quirks_.kimi_models) kimi_ = kimi_of(model);
     w_.begin_object();
     w_.member("model", model);
     write_messages();
@@ -364,6 +380,7 @@ class RequestWriter {
       w_.key("tools");
       w_.begin_array();
       for (const Tool& tool : request_.tools) {
+        if (kimi_ == Kimi::kEffort && choice == Kind::kNamed && tool.name != request_.tool_choice.name) continue;  // the one there is will be called
         if (tool.raw.empty() || !options_.foreign) write_tool(tool);  // others are other vendors' own
       }
       w_.end_array();
@@ -372,6 +389,9 @@ class RequestWriter {
     if (request_.parallel_tool_calls && !stripped("parallel_tool_calls", false)) optional("parallel_tool_calls", request_.parallel_tool_calls);
   }
 
+  bool forced() const noexcept {
+    return request_.tool_choice.kind == ToolChoice::Kind::kRequired || request_.tool_choice.kind == ToolChoice::Kind::kNamed;
+  }
   bool as_custom(const Tool& tool) const noexcept { return tool.custom && (!options_.foreign || quirks_.custom_tools); }
 
   void write_custom_tool(const Tool& tool) {
@@ -425,6 +445,8 @@ class RequestWriter {
     using Kind = ToolChoice::Kind;
     if (choice.kind == Kind::kUnset) return;
     if (stripped("tool_choice", choice.kind != Kind::kAuto)) return;
+    if (kimi_ == Kimi::kAlways && forced()) return refuse("tool_choice", "a call that has to be made", "a model that always thinks");
+    if (kimi_ == Kimi::kEffort && choice.kind == Kind::kNamed) return w_.member("tool_choice", "required");
     switch (choice.kind) {
       case Kind::kUnset: return;
       case Kind::kAuto: return w_.member("tool_choice", "auto");
@@ -522,6 +544,7 @@ class RequestWriter {
     if (options_.prefill) return write_no_thoughts();
     const std::string_view effort = effort_of(request_);
     const bool said = !effort.empty() || request_.reasoning;
+    if (kimi_ != Kimi::kNone) return write_kimi_reasoning(effort, said);
     if (!said) return;
     const bool off = effort == "none";
     auto own = [this](std::string_view name) { return !options_.foreign && has_member(request_.extras, name); };
@@ -531,7 +554,7 @@ class RequestWriter {
     }
     if (quirks_.thinking_type && !own("thinking")) {
       w_.raw_member("thinking", off ? R"({"type":"disabled"})" : R"({"type":"enabled"})");
-      if (off) return;
+      if (off || quirks_.kimi_models) return;  // who hears both of Moonshot refuses them
     }
     if (quirks_.enable_thinking) {
       if (!own("enable_thinking")) w_.member("enable_thinking", !off);
@@ -555,9 +578,23 @@ class RequestWriter {
     else if (!lifted_effort(effort)) text("reasoning_effort", request_.reasoning_effort);
   }
 
+  void write_kimi_reasoning(std::string_view effort, bool said) {
+    const bool off = effort == "none" || request_.reasoning == false, asked = said && !off;
+    if (!options_.foreign && (has_member(request_.extras, "thinking") || has_member(request_.extras, "reasoning_effort"))) return;
+    if (kimi_ == Kimi::kSwitch) {
+      if (forced() && asked) drop("reasoning_effort");
+      if (forced() || said) w_.raw_member("thinking", asked && !forced() ? R"({"type":"enabled"})" : R"({"type":"disabled"})");
+    } else if (off) {
+      drop("reasoning_effort");
+    } else if (kimi_ == Kimi::kEffort && !effort.empty()) {
+      const bool low = effort == "minimal" || effort == "low";
+      w_.member("reasoning_effort", low ? std::string_view("low") : effort == "xhigh" || effort == "max" ? std::string_view("max") : std::string_view("high"));
+    }
+  }
+
   // What was begun is the answer: no thought comes before the rest of it. Servers that think unasked are told so, and refuse the beginning otherwise.
   void write_no_thoughts() {
-    if (quirks_.thinking_type) w_.raw_member("thinking", R"({"type":"disabled"})");
+    if (quirks_.thinking_type && kimi_ != Kimi::kAlways && kimi_ != Kimi::kEffort) w_.raw_member("thinking", R"({"type":"disabled"})");
     if (quirks_.enable_thinking) w_.member("enable_thinking", false);
     if (quirks_.template_thinking || quirks_.prefill) w_.raw_member("chat_template_kwargs", R"({"enable_thinking":false})");
   }
@@ -612,6 +649,7 @@ class RequestWriter {
   const ChatRequest& request_;
   const Quirks& quirks_;
   const WriteOptions& options_;
+  Kimi kimi_ = Kimi::kNone;
   JsonWriter w_;
   std::vector<std::string>& dropped_;
   Error error_;

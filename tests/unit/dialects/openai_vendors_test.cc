@@ -388,3 +388,64 @@ TEST_CASE("azure: a content filter's refusal, its own code in words or a wrong s
   CHECK(answer_of(seen).choices.at(0).text == "a");
   CHECK(answer_of(seen).choices.at(0).finish == "content_filter");
 }
+
+TEST_CASE("quirk kimi_models: thoughts and forced calls, by what each of Moonshot's models takes") {
+  const std::string tools = R"(,"tools":[{"type":"function","name":"f"},{"type":"function","name":"g"}],"tool_choice":)";
+  const auto ask = [&](const std::string& model, const std::string& members) {
+    return translate_request("responses", "openai", "{\"model\":\"m\",\"input\":\"q\"," + members + "}", provider({"thinking_type", "kimi_models"}), model);
+  };
+  const auto sent = [&](const std::string& model, const std::string& members, const char* member) {
+    auto out = ask(model, members);
+    if (!out) FAIL(out.error().message);
+    return member_of(*out, member);
+  };
+  const std::string off = R"({"type":"disabled"})", on = R"({"type":"enabled"})", high = R"("reasoning":{"effort":"high"})", none = R"("reasoning":{"effort":"none"})", quiet = R"("user":"u")";
+  // One word for thoughts, never both.
+  for (const char* model : {"kimi-k2.5", "kimi-k2.6", "kimi-k2-0905-preview"}) {
+    INFO(model);
+    CHECK(sent(model, high, "thinking") == on);
+    CHECK(sent(model, high, "reasoning_effort").empty());
+    CHECK(sent(model, none, "thinking") == off);
+    CHECK(sent(model, quiet, "thinking").empty());
+  }
+  CHECK(sent("kimi-k3", high, "thinking").empty());
+  CHECK(sent("kimi-k3", high, "reasoning_effort") == "\"high\"");
+  CHECK(sent("kimi-k3", kLow, "reasoning_effort") == "\"low\"");
+  CHECK(sent("kimi-k3", R"("reasoning":{"effort":"xhigh"})", "reasoning_effort") == "\"max\"");
+  for (const char* model : {"kimi-k3", "kimi-k2.7-code", "kimi-k2-thinking"}) {
+    INFO(model);
+    auto out = ask(model, none);
+    REQUIRE(out.ok());
+    CHECK(member_of(*out, "thinking").empty());
+    CHECK(member_of(*out, "reasoning_effort").empty());
+    CHECK(dropped(*out, "reasoning_effort"));
+  }
+  // Nothing is said of a choice that forces nothing; none and auto are taken everywhere.
+  for (const char* choice : {"\"none\"", "\"auto\""}) {
+    for (const char* model : {"kimi-k2.6", "kimi-k2.7-code", "kimi-k3", "moonshot-v1-8k"}) {
+      INFO(model << choice);
+      CHECK(sent(model, quiet + tools + choice, "tool_choice") == choice);
+      CHECK(sent(model, quiet + tools + choice, "thinking").empty());
+    }
+  }
+  const std::string named = R"({"type":"function","name":"g"})";
+  for (const std::string& choice : {std::string("\"required\""), named}) {
+    INFO(choice);
+    auto out = ask("kimi-k2.6", high + tools + choice);
+    REQUIRE(out.ok());
+    CHECK(member_of(*out, "thinking") == off);
+    CHECK(dropped(*out, "reasoning_effort"));
+    CHECK(sent("kimi-k2.6", quiet + tools + choice, "thinking") == off);
+    CHECK(sent("moonshot-v1-8k", quiet + tools + choice, "thinking").empty());
+    for (const char* model : {"kimi-k2.7-code", "kimi-k2-thinking"}) {
+      auto refused = ask(model, quiet + tools + choice);
+      REQUIRE(!refused.ok());
+      CHECK(refused.error().param == "tool_choice");
+    }
+    CHECK(sent("kimi-k3", quiet + tools + choice, "tool_choice") == "\"required\"");
+  }
+  CHECK(find(JsonValue(sent("kimi-k3", quiet + tools + named, "tools")), 0, "function", "name").equals("g"));
+  CHECK(!find(JsonValue(sent("kimi-k3", quiet + tools + named, "tools")), 1).exists());
+  CHECK(find(JsonValue(sent("kimi-k3", quiet + tools + "\"required\"", "tools")), 1).exists());
+  CHECK(sent("kimi-k2.6", quiet + tools + named, "tool_choice") == R"({"type":"function","function":{"name":"g"}})");
+}
