@@ -188,7 +188,7 @@ struct ReplyFacts {
 class LLMROUTER_EXPORT UpstreamCodec {
  public:
   virtual ~UpstreamCodec() = default;
-  // kInvalidRequest when the target cannot express what the request means; `param` names the field.
+  // kInvalidRequest when the target cannot express what the request means; `param` names the field. kNotSupported: these edits cannot be spliced, so that it is translated.
   virtual Result<void> encode(const EncodeInput& input, EncodedRequest& out) = 0;
 
   // Does the target get a picture, sound, film or file by this part's URL (http, https) itself? Else it has to be inline.

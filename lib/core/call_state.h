@@ -170,6 +170,7 @@ struct Call::State final {
   // encode.cc
   Result<void> decode_chat();            // once
   Result<void> encode_attempt(const core::Candidate& candidate);
+  Result<void> encode_either_way(const core::Candidate& candidate);
   Error in_clients_words(Error error);
   void name_dropped();
   void add_forwarded_headers();

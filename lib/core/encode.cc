@@ -48,12 +48,27 @@ Result<void> Call::State::decode_chat() {
 }
 
 Result<void> Call::State::encode_attempt(const Candidate& c) {
-  at_->encoded = EncodedRequest();
   at_->edits = param_edits_;
   if (c.route != nullptr) at_->edits.insert(at_->edits.end(), c.route->edits.begin(), c.route->edits.end());
   if (auto made = make_filters(c); !made) return made;
   at_->relay = !committed_ && at_->filters.empty() && at_->provider->speaks(client_dialect_, c.model) && facts_.relayable &&
                (at_->edits.empty() || client_dialect_->openai_members()) && !wants_inlined(c);
+  auto encoded = encode_either_way(c);
+  // Some edits come to more than other members (an answer's form that older models only give as a call): then the request is written anew.
+  if (!encoded && encoded.error().code == ErrorCode::kNotSupported && at_->relay && !at_->edits.empty()) {
+    at_->relay = false;
+    encoded = encode_either_way(c);
+  }
+  if (!encoded) return encoded;
+  if (!committed_) record_.dropped = ignored_;
+  name_dropped();
+  add_forwarded_headers();
+  return {};
+}
+
+// Relayed or translated, as at_->relay says.
+Result<void> Call::State::encode_either_way(const Candidate& c) {
+  at_->encoded = EncodedRequest();
   const Dialect* spoken = at_->relay ? client_dialect_ : at_->provider->dialect_of(c.model);
   at_->upstream = operation_ == Operation::kChat ? spoken->new_upstream_codec() : task_upstream(c.model, &spoken);
   if (!at_->upstream) {
@@ -100,9 +115,6 @@ Result<void> Call::State::encode_attempt(const Candidate& c) {
     const bool told = input.task != nullptr || (input.chat != nullptr && input.chat->messages.size() == chat_->messages.size());
     return told ? in_clients_words(std::move(encoded).error()) : std::move(encoded).error();
   }
-  if (!committed_) record_.dropped = ignored_;
-  name_dropped();
-  add_forwarded_headers();
   return {};
 }
 

@@ -56,7 +56,7 @@ class CountUpstream final : public TaskUpstream {
     if (input.provider == nullptr) return Error(ErrorCode::kInternal, "no provider to encode for");
     key_ = Secret(std::string(input.key));
     if (input.facts != nullptr) {
-      splice_request(input, true, out);
+      if (auto spliced = splice_request(input, true, out); !spliced) return spliced;
     } else {
       if (input.task == nullptr) return Error(ErrorCode::kInternal, "nothing to encode");
       std::string body;

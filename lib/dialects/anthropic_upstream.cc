@@ -7,6 +7,7 @@
 #include "dialects/fault.h"
 #include "dialects/fields.h"
 #include "dialects/http_request.h"
+#include "dialects/own_edits.h"
 #include "dialects/text_match.h"
 #include "dialects/vertex.h"
 #include "llmrouter/secret.h"
@@ -37,7 +38,7 @@ class AnthropicUpstream final : public UpstreamCodec {
     const bool relay = input.facts != nullptr;
     Written written;
     if (relay) {
-      splice_request(input, false, out);
+      if (auto spliced = splice_request(input, false, out); !spliced) return spliced;
     } else {
       if (input.chat == nullptr) return Error(ErrorCode::kInternal, "nothing to encode");
       std::string body;
@@ -118,12 +119,30 @@ class AnthropicUpstream final : public UpstreamCodec {
   StreamReader stream_;
 };
 
+// A policy's edits in this dialect's members.
+Result<void> add_policy(const EncodeInput& input, bool counting, EncodedRequest& out, std::vector<wire::SpliceEdit>& edits) {
+  OwnForm form;
+  form.conversation = "messages";
+  form.least = R"([{"role":"user","content":"."}])";
+  form.bulk = {"system", "tools", "mcp_servers"};
+  form.holders = {"metadata", "output_config"};
+  form.formats = {"output_config.format", "output_format"};
+  form.read = [](std::string_view body) { return read_request(body); };
+  form.write = [&](const ChatRequest& request, std::string& body, std::vector<std::string>& dropped) -> Result<void> {
+    auto written = write_request(request, bare_name(input), write_options(input, counting), body, dropped);
+    if (!written) return std::move(written).error();
+    if (!written->answer_tool.empty()) return not_spliced();  // a call is the answer: its client has to get it as one
+    return {};
+  };
+  return add_own_edits(input, form, out, edits);
+}
+
 }  // namespace
 
-void splice_request(const EncodeInput& input, bool counting, EncodedRequest& out) {
+Result<void> splice_request(const EncodeInput& input, bool counting, EncodedRequest& out) {
   std::vector<wire::SpliceEdit> edits;
-  if (input.edits != nullptr) {
-    for (const BodyEdit& edit : *input.edits) edits.push_back(wire::to_splice(edit));
+  if (has_edits(input)) {
+    if (auto added = add_policy(input, counting, out, edits); !added) return added;
   }
   std::string model, version;
   wire::append_json_string(model, bare_name(input));
@@ -136,6 +155,7 @@ void splice_request(const EncodeInput& input, bool counting, EncodedRequest& out
   }
   if (edits.empty()) out.http.body.push_back(input.body);
   else wire::splice(input.body, input.facts->members, edits, out.owned, out.http.body);
+  return {};
 }
 
 WriteOptions write_options(const EncodeInput& input, bool counting) {

@@ -10,7 +10,8 @@
 namespace llmrouter::dialects::anthropic {
 
 // A client's own body: the model's name and edits spliced in, and what Vertex AI wants (`anthropic_version`, no model but where tokens are counted).
-void splice_request(const EncodeInput& input, bool counting, EncodedRequest& out);
+// kNotSupported as add_own_edits().
+Result<void> splice_request(const EncodeInput& input, bool counting, EncodedRequest& out);
 
 // How a request is written for this provider.
 WriteOptions write_options(const EncodeInput& input, bool counting);

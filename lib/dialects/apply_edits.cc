@@ -70,6 +70,13 @@ constexpr MemberRow kMembers[] = {
      [](ChatRequest& r) { r.response_format = ResponseFormat(); }},
 };
 
+const MemberRow* row_of(std::string_view name) noexcept {
+  for (const MemberRow& row : kMembers) {
+    if (row.name == name) return &row;
+  }
+  return nullptr;
+}
+
 bool extra_exists(const RawMembers& extras, std::string_view name) {
   bool found = false;
   dialects::for_each_member(extras, [&](const wire::JsonMember& m) { found = found || (m.key == name && !m.value.is_null()); });
@@ -86,13 +93,14 @@ void remove_extra(RawMembers& extras, std::string_view name) {
 
 }  // namespace
 
+namespace dialects::openai {
+bool is_chat_member(std::string_view name) noexcept { return row_of(name) != nullptr; }
+}  // namespace dialects::openai
+
 Result<void> apply_edits(const std::vector<BodyEdit>& edits, ChatRequest& request) {
   Fields fields;
   for (const BodyEdit& edit : edits) {
-    const MemberRow* row = nullptr;
-    for (const MemberRow& candidate : kMembers) {
-      if (candidate.name == edit.name) row = &candidate;
-    }
+    const MemberRow* const row = row_of(edit.name);
     const bool there = row != nullptr ? row->has(request) : extra_exists(request.extras, edit.name);
     if (edit.kind == BodyEdit::Kind::kDefault && there) continue;
     if (row != nullptr) {

@@ -232,7 +232,7 @@ class CohereTaskUpstream final : public TaskUpstream {
     if (input.provider == nullptr) return Error(ErrorCode::kInternal, "no provider to encode for");
     key_ = Secret(std::string(input.key));
     if (input.facts != nullptr) {
-      splice_task(input, out);
+      if (auto spliced = splice_task(input, out); !spliced) return spliced;
     } else if (input.task == nullptr) {
       return Error(ErrorCode::kInternal, "nothing to encode");
     } else if (auto written = operation_ == Operation::kEmbed ? write_embed(input, out) : write_rerank(input, out); !written) {

@@ -4,6 +4,7 @@
 #include "dialects/dates.h"
 #include "dialects/fault.h"
 #include "dialects/http_request.h"
+#include "dialects/own_edits.h"
 #include "dialects/text_match.h"
 #include "wire/splice.h"
 
@@ -23,7 +24,7 @@ class CohereUpstream final : public UpstreamCodec {
     const bool relay = input.facts != nullptr;
     stream_.start(relay, model_, input.key);
     if (relay) {
-      splice(input, out);
+      if (auto spliced = splice(input, out); !spliced) return spliced;
     } else {
       if (input.chat == nullptr) return Error(ErrorCode::kInternal, "nothing to encode");
       std::string body;
@@ -96,16 +97,25 @@ class CohereUpstream final : public UpstreamCodec {
   }
 
  private:
-  static void splice(const EncodeInput& input, EncodedRequest& out) {
+  static Result<void> splice(const EncodeInput& input, EncodedRequest& out) {
     std::vector<wire::SpliceEdit> edits;
-    if (input.edits != nullptr) {
-      for (const BodyEdit& edit : *input.edits) edits.push_back(wire::to_splice(edit));
+    if (has_edits(input)) {
+      OwnForm form;
+      form.conversation = "messages";
+      form.least = R"([{"role":"user","content":"."}])";
+      form.bulk = {"tools", "strict_tools", "documents"};
+      form.read = [](std::string_view body) { return read_request(body); };
+      form.write = [&](const ChatRequest& request, std::string& body, std::vector<std::string>& dropped) {
+        return write_request(request, input.upstream_model, input.stream, false, body, dropped);
+      };
+      if (auto added = add_own_edits(input, form, out, edits); !added) return added;
     }
     std::string model;
     wire::append_json_string(model, input.upstream_model);
     if (input.facts->model != input.upstream_model) edits.push_back({BodyEdit::Kind::kSet, "model", {}, model});
     if (edits.empty()) out.http.body.push_back(input.body);
     else wire::splice(input.body, input.facts->members, edits, out.owned, out.http.body);
+    return {};
   }
 
   Result<JsonValue> read_root(std::string_view body) const {

@@ -87,6 +87,9 @@ class CompletionsClient final : public ClientCodec {
     out += "data: [DONE]\n\n";
   }
 
+  bool is_error_body(std::string_view body) const override {
+    return wire::validate(body) && wire::find(wire::JsonValue(body), "error", "message").is_string();
+  }
   void encode_error(const Error& error, std::string& out) const override { openai::write_error(error, out); }
   void encode_stream_error(const Error& error, std::string& out) override {
     out += "data: ";

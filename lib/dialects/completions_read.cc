@@ -118,10 +118,17 @@ class Reader {
     else if (name == "user") fields_.read(name, value, request_.user);
     else if (name == "echo") refuse(name, value.boolean().value_or(false));
     else if (name == "suffix") refuse(name, value.nonempty_string());
-    else if (name == "logprobs") refuse(name, !value.is_unset() && value.raw() != "false" && value.raw() != "0");
+    else if (name == "logprobs") return take_logprobs(value);
     else if (name == "best_of") return value.integer().value_or(0) <= request_.n.value_or(1);
     else return false;
     return true;
+  }
+
+  // 0 asks for the words' own alone: less than what is refused, and named where it is not told.
+  bool take_logprobs(JsonValue value) {
+    const bool none = value.integer() == 0;
+    refuse("logprobs", !none && !value.is_unset() && value.raw() != "false");
+    return !none;
   }
 
   void take_prompt(JsonValue value) {

@@ -32,6 +32,7 @@ class Anthropic final : public Dialect {
   std::string_view name() const noexcept override { return "anthropic"; }
   std::unique_ptr<ClientCodec> new_client_codec() const override { return dialects::anthropic::new_client_codec(); }
   std::unique_ptr<UpstreamCodec> new_upstream_codec() const override { return dialects::anthropic::new_upstream_codec(); }
+  bool openai_members() const noexcept override { return true; }
   std::unique_ptr<ClientCodec> new_task_client(Operation operation) const override { return dialects::anthropic::new_task_client(operation); }
   std::unique_ptr<UpstreamCodec> new_task_upstream(Operation operation) const override { return dialects::anthropic::new_task_upstream(operation); }
 };
@@ -51,6 +52,7 @@ class Cohere final : public Dialect {
   std::string_view name() const noexcept override { return "cohere"; }
   std::unique_ptr<ClientCodec> new_client_codec() const override { return dialects::cohere::new_client_codec(); }
   std::unique_ptr<UpstreamCodec> new_upstream_codec() const override { return dialects::cohere::new_upstream_codec(); }
+  bool openai_members() const noexcept override { return true; }
   std::unique_ptr<ClientCodec> new_task_client(Operation operation) const override { return dialects::cohere::new_task_client(operation); }
   std::unique_ptr<UpstreamCodec> new_task_upstream(Operation operation) const override { return dialects::cohere::new_task_upstream(operation); }
 };
@@ -67,6 +69,7 @@ class Ollama final : public Dialect {
   std::string_view name() const noexcept override { return "ollama"; }
   std::unique_ptr<ClientCodec> new_client_codec() const override { return dialects::ollama::new_client_codec(); }
   std::unique_ptr<UpstreamCodec> new_upstream_codec() const override { return dialects::ollama::new_upstream_codec(); }
+  bool openai_members() const noexcept override { return true; }
   std::unique_ptr<ClientCodec> new_task_client(Operation operation) const override {
     return operation == Operation::kEmbed ? dialects::ollama::new_embed_client() : nullptr;
   }
@@ -80,6 +83,7 @@ class Gemini final : public Dialect {
   std::string_view name() const noexcept override { return dialects::gemini::kName; }
   std::unique_ptr<ClientCodec> new_client_codec() const override { return dialects::gemini::new_client_codec(); }
   std::unique_ptr<UpstreamCodec> new_upstream_codec() const override { return dialects::gemini::new_upstream_codec(); }
+  bool openai_members() const noexcept override { return true; }
   std::unique_ptr<ClientCodec> new_task_client(Operation operation) const override {
     return operation == Operation::kEmbed ? dialects::gemini::new_embed_client() : dialects::gemini::new_task_client(operation);
   }

@@ -15,6 +15,7 @@
 #include "llmrouter/codec.h"
 #include "wire/json_scan.h"
 #include "wire/json_writer.h"
+#include "wire/splice.h"
 
 namespace llmrouter::dialects::gemini {
 
@@ -111,10 +112,10 @@ std::string path_of(std::string_view model, std::string_view operation);
 // The HTTP request of an operation on a model, at the Gemini API or at Vertex AI.
 Result<void> fill_google(const ProviderConfig& provider, std::string_view model, std::string_view operation, std::string_view accept, std::string_view key,
                          HttpRequest& out);
-// Relay: the client's body, with the policy's edits; a model that it names all the same is the upstream's.
-void splice_model(const EncodeInput& input, EncodedRequest& out);
-// The same for Vertex AI (gemini_vertex.cc), which wants a role for each content, takes no ids of calls, and no model's name in the body.
-void splice_for_vertex(const EncodeInput& input, EncodedRequest& out);
+// Relay: the client's body, with the policy's edits; a model that it names all the same is the upstream's. kNotSupported as add_own_edits().
+Result<void> splice_request(const EncodeInput& input, EncodedRequest& out);
+// The same for Vertex AI (gemini_vertex.cc), which wants a role for each content, takes no ids of calls, and no model's name in the body. `edits` are made beside.
+void splice_for_vertex(const EncodeInput& input, std::vector<wire::SpliceEdit> edits, EncodedRequest& out);
 // The members of generationConfig, without braces.
 Result<void> write_generation(const ChatRequest& request, const ModelTraits& model, bool foreign, std::string& out,
                               std::vector<std::string>& dropped);

@@ -4,6 +4,7 @@
 #include "dialects/fault.h"
 #include "dialects/gemini.h"
 #include "dialects/gemini_images.h"
+#include "dialects/own_edits.h"
 #include "dialects/task_codec.h"
 #include "dialects/vertex.h"
 #include "wire/splice.h"
@@ -66,7 +67,8 @@ class CountUpstream final : public TaskUpstream {
     if (input.provider == nullptr) return Error(ErrorCode::kInternal, "no provider to encode for");
     key_ = Secret(std::string(input.key));
     if (input.facts != nullptr) {
-      splice_model(input, out);
+      if (has_edits(input)) return not_spliced();
+      if (auto spliced = splice_request(input, out); !spliced) return spliced;
     } else {
       if (input.task == nullptr) return Error(ErrorCode::kInternal, "nothing to encode");
       std::string body;

@@ -3,6 +3,7 @@
 #include "dialects/fault.h"
 #include "dialects/gemini.h"
 #include "dialects/http_request.h"
+#include "dialects/own_edits.h"
 #include "dialects/task_codec.h"
 #include "dialects/vertex.h"
 #include "llmrouter/dropped.h"
@@ -175,6 +176,7 @@ class GeminiEmbedUpstream final : public TaskUpstream {
     }
     std::string_view operation = kBatch;
     if (input.facts != nullptr) {
+      if (has_edits(input)) return not_spliced();
       const JsonValue requests = find_field(JsonValue(input.body), "requests");
       if (!requests.is_array()) operation = "embedContent";
       relay(input, requests, out);

@@ -33,7 +33,7 @@ class GeminiUpstream final : public UpstreamCodec {
     relay_ = input.facts != nullptr;
     events_.configure(input.foreign, key_.reveal());
     if (relay_) {
-      splice_model(input, out);
+      if (auto spliced = splice_request(input, out); !spliced) return spliced;
     } else {
       if (input.chat == nullptr) return Error(ErrorCode::kInternal, "nothing to encode");
       std::string body;

@@ -42,6 +42,7 @@ class Splicer {
   }
   void remove(size_t begin, size_t end) { cuts_.push_back(without_member(body_, begin, end)); }
 
+  bool changes() const noexcept { return !cuts_.empty(); }
   void write(EncodedRequest& out) {
     if (cuts_.empty()) return out.http.body.push_back(body_);
     std::stable_sort(cuts_.begin(), cuts_.end(), [](const Cut& a, const Cut& b) { return a.begin < b.begin; });
@@ -148,9 +149,28 @@ class Splicer {
   std::unordered_map<std::string, size_t> calls_;  // of the last turn that called: each id's place
 };
 
+// A policy's edits are of other members: what becomes of the contents is one more.
+void splice_with_edits(const EncodeInput& input, std::vector<wire::SpliceEdit> edits, EncodedRequest& out) {
+  for (const MemberSpan& member : input.facts->members) {
+    if (member.name == "model") edits.push_back({BodyEdit::Kind::kRemove, "model", {}, {}});
+    if (member.name != "contents") continue;
+    const JsonValue contents(input.body.substr(member.value_begin, member.value_end - member.value_begin));
+    Splicer splicer(contents.raw());
+    splicer.take_contents(contents);
+    if (!splicer.changes()) continue;
+    EncodedRequest parts;
+    splicer.write(parts);
+    std::string text;
+    for (std::string_view piece : parts.http.body) text.append(piece);
+    edits.push_back({BodyEdit::Kind::kSet, "contents", {}, out.owned.emplace_back(std::move(text))});
+  }
+  wire::splice(input.body, input.facts->members, edits, out.owned, out.http.body);
+}
+
 }  // namespace
 
-void splice_for_vertex(const EncodeInput& input, EncodedRequest& out) {
+void splice_for_vertex(const EncodeInput& input, std::vector<wire::SpliceEdit> edits, EncodedRequest& out) {
+  if (!edits.empty()) return splice_with_edits(input, std::move(edits), out);
   Splicer splicer(input.body);
   for (const MemberSpan& member : input.facts->members) {
     if (member.name == "model") splicer.remove(member.key_begin, member.value_end);

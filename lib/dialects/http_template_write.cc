@@ -114,6 +114,11 @@ class Filler {
     return {};
   }
 
+  // Does the conversation say anything beside its prompt?
+  bool said_before() const {
+    return std::count_if(request_.messages.begin(), request_.messages.end(), [](const Message& m) { return m.role == Role::kUser || !m.text().empty(); }) > 1;
+  }
+
   // A placeholder's value as JSON; empty: unset. The name is used from then on.
   std::string value_of(const Placeholder& p) {
     used_.emplace_back(p.name);
@@ -203,8 +208,10 @@ class Filler {
       if (!trivial && m.key != "n" && m.key != "tool_choice") drop(m.key);
     }
     if (no_user_ && !is_used("messages")) return cannot_express("messages", "a conversation in which no user speaks", kTarget);
-    // A prompt alone is the last words of a longer talk.
-    if (!is_used("messages") && request_.messages.size() > 1) drop("messages");
+    // A prompt alone is the last words of a longer talk: the answer would be to another one.
+    if (!is_used("messages") && said_before()) {
+      return cannot_express("messages", "more than the last words of the user", kTarget);
+    }
     return {};
   }
 

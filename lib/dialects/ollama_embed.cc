@@ -110,7 +110,7 @@ class OllamaEmbedUpstream final : public TaskUpstream {
     bool older = false;
     if (input.facts != nullptr) {
       older = asks_the_older_way(input.facts->members);
-      splice_task(input, out);
+      if (auto spliced = splice_task(input, out); !spliced) return spliced;
     } else if (auto written = write(input, out); !written) {
       return written;
     }

@@ -6,6 +6,7 @@
 #include "dialects/fields.h"
 #include "dialects/http_request.h"
 #include "dialects/ollama.h"
+#include "dialects/own_edits.h"
 #include "dialects/text_match.h"
 #include "dialects/tool_assembler.h"
 #include "llmrouter/secret.h"
@@ -55,7 +56,7 @@ class OllamaUpstream final : public UpstreamCodec {
     const bool chat = !relay_ || is_chat(input.facts->members);
     if (relay_) {
       estimate_ = input.facts->input_tokens;
-      splice(input, out);
+      if (auto spliced = splice(input, chat, out); !spliced) return spliced;
     } else {
       if (input.chat == nullptr) return Error(ErrorCode::kInternal, "nothing to encode");
       estimate_ = estimate_of(*input.chat);
@@ -132,17 +133,29 @@ class OllamaUpstream final : public UpstreamCodec {
   }
 
  private:
-  // Relay: the model's name, and the edits of a policy if somebody has some in this dialect's own names.
-  static void splice(const EncodeInput& input, EncodedRequest& out) {
+  // Relay: the model's name, and the edits of a policy. A prompt's members beside it are a chat's, as far as edits go.
+  static Result<void> splice(const EncodeInput& input, bool chat, EncodedRequest& out) {
     std::vector<wire::SpliceEdit> edits;
-    if (input.edits != nullptr) {
-      for (const BodyEdit& edit : *input.edits) edits.push_back(wire::to_splice(edit));
+    if (has_edits(input)) {
+      OwnForm form;
+      form.conversation = "messages";
+      form.least = R"([{"role":"user","content":"."}])";
+      if (chat) form.bulk = {"tools"};
+      else form.bulk = {"prompt", "suffix", "images", "system", "template", "raw", "context"};
+      form.always_without_bulk = !chat;
+      form.holders = {"options"};
+      form.read = [](std::string_view body) { return read_request(body, false); };
+      form.write = [&](const ChatRequest& request, std::string& body, std::vector<std::string>& dropped) {
+        return write_request(request, input.upstream_model, input.stream, false, body, dropped);
+      };
+      if (auto added = add_own_edits(input, form, out, edits); !added) return added;
     }
     std::string model;
     wire::append_json_string(model, input.upstream_model);
     if (input.facts->model != input.upstream_model) edits.push_back({BodyEdit::Kind::kSet, "model", {}, model});
     if (edits.empty()) out.http.body.push_back(input.body);
     else wire::splice(input.body, input.facts->members, edits, out.owned, out.http.body);
+    return {};
   }
 
   Result<Line> read_whole(std::string_view body) const {

@@ -34,6 +34,8 @@ Origins origins_of(std::string_view body, const ChatRequest& decoded);
 
 // Members of a request, from its own JSON.
 ToolChoice read_tool_choice(wire::JsonValue value);
+// Has a neutral request a field for this member, so that apply_edits() sets that?
+bool is_chat_member(std::string_view name) noexcept;
 ResponseFormat read_response_format(wire::JsonValue value);
 
 // What a vendor wants otherwise; by the names in ProviderConfig::quirks. Each is described in README.md.

@@ -96,11 +96,26 @@ class Relay {
     return name;
   }
 
+  // The bound of an answer has two names, and a policy that gives one means the bound: it goes where the client's stands (the newer name where it has set both),
+  // and one of them is left. False: the client's own stands.
+  bool place_bound(SpliceEdit& e) {
+    constexpr std::string_view kOlder = "max_tokens", kNewer = "max_completion_tokens";
+    if (e.kind == Kind::kRemove || (e.name != kOlder && e.name != kNewer)) return true;
+    if (bound_.empty() && !member(kNewer).is_unset()) bound_ = renamed(kNewer);
+    if (bound_.empty() && !member(kOlder).is_unset()) bound_ = renamed(kOlder);
+    if (e.kind == Kind::kDefault && !bound_.empty()) return false;
+    if (bound_.empty()) bound_ = e.name;
+    e.name = bound_;
+    if (e.kind == Kind::kSet) remove(bound_ == kOlder ? kNewer : kOlder);
+    return true;
+  }
+
   void add_edits() {
     if (input_.edits == nullptr) return;
     for (const BodyEdit& edit : *input_.edits) {
       SpliceEdit e = wire::to_splice(edit);
       e.name = renamed(e.name);
+      if (!place_bound(e)) continue;
       if (quirks_.required_is_any && e.name == "tool_choice" && edit.json == R"("required")") e.json = R"("any")";
       edits_.push_back(e);
     }
@@ -169,6 +184,7 @@ class Relay {
   const Quirks& quirks_;
   EncodedRequest& out_;
   std::vector<SpliceEdit> edits_;
+  std::string_view bound_;  // the name of the answer's bound, once a policy gives one
 };
 
 }  // namespace

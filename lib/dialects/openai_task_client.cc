@@ -198,6 +198,9 @@ class OpenAiTaskClient final : public TaskClient {
     else write_rerank_answer(response, model_, body_, out);
   }
 
+  bool is_error_body(std::string_view body) const override {
+    return wire::validate(body) && wire::find(wire::JsonValue(body), "error", "message").is_string();
+  }
   void encode_error(const Error& error, std::string& out) const override { write_error(error, out); }
   void encode_stream_error(const Error& error, std::string& out) override {
     out += "event: error\ndata: ";

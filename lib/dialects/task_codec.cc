@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "dialects/fault.h"
+#include "dialects/own_edits.h"
 #include "dialects/text_match.h"
 #include "wire/json_writer.h"
 #include "wire/splice.h"
@@ -61,16 +62,15 @@ Result<RequestFacts> scan_task(std::string_view body) {
   return facts;
 }
 
-void splice_task(const EncodeInput& input, EncodedRequest& out) {
+Result<void> splice_task(const EncodeInput& input, EncodedRequest& out) {
+  if (has_edits(input)) return not_spliced();
   std::vector<wire::SpliceEdit> edits;
-  if (input.edits != nullptr) {
-    for (const BodyEdit& edit : *input.edits) edits.push_back(wire::to_splice(edit));
-  }
   std::string model;
   wire::append_json_string(model, input.upstream_model);
   if (input.facts->model != input.upstream_model) edits.push_back({BodyEdit::Kind::kSet, "model", {}, model});
   if (edits.empty()) out.http.body.push_back(input.body);
   else wire::splice(input.body, input.facts->members, edits, out.owned, out.http.body);
+  return {};
 }
 
 TokenUsage read_task_usage(JsonValue usage) {

@@ -47,8 +47,8 @@ class TaskUpstream : public UpstreamCodec {
 // The top level of a request: members, and the model's name.
 Result<RequestFacts> scan_task(std::string_view body);
 
-// Relay: the model's name and the edits spliced into the client's body.
-void splice_task(const EncodeInput& input, EncodedRequest& out);
+// Relay: the model's name spliced into the client's body. kNotSupported where a policy changes the request.
+Result<void> splice_task(const EncodeInput& input, EncodedRequest& out);
 
 // --- embeddings ---
 

@@ -41,6 +41,10 @@ TEST_CASE("completions: a request becomes a chat of one message") {
   auto best = translate_request("completions", "openai", R"({"model":"m","prompt":"x","best_of":3})");
   REQUIRE(best.ok());
   CHECK(best->request.dropped == std::vector<std::string>{"best_of"});
+  auto own = translate_request("completions", "openai", R"({"model":"m","prompt":"x","logprobs":0})");
+  REQUIRE(own.ok());
+  CHECK(own->request.dropped == std::vector<std::string>{"logprobs"});
+  CHECK_FALSE(wire::find_member(wire::JsonValue(own->body), "logprobs").exists());
 }
 
 TEST_CASE("completions: what a chat cannot say is refused by name, and passes in a relay") {

@@ -113,8 +113,15 @@ TEST_CASE("http: what the template has no place for is refused, or named when it
   CHECK(refused("", R"([{"role":"user","content":[{"type":"image_url","image_url":{"url":"data:image/png;base64,AA=="}}]}])") == "messages[0].content[0]");
   CHECK(refused("", R"([{"role":"user","content":"x"},{"role":"assistant","tool_calls":[{"id":"c","type":"function","function":{"name":"f","arguments":"{}"}}]}])") == "tools");
   std::vector<std::string> dropped;
-  written(R"({"p":"${prompt}"})", R"("temperature":0.5,"response_format":{"type":"text"},"n":1)", R"([{"role":"system","content":"s"},{"role":"user","content":"x"}])", &dropped);
-  CHECK(dropped == std::vector<std::string>{"temperature", "messages"});
+  written(R"({"p":"${prompt}"})", R"("temperature":0.5,"response_format":{"type":"text"},"n":1)", R"([{"role":"system","content":""},{"role":"user","content":"x"}])", &dropped);
+  CHECK(dropped == std::vector<std::string>{"temperature"});
+  // Instructions and what was said before decide the answer as much as the last words.
+  for (const char* more : {R"({"role":"system","content":"s"})", R"({"role":"user","content":"a"},{"role":"assistant","content":"b"})", R"({"role":"user","content":"a"})"}) {
+    const std::string messages = "[" + std::string(more) + R"(,{"role":"user","content":"x"}])";
+    CHECK(refused({}, messages) == "messages");
+    written(R"({"p":"${prompt}","m":"${messages}"})", {}, messages, &dropped);
+    CHECK(dropped.empty());
+  }
   CHECK(find(JsonValue(written(R"({"t":"${tools}","m":"${messages}"})", R"("tools":[{"type":"function","function":{"name":"f"}}])")), "t", 0, "function", "name").equals("f"));
 }
 

@@ -121,6 +121,30 @@ TEST_CASE("edits of a policy are spliced in by their names") {
   CHECK(member(out, "logit_bias").empty());
 }
 
+TEST_CASE("the bound of an answer has two names, and a policy's edit of either means the one that holds") {
+  const auto bounds = [](const std::string& members, const std::vector<BodyEdit>& edits, std::vector<std::string> quirks = {}) {
+    const std::string out = sent(with(members), std::move(quirks), edits);
+    return member(out, "max_tokens") + "/" + member(out, "max_completion_tokens");
+  };
+  using Kind = BodyEdit::Kind;
+  for (const char* name : {"max_tokens", "max_completion_tokens"}) {
+    INFO(name);
+    const std::vector<BodyEdit> always = {{Kind::kSet, name, "55"}}, silent = {{Kind::kDefault, name, "55"}};
+    CHECK(bounds(R"("max_completion_tokens":8000)", always) == "/55");
+    CHECK(bounds(R"("max_tokens":8000)", always) == "55/");
+    CHECK(bounds(R"("max_tokens":8000,"max_completion_tokens":9000)", always) == "/55");
+    CHECK(bounds(R"("max_completion_tokens":8000)", silent) == "/8000");
+    CHECK(bounds(R"("max_tokens":8000)", silent) == "8000/");
+    CHECK(bounds(R"("max_tokens":null,"max_completion_tokens":7)", always) == "/55");
+    CHECK(bounds(R"("max_completion_tokens":8000)", always, {"max_tokens_only"}) == "55/");
+    CHECK(bounds(R"("max_completion_tokens":8000)", silent, {"max_tokens_only"}) == "8000/");
+    CHECK(bounds(R"("max_tokens":8000)", always, {"max_completion_tokens_only"}) == "/55");
+  }
+  CHECK(bounds(R"("x":1)", {{Kind::kDefault, "max_tokens", "9"}, {Kind::kSet, "max_completion_tokens", "5"}}) == "5/");
+  CHECK(bounds(R"("x":1)", {{Kind::kDefault, "max_completion_tokens", "9"}, {Kind::kDefault, "max_tokens", "5"}}) == "/9");
+  CHECK(bounds(R"("max_completion_tokens":7)", {{Kind::kRemove, "max_completion_tokens", ""}}) == "/");
+}
+
 TEST_CASE("quirk no_stream_options: never sent, not even the client's own") {
   CHECK(member(sent(with(R"("stream":true)"), {"no_stream_options"}), "stream_options").empty());
   CHECK(member(sent(with(R"("stream":true,"stream_options":{"include_usage":true})"), {"no_stream_options"}), "stream_options").empty());
