@@ -49,6 +49,7 @@ struct Quirks {
   bool takes_cache_control = false;
   bool strict_members = false;
   bool metadata_needs_store = false;
+  bool takes_developer = false;
   bool thinking_type = false;
   bool enable_thinking = false;
   bool reasoning_object = false;

@@ -191,6 +191,7 @@ Quirks Quirks::of(const std::vector<std::string>& names) {
       {"takes_cache_control", &Quirks::takes_cache_control},
       {"strict_members", &Quirks::strict_members},
       {"metadata_needs_store", &Quirks::metadata_needs_store},
+      {"takes_developer", &Quirks::takes_developer},
       {"thinking_type", &Quirks::thinking_type},
       {"enable_thinking", &Quirks::enable_thinking},
       {"reasoning_object", &Quirks::reasoning_object},

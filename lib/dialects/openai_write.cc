@@ -313,10 +313,15 @@ class RequestWriter {
     if (error_.code == ErrorCode::kNone) error_ = cannot_express(std::move(param), what, target);
   }
 
+  // Most servers' chat templates know nobody but the system.
+  Role role_of(const Message& message) const noexcept {
+    return message.role == Role::kDeveloper && options_.foreign && !quirks_.takes_developer ? Role::kSystem : message.role;
+  }
+
   void write_one(const Message& message, size_t index, const ToolIds& ids) {
     const bool orphan = message.role == Role::kTool && ids.result(index).empty();
     w_.begin_object();
-    w_.member("role", orphan ? std::string_view("function") : role_name(message.role));
+    w_.member("role", orphan ? std::string_view("function") : role_name(role_of(message)));
     if (!message.name.empty()) w_.member("name", message.name);
     if (message.role == Role::kTool && !orphan) w_.member("tool_call_id", ids.result(index));
     const bool verbatim = !options_.foreign && has_member(message.extras, "reasoning_details");

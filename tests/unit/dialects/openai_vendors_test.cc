@@ -206,6 +206,22 @@ TEST_CASE("quirk metadata_needs_store: metadata goes only where it is stored") {
   CHECK(member_of(to_vendor({"metadata_needs_store"}, R"("metadata":{"a":"b"},"store":true)"), "metadata") == R"({"a":"b"})");
 }
 
+TEST_CASE("quirk takes_developer: elsewhere a developer speaks as the system") {
+  const char* const body = R"({"model":"m","instructions":"I","input":[{"role":"developer","content":"D"},{"role":"user","content":"q"}]})";
+  const auto role = [&](std::vector<std::string> quirks) {
+    auto out = translate_request("responses", "openai", body, provider(std::move(quirks)));
+    REQUIRE(out.ok());
+    CHECK(out->request.dropped.empty());
+    CHECK(find(JsonValue(out->body), "messages", 1, "content").equals("D"));
+    return std::string(find(JsonValue(out->body), "messages", 1, "role").string_or());
+  };
+  CHECK(role({}) == "system");
+  CHECK(role({"takes_developer"}) == "developer");
+  // A chat client's own word stays, to any server of its dialect.
+  const char* const chat = R"({"model":"m","messages":[{"role":"developer","content":"D"},{"role":"user","content":"q"}]})";
+  CHECK(find(JsonValue(translate_request("openai", "openai", chat)->body), "messages", 0, "role").equals("developer"));
+}
+
 TEST_CASE("quirk takes_cache_control: marks go where they are taken, and are named where not") {
   ChatRequest chat = ChatRequest::of("m", "q");
   chat.messages[0].parts[0].cache = R"({"type":"ephemeral"})";
