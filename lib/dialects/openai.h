@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "dialects/effort.h"
 #include "dialects/ids.h"
 #include "dialects/origins.h"
 #include "llmrouter/codec.h"
@@ -55,6 +56,9 @@ struct Quirks {
   bool reasoning_object = false;
   bool template_thinking = false;
   bool no_reasoning_effort = false;
+  bool effort_or_thinking = false;
+  bool effort_of_mini = false;
+  Efforts efforts = 0;  // efforts_WORDS; 0: not said
   bool no_reasoning_back = false;
   bool prefill = false;
   bool prefill_prefix = false;

@@ -197,14 +197,18 @@ Quirks Quirks::of(const std::vector<std::string>& names) {
       {"reasoning_object", &Quirks::reasoning_object},
       {"template_thinking", &Quirks::template_thinking},
       {"no_reasoning_effort", &Quirks::no_reasoning_effort},
+      {"effort_or_thinking", &Quirks::effort_or_thinking},
+      {"effort_of_mini", &Quirks::effort_of_mini},
       {"no_reasoning_back", &Quirks::no_reasoning_back},
       {"prefill", &Quirks::prefill},
       {"prefill_prefix", &Quirks::prefill_prefix},
       {"prefill_partial", &Quirks::prefill_partial},
       {"prefill_continue", &Quirks::prefill_continue},
   };
+  constexpr std::string_view kEffortsOf = "efforts_";
   Quirks q;
   for (const std::string& name : names) {
+    if (name.compare(0, kEffortsOf.size(), kEffortsOf) == 0) q.efforts = efforts_named(std::string_view(name).substr(kEffortsOf.size()));
     for (const Row& row : kRows) {
       if (row.name == name) q.*row.flag = true;
     }

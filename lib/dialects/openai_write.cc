@@ -7,7 +7,9 @@
 #include "dialects/foreign_tools.h"
 #include "dialects/media.h"
 #include "dialects/openai.h"
+#include "dialects/openai_model.h"
 #include "dialects/signature.h"
+#include "dialects/text_match.h"
 #include "dialects/tool_ids.h"
 #include "llmrouter/dropped.h"
 
@@ -196,6 +198,8 @@ class RequestWriter {
       : request_(request), quirks_(quirks), options_(options), w_(out), dropped_(dropped) {}
 
   Result<void> run(std::string_view model) {
+    model_ = model;
+    traits_ = traits_of(model);
     if (options_.foreign) {
       if (auto checked = check_foreign_tools(request_, "the chat dialect", dropped_); !checked) return checked;
     }
@@ -496,7 +500,8 @@ class RequestWriter {
       if (!own("reasoning")) write_reasoning_object(effort);
       return;
     }
-    if (quirks_.thinking_type && !own("thinking")) {
+    const bool either = quirks_.effort_or_thinking && !effort.empty() && !off;  // the word alone says it
+    if (quirks_.thinking_type && !either && !own("thinking")) {
       w_.raw_member("thinking", off ? R"({"type":"disabled"})" : R"({"type":"enabled"})");
       if (off) return;
     }
@@ -518,8 +523,17 @@ class RequestWriter {
       if (!quirks_.thinking_type) drop("reasoning_effort");
       return;
     }
+    if (options_.foreign) return write_fitted(effort);
     if (!own("reasoning") && !own("thinking") && !own("enable_thinking") && !own("thinking_budget")) text("reasoning_effort", std::string(effort));
     else if (!lifted_effort(effort)) text("reasoning_effort", request_.reasoning_effort);
+  }
+
+  // The word that comes next to another dialect's, of those that the vendor or the model takes.
+  void write_fitted(std::string_view effort) {
+    if (quirks_.effort_of_mini && find_ci(model_, "mini") == std::string_view::npos) return drop("reasoning_effort");
+    const FittedEffort fit = fit_effort(effort, quirks_.efforts != 0 ? quirks_.efforts : traits_.efforts);
+    if (!fit.told) drop("reasoning_effort");
+    text("reasoning_effort", std::string(fit.word));
   }
 
   // What was begun is the answer: no thought comes before the rest of it. Servers that think unasked are told so, and refuse the beginning otherwise.
@@ -581,6 +595,8 @@ class RequestWriter {
   const WriteOptions& options_;
   JsonWriter w_;
   std::vector<std::string>& dropped_;
+  std::string_view model_;
+  ModelTraits traits_;
   Error error_;
 };
 

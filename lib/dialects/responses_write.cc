@@ -5,6 +5,7 @@
 #include "dialects/fields.h"
 #include "dialects/foreign_tools.h"
 #include "dialects/media.h"
+#include "dialects/openai_model.h"
 #include "dialects/responses.h"
 #include "dialects/signature.h"
 #include "dialects/tool_ids.h"
@@ -46,6 +47,7 @@ class RequestWriter {
       : request_(request), stream_(stream), foreign_(foreign), w_(out), dropped_(dropped) {}
 
   Result<void> run(std::string_view model) {
+    efforts_ = openai::traits_of(model).efforts;
     if (foreign_) {
       if (auto checked = check_foreign_tools(request_, kTarget, dropped_); !checked) return checked;
     }
@@ -359,13 +361,20 @@ class RequestWriter {
     if (request_.logprobs.value_or(false) || request_.top_logprobs) optional("top_logprobs", request_.top_logprobs);
   }
 
+  std::string_view fitted(std::string_view effort) {
+    if (!foreign_ || effort.empty()) return effort;
+    const FittedEffort fit = fit_effort(effort, efforts_);
+    if (!fit.told) drop("reasoning_effort");
+    return fit.word;
+  }
+
   void write_reasoning() {
     const std::string_view effort = effort_of(request_);
     const bool asked = !effort.empty() || !request_.reasoning_summary.empty();
     if (asked) {
       w_.key("reasoning");
       w_.begin_object();
-      text("effort", effort);
+      text("effort", fitted(effort));
       text("summary", request_.reasoning_summary);
       w_.end_object();
     }
@@ -422,6 +431,7 @@ class RequestWriter {
   const bool stream_, foreign_;
   JsonWriter w_;
   std::vector<std::string>& dropped_;
+  Efforts efforts_ = 0;  // that the model takes
   bool signed_before_ = false;
   Error error_;
 };

@@ -143,6 +143,68 @@ TEST_CASE("quirk no_reasoning_effort: the word is not sent") {
   CHECK(dropped(other, "reasoning_effort"));
 }
 
+TEST_CASE("quirk efforts_WORDS: another dialect's word becomes one that is taken, the next one up or the strongest") {
+  const auto effort = [](const char* quirk, const std::string& word) {
+    return member_of(to_vendor({quirk}, R"("reasoning":{"effort":")" + word + "\"}"), "reasoning_effort");
+  };
+  const char* const moonshot = "efforts_low_high_max";
+  CHECK(effort(moonshot, "minimal") == "\"low\"");
+  CHECK(effort(moonshot, "low") == "\"low\"");
+  CHECK(effort(moonshot, "medium") == "\"high\"");
+  CHECK(effort(moonshot, "xhigh") == "\"max\"");
+  CHECK(effort("efforts_low_high", "max") == "\"high\"");
+  CHECK(effort("efforts_none_low_medium_high", "none") == "\"none\"");
+  CHECK(effort("efforts_low_high", "default") == "\"default\"");  // a vendor's own word
+  const Encoded none = to_vendor({"efforts_low_high"}, kNone), low = to_vendor({"efforts_low_high"}, kLow);
+  CHECK(member_of(none, "reasoning_effort") == "\"low\"");
+  CHECK(none.request.dropped == std::vector<std::string>{"reasoning_effort"});
+  CHECK(low.request.dropped.empty());
+  // A chat client's own word stays.
+  ChatRequest chat = ChatRequest::of("m", "q");
+  chat.reasoning_effort = "max";
+  CHECK(member_of(write(chat, {"efforts_low_high"}, false), "reasoning_effort") == "\"max\"");
+  CHECK(member_of(write(chat, {}), "reasoning_effort") == "\"high\"");  // of whom nothing is known
+}
+
+TEST_CASE("quirks effort_or_thinking and effort_of_mini: a word that is taken beside nothing, or by some models alone") {
+  const Encoded kimi = to_vendor({"thinking_type", "effort_or_thinking"}, kLow);
+  CHECK(member_of(kimi, "reasoning_effort") == "\"low\"");
+  CHECK(member_of(kimi, "thinking").empty());
+  CHECK(member_of(to_vendor({"thinking_type", "effort_or_thinking"}, kNone), "thinking") == R"({"type":"disabled"})");
+  ChatRequest chat = ChatRequest::of("m", "q");
+  chat.reasoning = true;
+  CHECK(member_of(write(chat, {"thinking_type", "effort_or_thinking"}), "thinking") == R"({"type":"enabled"})");
+  const std::string body = R"({"model":"m","input":"q","reasoning":{"effort":"high"}})";
+  const auto xai = [&](const char* model) { return translate_request("responses", "openai", body, provider({"effort_of_mini"}), model); };
+  CHECK(member_of(*xai("grok-3-mini"), "reasoning_effort") == "\"high\"");
+  CHECK(member_of(*xai("grok-4"), "reasoning_effort").empty());
+  CHECK(xai("grok-4")->request.dropped == std::vector<std::string>{"reasoning_effort"});
+}
+
+TEST_CASE("an Anthropic client's effort in the words of OpenAI's models, in both of their dialects") {
+  struct Row {
+    const char *model, *wanted, *sent;
+    bool named = false;
+  };
+  static constexpr Row kRows[] = {
+      {"gpt-5", "max", "high"},          {"gpt-5", "xhigh", "high"},         {"gpt-5-2025-08-07", "minimal", "minimal"}, {"gpt-5-prod", "low", "low"},
+      {"gpt-5-pro", "low", "high"},      {"gpt-5.1", "max", "high"},         {"gpt-5.1-codex-max", "max", "xhigh"},      {"gpt-5.2", "max", "xhigh"},
+      {"openai/gpt-oss-20b", "max", "high"}, {"o3-mini", "minimal", "low"},  {"deployment", "max", "high"},              {"deployment", "xhigh", "xhigh"},
+      {"gpt-5", "none", "minimal", true}, {"gpt-5.2", "none", "none"},       {"gpt-4.1", "max", "high"},                 {"gpt-35-turbo", "max", "high"},
+  };
+  for (const Row& row : kRows) {
+    CAPTURE(row.model, row.wanted);
+    const std::string body = R"({"model":"m","max_tokens":9,"messages":[{"role":"user","content":"q"}],"output_config":{"effort":")" + std::string(row.wanted) + R"("}})";
+    auto chat = translate_request("anthropic", "openai", body, provider(), row.model), responses = translate_request("anthropic", "responses", body, provider(), row.model);
+    REQUIRE((chat.ok() && responses.ok()));
+    CHECK(find_member(JsonValue(chat->body), "reasoning_effort").string_or() == row.sent);
+    CHECK(find(JsonValue(responses->body), "reasoning", "effort").string_or() == row.sent);
+    const std::vector<std::string> names = row.named ? std::vector<std::string>{"reasoning_effort"} : std::vector<std::string>();
+    CHECK(chat->request.dropped == names);  // output_config said no more than its effort
+    CHECK(responses->request.dropped == names);
+  }
+}
+
 TEST_CASE("quirk enable_thinking: a switch and a budget") {
   const Encoded low = to_vendor({"enable_thinking"}, kLow), none = to_vendor({"enable_thinking"}, kNone);
   CHECK(member_of(low, "enable_thinking") == "true");
