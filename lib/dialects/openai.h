@@ -51,6 +51,18 @@ struct Quirks {
   bool strict_members = false;
   bool metadata_needs_store = false;
   bool takes_developer = false;
+  bool no_logprobs = false;
+  bool no_logit_bias = false;
+  bool no_user = false;
+  bool no_service_tier = false;
+  bool no_names = false;
+  bool temperature_to_1 = false;
+  bool fixed_samplers = false;
+  bool thinks_without_samplers = false;
+  bool thinks_streamed = false;
+  bool thoughts_with_calls = false;
+  bool inline_media = false;
+  bool document_url = false;
   bool thinking_type = false;
   bool enable_thinking = false;
   bool reasoning_object = false;
@@ -65,6 +77,7 @@ struct Quirks {
   bool prefill_partial = false;
   bool prefill_continue = false;
   bool goes_on() const noexcept { return prefill || prefill_prefix || prefill_partial || prefill_continue; }
+  size_t most_stops = 0;  // stops_N; 0: any number
   static Quirks of(const std::vector<std::string>& names);
 };
 

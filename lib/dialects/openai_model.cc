@@ -28,6 +28,25 @@ int number_at(std::string_view name, size_t& at) noexcept {
   return value;
 }
 
+// Qwen3 by its size, "qwen3-8b" or "qwen3-235b-a22b": those of the open weights that think or not as they are told.
+bool is_open_qwen3(std::string_view name) noexcept {
+  constexpr std::string_view kFamily = "qwen3-";
+  if (!starts_with_ci(name, kFamily)) return false;
+  const auto skip_size = [&name] {
+    size_t digits = 0;
+    while (digits < name.size() && (is_digit(name[digits]) || name[digits] == '.')) ++digits;
+    if (digits == 0 || digits == name.size() || lower(name[digits]) != 'b') return false;
+    name.remove_prefix(digits + 1);
+    return true;
+  };
+  name.remove_prefix(kFamily.size());
+  if (!skip_size()) return false;
+  if (name.empty()) return true;
+  if (!starts_with_ci(name, "-a")) return false;
+  name.remove_prefix(2);
+  return skip_size() && name.empty();
+}
+
 // The version as major * 100 + minor ("gpt-5.2-codex": 502); 0: not a GPT that says.
 int version_of(std::string_view name) noexcept {
   size_t at = 4;
@@ -49,13 +68,16 @@ Efforts efforts_of(std::string_view name, int version) noexcept {
 
 }  // namespace
 
-// Sources: the vendor's pages of its models and of reasoning, autumn 2026; FORMATS, section 2.
+// Sources: the vendor's pages of its models and of reasoning, autumn 2026; FORMATS, sections 2 and 13.
 ModelTraits traits_of(std::string_view model) noexcept {
   const std::string_view name = model.substr(model.rfind('/') + 1);
   ModelTraits t;
-  if (is_o_series(name) || starts_with_ci(name, "gpt-oss")) {
+  t.fixed_samplers = starts_with_ci(name, "kimi-k2.5") || starts_with_ci(name, "kimi-k2.6");
+  t.thinks_streamed = is_open_qwen3(name);
+  const bool o_series = is_o_series(name);
+  if (o_series || starts_with_ci(name, "gpt-oss")) {
     t.efforts = efforts_named("low_medium_high");
-    t.thinks = t.thinks_told = true;
+    t.thinks = t.thinks_told = o_series;
     return t;
   }
   const int version = version_of(name);

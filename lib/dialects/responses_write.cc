@@ -47,7 +47,7 @@ class RequestWriter {
       : request_(request), stream_(stream), foreign_(foreign), w_(out), dropped_(dropped) {}
 
   Result<void> run(std::string_view model) {
-    efforts_ = openai::traits_of(model).efforts;
+    traits_ = openai::traits_of(model);
     if (foreign_) {
       if (auto checked = check_foreign_tools(request_, kTarget, dropped_); !checked) return checked;
     }
@@ -349,8 +349,8 @@ class RequestWriter {
 
   void write_sampling() {
     optional("max_output_tokens", request_.max_tokens);
-    optional("temperature", request_.temperature);
-    optional("top_p", request_.top_p);
+    sampler("temperature", request_.temperature);
+    sampler("top_p", request_.top_p);
     if (request_.n.value_or(1) > 1) refuse("n", "more than one answer");
     if (request_.top_k) drop("top_k");
     if (request_.frequency_penalty) drop("frequency_penalty");
@@ -358,12 +358,20 @@ class RequestWriter {
     if (request_.seed) drop("seed");
     if (!request_.stop.empty()) drop("stop");
     if (!request_.logit_bias.empty()) drop("logit_bias");
-    if (request_.logprobs.value_or(false) || request_.top_logprobs) optional("top_logprobs", request_.top_logprobs);
+    if (!foreign_thought()) optional("top_logprobs", request_.top_logprobs);
+    else if (request_.logprobs.value_or(false) || request_.top_logprobs.value_or(0) > 0) drop("logprobs");
+  }
+
+  // OpenAI's models refuse to be told how to sample while they think.
+  bool foreign_thought() const noexcept { return foreign_ && traits_.thinks_about(effort_of(request_)); }
+  void sampler(std::string_view name, const std::optional<double>& value) {
+    if (!foreign_thought()) return optional(name, value);
+    if (value && *value != 1) drop(name);
   }
 
   std::string_view fitted(std::string_view effort) {
     if (!foreign_ || effort.empty()) return effort;
-    const FittedEffort fit = fit_effort(effort, efforts_);
+    const FittedEffort fit = fit_effort(effort, traits_.efforts);
     if (!fit.told) drop("reasoning_effort");
     return fit.word;
   }
@@ -384,7 +392,7 @@ class RequestWriter {
   // What is encrypted can be given back: nothing is stored upstream for foreign clients. Models that do not think refuse to be asked.
   void write_include(bool thoughts) {
     if (!foreign_ && has_member(request_.extras, "include")) return;
-    const bool logprobs = request_.logprobs.value_or(false);
+    const bool logprobs = request_.logprobs.value_or(false) && !foreign_thought();
     if (!logprobs && !(thoughts && foreign_)) return;
     w_.key("include");
     w_.begin_array();
@@ -431,7 +439,7 @@ class RequestWriter {
   const bool stream_, foreign_;
   JsonWriter w_;
   std::vector<std::string>& dropped_;
-  Efforts efforts_ = 0;  // that the model takes
+  openai::ModelTraits traits_;
   bool signed_before_ = false;
   Error error_;
 };
