@@ -140,7 +140,10 @@ void write_part(const Part& part, PartOptions options, JsonWriter& w) {
 bool stands_in_content(const Part& part, PartOptions options) noexcept {
   if (part.kind == Part::Kind::kOther) return options.extras;
   if (part.kind == Part::Kind::kReasoning) return !part.raw.empty();
-  if (part.kind == Part::Kind::kText && part.text.empty() && !part.signature.empty()) return false;  // its signature was all of it
+  if (part.kind == Part::Kind::kText && part.text.empty()) {
+    if (!part.signature.empty()) return false;                                            // its signature was all of it
+    if (!options.extras && part.raw.empty() && part.cache.empty()) return false;  // streams leave such parts in the histories of other dialects
+  }
   return part.kind != Part::Kind::kRefusal;
 }
 

@@ -465,6 +465,19 @@ TEST_CASE("files of other dialects: texts are text to every chat server, PDFs a 
   CHECK(part(far, {"document_url"}) == canonical(R"({"type":"document_url","document_url":"https://x.example/a.pdf","document_name":"a"})"));
 }
 
+TEST_CASE("empty texts in the history of other dialects are not written: null beside calls, a string where one text is left") {
+  auto gemini = translate_request("gemini", "openai", R"({"model":"m","contents":[{"role":"user","parts":[{"text":"q"}]},{"role":"model","parts":[{"text":"a"},{"text":""}]},{"role":"user","parts":[{"text":"more"}]}]})");
+  REQUIRE(gemini.ok());
+  CHECK(find(JsonValue(gemini->body), "messages", 1, "content").equals("a"));
+  auto anthropic = translate_request("anthropic", "openai", R"({"model":"m","max_tokens":9,"messages":[{"role":"user","content":"q"},{"role":"assistant","content":[{"type":"text","text":""},)"
+                                                            R"({"type":"tool_use","id":"t1","name":"f","input":{}}]},{"role":"user","content":[{"type":"tool_result","tool_use_id":"t1","content":"r"}]}]})");
+  REQUIRE(anthropic.ok());
+  CHECK(find(JsonValue(anthropic->body), "messages", 1, "content").is_null());
+  const std::string own = R"({"model":"m","messages":[{"role":"user","content":"q"},{"role":"assistant","content":"","tool_calls":[{"id":"t1","type":"function","function":{"name":"f","arguments":"{}"}}]},{"role":"tool","tool_call_id":"t1","content":""}]})";
+  CHECK(find(JsonValue(translate_request("openai", "openai", own)->body), "messages", 1, "content").equals(""));
+  CHECK(find(JsonValue(translate_request("openai", "openai", own)->body), "messages", 2, "content").equals(""));
+}
+
 TEST_CASE("quirk: OpenAI's presets rename max_tokens, which its newer models refuse") {
   CHECK(member_of(to_vendor({"max_completion_tokens_only"}, R"("max_output_tokens":5)"), "max_completion_tokens") == "5");
 }
