@@ -321,9 +321,19 @@ bool is_loopback(std::string_view listen_address) {
   return split_authority(listen_address, &parts) && local_host(parts.host);
 }
 
+bool has_version_part(std::string_view url) {
+  Url parts;
+  return split_url(url, &parts) && !parts.path.empty() && has_version(parts.path.substr(1));
+}
+
+std::string without_slashes_behind(std::string url) {
+  while (!url.empty() && url.back() == '/') url.pop_back();
+  return url;
+}
+
 std::string normalise_base_url(std::string url, std::string_view dialect) {
   if (url == "demo:") return url;
-  while (url.back() == '/') url.pop_back();
+  url = without_slashes_behind(std::move(url));
   Url parts;
   if (!split_url(url, &parts)) return url;
   for (const BareDialect& bare : kBareDialects) {

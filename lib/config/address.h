@@ -32,6 +32,9 @@ std::string check_label(const std::string& name);          // of keys and users,
 // True when nobody but this host can reach it.
 bool is_loopback(std::string_view listen_address);
 
+// Is there a version part (v1, v1beta, beta) in its path?
+bool has_version_part(std::string_view url);
+std::string without_slashes_behind(std::string url);
 // A base URL as ProviderConfig holds it: no slash at the end, and the version part that the dialect's paths follow, with or without which it
 // was given. `url` must have passed check_base_url.
 std::string normalise_base_url(std::string url, std::string_view dialect);

@@ -156,7 +156,8 @@ void add_provider_keys(std::vector<Key>& keys) {
                     "where that is one.")
       .to([](S s, V v) { s.provider->type = v.text; });
   keys.emplace_back("providers.*.base_url", Type::kText, "",
-                    "What stands before the dialect's own paths; with or without its version part (`/v1`) means the same. Unset: the preset's.")
+                    "What stands before the dialect's own paths; with or without its version part (`/v1`) means the same, but for vendors whose preset has none "
+                    "(Perplexity, Databricks): theirs is taken as it is. Unset: the preset's.")
       .checked(check_base_url)
       .to([](S s, V v) { s.provider->base_url = v.text; });
   keys.emplace_back("providers.*.dialect", Type::kWord, "openai", "What it speaks. With a preset: the preset's.")

@@ -74,6 +74,11 @@ bool is_elsewhere(const ProviderPreset* preset, const std::string& url) {
   return preset != nullptr && preset->key_required && !preset->base_url.empty() && !is_place_of(*preset, url);
 }
 
+// Do the paths of its dialect follow a base URL that names no version, as everywhere else they do not?
+bool is_unversioned(const ProviderPreset& preset, const std::string& dialect) {
+  return dialect == "openai" && dialect == preset.dialect && preset.base_url.rfind("https://", 0) == 0 && !has_version_part(preset.base_url);
+}
+
 // What is known of the vendor's own place only. `openai` at another address is any compatible server.
 void forget_place(const ProviderPreset& preset, bool also_said, ProviderConfig& provider) {
   if (!also_said) provider.also.clear();
@@ -247,6 +252,7 @@ class Completion {
     if (is_elsewhere(preset_, provider_.base_url)) forget_place(*preset_, seen("also") != nullptr, provider_);
     if (preset_ && preset_->type == "azure") provider_.base_url = azure_base_url(provider_.base_url, !provider_.api_version.empty());
     else if (preset_ && is_place_of(*preset_, provider_.base_url)) provider_.base_url = preset_->base_url;
+    else if (preset_ && is_unversioned(*preset_, provider_.dialect)) provider_.base_url = without_slashes_behind(provider_.base_url);
     else if (!preset_ || !wants_project(*preset_)) provider_.base_url = normalise_base_url(provider_.base_url, provider_.dialect);
   }
 

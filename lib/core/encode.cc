@@ -13,10 +13,10 @@ namespace {
 
 bool starts_with(std::string_view text, std::string_view head) { return text.substr(0, head.size()) == head; }
 
-// A protocol's own headers begin with its name; those of OpenAI's bodies share theirs.
+// A protocol's own headers begin with its name; OpenAI has three protocols.
 bool carries_between_equal_dialects(std::string_view name, const Dialect& dialect) {
   if (name == "idempotency-key") return true;
-  if (name == "openai-beta") return dialect.openai_members();
+  if (name == "openai-beta") return dialect.name() == "openai" || dialect.name() == "responses" || dialect.name() == "completions";
   return (name == "anthropic-version" || name == "anthropic-beta") && starts_with(name, dialect.name());
 }
 

@@ -118,6 +118,11 @@ bool says_nothing_to_others(const wire::JsonMember& m) {
     if (m.key == known) return true;
   }
   if (m.key == "store") return m.value.raw() == "false";
+  if (m.key == "output_config") {  // its effort has a field of its own
+    bool effort_alone = true;
+    for (const wire::JsonMember& inner : wire::JsonMembers(m.value)) effort_alone = effort_alone && inner.key == "effort";
+    return effort_alone;
+  }
   if (m.key != "include") return false;
   for (JsonValue entry : JsonElements(m.value)) {
     if (!entry.equals("reasoning.encrypted_content") && !entry.equals("message.output_text.logprobs")) return false;

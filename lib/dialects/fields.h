@@ -63,7 +63,7 @@ void for_each_member(const RawMembers& members, Each&& each) {
 }
 
 // Names the members of another dialect's extras as dropped, but for those that say nothing to others: what also stands in a field of its own
-// (`reasoning`, `thinking`, `enable_thinking`, `thinking_budget`; `include` of encrypted thoughts and logprobs), `store: false`, and
+// (`reasoning`, `thinking`, `enable_thinking`, `thinking_budget`, `output_config.effort`; `include` of encrypted thoughts and logprobs), `store: false`, and
 // `stream_options`.
 void name_extras(const RawMembers& extras, std::vector<std::string>& dropped);
 

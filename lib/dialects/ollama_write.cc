@@ -223,6 +223,7 @@ class RequestWriter {
     else if (effort == "low" || effort == "medium" || effort == "high") w_.member("think", effort);
     else if (!effort.empty()) add_dropped(dropped_, "reasoning_effort");
     else if (request_.reasoning_budget) w_.member("think", *request_.reasoning_budget > 0);
+    else if (request_.reasoning && !*request_.reasoning) w_.member("think", false);
   }
 
   void write_options() {

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "dialects/effort.h"
 #include "dialects/ids.h"
 #include "dialects/origins.h"
 #include "llmrouter/codec.h"
@@ -51,11 +52,27 @@ struct Quirks {
   bool takes_cache_control = false;
   bool strict_members = false;
   bool metadata_needs_store = false;
+  bool takes_developer = false;
+  bool no_logprobs = false;
+  bool no_logit_bias = false;
+  bool no_user = false;
+  bool no_service_tier = false;
+  bool no_names = false;
+  bool temperature_to_1 = false;
+  bool fixed_samplers = false;
+  bool thinks_without_samplers = false;
+  bool thinks_streamed = false;
+  bool thoughts_with_calls = false;
+  bool inline_media = false;
+  bool document_url = false;
   bool thinking_type = false;
   bool enable_thinking = false;
   bool reasoning_object = false;
   bool template_thinking = false;
   bool no_reasoning_effort = false;
+  bool effort_or_thinking = false;
+  bool effort_of_mini = false;
+  Efforts efforts = 0;  // efforts_WORDS; 0: not said
   bool no_reasoning_back = false;
   bool custom_tools = false;
   bool kimi_models = false;
@@ -64,6 +81,7 @@ struct Quirks {
   bool prefill_partial = false;
   bool prefill_continue = false;
   bool goes_on() const noexcept { return prefill || prefill_prefix || prefill_partial || prefill_continue; }
+  size_t most_stops = 0;  // stops_N; 0: any number
   static Quirks of(const std::vector<std::string>& names);
 };
 

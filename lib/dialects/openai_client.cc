@@ -1,5 +1,6 @@
 // The client side: an OpenAI SDK, or whoever speaks like one.
 #include "dialects/custom_tools.h"
+#include "dialects/fault.h"
 #include "dialects/openai.h"
 #include "dialects/openai_chunks.h"
 #include "dialects/request_texts.h"
@@ -43,8 +44,14 @@ class OpenAiClient final : public ClientCodec {
   void encode_end(std::string& out) override { chunks_.end(out); }
   void encode_remark(std::string_view words, std::string& out) const override { write_comment(words, out); }
 
+  // A conversation that is too long is told in OpenAI's own code, which clients wait for to shorten it.
   bool is_error_body(std::string_view body) const override {
-    return wire::validate(body) && wire::find(wire::JsonValue(body), "error", "message").is_string();
+    if (!wire::validate(body)) return false;
+    const wire::JsonValue error = wire::find_member(wire::JsonValue(body), "error");
+    if (!wire::find_member(error, "message").is_string()) return false;
+    HttpHead head;
+    head.status = 400;
+    return wire::find_member(error, "code").equals("context_length_exceeded") || error_of_reply(head, body, {}).code != ErrorCode::kContextLengthExceeded;
   }
   void encode_error(const Error& error, std::string& out) const override { write_error(error, out); }
   void encode_stream_error(const Error& error, std::string& out) override {

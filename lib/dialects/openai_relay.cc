@@ -1,4 +1,6 @@
 // A client's own body on its way to an upstream of the same dialect: what is changed in it, and nothing else.
+#include <cstdlib>
+
 #include "dialects/fields.h"
 #include "dialects/openai.h"
 #include "llmrouter/dropped.h"
@@ -207,11 +209,26 @@ Quirks Quirks::of(const std::vector<std::string>& names) {
       {"takes_cache_control", &Quirks::takes_cache_control},
       {"strict_members", &Quirks::strict_members},
       {"metadata_needs_store", &Quirks::metadata_needs_store},
+      {"takes_developer", &Quirks::takes_developer},
+      {"no_logprobs", &Quirks::no_logprobs},
+      {"no_logit_bias", &Quirks::no_logit_bias},
+      {"no_user", &Quirks::no_user},
+      {"no_service_tier", &Quirks::no_service_tier},
+      {"no_names", &Quirks::no_names},
+      {"temperature_to_1", &Quirks::temperature_to_1},
+      {"fixed_samplers", &Quirks::fixed_samplers},
+      {"thinks_without_samplers", &Quirks::thinks_without_samplers},
+      {"thinks_streamed", &Quirks::thinks_streamed},
+      {"thoughts_with_calls", &Quirks::thoughts_with_calls},
+      {"inline_media", &Quirks::inline_media},
+      {"document_url", &Quirks::document_url},
       {"thinking_type", &Quirks::thinking_type},
       {"enable_thinking", &Quirks::enable_thinking},
       {"reasoning_object", &Quirks::reasoning_object},
       {"template_thinking", &Quirks::template_thinking},
       {"no_reasoning_effort", &Quirks::no_reasoning_effort},
+      {"effort_or_thinking", &Quirks::effort_or_thinking},
+      {"effort_of_mini", &Quirks::effort_of_mini},
       {"no_reasoning_back", &Quirks::no_reasoning_back},
       {"custom_tools", &Quirks::custom_tools},
       {"kimi_models", &Quirks::kimi_models},
@@ -220,8 +237,11 @@ Quirks Quirks::of(const std::vector<std::string>& names) {
       {"prefill_partial", &Quirks::prefill_partial},
       {"prefill_continue", &Quirks::prefill_continue},
   };
+  constexpr std::string_view kEffortsOf = "efforts_", kStopsOf = "stops_";
   Quirks q;
   for (const std::string& name : names) {
+    if (name.compare(0, kEffortsOf.size(), kEffortsOf) == 0) q.efforts = efforts_named(std::string_view(name).substr(kEffortsOf.size()));
+    if (name.compare(0, kStopsOf.size(), kStopsOf) == 0) q.most_stops = std::strtoul(name.c_str() + kStopsOf.size(), nullptr, 10);
     for (const Row& row : kRows) {
       if (row.name == name) q.*row.flag = true;
     }

@@ -42,6 +42,8 @@ class OpenAiUpstream final : public UpstreamCodec {
                         input.stream ? "text/event-stream" : "application/json", input.key, out.http);
   }
 
+  bool fetches(const ProviderConfig& provider, const Part&) const override { return !provider.has_quirk("inline_media"); }
+
   Prefill prefill(const ProviderConfig& provider, std::string_view) const override {
     if (legacy_ || !Quirks::of(provider.quirks).goes_on()) return Prefill::kNone;
     return provider.has_quirk("repeats_prefill") ? Prefill::kRepeats : Prefill::kGoesOn;

@@ -8,9 +8,13 @@
 #include "dialects/foreign_tools.h"
 #include "dialects/media.h"
 #include "dialects/openai.h"
+#include "dialects/openai_model.h"
 #include "dialects/signature.h"
+#include "dialects/text_match.h"
 #include "dialects/tool_ids.h"
 #include "llmrouter/dropped.h"
+#include "wire/base64.h"
+#include "wire/bytes.h"
 
 namespace llmrouter::dialects::openai {
 namespace {
@@ -64,10 +68,51 @@ void write_file_part(const Part& part, bool named, JsonWriter& w) {
   w.end_object();
 }
 
+// Mistral's own part.
+void write_document(const Part& part, JsonWriter& w) {
+  std::string url = part.url;
+  if (url.empty()) write_data_url(part.mime.empty() ? std::string_view("application/pdf") : std::string_view(part.mime), part.data, url);
+  w.member("type", "document_url");
+  w.member("document_url", url);
+  if (!part.name.empty()) w.member("document_name", part.name);
+}
+
+bool is_utf8(std::string_view text) noexcept {
+  const char *p = text.data(), *end = p + text.size();
+  int bad = 0;
+  for (int length = 1; p != end; p += length) {
+    length = wire::utf8_length(p, end, &bad);
+    if (length == 0) return false;
+  }
+  return true;
+}
+
+// The words of a file that is text: `file` holds PDFs.
+std::optional<std::string> words_of(const Part& part) {
+  const Inline bytes = inline_of(part);
+  const bool text = bytes.mime.substr(0, 5) == "text/" || bytes.mime == "application/json" || bytes.mime == "application/xml";
+  if (!text || !part.file_id.empty()) return std::nullopt;
+  std::optional<std::string> words = wire::decode_base64(bytes.data);
+  if (!words || !is_utf8(*words)) return std::nullopt;
+  if (!part.name.empty()) words->insert(0, part.name + "\n\n");
+  return words;
+}
+
 struct PartOptions {
-  bool cache = false;   // cache_control is written
-  bool extras = false;  // and members and parts that have no field: they are this dialect's
+  bool cache = false;      // cache_control is written
+  bool extras = false;     // and members and parts that have no field: they are this dialect's
+  bool documents = false;  // files are written as document_url
 };
+
+void write_file(const Part& part, PartOptions options, JsonWriter& w) {
+  if (options.extras) return write_file_part(part, false, w);
+  if (const std::optional<std::string> words = words_of(part)) {
+    w.member("type", "text");
+    return w.member("text", *words);
+  }
+  if (options.documents && part.file_id.empty()) return write_document(part, w);
+  write_file_part(part, part.file_id.empty(), w);
+}
 
 void write_part(const Part& part, PartOptions options, JsonWriter& w) {
   if (!part.raw.empty()) return w.raw(part.raw);
@@ -75,7 +120,7 @@ void write_part(const Part& part, PartOptions options, JsonWriter& w) {
   switch (part.kind) {
     case Part::Kind::kImage: write_url_part(part, "image_url", w); break;
     case Part::Kind::kVideo: write_url_part(part, "video_url", w); break;
-    case Part::Kind::kFile: write_file_part(part, !options.extras && part.file_id.empty(), w); break;
+    case Part::Kind::kFile: write_file(part, options, w); break;
     case Part::Kind::kAudio:
       w.member("type", "input_audio");
       w.key("input_audio");
@@ -97,7 +142,10 @@ void write_part(const Part& part, PartOptions options, JsonWriter& w) {
 bool stands_in_content(const Part& part, PartOptions options) noexcept {
   if (part.kind == Part::Kind::kOther) return options.extras;
   if (part.kind == Part::Kind::kReasoning) return !part.raw.empty();
-  if (part.kind == Part::Kind::kText && part.text.empty() && !part.signature.empty()) return false;  // its signature was all of it
+  if (part.kind == Part::Kind::kText && part.text.empty()) {
+    if (!part.signature.empty()) return false;                                            // its signature was all of it
+    if (!options.extras && part.raw.empty() && part.cache.empty()) return false;  // streams leave such parts in the histories of other dialects
+  }
   return part.kind != Part::Kind::kRefusal;
 }
 
@@ -127,8 +175,8 @@ void write_content(const Message& message, PartOptions options, JsonWriter& w) {
   w.end_array();
 }
 
-// `thoughts`: the server takes them back. `details`: those that came in reasoning_details go back there; `verbatim`: from the extras.
-void write_reasoning_and_refusal(const Message& message, bool thoughts, bool details, bool verbatim, JsonWriter& w) {
+// Was the thought written? `thoughts`: the server takes them back. `details`: those that came in reasoning_details go back there; `verbatim`: from the extras.
+bool write_reasoning_and_refusal(const Message& message, bool thoughts, bool details, bool verbatim, JsonWriter& w) {
   std::string reasoning, refusal, entries;
   const Part* first = nullptr;
   for (const Part& part : message.parts) {
@@ -142,6 +190,7 @@ void write_reasoning_and_refusal(const Message& message, bool thoughts, bool det
   if (first) w.member(first->name == "reasoning" ? "reasoning" : "reasoning_content", reasoning);
   if (!entries.empty()) w.raw_member("reasoning_details", "[" + entries + "]");
   if (!refusal.empty()) w.member("refusal", refusal);
+  return first != nullptr;
 }
 
 // The members of extras, without the pretend member `function`, whose inside goes where it came from.
@@ -220,6 +269,8 @@ class RequestWriter {
       : request_(request), quirks_(quirks), options_(options), w_(out), dropped_(dropped) {}
 
   Result<void> run(std::string_view model) {
+    model_ = model;
+    traits_ = traits_of(model);
     if (options_.foreign) {
       if (auto checked = check_foreign_tools(request_, "the chat dialect", dropped_, {}, quirks_.custom_tools); !checked) return checked;
     }
@@ -299,7 +350,7 @@ class RequestWriter {
     if (shown.parts.empty()) return;
     w_.begin_object();
     w_.member("role", "user");
-    write_content(shown, {takes_cache(), false}, w_);
+    write_content(shown, {takes_cache(), false, quirks_.document_url}, w_);
     w_.end_object();
     shown.parts.clear();
   }
@@ -327,6 +378,8 @@ class RequestWriter {
     if (!part.file_id.empty() && part.kind != Part::Kind::kFile) return refuse(at, "a picture in a vendor's store", "the chat dialect");
     if (part.url.empty()) return;
     if (!is_common_url(part.url)) return refuse(at, "a file at such a URL", "the chat dialect");
+    if (quirks_.inline_media && inline_of(part).data.empty()) return refuse(at, "a file that is not inline", "this vendor");
+    if (quirks_.document_url) return;
     if (part.kind == Part::Kind::kFile && inline_of(part).data.empty()) refuse(at, "a file by URL", "the chat dialect");
   }
 
@@ -338,15 +391,30 @@ class RequestWriter {
     if (error_.code == ErrorCode::kNone) error_ = cannot_express(std::move(param), what, target);
   }
 
+  // Most servers' chat templates know nobody but the system.
+  Role role_of(const Message& message) const noexcept {
+    return message.role == Role::kDeveloper && options_.foreign && !quirks_.takes_developer ? Role::kSystem : message.role;
+  }
+
+  // A model that thinks wants to see that it did before it called, where it wants to know: an empty thought will do.
+  bool owes_thought(const Message& message) const noexcept {
+    return not_taken(quirks_.thoughts_with_calls) && !message.tool_calls.empty() && !options_.prefill && effort_of(request_) != "none";
+  }
+
   void write_one(const Message& message, size_t index, const ToolIds& ids) {
     const bool orphan = message.role == Role::kTool && ids.result(index).empty();
     w_.begin_object();
-    w_.member("role", orphan ? std::string_view("function") : role_name(message.role));
-    if (!message.name.empty()) w_.member("name", message.name);
+    w_.member("role", orphan ? std::string_view("function") : role_name(role_of(message)));
+    if (!message.name.empty()) {
+      if (not_taken(quirks_.no_names)) drop("messages.name");
+      else w_.member("name", message.name);
+    }
     if (message.role == Role::kTool && !orphan) w_.member("tool_call_id", ids.result(index));
     const bool verbatim = !options_.foreign && has_member(message.extras, "reasoning_details");
-    write_reasoning_and_refusal(message, !quirks_.no_reasoning_back, !verbatim && (quirks_.reasoning_object || !options_.foreign), verbatim, w_);
-    write_content(message, {takes_cache(), !options_.foreign}, w_);
+    const bool thought =
+        write_reasoning_and_refusal(message, !quirks_.no_reasoning_back, !verbatim && (quirks_.reasoning_object || !options_.foreign), verbatim, w_);
+    if (!thought && owes_thought(message)) w_.member("reasoning_content", "");
+    write_content(message, {takes_cache(), !options_.foreign, quirks_.document_url}, w_);
     if (!message.tool_calls.empty()) {
       w_.key("tool_calls");
       w_.begin_array();
@@ -498,25 +566,55 @@ class RequestWriter {
 
   void write_sampling() {
     optional(quirks_.max_completion_tokens_only ? "max_completion_tokens" : "max_tokens", request_.max_tokens);
-    optional("temperature", request_.temperature);
-    optional("top_p", request_.top_p);
+    write_samplers();
     if (request_.top_k) {
       if (quirks_.no_top_k) add_dropped(dropped_, "top_k");
       else if (!stripped("top_k", false)) optional("top_k", request_.top_k);
     }
-    optional("frequency_penalty", request_.frequency_penalty);
-    if (request_.presence_penalty && !stripped("presence_penalty", false)) optional("presence_penalty", request_.presence_penalty);
     optional(quirks_.random_seed ? "random_seed" : "seed", request_.seed);
     if (request_.n && !stripped("n", *request_.n > 1)) optional("n", request_.n);
     if (!request_.stop.empty()) {
+      if (options_.foreign && quirks_.most_stops > 0 && request_.stop.size() > quirks_.most_stops) {
+        refuse("stop", "more than " + std::to_string(quirks_.most_stops) + " stop sequences", "this vendor");
+      }
       w_.key("stop");
       w_.begin_array();
       for (const std::string& word : request_.stop) w_.string(word);
       w_.end_array();
     }
-    if (request_.logprobs && !stripped("logprobs", *request_.logprobs)) optional("logprobs", request_.logprobs);
-    if (request_.top_logprobs && !stripped("top_logprobs", *request_.top_logprobs > 0)) optional("top_logprobs", request_.top_logprobs);
-    if (!request_.logit_bias.empty()) w_.raw_member("logit_bias", request_.logit_bias);
+    const bool logprobs = not_taken(quirks_.no_logprobs || (quirks_.thinks_without_samplers && thinks()));
+    if (logprobs && request_.logprobs.value_or(false)) drop("logprobs");
+    if (logprobs && request_.top_logprobs.value_or(0) > 0) drop("top_logprobs");
+    if (!logprobs && request_.logprobs && !stripped("logprobs", *request_.logprobs)) optional("logprobs", request_.logprobs);
+    if (!logprobs && request_.top_logprobs && !stripped("top_logprobs", *request_.top_logprobs > 0)) optional("top_logprobs", request_.top_logprobs);
+    if (request_.logit_bias.empty()) return;
+    if (not_taken(quirks_.no_logit_bias)) drop("logit_bias");
+    else w_.raw_member("logit_bias", request_.logit_bias);
+  }
+
+  // What a vendor does not take of other dialects' requests.
+  bool not_taken(bool quirk) const noexcept { return options_.foreign && quirk; }
+
+  // Will this model think about this request?
+  bool thinks() const noexcept { return traits_.thinks_about(effort_of(request_)); }
+
+  void write_samplers() {
+    std::optional<double> temperature = request_.temperature;
+    if (not_taken(quirks_.temperature_to_1) && temperature && *temperature > 1) {
+      temperature = 1.0;
+      drop("temperature");
+    }
+    const bool none = not_taken((quirks_.fixed_samplers && traits_.fixed_samplers) || (quirks_.thinks_without_samplers && thinks()));
+    sampler("temperature", temperature, none, 1);
+    sampler("top_p", request_.top_p, none, 1);
+    sampler("frequency_penalty", request_.frequency_penalty, none, 0);
+    if (request_.presence_penalty && !stripped("presence_penalty", false)) sampler("presence_penalty", request_.presence_penalty, none, 0);
+  }
+
+  // `usual`: what it is where nothing is said, so that nothing is lost with it.
+  void sampler(std::string_view name, const std::optional<double>& value, bool left_out, double usual) {
+    if (!left_out) return optional(name, value);
+    if (value && *value != usual) drop(name);
   }
 
   // Hints that servers of this dialect pass over, but for those that refuse what they do not know.
@@ -526,12 +624,17 @@ class RequestWriter {
     return false;
   }
 
+  void hint_text(std::string_view name, const std::string& value, bool quirk) {
+    if (!not_taken(quirk)) text(name, value);
+    else if (!value.empty()) drop(name);
+  }
+
   void write_words() {
-    text("user", request_.user);
+    hint_text("user", request_.user, quirks_.no_user);
     write_reasoning();
     if (!request_.verbosity.empty() && hint("verbosity")) text("verbosity", request_.verbosity);
     if (!request_.prompt_cache_key.empty() && hint("prompt_cache_key")) text("prompt_cache_key", request_.prompt_cache_key);
-    text("service_tier", request_.service_tier);
+    hint_text("service_tier", request_.service_tier, quirks_.no_service_tier);
     if (request_.metadata.empty() || !hint("metadata")) return;
     bool stored = !options_.foreign || !quirks_.metadata_needs_store;
     for_each_member(request_.extras, [&](const JsonMember& m) { stored = stored || (m.key == "store" && m.value.raw() == "true"); });
@@ -545,14 +648,19 @@ class RequestWriter {
     const std::string_view effort = effort_of(request_);
     const bool said = !effort.empty() || request_.reasoning;
     if (kimi_ != Kimi::kNone) return write_kimi_reasoning(effort, said);
-    if (!said) return;
     const bool off = effort == "none";
+    if (not_taken(quirks_.thinks_streamed && traits_.thinks_streamed && !options_.stream)) {
+      if (said && !off) drop("reasoning");
+      return w_.member("enable_thinking", false);
+    }
+    if (!said) return;
     auto own = [this](std::string_view name) { return !options_.foreign && has_member(request_.extras, name); };
     if (quirks_.reasoning_object) {
       if (!own("reasoning")) write_reasoning_object(effort);
       return;
     }
-    if (quirks_.thinking_type && !own("thinking")) {
+    const bool either = quirks_.effort_or_thinking && !effort.empty() && !off;  // the word alone says it
+    if (quirks_.thinking_type && !either && !own("thinking")) {
       w_.raw_member("thinking", off ? R"({"type":"disabled"})" : R"({"type":"enabled"})");
       if (off || quirks_.kimi_models) return;  // who hears both of Moonshot refuses them
     }
@@ -574,6 +682,7 @@ class RequestWriter {
       if (!quirks_.thinking_type) drop("reasoning_effort");
       return;
     }
+    if (options_.foreign) return write_fitted(effort);
     if (!own("reasoning") && !own("thinking") && !own("enable_thinking") && !own("thinking_budget")) text("reasoning_effort", std::string(effort));
     else if (!lifted_effort(effort)) text("reasoning_effort", request_.reasoning_effort);
   }
@@ -590,6 +699,14 @@ class RequestWriter {
       const bool low = effort == "minimal" || effort == "low";
       w_.member("reasoning_effort", low ? std::string_view("low") : effort == "xhigh" || effort == "max" ? std::string_view("max") : std::string_view("high"));
     }
+  }
+
+  // The word that comes next to another dialect's, of those that the vendor or the model takes.
+  void write_fitted(std::string_view effort) {
+    if (quirks_.effort_of_mini && find_ci(model_, "mini") == std::string_view::npos) return drop("reasoning_effort");
+    const FittedEffort fit = fit_effort(effort, quirks_.efforts != 0 ? quirks_.efforts : traits_.efforts);
+    if (!fit.told) drop("reasoning_effort");
+    text("reasoning_effort", std::string(fit.word));
   }
 
   // What was begun is the answer: no thought comes before the rest of it. Servers that think unasked are told so, and refuse the beginning otherwise.
@@ -652,6 +769,8 @@ class RequestWriter {
   Kimi kimi_ = Kimi::kNone;
   JsonWriter w_;
   std::vector<std::string>& dropped_;
+  std::string_view model_;
+  ModelTraits traits_;
   Error error_;
 };
 

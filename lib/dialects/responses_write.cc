@@ -7,6 +7,7 @@
 #include "dialects/fields.h"
 #include "dialects/foreign_tools.h"
 #include "dialects/media.h"
+#include "dialects/openai_model.h"
 #include "dialects/responses.h"
 #include "dialects/signature.h"
 #include "dialects/tool_ids.h"
@@ -40,6 +41,7 @@ class RequestWriter {
       : request_(request), stream_(stream), foreign_(foreign), w_(out), dropped_(dropped) {}
 
   Result<void> run(std::string_view model) {
+    traits_ = openai::traits_of(model);
     if (foreign_) {
       if (auto checked = check_foreign_tools(request_, kTarget, dropped_, {}, true); !checked) return checked;
     }
@@ -325,8 +327,8 @@ class RequestWriter {
 
   void write_sampling() {
     optional("max_output_tokens", request_.max_tokens);
-    optional("temperature", request_.temperature);
-    optional("top_p", request_.top_p);
+    sampler("temperature", request_.temperature);
+    sampler("top_p", request_.top_p);
     if (request_.n.value_or(1) > 1) refuse("n", "more than one answer");
     if (request_.top_k) drop("top_k");
     if (request_.frequency_penalty) drop("frequency_penalty");
@@ -334,7 +336,22 @@ class RequestWriter {
     if (request_.seed) drop("seed");
     if (!request_.stop.empty()) drop("stop");
     if (!request_.logit_bias.empty()) drop("logit_bias");
-    if (request_.logprobs.value_or(false) || request_.top_logprobs) optional("top_logprobs", request_.top_logprobs);
+    if (!foreign_thought()) optional("top_logprobs", request_.top_logprobs);
+    else if (request_.logprobs.value_or(false) || request_.top_logprobs.value_or(0) > 0) drop("logprobs");
+  }
+
+  // OpenAI's models refuse to be told how to sample while they think.
+  bool foreign_thought() const noexcept { return foreign_ && traits_.thinks_about(effort_of(request_)); }
+  void sampler(std::string_view name, const std::optional<double>& value) {
+    if (!foreign_thought()) return optional(name, value);
+    if (value && *value != 1) drop(name);
+  }
+
+  std::string_view fitted(std::string_view effort) {
+    if (!foreign_ || effort.empty()) return effort;
+    const FittedEffort fit = fit_effort(effort, traits_.efforts);
+    if (!fit.told) drop("reasoning_effort");
+    return fit.word;
   }
 
   void write_reasoning() {
@@ -343,7 +360,7 @@ class RequestWriter {
     if (asked) {
       w_.key("reasoning");
       w_.begin_object();
-      text("effort", effort);
+      text("effort", fitted(effort));
       text("summary", request_.reasoning_summary);
       w_.end_object();
     }
@@ -353,7 +370,7 @@ class RequestWriter {
   // What is encrypted can be given back: nothing is stored upstream for foreign clients. Models that do not think refuse to be asked.
   void write_include(bool thoughts) {
     if (!foreign_ && has_member(request_.extras, "include")) return;
-    const bool logprobs = request_.logprobs.value_or(false);
+    const bool logprobs = request_.logprobs.value_or(false) && !foreign_thought();
     if (!logprobs && !(thoughts && foreign_)) return;
     w_.key("include");
     w_.begin_array();
@@ -401,6 +418,7 @@ class RequestWriter {
   JsonWriter w_;
   std::vector<std::string>& dropped_;
   std::set<std::string_view> custom_calls_;  // ids of those that were written
+  openai::ModelTraits traits_;
   bool signed_before_ = false;
   Error error_;
 };

@@ -53,7 +53,8 @@ OpenModel open_model(std::string_view model, bool stream) {
     maker = maker_of(model);
   }
   const bool mistral = maker == "mistralai";
-  if (mistral) out.quirks = {"no_stream_options", "max_tokens_only", "required_is_any", "random_seed", "short_tool_ids", "strict_members", "no_reasoning_back"};
+  if (mistral) out.quirks = {"no_stream_options", "max_tokens_only", "required_is_any", "random_seed", "short_tool_ids", "strict_members", "no_reasoning_back",
+                              "no_top_k", "no_logprobs", "no_logit_bias", "no_user", "no_service_tier"};
   if (mistral || maker == "ai21") {
     out.name = model;
     out.path = path_of(maker, model, stream ? "streamRawPredict" : "rawPredict");

@@ -26,7 +26,8 @@ bool well_formed(const std::string& url) {
 TEST_CASE("every preset is whole") {
   const std::set<std::string> quirks = {"no_stream_options", "max_tokens_only", "max_completion_tokens_only", "strip_unknown",
                                         "required_is_any",   "random_seed",     "short_tool_ids",
-                                        "no_top_k", "takes_cache_control", "strict_members", "metadata_needs_store", "thinking_type", "enable_thinking",
+                                        "no_top_k", "takes_cache_control", "strict_members", "metadata_needs_store", "takes_developer", "effort_or_thinking", "effort_of_mini", "no_logprobs", "no_logit_bias", "no_user", "no_service_tier", "no_names", "temperature_to_1",
+                                        "fixed_samplers", "thinks_without_samplers", "stops_1", "stops_4", "thinks_streamed", "thoughts_with_calls", "inline_media", "document_url", "thinking_type", "enable_thinking",
                                          "reasoning_object", "template_thinking", "no_reasoning_effort", "no_reasoning_back", "custom_tools", "kimi_models", "no_call_ids", "fetches_urls",
                                          "publishers",       "output_dimension",  "voyage_names",    "jina_names",                 "nvidia_names",  "tei_rerank",
                                         "prefill", "prefill_prefix", "prefill_partial", "prefill_continue", "prefill_at_beta", "repeats_prefill"};
@@ -38,7 +39,7 @@ TEST_CASE("every preset is whole") {
     CHECK(types.insert(preset.type).second);
     CHECK_FALSE(preset.title.empty());
     for (const std::string& variable : preset.key_variables) CHECK(variables.insert(variable).second);
-    for (const std::string& quirk : preset.quirks) CHECK((quirks.count(quirk) == 1 || quirk.rfind("embed_batch_", 0) == 0));
+    for (const std::string& quirk : preset.quirks) CHECK((quirks.count(quirk) == 1 || quirk.rfind("embed_batch_", 0) == 0 || quirk.rfind("efforts_", 0) == 0));
     CHECK(dialects.count(preset.dialect) == 1);
     if (preset.type == "demo") {
       CHECK(preset.base_url == "demo:");

@@ -525,6 +525,15 @@ TEST_CASE("a vendor with a region in its URL wants to know which") {
         "https://myorg-my-account.snowflakecomputing.com/api/v2/cortex/v1");
 }
 
+TEST_CASE("no version part is put behind a base_url of a vendor who has none") {
+  const auto url = [](const std::string& members) { return provider(load("providers: {p: {api_key: x, " + members + "}}\n").config, "p")->base_url; };
+  CHECK(url("type: databricks, base_url: \"https://adb-1.azuredatabricks.net/serving-endpoints/\"") == "https://adb-1.azuredatabricks.net/serving-endpoints");
+  CHECK(url("type: perplexity, base_url: \"https://gateway.example\"") == "https://gateway.example");
+  CHECK(url("type: perplexity, base_url: \"https://gateway.example/v1\"") == "https://gateway.example/v1");
+  CHECK(url("type: perplexity, dialect: responses, base_url: \"https://gateway.example\"") == "https://gateway.example/v1");
+  CHECK(url("type: groq, base_url: \"https://gateway.example\"") == "https://gateway.example/v1");
+}
+
 TEST_CASE("Vertex AI: region and project make its URL, an API key alone another one") {
   const auto url = [](const std::string& members, const Variables& variables = {}) {
     const ConfigResult loaded = load("providers: {v: {type: vertex, " + members + "}}\n", variables);

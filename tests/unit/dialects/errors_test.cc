@@ -38,6 +38,24 @@ constexpr auto kPolicy = ErrorCode::kContentPolicy;
 
 }  // namespace
 
+TEST_CASE("chat client: a vendor's own words for too long a conversation do not pass as they are, other errors do") {
+  const auto client = dialect("openai")->new_client_codec();
+  for (const char* foreign : {R"({"error":{"code":"1261","message":"Prompt exceeds max length"}})",
+                              R"({"error":{"code":400,"message":"request (13392 tokens) exceeds the available context size (8192 tokens).","type":"exceed_context_size_error","n_ctx":8192}})"}) {
+    INFO(foreign);
+    CHECK_FALSE(client->is_error_body(foreign));
+    HttpHead head;
+    head.status = 400;
+    std::string written;
+    client->encode_error(dialect("openai")->new_upstream_codec()->parse_error(head, foreign), written);
+    CHECK(wire::find(wire::JsonValue(written), "error", "code").equals("context_length_exceeded"));
+    CHECK(client->is_error_body(written));
+  }
+  CHECK(client->is_error_body(R"({"error":{"message":"This model's maximum context length is 8192 tokens.","type":"invalid_request_error","param":"messages","code":"context_length_exceeded"}})"));
+  CHECK(client->is_error_body(R"({"error":{"code":"1214","message":"Bad parameter"}})"));
+  CHECK_FALSE(client->is_error_body(R"({"error":"text"})"));
+}
+
 TEST_CASE("every shape that errors come in is understood") {
   const std::vector<Row> rows = {
       // {"error":{message,type,param,code}}

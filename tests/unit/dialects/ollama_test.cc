@@ -143,6 +143,9 @@ TEST_CASE("ollama: formats and thinking") {
   CHECK(find_member(JsonValue(to_ollama(R"("reasoning_effort":"minimal")")), "think").equals("low"));
   CHECK(find_member(JsonValue(to_ollama(R"("reasoning_effort":"high")")), "think").equals("high"));
   CHECK(!find_member(JsonValue(to_ollama("")), "think").exists());
+  auto off = translate_request("anthropic", "ollama", R"({"model":"m","max_tokens":9,"messages":[{"role":"user","content":"q"}],"thinking":{"type":"disabled"}})");
+  REQUIRE(off.ok());
+  CHECK(find_member(JsonValue(off->body), "think").raw() == "false");
 }
 
 TEST_CASE("ollama: what it cannot express is refused by name") {

@@ -143,6 +143,68 @@ TEST_CASE("quirk no_reasoning_effort: the word is not sent") {
   CHECK(dropped(other, "reasoning_effort"));
 }
 
+TEST_CASE("quirk efforts_WORDS: another dialect's word becomes one that is taken, the next one up or the strongest") {
+  const auto effort = [](const char* quirk, const std::string& word) {
+    return member_of(to_vendor({quirk}, R"("reasoning":{"effort":")" + word + "\"}"), "reasoning_effort");
+  };
+  const char* const moonshot = "efforts_low_high_max";
+  CHECK(effort(moonshot, "minimal") == "\"low\"");
+  CHECK(effort(moonshot, "low") == "\"low\"");
+  CHECK(effort(moonshot, "medium") == "\"high\"");
+  CHECK(effort(moonshot, "xhigh") == "\"max\"");
+  CHECK(effort("efforts_low_high", "max") == "\"high\"");
+  CHECK(effort("efforts_none_low_medium_high", "none") == "\"none\"");
+  CHECK(effort("efforts_low_high", "default") == "\"default\"");  // a vendor's own word
+  const Encoded none = to_vendor({"efforts_low_high"}, kNone), low = to_vendor({"efforts_low_high"}, kLow);
+  CHECK(member_of(none, "reasoning_effort") == "\"low\"");
+  CHECK(none.request.dropped == std::vector<std::string>{"reasoning_effort"});
+  CHECK(low.request.dropped.empty());
+  // A chat client's own word stays.
+  ChatRequest chat = ChatRequest::of("m", "q");
+  chat.reasoning_effort = "max";
+  CHECK(member_of(write(chat, {"efforts_low_high"}, false), "reasoning_effort") == "\"max\"");
+  CHECK(member_of(write(chat, {}), "reasoning_effort") == "\"high\"");  // of whom nothing is known
+}
+
+TEST_CASE("quirks effort_or_thinking and effort_of_mini: a word that is taken beside nothing, or by some models alone") {
+  const Encoded kimi = to_vendor({"thinking_type", "effort_or_thinking"}, kLow);
+  CHECK(member_of(kimi, "reasoning_effort") == "\"low\"");
+  CHECK(member_of(kimi, "thinking").empty());
+  CHECK(member_of(to_vendor({"thinking_type", "effort_or_thinking"}, kNone), "thinking") == R"({"type":"disabled"})");
+  ChatRequest chat = ChatRequest::of("m", "q");
+  chat.reasoning = true;
+  CHECK(member_of(write(chat, {"thinking_type", "effort_or_thinking"}), "thinking") == R"({"type":"enabled"})");
+  const std::string body = R"({"model":"m","input":"q","reasoning":{"effort":"high"}})";
+  const auto xai = [&](const char* model) { return translate_request("responses", "openai", body, provider({"effort_of_mini"}), model); };
+  CHECK(member_of(*xai("grok-3-mini"), "reasoning_effort") == "\"high\"");
+  CHECK(member_of(*xai("grok-4"), "reasoning_effort").empty());
+  CHECK(xai("grok-4")->request.dropped == std::vector<std::string>{"reasoning_effort"});
+}
+
+TEST_CASE("an Anthropic client's effort in the words of OpenAI's models, in both of their dialects") {
+  struct Row {
+    const char *model, *wanted, *sent;
+    bool named = false;
+  };
+  static constexpr Row kRows[] = {
+      {"gpt-5", "max", "high"},          {"gpt-5", "xhigh", "high"},         {"gpt-5-2025-08-07", "minimal", "minimal"}, {"gpt-5-prod", "low", "low"},
+      {"gpt-5-pro", "low", "high"},      {"gpt-5.1", "max", "high"},         {"gpt-5.1-codex-max", "max", "xhigh"},      {"gpt-5.2", "max", "xhigh"},
+      {"openai/gpt-oss-20b", "max", "high"}, {"o3-mini", "minimal", "low"},  {"deployment", "max", "high"},              {"deployment", "xhigh", "xhigh"},
+      {"gpt-5", "none", "minimal", true}, {"gpt-5.2", "none", "none"},       {"gpt-4.1", "max", "high"},                 {"gpt-35-turbo", "max", "high"},
+  };
+  for (const Row& row : kRows) {
+    CAPTURE(row.model, row.wanted);
+    const std::string body = R"({"model":"m","max_tokens":9,"messages":[{"role":"user","content":"q"}],"output_config":{"effort":")" + std::string(row.wanted) + R"("}})";
+    auto chat = translate_request("anthropic", "openai", body, provider(), row.model), responses = translate_request("anthropic", "responses", body, provider(), row.model);
+    REQUIRE((chat.ok() && responses.ok()));
+    CHECK(find_member(JsonValue(chat->body), "reasoning_effort").string_or() == row.sent);
+    CHECK(find(JsonValue(responses->body), "reasoning", "effort").string_or() == row.sent);
+    const std::vector<std::string> names = row.named ? std::vector<std::string>{"reasoning_effort"} : std::vector<std::string>();
+    CHECK(chat->request.dropped == names);  // output_config said no more than its effort
+    CHECK(responses->request.dropped == names);
+  }
+}
+
 TEST_CASE("quirk enable_thinking: a switch and a budget") {
   const Encoded low = to_vendor({"enable_thinking"}, kLow), none = to_vendor({"enable_thinking"}, kNone);
   CHECK(member_of(low, "enable_thinking") == "true");
@@ -206,6 +268,22 @@ TEST_CASE("quirk metadata_needs_store: metadata goes only where it is stored") {
   CHECK(member_of(to_vendor({"metadata_needs_store"}, R"("metadata":{"a":"b"},"store":true)"), "metadata") == R"({"a":"b"})");
 }
 
+TEST_CASE("quirk takes_developer: elsewhere a developer speaks as the system") {
+  const char* const body = R"({"model":"m","instructions":"I","input":[{"role":"developer","content":"D"},{"role":"user","content":"q"}]})";
+  const auto role = [&](std::vector<std::string> quirks) {
+    auto out = translate_request("responses", "openai", body, provider(std::move(quirks)));
+    REQUIRE(out.ok());
+    CHECK(out->request.dropped.empty());
+    CHECK(find(JsonValue(out->body), "messages", 1, "content").equals("D"));
+    return std::string(find(JsonValue(out->body), "messages", 1, "role").string_or());
+  };
+  CHECK(role({}) == "system");
+  CHECK(role({"takes_developer"}) == "developer");
+  // A chat client's own word stays, to any server of its dialect.
+  const char* const chat = R"({"model":"m","messages":[{"role":"developer","content":"D"},{"role":"user","content":"q"}]})";
+  CHECK(find(JsonValue(translate_request("openai", "openai", chat)->body), "messages", 0, "role").equals("developer"));
+}
+
 TEST_CASE("quirk takes_cache_control: marks go where they are taken, and are named where not") {
   ChatRequest chat = ChatRequest::of("m", "q");
   chat.messages[0].parts[0].cache = R"({"type":"ephemeral"})";
@@ -233,6 +311,171 @@ TEST_CASE("quirk no_reasoning_back: thoughts of the history stay here") {
   chat.messages.push_back(said);
   CHECK(find(JsonValue(write(chat, {}).body), "messages", 1, "reasoning_content").equals("hm"));
   CHECK(!find(JsonValue(write(chat, {"no_reasoning_back"}).body), "messages", 1, "reasoning_content").exists());
+}
+
+TEST_CASE("quirks no_logprobs, no_logit_bias, no_user, no_service_tier, no_names: other dialects' hints are dropped by name") {
+  ChatRequest chat = ChatRequest::of("m", "q");
+  chat.messages[0].name = "ann";
+  chat.logprobs = true;
+  chat.top_logprobs = 3;
+  chat.logit_bias = R"({"5":1})";
+  chat.user = "u";
+  chat.service_tier = "auto";
+  const std::vector<std::string> quirks = {"no_logprobs", "no_logit_bias", "no_user", "no_service_tier", "no_names"};
+  const Encoded without = write(chat, quirks), lax = write(chat, {}), own = write(chat, quirks, false);
+  for (const char* name : {"logprobs", "top_logprobs", "logit_bias", "user", "service_tier"}) {
+    INFO(name);
+    CHECK(member_of(without, name).empty());
+    CHECK(dropped(without, name));
+    CHECK(!member_of(lax, name).empty());
+    CHECK(member_of(own, name) == member_of(lax, name));  // the chat dialect's own words stay
+  }
+  CHECK(!find(JsonValue(without.body), "messages", 0, "name").exists());
+  CHECK(dropped(without, "messages.name"));
+  CHECK(find(JsonValue(own.body), "messages", 0, "name").equals("ann"));
+  CHECK((lax.request.dropped.empty() && own.request.dropped.empty()));
+  chat = ChatRequest::of("m", "q");
+  chat.logprobs = false;
+  CHECK(write(chat, quirks).request.dropped.empty());  // nothing was asked for
+}
+
+TEST_CASE("quirks temperature_to_1, stops_N and fixed_samplers") {
+  ChatRequest chat = ChatRequest::of("m", "q");
+  chat.temperature = 1.7;
+  chat.top_p = 0.5;
+  const Encoded lower = write(chat, {"temperature_to_1"});
+  CHECK(member_of(lower, "temperature") == "1");
+  CHECK(lower.request.dropped == std::vector<std::string>{"temperature"});
+  CHECK(member_of(write(chat, {"temperature_to_1"}, false), "temperature") == "1.7");
+  chat.temperature = 0.7;
+  CHECK(member_of(write(chat, {"temperature_to_1"}), "temperature") == "0.7");
+  const std::string body = R"({"model":"m","max_tokens":9,"messages":[{"role":"user","content":"q"}],"temperature":0.7,"top_p":1,"stop_sequences":["a","b"]})";
+  const auto kimi = [&](const char* model) { return translate_request("anthropic", "openai", body, provider({"fixed_samplers"}), model); };
+  CHECK(member_of(*kimi("kimi-k2.6"), "temperature").empty());
+  CHECK(member_of(*kimi("kimi-k2.6"), "top_p").empty());
+  CHECK(kimi("kimi-k2.6")->request.dropped == std::vector<std::string>{"temperature"});  // top_p says nothing
+  CHECK(member_of(*kimi("kimi-k2-turbo-preview"), "temperature") == "0.7");
+  CHECK(translate_request("anthropic", "openai", body, provider({"stops_2"})).ok());
+  auto refused = translate_request("anthropic", "openai", body, provider({"stops_1"}));
+  REQUIRE(!refused.ok());
+  CHECK(refused.error().param == "stop");
+}
+
+TEST_CASE("OpenAI's models are not told how to sample while they think (quirk thinks_without_samplers, and the Responses dialect)") {
+  struct Row {
+    const char *model, *effort;
+    bool sampled;
+  };
+  for (const Row& row : {Row{"gpt-5", "high", false}, Row{"gpt-5", "", false}, Row{"o3-mini", "", false}, Row{"gpt-5.1", "", true}, Row{"gpt-5.2", "low", false},
+                         Row{"gpt-5.2", "none", true}, Row{"gpt-5", "none", false}, Row{"gpt-4.1", "", true}, Row{"openai/gpt-oss-20b", "low", true}, Row{"gpt-5-chat-latest", "", true}}) {
+    CAPTURE(row.model, row.effort);
+    const std::string body = R"({"model":"m","max_tokens":9,"messages":[{"role":"user","content":"q"}],"temperature":0.5,"top_p":0.9)" +
+                             (*row.effort ? R"(,"output_config":{"effort":")" + std::string(row.effort) + "\"}" : std::string()) + "}";
+    auto chat = translate_request("anthropic", "openai", body, provider({"thinks_without_samplers"}), row.model);
+    auto responses = translate_request("anthropic", "responses", body, provider(), row.model);
+    REQUIRE((chat.ok() && responses.ok()));
+    for (const Encoded* sent : {&*chat, &*responses}) {
+      CHECK(member_of(*sent, "temperature").empty() != row.sampled);
+      CHECK(member_of(*sent, "top_p").empty() != row.sampled);
+      CHECK(dropped(*sent, "temperature") != row.sampled);
+      CHECK(dropped(*sent, "top_p") != row.sampled);
+    }
+    CHECK(member_of(*translate_request("anthropic", "openai", body, provider(), row.model), "temperature") == "0.5");
+  }
+}
+
+TEST_CASE("quirk thoughts_with_calls: a turn with calls shows a thought, if an empty one, where thinking is not off") {
+  const auto turn = [](const char* thinking, std::vector<std::string> quirks) {
+    const std::string body = R"({"model":"m","max_tokens":2000,"messages":[{"role":"user","content":"q"},{"role":"assistant","content":[{"type":"tool_use","id":"t1","name":"f","input":{}}]},)"
+                             R"({"role":"user","content":[{"type":"tool_result","tool_use_id":"t1","content":"r"}]}],"tools":[{"name":"f","input_schema":{"type":"object"}}])" + std::string(thinking) + "}";
+    auto out = translate_request("anthropic", "openai", body, provider(std::move(quirks)));
+    REQUIRE(out.ok());
+    return std::string(find(JsonValue(out->body), "messages", 1, "reasoning_content").raw());
+  };
+  const char* const on = R"(,"thinking":{"type":"enabled","budget_tokens":1024})";
+  CHECK(turn(on, {"thinking_type", "thoughts_with_calls"}) == "\"\"");
+  CHECK(turn("", {"thinking_type", "thoughts_with_calls"}) == "\"\"");  // some think unasked
+  CHECK(turn(R"(,"thinking":{"type":"disabled"})", {"thinking_type", "thoughts_with_calls"}).empty());
+  CHECK(turn(on, {"thinking_type"}).empty());
+  ChatRequest chat = ChatRequest::of("m", "q");
+  chat.messages.emplace_back().role = Role::kAssistant;
+  chat.messages.back().parts.push_back(Part::of_text("a"));
+  CHECK(!find(JsonValue(write(chat, {"thoughts_with_calls"}).body), "messages", 1, "reasoning_content").exists());  // no call, no debt
+}
+
+TEST_CASE("quirk thinks_streamed: Qwen3 of the open weights does not think for a whole answer") {
+  const auto ask = [](const char* model, const char* members) {
+    return translate_request("anthropic", "openai", R"({"model":"m","max_tokens":2000,"messages":[{"role":"user","content":"q"}])" + std::string(members) + "}",
+                             provider({"enable_thinking", "thinks_streamed"}), model);
+  };
+  const char* const on = R"(,"thinking":{"type":"enabled","budget_tokens":1024})";
+  auto whole = ask("qwen3-8b", on), silent = ask("qwen3-235b-a22b", "");
+  CHECK(member_of(*whole, "enable_thinking") == "false");
+  CHECK(member_of(*whole, "thinking_budget").empty());
+  CHECK(whole->request.dropped == std::vector<std::string>{"reasoning"});
+  CHECK(member_of(*silent, "enable_thinking") == "false");
+  CHECK(silent->request.dropped.empty());
+  for (const char* other : {"qwen3-max", "qwen-plus", "qwen3-30b-a3b-thinking-2507", "qwen3-coder-30b-a3b-instruct"}) {
+    CAPTURE(other);
+    CHECK(member_of(*ask(other, on), "enable_thinking") == "true");
+    CHECK(member_of(*ask(other, ""), "enable_thinking").empty());
+  }
+  ChatRequest chat = ChatRequest::of("m", "q");
+  chat.reasoning = true;
+  EncodeInput input;
+  const ProviderConfig config = provider({"enable_thinking", "thinks_streamed"});
+  input.chat = &chat;
+  input.foreign = input.stream = true;
+  input.provider = &config;
+  input.upstream_model = "Qwen/Qwen3-8B";
+  EncodedRequest out;
+  REQUIRE(dialect("openai")->new_upstream_codec()->encode(input, out).ok());
+  CHECK(find_member(JsonValue(out.http.body.at(0)), "enable_thinking").raw() == "true");
+}
+
+TEST_CASE("quirk inline_media: a picture by URL is not for this server, until it was fetched") {
+  const std::string body = R"({"model":"m","max_tokens":9,"messages":[{"role":"user","content":[{"type":"image","source":{"type":"url","url":"https://x.example/a.png"}}]}]})";
+  auto refused = translate_request("anthropic", "openai", body, provider({"inline_media"}));
+  REQUIRE(!refused.ok());
+  CHECK(refused.error().param == "messages[0].content[0]");
+  CHECK(translate_request("anthropic", "openai", body).ok());
+  const auto codec = dialect("openai")->new_upstream_codec();
+  CHECK_FALSE(codec->fetches(provider({"inline_media"}), Part()));
+  CHECK(codec->fetches(provider(), Part()));
+  const std::string held = R"({"model":"m","max_tokens":9,"messages":[{"role":"user","content":[{"type":"image","source":{"type":"base64","media_type":"image/png","data":"AAAA"}}]}]})";
+  CHECK(translate_request("anthropic", "openai", held, provider({"inline_media"})).ok());
+}
+
+TEST_CASE("files of other dialects: texts are text to every chat server, PDFs a document_url where that is the word for them") {
+  const auto part = [](const char* source, std::vector<std::string> quirks) {
+    auto out = translate_request("anthropic", "openai",
+                                 R"({"model":"m","max_tokens":9,"messages":[{"role":"user","content":[{"type":"document","title":"a","source":)" + std::string(source) + "}]}]}",
+                                 provider(std::move(quirks)));
+    return out.ok() ? canonical(find(JsonValue(out->body), "messages", 0, "content", 0)) : out.error().param;
+  };
+  const char* const text = R"({"type":"text","media_type":"text/plain","data":"plain"})";
+  const char* const pdf = R"({"type":"base64","media_type":"application/pdf","data":"JVBERi0="})";
+  const char* const far = R"({"type":"url","url":"https://x.example/a.pdf"})";
+  CHECK(part(text, {}) == canonical(R"({"type":"text","text":"a\n\nplain"})"));
+  CHECK(part(text, {"document_url"}) == canonical(R"({"type":"text","text":"a\n\nplain"})"));
+  CHECK(part(R"({"type":"base64","media_type":"text/csv","data":"/w=="})", {}) == canonical(R"({"type":"file","file":{"filename":"a","file_data":"data:text/csv;base64,/w=="}})"));  // in no encoding we know
+  CHECK(part(pdf, {}) == canonical(R"({"type":"file","file":{"filename":"a","file_data":"data:application/pdf;base64,JVBERi0="}})"));
+  CHECK(part(pdf, {"document_url"}) == canonical(R"({"type":"document_url","document_url":"data:application/pdf;base64,JVBERi0=","document_name":"a"})"));
+  CHECK(part(far, {}) == "messages[0].content[0]");
+  CHECK(part(far, {"document_url"}) == canonical(R"({"type":"document_url","document_url":"https://x.example/a.pdf","document_name":"a"})"));
+}
+
+TEST_CASE("empty texts in the history of other dialects are not written: null beside calls, a string where one text is left") {
+  auto gemini = translate_request("gemini", "openai", R"({"model":"m","contents":[{"role":"user","parts":[{"text":"q"}]},{"role":"model","parts":[{"text":"a"},{"text":""}]},{"role":"user","parts":[{"text":"more"}]}]})");
+  REQUIRE(gemini.ok());
+  CHECK(find(JsonValue(gemini->body), "messages", 1, "content").equals("a"));
+  auto anthropic = translate_request("anthropic", "openai", R"({"model":"m","max_tokens":9,"messages":[{"role":"user","content":"q"},{"role":"assistant","content":[{"type":"text","text":""},)"
+                                                            R"({"type":"tool_use","id":"t1","name":"f","input":{}}]},{"role":"user","content":[{"type":"tool_result","tool_use_id":"t1","content":"r"}]}]})");
+  REQUIRE(anthropic.ok());
+  CHECK(find(JsonValue(anthropic->body), "messages", 1, "content").is_null());
+  const std::string own = R"({"model":"m","messages":[{"role":"user","content":"q"},{"role":"assistant","content":"","tool_calls":[{"id":"t1","type":"function","function":{"name":"f","arguments":"{}"}}]},{"role":"tool","tool_call_id":"t1","content":""}]})";
+  CHECK(find(JsonValue(translate_request("openai", "openai", own)->body), "messages", 1, "content").equals(""));
+  CHECK(find(JsonValue(translate_request("openai", "openai", own)->body), "messages", 2, "content").equals(""));
 }
 
 TEST_CASE("quirk: OpenAI's presets rename max_tokens, which its newer models refuse") {

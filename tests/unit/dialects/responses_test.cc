@@ -80,7 +80,7 @@ TEST_CASE("responses to chat: words, pictures, calls and results in their places
   CHECK(messages_of(R"("input":"hi")") == canonical(R"([{"role":"user","content":"hi"}])"));
   CHECK(messages_of(R"("instructions":"be brief","input":[{"role":"developer","content":"dev"},{"type":"message","role":"user","content":[)"
                     R"({"type":"input_text","text":"look"},{"type":"input_image","image_url":"https://x/y.png","detail":"low"}]}])") ==
-        canonical(R"([{"role":"system","content":"be brief"},{"role":"developer","content":"dev"},{"role":"user","content":[{"type":"text","text":"look"},)"
+        canonical(R"([{"role":"system","content":"be brief"},{"role":"system","content":"dev"},{"role":"user","content":[{"type":"text","text":"look"},)"
                   R"({"type":"image_url","image_url":{"url":"https://x/y.png","detail":"low"}}]}])"));
   // A turn of the assistant is one message: two calls, then both results.
   CHECK(messages_of(R"("input":[{"role":"user","content":"q"},{"type":"reasoning","id":"rs_1","summary":[],"encrypted_content":"AAAA"},)"
