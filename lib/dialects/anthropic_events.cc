@@ -134,6 +134,7 @@ void EventWriter::call_arguments(std::string_view piece) {
 
 void EventWriter::event(const StreamEvent& event, std::string& out) {
   using Kind = StreamEvent::Kind;
+  if (dead_) return;
   if (event.choice != 0 || finished_) {
     if (event.kind == Kind::kUsage) usage_ = event.usage;
     return;  // there is one choice here; of others nothing is told
@@ -145,13 +146,12 @@ void EventWriter::event(const StreamEvent& event, std::string& out) {
       if (!event.model.empty()) model_ = event.model;
       break;
     case Kind::kUsage: usage_ = event.usage; break;
-    case Kind::kText: text(event.text); break;
+    case Kind::kText:
     case Kind::kRefusal:
-      refused_ = refused_ || !event.text.empty();
-      text(event.text);
+    case Kind::kReasoning:
+    case Kind::kAnnotation:
+      if (!calls_.hold(event)) say(event);
       break;
-    case Kind::kReasoning: thought(event); break;
-    case Kind::kAnnotation: citation(event.raw); break;
     case Kind::kToolCallBegin: calls_.begin(event, *this); break;
     case Kind::kToolCallDelta: calls_.arguments(event.tool_index, event.arguments, *this); break;
     case Kind::kFinish:
@@ -165,7 +165,23 @@ void EventWriter::event(const StreamEvent& event, std::string& out) {
     case Kind::kLogprobs:
     case Kind::kOther: break;
   }
+  if (calls_.overflowed()) fail("more of the answer than " + std::to_string(ToolOrder::kMaxHeld) + " bytes waits for a tool call that does not end");
   out_ = nullptr;
+}
+
+void EventWriter::say(const StreamEvent& event) {
+  using Kind = StreamEvent::Kind;
+  if (event.kind == Kind::kReasoning) return thought(event);
+  if (event.kind == Kind::kAnnotation) return citation(event.raw);
+  refused_ = refused_ || (event.kind == Kind::kRefusal && !event.text.empty());
+  text(event.text);
+}
+
+void EventWriter::fail(std::string_view what) {
+  dead_ = true;
+  *out_ += "event: error\ndata: ";
+  write_error(Error(ErrorCode::kUpstreamError, std::string(what)), {}, *out_);
+  *out_ += "\n\n";
 }
 
 void EventWriter::passed(std::string_view event) {
@@ -177,6 +193,7 @@ void EventWriter::passed(std::string_view event) {
 }
 
 void EventWriter::end(std::string& out) {
+  if (dead_) return;
   out_ = &out;
   open_message();
   calls_.close(*this);

@@ -346,18 +346,7 @@ void EventWriter::tell_waiting(bool all, std::string& out) {
   }
   if (held_events_.empty() || (!all && busy())) return;
   close(out);
-  const std::vector<Held> held = std::move(held_events_);
-  held_events_.clear();
-  for (const Held& h : held) {
-    StreamEvent event;
-    event.kind = h.kind;
-    event.text = h.text;
-    event.signature = h.signature;
-    event.maker = h.maker;
-    event.raw = h.raw;
-    event.redacted = h.redacted;
-    tell(event, out);
-  }
+  held_events_.tell([&](const StreamEvent& event) { tell(event, out); });
 }
 
 void EventWriter::close_call(std::string& out) {
@@ -392,10 +381,7 @@ void EventWriter::event(const StreamEvent& event, std::string& out) {
   }
   begin(out);
   const bool of_call = event.kind == Kind::kToolCallBegin || event.kind == Kind::kToolCallDelta;
-  if (busy() && !of_call) {  // told when the calls are whole
-    return held_events_.push_back({event.kind, event.redacted, std::string(event.text), std::string(event.signature), std::string(event.maker),
-                                   std::string(event.raw)});
-  }
+  if (busy() && !of_call) return held_events_.hold(event);  // told when the calls are whole
   tell(event, out);
 }
 

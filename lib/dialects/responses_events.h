@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "dialects/held_events.h"
 #include "dialects/ids.h"
 #include "dialects/json_depth.h"
 #include "llmrouter/codec.h"
@@ -37,12 +38,6 @@ class EventWriter {
   struct Call {
     int64_t index = 0;
     std::string id, name, arguments, signature, maker;
-  };
-
-  struct Held {
-    StreamEvent::Kind kind;
-    bool redacted;
-    std::string text, signature, maker, raw;
   };
 
   void tell(const StreamEvent& event, std::string& out);
@@ -111,7 +106,7 @@ class EventWriter {
   Call call_;                        // the open call
   JsonDepth depth_;                  // of its arguments
   std::vector<Call> waiting_;        // begun while another was open
-  std::vector<Held> held_events_;    // of what was said while a call was open
+  HeldEvents held_events_;           // what was said while a call was open
   IdSource ids_;
 };
 
