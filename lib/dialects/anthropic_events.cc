@@ -1,6 +1,7 @@
 #include "dialects/anthropic_events.h"
 
 #include "dialects/anthropic.h"
+#include "dialects/pictures.h"
 #include "dialects/signature.h"
 #include "wire/json_writer.h"
 
@@ -150,6 +151,7 @@ void EventWriter::event(const StreamEvent& event, std::string& out) {
     case Kind::kRefusal:
     case Kind::kReasoning:
     case Kind::kAnnotation:
+    case Kind::kOther:
       if (!calls_.hold(event)) say(event);
       break;
     case Kind::kToolCallBegin: calls_.begin(event, *this); break;
@@ -162,8 +164,7 @@ void EventWriter::event(const StreamEvent& event, std::string& out) {
       calls_.close(*this);
       close();
       break;
-    case Kind::kLogprobs:
-    case Kind::kOther: break;
+    case Kind::kLogprobs: break;
   }
   if (calls_.overflowed()) fail("more of the answer than " + std::to_string(ToolOrder::kMaxHeld) + " bytes waits for a tool call that does not end");
   out_ = nullptr;
@@ -173,6 +174,10 @@ void EventWriter::say(const StreamEvent& event) {
   using Kind = StreamEvent::Kind;
   if (event.kind == Kind::kReasoning) return thought(event);
   if (event.kind == Kind::kAnnotation) return citation(event.raw);
+  if (event.kind == Kind::kOther) {
+    for (const std::string& url : pictures_of(event)) text(picture_in_words(url));
+    return;
+  }
   refused_ = refused_ || (event.kind == Kind::kRefusal && !event.text.empty());
   text(event.text);
 }

@@ -1,6 +1,7 @@
 // The client side: Cohere's SDK, or whoever posts to /v2/chat.
 #include "dialects/cohere.h"
 #include "dialects/fields.h"
+#include "dialects/pictures.h"
 #include "dialects/sse_text.h"
 #include "dialects/tool_order.h"
 
@@ -28,6 +29,7 @@ class CohereStream final : private ToolOrder::Teller {
       case Kind::kReasoning:
       case Kind::kLogprobs:
       case Kind::kAnnotation:
+      case Kind::kOther:
         if (!calls_.hold(event)) say(event);
         break;
       case Kind::kToolCallBegin:
@@ -39,7 +41,6 @@ class CohereStream final : private ToolOrder::Teller {
         finish_ = event.finish;
         return;
       case Kind::kUsage: usage_ = event.usage; return;
-      case Kind::kOther: return;
     }
     if (!calls_.overflowed()) return;
     dead_ = true;
@@ -94,10 +95,15 @@ class CohereStream final : private ToolOrder::Teller {
     using Kind = StreamEvent::Kind;
     if (event.kind == Kind::kLogprobs) logprobs_ = merged_logprobs(event.raw);
     else if (event.kind == Kind::kAnnotation) cite(event.raw);
+    else if (event.kind == Kind::kOther) say_pictures(event);
     else if (event.text.empty()) return;
     else if (event.kind != Kind::kReasoning) text("text", event.text);
     else if (event.name == kToolPlan) plan(event.text);
     else text("thinking", event.text);
+  }
+
+  void say_pictures(const StreamEvent& event) {
+    for (const std::string& url : pictures_of(event)) text("text", picture_in_words(url));
   }
 
   void message_error(std::string_view words) {
@@ -222,6 +228,8 @@ void write_message(const Message& message, IdSource& ids, JsonWriter& w) {
     if (part.kind == Part::Kind::kReasoning && part.name == kToolPlan) plan += part.text;
     else any = any || !part.text.empty();
   }
+  const std::vector<std::string> pictures = pictures_of(message);
+  any = any || !pictures.empty();
   if (!plan.empty()) w.member("tool_plan", plan);
   if (any || message.tool_calls.empty()) {
     w.key("content");
@@ -233,6 +241,12 @@ void write_message(const Message& message, IdSource& ids, JsonWriter& w) {
       w.begin_object();
       w.member("type", kind);
       w.member(kind, part.text);
+      w.end_object();
+    }
+    for (const std::string& url : pictures) {
+      w.begin_object();
+      w.member("type", "text");
+      w.member("text", picture_in_words(url));
       w.end_object();
     }
     w.end_array();

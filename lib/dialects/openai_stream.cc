@@ -5,6 +5,7 @@
 #include "dialects/openai.h"
 #include "dialects/openai_chunks.h"
 #include "dialects/openai_peek.h"
+#include "dialects/pictures.h"
 #include "dialects/tell_answer.h"
 #include "dialects/text_match.h"
 #include "dialects/usage.h"
@@ -338,6 +339,7 @@ void StreamReader::translate_content(JsonValue content, ChoiceState& choice, Ups
   for (const Part& part : parts) {
     if (part.kind == Part::Kind::kText) tell(StreamEvent::Kind::kText, choice, part.text, sink);
     else if (part.kind == Part::Kind::kReasoning) tell(StreamEvent::Kind::kReasoning, choice, part.text, sink);
+    else if (part.kind == Part::Kind::kImage) tell(StreamEvent::Kind::kOther, choice, picture_object(picture_url(part)), sink);
   }
 }
 

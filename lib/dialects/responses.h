@@ -56,6 +56,8 @@ void read_content(wire::JsonValue content, std::vector<Part>& parts);
 Part read_reasoning(wire::JsonValue item);
 // function_call and custom_tool_call items.
 ToolCall read_call(wire::JsonValue item);
+// The picture of an image_generation_call item as a data: URL; empty: it has none.
+std::string picture_of(wire::JsonValue item);
 // A custom tool's input as the arguments of a function with one member, `input`; and back.
 std::string arguments_of_input(std::string_view input);
 std::string input_of_arguments(std::string_view arguments);

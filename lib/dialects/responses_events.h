@@ -59,6 +59,7 @@ class EventWriter {
   void close_message(std::string& out);
   void text(bool refusal, std::string_view text, std::string& out);
   void annotation(std::string_view chat, std::string& out);
+  void picture(const std::string& url, std::string& out);
   std::string part_json() const;
 
   void thought(const StreamEvent& event, std::string& out);
