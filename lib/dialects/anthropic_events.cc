@@ -136,7 +136,8 @@ void EventWriter::call_arguments(std::string_view piece) {
 void EventWriter::event(const StreamEvent& event, std::string& out) {
   using Kind = StreamEvent::Kind;
   if (dead_) return;
-  if (event.choice != 0 || finished_) {
+  // Sources may be told behind the finish reason.
+  if (event.choice != 0 || (finished_ && event.kind != Kind::kAnnotation)) {
     if (event.kind == Kind::kUsage) usage_ = event.usage;
     return;  // there is one choice here; of others nothing is told
   }
