@@ -4,6 +4,7 @@
 #include "dialects/anthropic.h"
 #include "dialects/fault.h"
 #include "dialects/fields.h"
+#include "dialects/pictures.h"
 #include "dialects/signature.h"
 #include "dialects/usage.h"
 
@@ -323,6 +324,7 @@ void write_answer(const ChatResponse& response, IdSource& ids, std::string& out)
       write_thought_block(part, w);
     }
   }
+  for (const std::string& url : pictures_of(choice.message)) write_text_block(picture_in_words(url), {}, w);
   for (const ToolCall& call : choice.message.tool_calls) write_call_block(call, ids, w);
   w.end_array();
   w.member("stop_reason", stop_reason_of(choice.finish, choice.finish_raw, !choice.message.tool_calls.empty(), refused));

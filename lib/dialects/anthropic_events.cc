@@ -1,6 +1,7 @@
 #include "dialects/anthropic_events.h"
 
 #include "dialects/anthropic.h"
+#include "dialects/pictures.h"
 #include "dialects/signature.h"
 #include "wire/json_writer.h"
 
@@ -134,7 +135,9 @@ void EventWriter::call_arguments(std::string_view piece) {
 
 void EventWriter::event(const StreamEvent& event, std::string& out) {
   using Kind = StreamEvent::Kind;
-  if (event.choice != 0 || finished_) {
+  if (dead_) return;
+  // Sources may be told behind the finish reason.
+  if (event.choice != 0 || (finished_ && event.kind != Kind::kAnnotation)) {
     if (event.kind == Kind::kUsage) usage_ = event.usage;
     return;  // there is one choice here; of others nothing is told
   }
@@ -145,13 +148,13 @@ void EventWriter::event(const StreamEvent& event, std::string& out) {
       if (!event.model.empty()) model_ = event.model;
       break;
     case Kind::kUsage: usage_ = event.usage; break;
-    case Kind::kText: text(event.text); break;
+    case Kind::kText:
     case Kind::kRefusal:
-      refused_ = refused_ || !event.text.empty();
-      text(event.text);
+    case Kind::kReasoning:
+    case Kind::kAnnotation:
+    case Kind::kOther:
+      if (!calls_.hold(event)) say(event);
       break;
-    case Kind::kReasoning: thought(event); break;
-    case Kind::kAnnotation: citation(event.raw); break;
     case Kind::kToolCallBegin: calls_.begin(event, *this); break;
     case Kind::kToolCallDelta: calls_.arguments(event.tool_index, event.arguments, *this); break;
     case Kind::kFinish:
@@ -162,10 +165,29 @@ void EventWriter::event(const StreamEvent& event, std::string& out) {
       calls_.close(*this);
       close();
       break;
-    case Kind::kLogprobs:
-    case Kind::kOther: break;
+    case Kind::kLogprobs: break;
   }
+  if (calls_.overflowed()) fail("more of the answer than " + std::to_string(ToolOrder::kMaxHeld) + " bytes waits for a tool call that does not end");
   out_ = nullptr;
+}
+
+void EventWriter::say(const StreamEvent& event) {
+  using Kind = StreamEvent::Kind;
+  if (event.kind == Kind::kReasoning) return thought(event);
+  if (event.kind == Kind::kAnnotation) return citation(event.raw);
+  if (event.kind == Kind::kOther) {
+    for (const std::string& url : pictures_of(event)) text(picture_in_words(url));
+    return;
+  }
+  refused_ = refused_ || (event.kind == Kind::kRefusal && !event.text.empty());
+  text(event.text);
+}
+
+void EventWriter::fail(std::string_view what) {
+  dead_ = true;
+  *out_ += "event: error\ndata: ";
+  write_error(Error(ErrorCode::kUpstreamError, std::string(what)), {}, *out_);
+  *out_ += "\n\n";
 }
 
 void EventWriter::passed(std::string_view event) {
@@ -177,6 +199,7 @@ void EventWriter::passed(std::string_view event) {
 }
 
 void EventWriter::end(std::string& out) {
+  if (dead_) return;
   out_ = &out;
   open_message();
   calls_.close(*this);

@@ -31,6 +31,8 @@ class EventWriter final : private ToolOrder::Teller {
   void call_begin(const ToolCall& call) override;
   void call_arguments(std::string_view piece) override;
   void call_end() override { close(); }
+  void say(const StreamEvent& held) override;
+  void fail(std::string_view what);
 
   void open_message();
   void open(Block kind, std::string_view content_block);
@@ -44,7 +46,7 @@ class EventWriter final : private ToolOrder::Teller {
   std::string* out_ = nullptr;  // where the call that is going on writes
   std::string id_, model_;
   int64_t estimate_ = 0;
-  bool started_ = false, finished_ = false, refused_ = false;
+  bool started_ = false, finished_ = false, refused_ = false, dead_ = false;
   Block block_ = Block::kNone;
   int64_t index_ = -1;  // of the block that is open, or was last
   ToolOrder calls_;

@@ -1,6 +1,7 @@
 // The client side: Cohere's SDK, or whoever posts to /v2/chat.
 #include "dialects/cohere.h"
 #include "dialects/fields.h"
+#include "dialects/pictures.h"
 #include "dialects/request_texts.h"
 #include "dialects/sse_text.h"
 #include "dialects/tool_order.h"
@@ -18,7 +19,7 @@ class CohereStream final : private ToolOrder::Teller {
  public:
   void event(const StreamEvent& event, std::string& out) {
     using Kind = StreamEvent::Kind;
-    if (event.choice != 0) return;  // there is one choice here
+    if (dead_ || event.choice != 0) return;  // there is one choice here
     out_ = &out;
     switch (event.kind) {
       case Kind::kStart:
@@ -26,32 +27,33 @@ class CohereStream final : private ToolOrder::Teller {
         return;
       case Kind::kText:
       case Kind::kRefusal:
-        if (!event.text.empty()) text("text", event.text);
-        return;
       case Kind::kReasoning:
-        if (event.text.empty()) return;
-        if (event.name == kToolPlan) plan(event.text);
-        else text("thinking", event.text);
-        return;
+      case Kind::kLogprobs:
+      case Kind::kAnnotation:
+      case Kind::kOther:
+        if (!calls_.hold(event)) say(event);
+        break;
       case Kind::kToolCallBegin:
         close_block();
-        return calls_.begin(event, *this);
-      case Kind::kToolCallDelta: return calls_.arguments(event.tool_index, event.arguments, *this);
-      case Kind::kLogprobs: logprobs_ = merged_logprobs(event.raw); return;
-      case Kind::kAnnotation: return cite(event.raw);
+        calls_.begin(event, *this);
+        break;
+      case Kind::kToolCallDelta: calls_.arguments(event.tool_index, event.arguments, *this); break;
       case Kind::kFinish:
         finish_ = event.finish;
         return;
       case Kind::kUsage: usage_ = event.usage; return;
-      case Kind::kOther: return;
     }
+    if (!calls_.overflowed()) return;
+    dead_ = true;
+    message_error("more of the answer than " + std::to_string(ToolOrder::kMaxHeld) + " bytes waits for a tool call that does not end");
   }
 
   void end(std::string& out) {
+    if (dead_) return;
     out_ = &out;
     start();
-    close_block();
     calls_.close(*this);
+    close_block();
     std::string data;
     JsonWriter w(data);
     w.begin_object();
@@ -74,20 +76,10 @@ class CohereStream final : private ToolOrder::Teller {
   void error(const Error& error, std::string& out) {
     out_ = &out;
     if (started_) {  // not when what was told are an upstream's own bytes
-      close_block();
       calls_.close(*this);
+      close_block();
     }
-    std::string data;
-    JsonWriter w(data);
-    w.begin_object();
-    w.member("type", "message-end");
-    w.key("delta");
-    w.begin_object();
-    w.member("finish_reason", "ERROR");
-    w.member("error", error.message);
-    w.end_object();
-    w.end_object();
-    frame("message-end", data);
+    message_error(error.message);
   }
 
   // What was told went out as another's events, of which this is one, in order.
@@ -100,6 +92,35 @@ class CohereStream final : private ToolOrder::Teller {
   }
 
  private:
+  void say(const StreamEvent& event) override {
+    using Kind = StreamEvent::Kind;
+    if (event.kind == Kind::kLogprobs) logprobs_ = merged_logprobs(event.raw);
+    else if (event.kind == Kind::kAnnotation) cite(event.raw);
+    else if (event.kind == Kind::kOther) say_pictures(event);
+    else if (event.text.empty()) return;
+    else if (event.kind != Kind::kReasoning) text("text", event.text);
+    else if (event.name == kToolPlan) plan(event.text);
+    else text("thinking", event.text);
+  }
+
+  void say_pictures(const StreamEvent& event) {
+    for (const std::string& url : pictures_of(event)) text("text", picture_in_words(url));
+  }
+
+  void message_error(std::string_view words) {
+    std::string data;
+    JsonWriter w(data);
+    w.begin_object();
+    w.member("type", "message-end");
+    w.key("delta");
+    w.begin_object();
+    w.member("finish_reason", "ERROR");
+    w.member("error", words);
+    w.end_object();
+    w.end_object();
+    frame("message-end", data);
+  }
+
   void frame(std::string_view name, std::string_view data) { out_->append("event: ").append(name).append("\ndata: ").append(data).append("\n\n"); }
 
   // An event whose delta.message has one member, `inside`.
@@ -189,7 +210,7 @@ class CohereStream final : private ToolOrder::Teller {
   void call_end() override { simple("tool-call-end", call_index_, {}); }
 
   std::string* out_ = nullptr;
-  bool started_ = false;
+  bool started_ = false, dead_ = false;
   std::string id_, logprobs_;
   std::string_view block_;  // "text", "thinking"; empty: none is open
   int64_t block_index_ = -1, call_index_ = -1, citations_ = 0;
@@ -208,6 +229,8 @@ void write_message(const Message& message, IdSource& ids, JsonWriter& w) {
     if (part.kind == Part::Kind::kReasoning && part.name == kToolPlan) plan += part.text;
     else any = any || !part.text.empty();
   }
+  const std::vector<std::string> pictures = pictures_of(message);
+  any = any || !pictures.empty();
   if (!plan.empty()) w.member("tool_plan", plan);
   if (any || message.tool_calls.empty()) {
     w.key("content");
@@ -219,6 +242,12 @@ void write_message(const Message& message, IdSource& ids, JsonWriter& w) {
       w.begin_object();
       w.member("type", kind);
       w.member(kind, part.text);
+      w.end_object();
+    }
+    for (const std::string& url : pictures) {
+      w.begin_object();
+      w.member("type", "text");
+      w.member("text", picture_in_words(url));
       w.end_object();
     }
     w.end_array();

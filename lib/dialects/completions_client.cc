@@ -5,6 +5,7 @@
 #include "dialects/dates.h"
 #include "dialects/ids.h"
 #include "dialects/openai.h"
+#include "dialects/pictures.h"
 #include "dialects/request_texts.h"
 #include "dialects/usage.h"
 #include "wire/json_writer.h"
@@ -46,6 +47,7 @@ class CompletionsClient final : public ClientCodec {
       for (const Part& part : choice.message.parts) {
         if (part.kind == Part::Kind::kText || part.kind == Part::Kind::kRefusal) text += part.text;
       }
+      for (const std::string& url : pictures_of(choice.message)) text += picture_in_words(url);
       write_choice(choice.index, text, finish_word(choice.finish), w);
     }
     w.end_array();
@@ -64,6 +66,9 @@ class CompletionsClient final : public ClientCodec {
       case Kind::kText:
       case Kind::kRefusal:
         if (!event.text.empty()) chunk(event.choice, event.text, {}, out);
+        return;
+      case Kind::kOther:
+        for (const std::string& url : pictures_of(event)) chunk(event.choice, picture_in_words(url), {}, out);
         return;
       case Kind::kFinish: return finish(event.choice, event.finish, out);
       case Kind::kUsage: usage_ = event.usage; return;

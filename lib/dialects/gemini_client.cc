@@ -3,6 +3,8 @@
 #include "dialects/fields.h"
 #include "dialects/gemini.h"
 #include "dialects/ids.h"
+#include "dialects/media.h"
+#include "dialects/pictures.h"
 #include "dialects/request_texts.h"
 #include "dialects/signature.h"
 
@@ -251,6 +253,12 @@ class GeminiClient final : public ClientCodec {
         keep_last(choice.members, m);
       }
     }
+    for (const std::string& url : pictures_of(event)) {
+      std::string part;
+      JsonWriter w(part);
+      write_picture(url, w);
+      tell(choice, part, out);
+    }
   }
 
   // Each chunk tells them anew.
@@ -317,6 +325,20 @@ class GeminiClient final : public ClientCodec {
     w.end_object();
   }
 
+  static void write_picture(std::string_view url, JsonWriter& w) {
+    Part part;
+    part.kind = Part::Kind::kImage;
+    part.url = url;
+    if (const Inline bytes = inline_of(part); !bytes.data.empty()) {
+      part.mime = bytes.mime;
+      part.data = bytes.data;
+      part.url.clear();
+    } else {
+      part.mime = mime_of_name(url);
+    }
+    write_media(part, w);
+  }
+
   void write_part(const Part& part, JsonWriter& w) {
     switch (part.kind) {
       case Part::Kind::kText:
@@ -325,6 +347,9 @@ class GeminiClient final : public ClientCodec {
         if (part.text.empty() && part.signature.empty()) return;
         return write_text(part.text, part.kind == Part::Kind::kReasoning, seal(part.maker, part.redacted, part.signature), {}, w);
       case Part::Kind::kOther: return w.raw(part.raw);
+      case Part::Kind::kImage:
+        if (part.mime.empty() || part.url.compare(0, 5, "data:") == 0) return write_picture(picture_url(part), w);
+        return write_media(part, w);
       default: return write_media(part, w);
     }
   }
@@ -336,6 +361,7 @@ class GeminiClient final : public ClientCodec {
       write_part(part, p);
       if (part.kind == Part::Kind::kText) text += part.text;
     }
+    for (const std::string& url : pictures_in(choice.message.extras)) write_picture(url, p);
     for (const ToolCall& call : choice.message.tool_calls) write_call(call, p);
     if (parts.empty()) parts = R"({"text":""})";
     w.begin_object();

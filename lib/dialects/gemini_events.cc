@@ -4,6 +4,7 @@
 #include "dialects/fault.h"
 #include "dialects/fields.h"
 #include "dialects/gemini.h"
+#include "dialects/pictures.h"
 #include "dialects/text_match.h"
 #include "dialects/tool_assembler.h"
 #include "dialects/usage.h"
@@ -277,23 +278,10 @@ void EventReader::code_part(std::string_view key, JsonValue code, JsonValue part
 void EventReader::media_part(JsonValue value, ChoiceState& choice, UpstreamSink& sink) {
   if (!foreign_) return other_part(value, choice, sink);
   Part read;
-  if (!read_media(value, read) || read.kind != Part::Kind::kImage) return;
+  if (!read_media(value, read)) return;
   choice.spoke = true;
-  std::string raw;
-  JsonWriter w(raw);
-  w.begin_object();
-  w.key("images");
-  w.begin_array();
-  w.begin_object();
-  w.member("type", "image_url");
-  w.key("image_url");
-  w.begin_object();
-  w.member("url", read.url.empty() ? "data:" + read.mime + ";base64," + read.data : read.url);
-  w.end_object();
-  w.end_object();
-  w.end_array();
-  w.end_object();
-  tell_raw(Kind::kOther, choice, raw, sink);
+  if (read.kind != Part::Kind::kImage) return tell_text(Kind::kText, choice, media_in_words(read), sink);
+  tell_raw(Kind::kOther, choice, picture_object(picture_url(read)), sink);
 }
 
 void EventReader::other_part(JsonValue value, ChoiceState& choice, UpstreamSink& sink) {

@@ -31,8 +31,8 @@ Look look_at(wire::JsonValue response);
 // Not thread-safe. Memory is bounded: kMaxChoices choices, ToolAssembler::kMaxCalls calls, PartialArgs::kMaxBytes of a call, kMaxText of text.
 //
 // What no event stands for travels as kOther, in Google's words, and only when the reader of the events is not `foreign`: {"parts":[..]} for parts
-// without a kind here, {"promptFeedback":..}, else the candidate's own members. Foreign readers get code as text and pictures as
-// {"images":[{"type":"image_url",..}]}.
+// without a kind here, {"promptFeedback":..}, else the candidate's own members. Foreign readers get code as text, pictures as
+// {"images":[{"type":"image_url",..}]} and a sentence for other media.
 class EventReader {
  public:
   static constexpr int64_t kMaxChoices = 128;

@@ -2,6 +2,7 @@
 #include "dialects/dates.h"
 #include "dialects/fields.h"
 #include "dialects/ollama.h"
+#include "dialects/pictures.h"
 #include "dialects/request_texts.h"
 #include "wire/json_writer.h"
 
@@ -59,6 +60,7 @@ class OllamaClient final : public ClientCodec {
         if (part.kind == Part::Kind::kReasoning) thinking += part.text;
         else if (part.kind == Part::Kind::kText || part.kind == Part::Kind::kRefusal) content += part.text;
       }
+      for (const std::string& url : pictures_of(choice.message)) content += picture_in_words(url);
       calls = choice.message.tool_calls;
       finish_ = choice.finish;
       logprobs_ = ollama_logprobs(choice.logprobs);
@@ -94,8 +96,10 @@ class OllamaClient final : public ClientCodec {
         tell_calls(out);
         break;
       case Kind::kUsage: usage_ = event.usage; break;
-      case Kind::kAnnotation:
-      case Kind::kOther: break;
+      case Kind::kOther:
+        for (const std::string& url : pictures_of(event)) line(picture_in_words(url), {}, out);
+        break;
+      case Kind::kAnnotation: break;
     }
   }
 

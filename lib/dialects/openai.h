@@ -160,6 +160,10 @@ Error error_of_choice(wire::JsonValue choice, std::string_view key);
 
 // A whole answer. `root` is a valid JSON object. Fails with what read_top() finds.
 Result<ChatResponse> read_answer(wire::JsonValue root, IdSource& ids, std::string_view key);
+// Top-level `citations` and `search_results` of search vendors as annotations, comma-separated; and those of a whole answer put where annotations
+// stand, unless it has some.
+std::string annotations_of_sources(wire::JsonValue citations, wire::JsonValue search_results);
+void cite_sources(ChatResponse& response);
 
 // Appends the answer as a `chat.completion` object. `custom`: the client's custom tools, by name.
 void write_answer(const ChatResponse& response, const std::vector<std::string>& custom, IdSource& ids, std::string& out);

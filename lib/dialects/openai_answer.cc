@@ -7,6 +7,7 @@
 #include "dialects/fault.h"
 #include "dialects/fields.h"
 #include "dialects/openai.h"
+#include "dialects/pictures.h"
 #include "dialects/usage.h"
 #include "wire/json_writer.h"
 
@@ -79,6 +80,14 @@ void write_content(const Message& message, JsonWriter& w) {
     }
   }
   w.end_array();
+}
+
+// Pictures that stood between the texts go where the chat dialect has those of an answer.
+void write_message_extras(const Message& message, JsonWriter& w) {
+  const bool parts = std::any_of(message.parts.begin(), message.parts.end(), [](const Part& p) { return p.kind == Part::Kind::kImage; });
+  if (!parts) return w.raw_members(message.extras);
+  w.raw_member("images", picture_list(pictures_of(message)));
+  for_each_member(message.extras, [&](const JsonMember& m) { if (m.key != "images") w.raw(m.raw); });
 }
 
 // What a choice ended with.
@@ -281,7 +290,7 @@ void write_message(const Message& message, const std::vector<std::string>& custo
     w.end_array();
   }
   if (!message.audio.empty()) w.raw_member("audio", message.audio);
-  w.raw_members(message.extras);
+  write_message_extras(message, w);
   w.end_object();
 }
 

@@ -5,6 +5,7 @@
 #include "dialects/openai.h"
 #include "dialects/openai_chunks.h"
 #include "dialects/openai_peek.h"
+#include "dialects/pictures.h"
 #include "dialects/tell_answer.h"
 #include "dialects/text_match.h"
 #include "dialects/usage.h"
@@ -148,6 +149,8 @@ void StreamReader::chunk(const SseFrame& frame, std::string_view json, UpstreamS
     else if (m.key == "id") top.id = m.value;
     else if (m.key == "model") top.model = m.value;
     else if (m.key == "created") top.created = m.value;
+    else if (m.key == "citations") top.citations = m.value;
+    else if (m.key == "search_results") top.search_results = m.value;
   }
   top.usage = find_usage(top.usage, top.x_groq, top.choices);
   if (top.error.exists() && has_error_member(root)) {
@@ -246,7 +249,8 @@ void StreamReader::tell(StreamEvent::Kind kind, const ChoiceState& choice, std::
   StreamEvent event;
   event.kind = kind;
   event.choice = choice.index;
-  (kind == StreamEvent::Kind::kLogprobs || kind == StreamEvent::Kind::kOther ? event.raw : event.text) = text;
+  const bool raw = kind == StreamEvent::Kind::kLogprobs || kind == StreamEvent::Kind::kOther || kind == StreamEvent::Kind::kAnnotation;
+  (raw ? event.raw : event.text) = text;
   if (sink.on_event(event) == Flow::kCancel) dead_ = true;
 }
 
@@ -255,6 +259,7 @@ void StreamReader::translate_chunk(const ChunkTop& top, UpstreamSink& sink) {
   if (id_.empty()) top.id.string(id_);
   if (model_.empty()) top.model.string(model_);
   if (created_ == 0) created_ = top.created.integer().value_or(0);
+  if (foreign_) keep_sources(top);
   int64_t position = 0;
   for (JsonValue value : JsonElements(top.choices)) {
     JsonValue index, delta, message, logprobs, finish, error;
@@ -278,12 +283,37 @@ void StreamReader::translate_chunk(const ChunkTop& top, UpstreamSink& sink) {
     if (finish_reason_of(word) != FinishReason::kNone) end_choice(*choice, word, sink);
     if (dead_) return;
   }
+  if (foreign_ && all_finished()) tell_sources(sink);  // xAI's may come behind the finish
   tell_usage(top.usage, sink, goes_on(top));
+}
+
+// Perplexity says them anew in every chunk.
+void StreamReader::keep_sources(const ChunkTop& top) {
+  const auto keep = [](JsonValue list, std::string& into) {
+    if (list.is_array() && !list.empty_container() && list.raw().size() <= kMaxSources) into = list.raw();
+  };
+  if (annotated_) return;
+  keep(top.citations, citations_);
+  keep(top.search_results, search_results_);
+}
+
+// Once, for the first choice, unless the answer cited for itself.
+void StreamReader::tell_sources(UpstreamSink& sink) {
+  if (annotated_ || dead_ || choices_.empty() || (citations_.empty() && search_results_.empty())) return;
+  const std::string list = "[" + annotations_of_sources(JsonValue(citations_), JsonValue(search_results_)) + "]";
+  tell_annotations(JsonValue(list), choices_.front(), sink);
+}
+
+void StreamReader::tell_annotations(JsonValue list, const ChoiceState& choice, UpstreamSink& sink) {
+  for (JsonValue annotation : JsonElements(list)) {
+    annotated_ = true;
+    tell(StreamEvent::Kind::kAnnotation, choice, annotation.raw(), sink);
+  }
 }
 
 void StreamReader::translate_delta(JsonValue delta, ChoiceState& choice, UpstreamSink& sink) {
   using Kind = StreamEvent::Kind;
-  JsonValue content, refusal, reasoning_content, reasoning, details, tool_calls;
+  JsonValue content, refusal, reasoning_content, reasoning, details, tool_calls, annotations;
   RawMembers other;
   for (const JsonMember& m : JsonMembers(delta)) {
     if (m.key == "content") content = m.value;
@@ -291,6 +321,7 @@ void StreamReader::translate_delta(JsonValue delta, ChoiceState& choice, Upstrea
     else if (m.key == "reasoning_content") reasoning_content = m.value;
     else if (m.key == "reasoning") reasoning = m.value;
     else if (m.key == "tool_calls") tool_calls = m.value;
+    else if (m.key == "annotations" && m.value.is_array()) annotations = m.value;
     else if (m.key == "role" || m.key == "index" || m.key == "tool_call_id" || is_noise(m) || m.value.empty_container()) continue;
     else {
       if (m.key == "reasoning_details") details = m.value;
@@ -302,6 +333,7 @@ void StreamReader::translate_delta(JsonValue delta, ChoiceState& choice, Upstrea
   if (auto text = thought.string_view(scratch_)) tell(Kind::kReasoning, choice, *text, sink);
   translate_details(details, !thought.nonempty_string(), choice, sink);
   translate_content(content, choice, sink);
+  tell_annotations(annotations, choice, sink);
   if (auto text = refusal.string_view(scratch_)) tell(Kind::kRefusal, choice, *text, sink);
   for (JsonValue entry : JsonElements(tool_calls)) {
     if (dead_) return;
@@ -340,6 +372,7 @@ void StreamReader::translate_content(JsonValue content, ChoiceState& choice, Ups
   for (const Part& part : parts) {
     if (part.kind == Part::Kind::kText) tell(StreamEvent::Kind::kText, choice, part.text, sink);
     else if (part.kind == Part::Kind::kReasoning) tell(StreamEvent::Kind::kReasoning, choice, part.text, sink);
+    else if (part.kind == Part::Kind::kImage) tell(StreamEvent::Kind::kOther, choice, picture_object(picture_url(part)), sink);
   }
 }
 
@@ -349,6 +382,7 @@ void StreamReader::end_choice(ChoiceState& choice, std::string_view word, Upstre
   choice.finished = true;
   tell_start(sink);
   choice.tools.finish(choice.index, ids_, sink);
+  if (foreign_ && choice.index == 0) tell_sources(sink);
   StreamEvent event;
   event.kind = StreamEvent::Kind::kFinish;
   event.choice = choice.index;
@@ -367,6 +401,7 @@ void StreamReader::whole(UpstreamSink& sink) {
   Result<ChatResponse> response = read_answer(JsonValue(body), ids_, key_);
   if (!response) return fail(std::move(response).error(), sink);
   done_ = true;
+  if (foreign_) cite_sources(*response);
   if (!relay_) {
     tell_answer(*response, [&](const StreamEvent& event) { sink.on_event(event); });
     return;

@@ -19,8 +19,10 @@ namespace llmrouter::dialects::openai {
 
 class StreamReader {
  public:
-  // Before the first feed(). `choices`: how many were asked for. `key`: what must not show in errors; must outlive the reader.
-  void start(bool relay, int64_t choices, std::string_view key) noexcept {
+  // Before the first feed(). `choices`: how many were asked for. `key`: what must not show in errors; must outlive the reader. `foreign`: the
+  // events are for another dialect, so that what stands beside the choices has to be told by them.
+  void start(bool relay, int64_t choices, std::string_view key, bool foreign = false) noexcept {
+    foreign_ = foreign;
     relay_ = relay;
     single_ = choices <= 1;
     key_ = key;
@@ -30,6 +32,7 @@ class StreamReader {
 
  private:
   static constexpr int64_t kMaxChoices = 128;
+  static constexpr size_t kMaxSources = 1024 * 1024;
   struct ChoiceState {
     int64_t index = 0;
     bool finished = false;
@@ -38,7 +41,7 @@ class StreamReader {
 
   // The members of a chunk that count; `usage` wherever it was found.
   struct ChunkTop {
-    wire::JsonValue error, choices, usage, x_groq, id, model, created;
+    wire::JsonValue error, choices, usage, x_groq, id, model, created, citations, search_results;
   };
 
   void drain(UpstreamSink& sink);
@@ -53,6 +56,9 @@ class StreamReader {
   void terminator(const wire::SseFrame& frame, UpstreamSink& sink);
   void whole(UpstreamSink& sink);
   void tell_start(UpstreamSink& sink);
+  void keep_sources(const ChunkTop& top);
+  void tell_annotations(wire::JsonValue list, const ChoiceState& choice, UpstreamSink& sink);
+  void tell_sources(UpstreamSink& sink);
   void tell_usage(wire::JsonValue usage, UpstreamSink& sink, bool running = false);
   bool goes_on(const ChunkTop& top) const noexcept;
   void tell(StreamEvent::Kind kind, const ChoiceState& choice, std::string_view text, UpstreamSink& sink);
@@ -65,6 +71,9 @@ class StreamReader {
   std::string_view key_;
   bool relay_ = false;
   bool single_ = true;
+  bool foreign_ = false;
+  bool annotated_ = false;  // something was cited
+  std::string citations_, search_results_;  // the last that were said, up to kMaxSources bytes
   BodyShape shape_ = BodyShape::kUnknown;
   bool done_ = false;    // [DONE] came
   bool dead_ = false;    // an error was told, or nobody listens: nothing more is read

@@ -67,7 +67,9 @@ class OpenAiUpstream final : public UpstreamCodec {
   Result<ChatResponse> decode(std::string_view body) override {
     auto root = read_root(body, key_.reveal());
     if (!root) return std::move(root).error();
-    return read_answer(*root, ids_, key_.reveal());
+    Result<ChatResponse> response = read_answer(*root, ids_, key_.reveal());
+    if (response && foreign_) cite_sources(*response);
+    return response;
   }
 
   Error parse_error(const HttpHead& head, std::string_view body) const override { return error_of_reply(head, body, key_.reveal()); }
@@ -88,7 +90,8 @@ class OpenAiUpstream final : public UpstreamCodec {
   Result<void> encode_body(const EncodeInput& input, const Quirks& quirks, EncodedRequest& out) {
     const bool relay = input.facts != nullptr;
     const int64_t choices = relay ? input.facts->n : input.chat->n.value_or(1);
-    stream_.start(relay, choices, key_.reveal());
+    foreign_ = !relay && input.foreign;
+    stream_.start(relay, choices, key_.reveal(), foreign_);
     return relay ? splice_request(input, quirks, out) : write_body(input, quirks, out);
   }
 
@@ -112,6 +115,7 @@ class OpenAiUpstream final : public UpstreamCodec {
   }
 
   const bool legacy_;  // text completions
+  bool foreign_ = false;  // whose answers are told to another dialect
   Secret key_;
   StreamReader stream_;
   IdSource ids_;

@@ -752,7 +752,11 @@ class RequestWriter {
     for_each_member(request_.extras, [&](const JsonMember& m) {
       const bool shared = options_.foreign && !quirks_.strip_unknown && !quirks_.strict_members &&
                           ((m.key == "store" && m.value.raw() == "true") || ((m.key == "safety_identifier" || m.key == "prompt_cache_retention") && m.value.is_string()));
-      if (options_.foreign && m.key == "modalities") refuse("modalities", "an answer in audio or pictures", "the chat dialect");
+      const bool modalities = options_.foreign && m.key == "modalities";
+      const bool spoken = modalities && m.value.raw().find("\"audio\"") != std::string_view::npos;
+      // Of those who speak this dialect, OpenRouter answers in pictures.
+      if (modalities && !spoken && quirks_.reasoning_object) return w_.raw(m.raw);
+      if (modalities) refuse("modalities", "an answer in audio or pictures", "the chat dialect");
       if (shared) w_.raw(m.raw);  // the Responses dialect's, which mean the same here
       else add_member(others, m.raw);
     });

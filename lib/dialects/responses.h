@@ -57,6 +57,8 @@ void read_content(wire::JsonValue content, std::vector<Part>& parts);
 Part read_reasoning(wire::JsonValue item);
 // function_call and custom_tool_call items.
 ToolCall read_call(wire::JsonValue item);
+// The picture of an image_generation_call item as a data: URL; empty: it has none.
+std::string picture_of(wire::JsonValue item);
 
 // One annotation as the chat dialect has it (`{"type":T,T:{...}}`), made from a flat one, and back.
 std::string chat_annotation(wire::JsonValue flat);

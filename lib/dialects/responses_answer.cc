@@ -1,6 +1,7 @@
 // Whole answers of an upstream, and usage as this dialect writes it.
 #include "dialects/fault.h"
 #include "dialects/fields.h"
+#include "dialects/pictures.h"
 #include "dialects/responses.h"
 #include "dialects/usage.h"
 
@@ -70,8 +71,11 @@ class AnswerReader {
         ToolCall call = read_call(item);
         if (call.id.empty()) call.id = ids_.next("call_");
         message.tool_calls.push_back(std::move(call));
+      } else if (type.equals("image_generation_call")) {
+        if (std::string url = picture_of(item); !url.empty()) pictures_.push_back(std::move(url));
       }
     }
+    if (!pictures_.empty()) add_member(message.extras, "\"images\":" + picture_list(pictures_));
   }
 
   void take_message(JsonValue content) {
@@ -89,6 +93,7 @@ class AnswerReader {
   Choice& choice_;
   IdSource& ids_;
   std::string annotations_, logprobs_;
+  std::vector<std::string> pictures_;
 };
 
 }  // namespace

@@ -5,6 +5,8 @@
 
 #include "dialects/dates.h"
 #include "dialects/fields.h"
+#include "dialects/media.h"
+#include "dialects/pictures.h"
 #include "dialects/responses.h"
 #include "dialects/signature.h"
 #include "dialects/sse_text.h"
@@ -234,6 +236,22 @@ void EventWriter::annotation(std::string_view chat, std::string& out) {
   add_element(annotations_, flat);
 }
 
+// An item of its own, as this dialect's tool for pictures makes it; it has bytes and no URL.
+void EventWriter::picture(const std::string& url, std::string& out) {
+  Part part;
+  part.kind = Part::Kind::kImage;
+  part.url = url;
+  const Inline bytes = inline_of(part);
+  if (bytes.data.empty()) return text(false, picture_in_words(url), out);
+  close(out);
+  item_id_ = ids_.next("ig_");
+  const std::string item = "{\"id\":" + quoted(item_id_) + ",\"type\":\"image_generation_call\",\"status\":";
+  frame("response.output_item.added", "\"output_index\":" + std::to_string(output_index_) + ",\"item\":" + item + "\"in_progress\"}", out);
+  for (const char* step : {"in_progress", "generating", "completed"}) frame(std::string("response.image_generation_call.") + step, at(), out);
+  const std::string_view format = bytes.mime.substr(0, 6) == "image/" ? bytes.mime.substr(6) : std::string_view("png");
+  item_done(item + "\"completed\",\"output_format\":" + quoted(format) + ",\"result\":" + quoted(bytes.data) + "}", out);
+}
+
 // --- thoughts ---
 
 void EventWriter::open_thought(std::string& out) {
@@ -355,18 +373,7 @@ void EventWriter::tell_waiting(bool all, std::string& out) {
   }
   if (held_events_.empty() || (!all && busy())) return;
   close(out);
-  const std::vector<Held> held = std::move(held_events_);
-  held_events_.clear();
-  for (const Held& h : held) {
-    StreamEvent event;
-    event.kind = h.kind;
-    event.text = h.text;
-    event.signature = h.signature;
-    event.maker = h.maker;
-    event.raw = h.raw;
-    event.redacted = h.redacted;
-    tell(event, out);
-  }
+  held_events_.tell([&](const StreamEvent& event) { tell(event, out); });
 }
 
 void EventWriter::close_call(std::string& out) {
@@ -397,15 +404,14 @@ void EventWriter::event(const StreamEvent& event, std::string& out) {
       return begin(out);
     case Kind::kUsage: usage_ = event.usage; return;
     case Kind::kFinish: finish_ = event.finish; return;
-    case Kind::kOther: return;
+    case Kind::kOther:
+      if (pictures_of(event).empty()) return;
+      break;
     default: break;
   }
   begin(out);
   const bool of_call = event.kind == Kind::kToolCallBegin || event.kind == Kind::kToolCallDelta;
-  if (busy() && !of_call) {  // told when the calls are whole
-    return held_events_.push_back({event.kind, event.redacted, std::string(event.text), std::string(event.signature), std::string(event.maker),
-                                   std::string(event.raw)});
-  }
+  if (busy() && !of_call) return held_events_.hold(event);  // told when the calls are whole
   tell(event, out);
 }
 
@@ -418,6 +424,9 @@ void EventWriter::tell(const StreamEvent& event, std::string& out) {
     case Kind::kToolCallBegin: return begin_call(event, out);
     case Kind::kToolCallDelta: return call_arguments(event.tool_index, event.arguments, out);
     case Kind::kAnnotation: return annotation(event.raw, out);
+    case Kind::kOther:
+      for (const std::string& url : pictures_of(event)) picture(url, out);
+      return;
     case Kind::kLogprobs:
       for (JsonValue entry : JsonElements(find_member(JsonValue(event.raw), "content"))) add_element(next_logprobs_, entry.raw());
       return;

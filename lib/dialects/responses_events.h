@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "dialects/custom_tools.h"
+#include "dialects/held_events.h"
 #include "dialects/ids.h"
 #include "dialects/json_depth.h"
 #include "llmrouter/codec.h"
@@ -40,12 +41,6 @@ class EventWriter {
     std::string id, name, arguments, signature, maker;
   };
 
-  struct Held {
-    StreamEvent::Kind kind;
-    bool redacted;
-    std::string text, signature, maker, raw;
-  };
-
   void tell(const StreamEvent& event, std::string& out);
   void frame(std::string_view type, std::string_view members, std::string& out);
   void state_frame(std::string_view type, std::string_view status, const Error* error, std::string& out);
@@ -65,6 +60,7 @@ class EventWriter {
   void close_message(std::string& out);
   void text(bool refusal, std::string_view text, std::string& out);
   void annotation(std::string_view chat, std::string& out);
+  void picture(const std::string& url, std::string& out);
   std::string part_json() const;
 
   void thought(const StreamEvent& event, std::string& out);
@@ -114,7 +110,7 @@ class EventWriter {
   InputReader input_;                // of its arguments
   JsonDepth depth_;                  // of its arguments
   std::vector<Call> waiting_;        // begun while another was open
-  std::vector<Held> held_events_;    // of what was said while a call was open
+  HeldEvents held_events_;           // what was said while a call was open
   IdSource ids_;
 };
 

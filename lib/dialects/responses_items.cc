@@ -1,6 +1,7 @@
 // Items: what a conversation is made of, in requests and answers alike.
 #include "dialects/custom_tools.h"
 #include "dialects/fields.h"
+#include "dialects/pictures.h"
 #include "dialects/responses.h"
 #include "dialects/signature.h"
 #include "wire/json_writer.h"
@@ -122,6 +123,12 @@ ToolCall read_call(JsonValue item) {
     if (call.arguments.empty()) call.arguments = "{}";
   }
   return call;
+}
+
+std::string picture_of(JsonValue item) {
+  const JsonValue result = find_member(item, "result"), format = find_member(item, "output_format");
+  if (!result.nonempty_string()) return {};
+  return picture_url(format.nonempty_string() ? "image/" + format.string_or() : std::string(), result.string_or());
 }
 
 std::string chat_annotation(JsonValue flat) {

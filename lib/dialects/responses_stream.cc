@@ -2,6 +2,7 @@
 
 #include "dialects/fault.h"
 #include "dialects/fields.h"
+#include "dialects/pictures.h"
 #include "dialects/responses.h"
 #include "dialects/responses_events.h"
 #include "dialects/signature.h"
@@ -376,6 +377,14 @@ void StreamReader::whole_item(Item& item, JsonValue value, UpstreamSink& sink) {
     begin_call(item, value, sink);
     const ToolCall call = read_call(value);
     arguments(item, call.arguments, true, sink);
+  } else if (type.equals("image_generation_call")) {
+    if (const std::string url = picture_of(value); !url.empty()) {
+      const std::string object = picture_object(url);
+      StreamEvent event;
+      event.kind = StreamEvent::Kind::kOther;
+      event.raw = object;
+      tell(event, sink);
+    }
   }
   item.done = true;
 }

@@ -404,7 +404,7 @@ class RequestWriter {
       else if ((m.key == "safety_identifier" || m.key == "prompt_cache_retention") && m.value.is_string()) w_.raw(m.raw);
       else if ((m.key == "modalities" && m.value.raw().find("audio") != std::string_view::npos) || (m.key == "audio" && m.value.is_object())) {
         refuse(std::string(m.key), "a spoken answer");
-      } else if (m.key != "modalities") {
+      } else if (m.key != "modalities" || m.value.raw().find("\"image\"") != std::string_view::npos) {
         add_member(others, m.raw);
       }
     });

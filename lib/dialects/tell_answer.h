@@ -2,6 +2,7 @@
 #ifndef LLMROUTER_DIALECTS_TELL_ANSWER_H_
 #define LLMROUTER_DIALECTS_TELL_ANSWER_H_
 
+#include "dialects/pictures.h"
 #include "llmrouter/chat.h"
 #include "llmrouter/stream.h"
 #include "wire/json_scan.h"
@@ -21,6 +22,14 @@ void tell_parts(const Choice& choice, Tell&& tell) {
     event.signature = part.signature;
     event.maker = part.maker;
     event.redacted = part.redacted;
+    tell(event);
+  }
+  if (const std::vector<std::string> pictures = pictures_of(choice.message); !pictures.empty()) {
+    const std::string object = "{\"images\":" + picture_list(pictures) + "}";
+    StreamEvent event;
+    event.choice = choice.index;
+    event.kind = StreamEvent::Kind::kOther;
+    event.raw = object;
     tell(event);
   }
   for (wire::JsonValue annotation : wire::JsonElements(wire::JsonValue(choice.message.annotations))) {

@@ -8,12 +8,18 @@ namespace llmrouter::dialects {
 using wire::JsonValue;
 
 // The position of the call that a delta belongs to; calls_.size(): a new one.
-size_t ToolAssembler::find(std::optional<int64_t> index, std::string_view id, std::string_view name) const noexcept {
+size_t ToolAssembler::find(std::optional<int64_t> index, std::string_view id, std::string_view name, std::string_view arguments) const noexcept {
   const size_t none = calls_.size();
   if (none == 0) return none;
   const auto is_another = [&](const Call& call) {
     if (name.empty()) return false;
-    if (!id.empty() && !call.vendor_id.empty()) return call.vendor_id != id;
+    if (!id.empty() && call.vendor_id == id) {
+      if (!call.depth.complete()) return false;
+      JsonDepth whole;
+      whole.feed(arguments);
+      return call.name != name || whole.complete();
+    }
+    if (!id.empty() && !call.vendor_id.empty()) return true;
     return id.empty() && !call.name.empty() && call.depth.complete();
   };
   for (size_t i = none; i-- > 0;) {
@@ -56,7 +62,7 @@ bool ToolAssembler::delta(JsonValue entry, int64_t choice, IdSource& ids, Upstre
   const std::string name = wire::find_member(function, "name").string_or();
   std::string arguments = text_of_value(wire::find_member(function, is_custom ? "input" : "arguments"));
 
-  const size_t at = find(index, id, name);
+  const size_t at = find(index, id, name, arguments);
   if (at == calls_.size()) {
     if (calls_.size() == kMaxCalls) return false;
     Call call;

@@ -19,8 +19,9 @@ namespace llmrouter::dialects {
 // The calls of one choice. Calls are numbered from 0 in the order they begin, whatever index the vendor gave.
 //
 // A delta's call is found by its index, else by its id, else it is a new one when it has a name, else the last one. Another id
-// together with a name is another call although the index is the same; so is a name without an id when the call before is whole. Ids and names
-// after the first are not read. Missing and doubled ids are made up.
+// together with a name is another call although the index is the same; so is a name without an id when the call before
+// is whole, and one with the same id when it is another name or its arguments are whole, too (TGI numbers all of them 0). Ids and names after
+// the first are not read. Missing and doubled ids are made up.
 class ToolAssembler {
  public:
   static constexpr size_t kMaxCalls = 1024;
@@ -43,7 +44,7 @@ class ToolAssembler {
     bool begun = false, has_arguments = false, closed = false;
     JsonDepth depth;
   };
-  size_t find(std::optional<int64_t> index, std::string_view id, std::string_view name) const noexcept;
+  size_t find(std::optional<int64_t> index, std::string_view id, std::string_view name, std::string_view arguments) const noexcept;
   void begin(size_t at, int64_t choice, std::string_view arguments, IdSource& ids, UpstreamSink& sink);
   std::vector<Call> calls_;
 };

@@ -12,9 +12,15 @@ void ToolOrder::begin(const StreamEvent& event, Teller& teller) {
   next.call.arguments = event.arguments;
   next.call.signature = event.signature;
   next.call.maker = event.maker;
-  const bool busy = open_ >= 0 && (!depth_.complete() || !waiting_.empty());
-  if (busy) waiting_.push_back(std::move(next));
-  else tell(next, teller);
+  if (!busy()) return tell(next, teller);
+  bytes_ += sizeof(Waiting) + event.name.size() + event.arguments.size() + event.signature.size();
+  waiting_.push_back(std::move(next));
+}
+
+bool ToolOrder::hold(const StreamEvent& event) {
+  if (!busy()) return false;
+  held_.hold(event);
+  return true;
 }
 
 void ToolOrder::arguments(int64_t index, std::string_view piece, Teller& teller) {
@@ -22,22 +28,27 @@ void ToolOrder::arguments(int64_t index, std::string_view piece, Teller& teller)
   for (Waiting& waiting : waiting_) {
     if (waiting.index != index) continue;
     waiting.call.arguments += piece;
+    bytes_ += piece.size();
     return;
   }
   if (index != open_) return;  // of a call that is over
   depth_.feed(piece);
   teller.call_arguments(piece);
-  if (!waiting_.empty()) tell_waiting(false, teller);
+  if (!waiting_.empty() || !held_.empty()) tell_waiting(false, teller);
 }
 
 void ToolOrder::close(Teller& teller) {
   tell_waiting(true, teller);
+  end(teller);
+}
+
+void ToolOrder::end(Teller& teller) {
   if (open_ >= 0) teller.call_end();
   open_ = -1;
 }
 
 void ToolOrder::tell(const Waiting& next, Teller& teller) {
-  if (open_ >= 0) teller.call_end();
+  end(teller);
   any_ = true;
   open_ = next.index;
   depth_ = JsonDepth();
@@ -47,10 +58,16 @@ void ToolOrder::tell(const Waiting& next, Teller& teller) {
   teller.call_arguments(next.call.arguments);
 }
 
+// Calls, as long as the one before is whole, or all of them; then what was said meanwhile.
 void ToolOrder::tell_waiting(bool all, Teller& teller) {
   size_t told = 0;
   while (told < waiting_.size() && (all || depth_.complete())) tell(waiting_[told++], teller);
   waiting_.erase(waiting_.begin(), waiting_.begin() + static_cast<std::ptrdiff_t>(told));
+  if (!all && busy()) return;
+  bytes_ = 0;
+  if (held_.empty()) return;
+  end(teller);
+  held_.tell([&](const StreamEvent& event) { teller.say(event); });
 }
 
 }  // namespace llmrouter::dialects

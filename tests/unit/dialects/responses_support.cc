@@ -47,6 +47,10 @@ void read_item(JsonValue item, bool valid_arguments, Answer::Choice& choice, Ans
     CHECK(find_member(item, "summary").is_array());
     for (JsonValue part : JsonElements(find_member(item, "summary"))) choice.reasoning += find_member(part, "text").string_or();
     if (JsonValue e = find_member(item, "encrypted_content"); e.is_string()) choice.signatures.push_back(e.string_or());
+  } else if (type.equals("image_generation_call")) {
+    CHECK(find_member(item, "status").equals("completed"));
+    CHECK(find_member(item, "result").nonempty_string());
+    choice.pictures.push_back(find_member(item, "result").string_or());
   } else {
     const bool custom = type.equals("custom_tool_call");
     CHECK((custom || type.equals("function_call")));
@@ -103,6 +107,8 @@ class StrictItem {
     } else if (type == "output_text.annotation.added") {
       CHECK(part_open_);
       CHECK(find_member(root, "annotation_index").integer().value_or(-1) == annotations_++);
+    } else if (type.substr(0, 22) == "image_generation_call.") {
+      CHECK(type_ == "image_generation_call");
     } else {
       FAIL("an event of no known kind: " << type);
     }
@@ -200,6 +206,7 @@ Answer read_strict_responses(std::string_view sse, bool valid_arguments) {
       if (!complained) {
         CHECK(last.choices[0].text == items.choices[0].text);
         CHECK(last.choices[0].calls == items.choices[0].calls);
+        CHECK(last.choices[0].pictures == items.choices[0].pictures);
         CHECK(last.choices[0].reasoning == items.choices[0].reasoning);
       }
     } else {

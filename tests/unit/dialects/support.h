@@ -65,6 +65,7 @@ struct Answer {
     std::string text, reasoning, refusal, finish;
     std::vector<std::string> signatures;  // of thoughts, as they stand on the wire
     std::vector<Call> calls;
+    std::vector<std::string> pictures;    // base64
     int finishes = 0, roles = 0;
   };
   std::map<int64_t, Choice> choices;
