@@ -5,6 +5,7 @@
 #include "dialects/fields.h"
 #include "dialects/foreign_tools.h"
 #include "dialects/gemini.h"
+#include "dialects/media.h"
 #include "dialects/text_match.h"
 #include "llmrouter/dropped.h"
 
@@ -22,17 +23,6 @@ constexpr std::string_view kTarget = "Gemini's API";
 
 // Google's word for a call that another model made, or whose signature the client did not give back (Gemini API, "Thought signatures").
 constexpr std::string_view kNoSignature = "skip_thought_signature_validator";
-
-// "data:image/png;base64,...": its type and data. False: another URL.
-bool split_data_url(std::string_view url, std::string_view* mime, std::string_view* data) noexcept {
-  constexpr std::string_view kMark = ";base64,";
-  const size_t at = url.substr(0, 5) == "data:" ? url.find(kMark) : std::string_view::npos;
-  if (at == std::string_view::npos) return false;
-  *mime = url.substr(5, at - 5);
-  *mime = mime->substr(0, mime->find(';'));
-  *data = url.substr(at + kMark.size());
-  return true;
-}
 
 // A document without a type: by its name, else by its first bytes in base64.
 std::string_view guess_mime(const Part& part, std::string_view data) noexcept {
@@ -234,8 +224,11 @@ class RequestWriter {
 
   void write_media(const Part& part, const std::string& where, JsonWriter& w) {
     if (part.detail == "low" || part.detail == "high") drop("detail");
-    std::string_view mime = part.mime, data = part.data;
-    const bool inside = split_data_url(part.url, &mime, &data) || !data.empty();
+    const Inline bytes = inline_of(part);
+    const std::string_view data = bytes.data;
+    std::string_view mime = bytes.data.empty() ? usual_mime(part.mime) : bytes.mime;
+    const bool inside = !data.empty();
+    if (!inside && is_data_url(part.url)) return fail(cannot_express(where, "a data: URL that is not base64", kTarget));
     if (mime.empty()) mime = guess_mime(part, inside ? data : std::string_view{});
     const std::string& uri = part.url.empty() ? part.file_id : part.url;
     const bool fetchable = is_googles(uri) || (options_.fetches_urls && uri.find("://") != std::string::npos);

@@ -3,6 +3,7 @@
 
 #include "dialects/fields.h"
 #include "dialects/foreign_tools.h"
+#include "dialects/media.h"
 #include "dialects/ollama.h"
 #include "llmrouter/dropped.h"
 #include "wire/json_writer.h"
@@ -15,13 +16,6 @@ using wire::JsonValue;
 using wire::JsonWriter;
 
 constexpr std::string_view kTarget = "Ollama's native API";
-
-// The base64 inside "data:image/png;base64,...". Empty: it is no such URL.
-std::string_view inline_data(std::string_view url) noexcept {
-  constexpr std::string_view kMark = ";base64,";
-  const size_t at = url.substr(0, 5) == "data:" ? url.find(kMark) : std::string_view::npos;
-  return at == std::string_view::npos ? std::string_view{} : url.substr(at + kMark.size());
-}
 
 class RequestWriter {
  public:
@@ -105,7 +99,7 @@ class RequestWriter {
         case Part::Kind::kRefusal: content += part.text; break;
         case Part::Kind::kReasoning: thinking += part.text; break;
         case Part::Kind::kImage: {
-          const std::string_view data = part.data.empty() ? inline_data(part.url) : std::string_view(part.data);
+          const std::string_view data = inline_of(part).data;
           if (data.empty()) fail(cannot_express(part_path(index, i), "an image that is not inline (base64)", kTarget));
           images.push_back(data);
           break;
