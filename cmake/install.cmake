@@ -30,6 +30,9 @@ if(LLMROUTER_C)
   llmrouter_install(llmrouter_c c)
   set(llmrouter_c_pc llmrouter-c)
 endif()
+if(LLMROUTER_C AND LLMROUTER_PYTHON)
+  install(FILES bindings/python/llmrouter.py DESTINATION ${LLMROUTER_PYTHON_DIR} COMPONENT python)
+endif()
 
 # What `pkg-config --static` adds. By name, not by their own .pc files: those would add what their static libraries need. The C++ runtime is for
 # those who link with a C compiler.

@@ -135,6 +135,8 @@ struct Client::Impl {
 // An error here means that the call never ended; what it ended with is in the sink.
 Result<void> Client::Impl::run(ChatRequest request, bool stream, CallOptions options, BlockingSink& sink) {
   try {
+    // Whoever cannot be asked is passed over: the name may be another's, and if it is nobody's the call says so.
+    if (!request.model.empty() && options.forced_provider.empty() && !router->knows(request.model)) (void)refresh_models();
     auto line = pool.take();
     if (!line) return std::move(line).error();
     {

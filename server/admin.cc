@@ -47,6 +47,12 @@ void on_worker(Session& session, std::function<Reply(Context&)> work) {
 
 Reply failed(const Context& context, const Error& error) { return error_reply(context, "openai", error); }
 
+Reply failed_for_caller(const Context& context, const Error& error) {
+  if (error.code != ErrorCode::kStorage) return failed(context, error);
+  context.logger->log(LogLevel::kError, "a store failed a caller", {{"error", error.in_full()}});
+  return failed(context, Error(ErrorCode::kStorage, "the server's own store failed; its log says why"));
+}
+
 namespace {
 
 Reply list_keys(Context& context, const Page& page) {

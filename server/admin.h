@@ -15,6 +15,8 @@ class Session;
 // JSON that nobody keeps; the newline is added.
 Reply admin_reply(std::string body, int status = 200);
 Reply failed(const Context& context, const Error& error);
+// The same for whoever may call: where a store of ours lies, and what is wrong with it, is told to the log alone.
+Reply failed_for_caller(const Context& context, const Error& error);
 // True when the caller may administer; otherwise answered.
 bool authorized(Session& session);
 // Runs `work` on the worker and answers the session with what it returns.

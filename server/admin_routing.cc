@@ -191,13 +191,13 @@ void handle_override(Session& session) {
     if (!model) return session.fail(model.error());
     return on_worker(session, [key, model = *model](Context& c) {
       auto set = c.router->set_override(*key, model);
-      return set ? override_reply(c, *key) : failed(c, set.error());
+      return set ? override_reply(c, *key) : failed_for_caller(c, set.error());
     });
   }
   if (request.method == Method::kDelete) {
     return on_worker(session, [key](Context& c) {
       auto cleared = c.router->clear_override(*key);
-      return cleared ? override_reply(c, *key) : failed(c, cleared.error());
+      return cleared ? override_reply(c, *key) : failed_for_caller(c, cleared.error());
     });
   }
   session.respond(override_reply(context, *key));

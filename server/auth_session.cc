@@ -11,7 +11,7 @@ namespace {
 
 Reply start(Context& context, const KeyRecord& key, const SessionWish& wish) {
   auto made = context.router->start_session(key, wish);
-  return made ? admin_reply(to_json(*made), 201) : failed(context, made.error());
+  return made ? admin_reply(to_json(*made), 201) : failed_for_caller(context, made.error());
 }
 
 // A token's own, or all of the key's.
@@ -27,7 +27,7 @@ Reply describe(const Context& context, const KeyRecord& key) {
 
 Reply end(Context& context, const KeyRecord& key, const std::string& id) {
   auto ended = context.router->keys()->end_sessions(key, id);
-  if (!ended) return failed(context, ended.error());
+  if (!ended) return failed_for_caller(context, ended.error());
   std::string body = "{";
   append_member(body, "ended", static_cast<int64_t>(*ended));
   return admin_reply(body + "}");

@@ -5,6 +5,7 @@
 #include <system_error>
 
 #include "llmrouter/llmrouter.h"
+#include "llmrouter/values.h"
 #include "server/json.h"
 
 namespace llmrouter::server {
@@ -35,8 +36,11 @@ std::string curl_line(const Listening& at, bool with_key) {
   return line + " -d '{\"model\":\"demo/echo\",\"messages\":[{\"role\":\"user\",\"content\":\"Hello there\"}]}'";
 }
 
-void print_json(const std::vector<Listening>& listening, size_t models, bool required) {
+// As the log's own lines begin.
+void print_json(const std::vector<Listening>& listening, const std::vector<std::string>& notes, size_t models, bool required) {
   std::string line = "{";
+  append_member(line, "time", format_time_rfc3339(system_clock().wall()));
+  append_member(line, "level", "info");
   append_member(line, "message", "listening");
   append_member(line, "version", version());
   append_name(line, "listen");
@@ -44,6 +48,13 @@ void print_json(const std::vector<Listening>& listening, size_t models, bool req
   for (const Listening& l : listening) {
     if (line.back() != '[') line += ',';
     append_json(line, l.url);
+  }
+  line += ']';
+  append_name(line, "notes");
+  line += '[';
+  for (const std::string& note : notes) {
+    if (line.back() != '[') line += ',';
+    append_json(line, note);
   }
   line += ']';
   append_member(line, "models", static_cast<int64_t>(models));
@@ -58,7 +69,7 @@ void print_banner(const Config& config, const std::vector<std::string>& notes, c
                   bool complete) {
   const bool required = router.keys_required();
   const size_t models = router.models(nullptr).size();
-  if (config.observe.json) return print_json(listening, models, required);
+  if (config.observe.json) return print_json(listening, notes, models, required);
   std::string text = "llmrouter " + std::string(version()) + "\n";
   const auto line = [&text](std::string_view name, const std::string& value) { text.append("  ").append(name).append(value).append("\n"); };
   line("config    ", config.source.empty() ? "none (defaults and environment)" : config.source);

@@ -16,7 +16,7 @@ Result<CallOptions> options_of(Session& session, Request& request) {
   if (!request.timeout.empty()) {
     auto timeout = parse_duration(request.timeout);
     if (!timeout || timeout->count() <= 0)
-      return Error(ErrorCode::kInvalidRequest, "x-llmrouter-timeout: expected a duration such as 30s", "x-llmrouter-timeout");
+      return Error(ErrorCode::kInvalidRequest, "x-llmrouter-timeout: expected a duration above 0 such as 30s, at most 36500d", "x-llmrouter-timeout");
     options.timeout = *timeout;
   }
   options.forced_provider = std::move(request.provider);

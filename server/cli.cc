@@ -186,14 +186,15 @@ std::string leave_absent(StorageConfig& storage) {
   if (storage.keys.compare(0, kSqlite.size(), kSqlite) != 0) return {};
   std::string path = storage.keys.substr(kSqlite.size());
   std::error_code unknown;
-  // What cannot be looked at is not absent: opening it then says why.
-  if (std::filesystem::exists(path, unknown) || unknown) return {};
+  // What cannot be looked at is not absent: opening it then says why. An empty file holds nothing, and looking into it is no reason to fill it.
+  const bool there = std::filesystem::exists(path, unknown);
+  if (unknown || (there && (!std::filesystem::is_regular_file(path, unknown) || std::filesystem::file_size(path, unknown) > 0 || unknown))) return {};
   storage.keys = "memory:";
   return path;
 }
 
 int complain(const Error& error, int code) {
-  std::fprintf(stderr, "llmrouter-server: %s\n", error.message.c_str());
+  std::fprintf(stderr, "llmrouter-server: %s\n", error.in_full().c_str());
   return code;
 }
 

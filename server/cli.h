@@ -18,6 +18,8 @@ namespace llmrouter::server {
 constexpr int kDone = 0;
 constexpr int kFailed = 1;
 constexpr int kUsage = 2;  // wrong usage or configuration
+// What an unknown model's error ends with.
+constexpr const char* kModelsHint = "`llmrouter-server models` lists what there is";
 
 struct Option {
   std::string_view name;   // "--config"
@@ -63,7 +65,7 @@ ConfigInput config_input(const Args& args);
 // Loads it; nullopt when it has faults, which are then said, each with the option that it came by.
 std::optional<ConfigResult> load(const Args& args);
 
-// A key store that is not there is not made by looking at it: `memory:` stands for it then, and the path is given. Empty: it is there.
+// A key store that is not there, or an empty file, is not made by looking at it: `memory:` stands for it then, and the path is given. Empty: it is there.
 std::string leave_absent(StorageConfig& storage);
 
 int complain(const Error& error, int code = kFailed);  // to stderr; returns `code`
@@ -79,8 +81,9 @@ int run_serve(const Args& args);
 int run_check(const Args& args);
 int run_schema(const Args& args);
 int run_reference(const Args& args);
-// cli_call.cc
+// cli_explain.cc
 int run_explain(const Args& args);
+// cli_call.cc
 int run_chat(const Args& args);
 int run_models(const Args& args);
 // cli_keys.cc

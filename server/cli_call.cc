@@ -1,7 +1,5 @@
-// explain, chat, models: the library at work in this process; no server is needed.
+// chat, models: the library at work in this process; no server is needed.
 #include <cstdio>
-#include <fstream>
-#include <iterator>
 
 #include "llmrouter/llmrouter.h"
 #include "server/cli.h"
@@ -10,8 +8,6 @@
 namespace llmrouter::server {
 
 namespace {
-
-constexpr const char* kModelsHint = "`llmrouter-server models` lists what there is";
 
 // Without stores: what looks and does not spend keeps no books.
 std::optional<Config> without_stores(const Args& args) {
@@ -22,66 +18,7 @@ std::optional<Config> without_stores(const Args& args) {
   return std::move(loaded->config);
 }
 
-// The keys' store, where rules, overrides and the switch are kept too, when it is there; none is made.
-std::optional<Config> with_stored_state(const Args& args) {
-  auto loaded = load(args);
-  if (!loaded) return std::nullopt;
-  leave_absent(loaded->config.storage);
-  loaded->config.storage.usage = "off";
-  return std::move(loaded->config);
-}
-
-Result<std::string> read_file(const std::string& path) {
-  std::ifstream in(path, std::ios::binary);
-  if (!in) return Error(ErrorCode::kIo, "cannot read " + path);
-  return std::string(std::istreambuf_iterator<char>(in), {});
-}
-
-// The object with `model` as its first member; what is no object stays as it is.
-std::string with_model(std::string body, const std::string& model) {
-  constexpr const char* kBlank = " \t\r\n";
-  const size_t open = body.find_first_not_of(kBlank);
-  if (open == std::string::npos || body[open] != '{') return body;
-  const size_t next = body.find_first_not_of(kBlank, open + 1);
-  std::string member = "\"model\":" + json_string(model);
-  if (next != std::string::npos && body[next] != '}') member += ',';
-  return body.insert(open + 1, member);
-}
-
 }  // namespace
-
-int run_explain(const Args& args) {
-  const auto config = with_stored_state(args);
-  if (!config) return kUsage;
-  std::string body;
-  if (const auto file = args.maybe("--body")) {
-    auto text = read_file(*file);
-    if (!text) return complain(text.error());
-    body = std::move(*text);
-  }
-  auto client = open_config(*config, make_stderr_logger(LogLevel::kWarn, config->observe.json), kModelsHint);
-  if (!client) return complain(client.error());
-  Router& router = client->router();
-  std::shared_ptr<const KeyRecord> key;
-  if (const auto name = args.maybe("--key")) {
-    auto found = router.keys()->get(*name);
-    if (!found) return complain(found.error());
-    key = std::move(*found);
-  }
-  const std::string& model = args.arguments().front();
-  auto plan = router.explain_for(key.get(), model, {}, body);
-  // A body need not name what the command line does.
-  if (!plan && !body.empty() && plan.error().code == ErrorCode::kInvalidRequest && plan.error().param == "model") {
-    body = with_model(std::move(body), model);
-    auto again = router.explain_for(key.get(), model, {}, body);
-    // It named one, and a wrong one, when it now names two: the first fault says more.
-    const bool named = !again && (again.error().param.empty() || again.error().param == "model");
-    if (!named) plan = std::move(again);
-  }
-  if (!plan) return complain(plan.error());
-  print(args.has("--json") ? plan->to_json() + "\n" : plan->to_text());
-  return kDone;
-}
 
 int run_chat(const Args& args) {
   const auto loaded = load(args);

@@ -16,7 +16,12 @@ int run_check(const Args& args) {
   if (!parts) return complain(parts.error(), kUsage);
   if (auto router = Router::create(config, std::move(*parts)); !router) return complain(router.error(), kUsage);
   for (const std::string& note : loaded->notes) std::fprintf(stderr, "%s\n", note.c_str());
-  print((loaded->config.source.empty() ? std::string("no file") : loaded->config.source) + ": ok\n");
+  for (const ConfigFault& warning : loaded->warnings) std::fprintf(stderr, "%s\n", warning.to_string().c_str());
+  const size_t warnings = loaded->warnings.size();
+  if (warnings > 0 && args.has("--strict")) return kUsage;
+  std::string verdict = (loaded->config.source.empty() ? std::string("no file") : loaded->config.source) + ": ok";
+  if (warnings > 0) verdict += warnings == 1 ? ", 1 warning" : ", " + std::to_string(warnings) + " warnings";
+  print(verdict + "\n");
   return kDone;
 }
 

@@ -105,7 +105,7 @@ Result<void> apply_expiry(const Args& args, std::optional<WallTime>& expires) {
     return {};
   }
   auto at = parse_time(*text);
-  if (!at) return Error(ErrorCode::kInvalidRequest, "--expires: expected a date, a time such as 2027-01-01T00:00:00Z, a duration from now such as 90d, or none");
+  if (!at) return Error(ErrorCode::kInvalidRequest, "--expires: expected a date, a time such as 2027-01-01T00:00:00Z, a duration from now such as 90d (at most 36500d), or none");
   expires = *at;
   return {};
 }
@@ -297,7 +297,7 @@ struct OneKey {
 Result<OneKey> one_key(const Config& config, const Args& args) {
   auto parts = open_keys(config);
   if (!parts) return std::move(parts).error();
-  parts->models_hint = "`llmrouter-server models` lists what there is";
+  parts->models_hint = kModelsHint;
   auto router = Router::create(config, std::move(*parts));
   if (!router) return std::move(router).error();
   auto key = (*router)->keys()->get(args.arguments().front());
@@ -328,7 +328,7 @@ int run_keys_session(const Args& args) {
   if (makes) wish.model = args.arguments()[1];
   if (const auto ttl = args.maybe("--ttl")) {
     auto duration = parse_duration(*ttl);
-    if (!duration) return complain(Error(ErrorCode::kInvalidRequest, "--ttl: expected a duration: 30m, 8h, 7d"), kUsage);
+    if (!duration) return complain(Error(ErrorCode::kInvalidRequest, "--ttl: expected a duration above 0 and of at most 30d: 30m, 8h, 7d"), kUsage);
     wish.ttl = *duration;
   }
   auto one = one_key(loaded->config, args);

@@ -14,10 +14,7 @@ Reply error_reply(const Context& context, std::string_view dialect, const Error&
     reply.content_type.assign(codec->content_type(false));
     codec->encode_error(error, reply.body);
   }
-  if (error.retry_after.count() > 0)
-    reply.headers.push_back({"retry-after", std::to_string((error.retry_after.count() + 999) / 1000)});
-  else if (error.code == ErrorCode::kShuttingDown)
-    reply.headers.push_back({"retry-after", "1"});
+  if (const int64_t seconds = error.retry_after_seconds(); seconds > 0) reply.headers.push_back({"retry-after", std::to_string(seconds)});
   if (reply.status == 401) reply.headers.push_back({"www-authenticate", "Bearer"});
   return reply;
 }

@@ -130,7 +130,7 @@ bool well_formed_host(std::string_view host) noexcept {
 
 std::string_view repeated_parameter(std::string_view query) noexcept {
   static constexpr std::string_view kRead[] = {"key",   "proxy",    "model",     "prefix",     "limit",   "after_id", "before_id",
-                                               "alt",   "pageSize", "pageToken", "page_size",  "page_token"};
+                                               "alt",   "pageSize", "pageToken", "page_size",  "page_token", "format"};
   unsigned seen = 0;
   while (!query.empty()) {
     const size_t end = query.find('&');

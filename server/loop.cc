@@ -122,10 +122,10 @@ void Loop::adopt(int fd, bool local) {
 // One attempt to say why, without waiting.
 void Loop::refuse(int fd) {
   Counters::add(counters_.refused);
-  constexpr std::string_view reply =
-      "HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\nretry-after: 1\r\nconnection: close\r\ncontent-length: 132\r\n\r\n"
+  constexpr std::string_view body =
       "{\"error\":{\"message\":\"server.max_connections are open; try again\",\"type\":\"server_error\",\"param\":null,\"code\":\"too_many_connections\"}}\n";
-  static_assert(reply.size() - reply.find("\r\n\r\n") - 4 == 132);
+  std::string reply = "HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\nretry-after: 1\r\nconnection: close\r\nx-request-id: ";
+  reply.append(new_request_id()).append("\r\ncontent-length: ").append(std::to_string(body.size())).append("\r\n\r\n").append(body);
   [[maybe_unused]] const ssize_t sent = ::send(fd, reply.data(), reply.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
   ::shutdown(fd, SHUT_WR);
   ::recv(fd, scratch_.get(), kScratch, MSG_DONTWAIT);

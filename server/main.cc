@@ -60,9 +60,12 @@ std::vector<Option> key_options(bool create) {
 const std::vector<Command>& commands() {
   static const std::vector<Command> table = {
       {"serve", "", "serve over HTTP", 0, 0, {}, run_serve},
-      {"check", "", "check the configuration; exit code 2 and every fault when it is wrong", 0, 0, {}, run_check},
-      {"explain", "MODEL", "the plan for a model's name, as a server would make it now; nothing is sent", 1, 1,
-       {{"--key", "KEY", "for a key, by id or name"}, {"--body", "FILE", "a request's body; MODEL stands over its `model`"}, kJson}, run_explain},
+      {"check", "", "check the configuration; exit code 2 and every fault when it is wrong", 0, 0,
+       {{"--strict", "", "exit code 2 for warnings, too"}}, run_check},
+      {"explain", "MODEL", "the plan for a model's name, as a server would make it now; no chat is sent", 1, 1,
+       {{"--key", "KEY", "for a key, by id or name"}, {"--body", "FILE", "a request's body; MODEL stands over its `model`"},
+        {"--refresh", "", "ask the providers for their lists of models first"},
+        {"--url", "URL", "the plan of the server there, which knows what rests and is limited; $LLMROUTER_KEY is the key"}, kJson}, run_explain},
       {"chat", "MODEL TEXT", "one question, the answer streamed to the terminal", 2, 2, {}, run_chat},
       {"models", "", "what can be asked for; asks the providers", 0, 0, {kJson}, run_models},
       {"keys create", "", "make a key; it is shown once, on stdout", 0, 0, key_options(true), run_keys_create},

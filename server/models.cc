@@ -1,6 +1,7 @@
 // What a caller may ask for, where it would go, and how the caller stands.
 #include <algorithm>
 #include <cstdio>
+#include <optional>
 
 #include "llmrouter/pattern.h"
 #include "llmrouter/values.h"
@@ -169,26 +170,26 @@ Reply google_list(const Request& request, const std::vector<ModelEntry>& models)
   return json_reply(body + "}\n");
 }
 
-// Some clients ask for a model before their first call and will not go on without it: one that resolves is there, listed or not.
-Reply google_model(Session& session, const std::vector<ModelEntry>& models) {
+// The one that the path names: a listed one, or a name of one (a short one, one that a wildcard matches). Google's clients ask for a model before
+// their first call and will not go on without it: there, what leads somewhere is there, listed or not.
+std::optional<ModelEntry> named_model(Session& session, const std::string& id, const std::vector<ModelEntry>& models) {
+  const auto listed = [&models](const std::string& name) {
+    return std::find_if(models.begin(), models.end(), [&name](const ModelEntry& model) { return model.id == name; });
+  };
+  if (const auto it = listed(id); it != models.end()) return *it;
   const Context& context = session.loop().context();
-  const std::string id = percent_decode(session.route().id, false).value_or(std::string(session.route().id));
-  std::string body(" ");
-  for (const ModelEntry& model : models) {
-    if (model.id != id) continue;
-    append_google_model(body, model);
-    return json_reply(body.substr(1) + "\n");
-  }
   CallOptions options;
   options.trusted = session.trusted();
+  options.endpoint = "models";
   options.key = Secret(session.request().key);
   if (options.trusted && (context.router->keys() == nullptr || !context.router->keys()->find(options.key.reveal()))) options.key = Secret();
   const auto plan = context.router->explain(id, options);
-  if (!plan || !leads_somewhere(*plan)) return error_reply(context, "gemini", unknown_model(id, models));
+  if (!plan || !leads_somewhere(*plan)) return std::nullopt;
   ModelEntry model;
+  if (const auto it = listed(plan->steps.front().provider + '/' + plan->steps.front().model); it != models.end()) model = *it;
+  else if (session.route().dialect != "gemini") return std::nullopt;
   model.id = id;
-  append_google_model(body, model);
-  return json_reply(body.substr(1) + "\n");
+  return model;
 }
 
 }  // namespace
@@ -201,8 +202,8 @@ Reply list_reply(Session& session, const KeyRecord* caller) {
   const std::string_view dialect = session.route().dialect;
   const bool anthropic = dialect == "anthropic";
   const auto models = context.router->models(caller);
-  if (dialect == "gemini") return session.route().id.empty() ? google_list(session.request(), models) : google_model(session, models);
-  const bool cohere = dialect == "cohere";
+  const bool cohere = dialect == "cohere", google = dialect == "gemini";
+  if (session.route().id.empty() && google) return google_list(session.request(), models);
   if (session.route().id.empty() && cohere) return cohere_list(session.request(), models);
   if (session.route().id.empty() && anthropic) {
     auto page = anthropic_page(models, session.request().query());
@@ -213,16 +214,12 @@ Reply list_reply(Session& session, const KeyRecord* caller) {
     for (const ModelEntry& model : models) append_model(body, model);
     return json_reply(body + "]}\n");
   }
-  const auto id = percent_decode(session.route().id, false);
-  if (id) {
-    for (const ModelEntry& model : models) {
-      if (model.id != *id) continue;
-      std::string body(" ");
-      anthropic ? append_anthropic_model(body, model) : cohere ? append_cohere_model(body, model) : append_model(body, model);
-      return json_reply(body.substr(1) + "\n");
-    }
-  }
-  return error_reply(context, dialect, unknown_model(id.value_or(std::string(session.route().id)), models));
+  const std::string id = percent_decode(session.route().id, false).value_or(std::string(session.route().id));
+  const auto model = named_model(session, id, models);
+  if (!model) return error_reply(context, dialect, unknown_model(id, models));
+  std::string body(" ");
+  google ? append_google_model(body, *model) : anthropic ? append_anthropic_model(body, *model) : cohere ? append_cohere_model(body, *model) : append_model(body, *model);
+  return json_reply(body.substr(1) + "\n");
 }
 
 // A list that is shorter than it should be says so: whose models are not in it, or are those of an earlier answer. No dialect has a place for that in the body.
@@ -272,7 +269,7 @@ Reply show_reply(Session& session) {
   if (!caller) return error_reply(context, "ollama", caller.error());
   auto codec = context.dialect("ollama").new_client_codec();
   RequestPath path;
-  path.operation = "generate";  // as there, the body names a model
+  path.operation = "show";
   codec->set_path(path);
   auto facts = codec->scan(session.request().body);
   if (!facts) return error_reply(context, "ollama", facts.error());
@@ -306,6 +303,8 @@ Reply explain_reply(Session& session) {
   else options.forced_provider = session.request().provider;
   if (options.trusted && (context.router->keys() == nullptr || !context.router->keys()->find(options.key.reveal()))) options.key = Secret();
   options.headers = session.request().forwarded;
+  const auto format = query_value(session.request().query(), "format");
+  if (format && *format != "json" && *format != "text") return error_reply(context, "openai", Error(ErrorCode::kInvalidRequest, "format: expected json or text", "format"));
   const auto model = query_value(session.request().query(), "model");
   auto plan = context.router->explain(model.value_or(std::string()), options, session.request().body);
   if (!plan) return error_reply(context, "openai", plan.error());
@@ -314,6 +313,11 @@ Reply explain_reply(Session& session) {
     if (!plan->steps.empty() && !leads_somewhere(*plan)) return error_reply(context, "openai", not_allowed(plan->requested));
     plan->steps.erase(std::remove_if(plan->steps.begin(), plan->steps.end(), [](const PlanStep& step) { return step.reason == StepReason::kNotAllowed; }),
                       plan->steps.end());
+  }
+  if (format && *format == "text") {
+    Reply reply = json_reply(plan->to_text());
+    reply.content_type = "text/plain; charset=utf-8";
+    return reply;
   }
   return json_reply(plan->to_json() + "\n");
 }

@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include "llmrouter/dropped.h"
+
 namespace llmrouter::server {
 
 namespace {
@@ -137,12 +139,18 @@ class Parser final : public http::basic_parser<true> {
     if (request_.body_type == Request::BodyType::kMultipart) request_.content_type.assign(value);
   }
 
+  // Who sets one of these speaks for somebody else (RFC 7239 has `forwarded`; these are what proxies set in practice).
+  static bool is_a_proxys(std::string_view name) noexcept {
+    return (name.size() > 12 && iequals(name.substr(0, 12), "x-forwarded-")) || iequals(name, "x-real-ip") || iequals(name, "x-client-ip") ||
+           iequals(name, "x-cluster-client-ip") || iequals(name, "x-original-forwarded-for") || iequals(name, "x-envoy-external-address");
+  }
+
   void on_other(std::string_view name, std::string_view value) {
     const char first = static_cast<char>(name.front() | 0x20);
     if (first == 'x') {
       if (iequals(name, "x-api-key")) return take_key(value, 2);
       if (iequals(name, "x-goog-api-key")) return take_key(value, 3);
-      if (iequals(name, "x-forwarded-for")) request_.proxied = true;
+      if (is_a_proxys(name)) request_.proxied = true;
       if (iequals(name, "x-session-id")) request_.forwarded.push_back({"x-session-id", std::string(value)});  // for affinity
       if (iequals(name, "x-fern-sdk-name")) request_.cohere_sdk = iequals(value.substr(0, 6), "cohere");
       if (iequals(name, "x-request-id")) {
@@ -152,6 +160,8 @@ class Parser final : public http::basic_parser<true> {
       if (name.size() > 12 && iequals(name.substr(0, 12), "x-llmrouter-")) return on_own(name.substr(12), value);
     } else if (first == 'a') {
       if (iequals(name, "api-key")) return take_key(value, 4);
+    } else if (iequals(name, "cf-connecting-ip") || iequals(name, "true-client-ip") || iequals(name, "fastly-client-ip")) {
+      request_.proxied = true;
     } else if (first == 's') {
       if (iequals(name, "sec-fetch-site")) request_.browser = true;
     }
@@ -161,10 +171,16 @@ class Parser final : public http::basic_parser<true> {
   }
 
   void on_own(std::string_view name, std::string_view value) {
-    if (iequals(name, "timeout")) request_.timeout.assign(value);
-    if (iequals(name, "provider")) request_.provider.assign(value);
+    if (iequals(name, "timeout")) return void(request_.timeout.assign(value));
+    if (iequals(name, "provider")) return void(request_.provider.assign(value));
     for (const char* routing : {"x-llmrouter-tags", "x-llmrouter-strategy", "x-llmrouter-cache"})
-      if (iequals(name, std::string_view(routing).substr(12))) request_.forwarded.push_back({routing, std::string(value)});
+      if (iequals(name, std::string_view(routing).substr(12))) return request_.forwarded.push_back({routing, std::string(value)});
+    // Kept by name alone, so that the answer can say that it meant nothing.
+    if (unknown_own_ == kMaxDropped + 1) return;
+    ++unknown_own_;
+    std::string lower = "x-llmrouter-" + std::string(name.substr(0, kMaxDroppedName));
+    std::transform(lower.begin(), lower.end(), lower.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+    request_.forwarded.push_back({std::move(lower), {}});
   }
 
   void take_key(std::string_view value, int rank) {
@@ -212,6 +228,7 @@ class Parser final : public http::basic_parser<true> {
   std::string_view input_;
   size_t fields_ = 0;
   int hosts_ = 0, lengths_ = 0, codings_ = 0, authorizations_ = 0;
+  size_t unknown_own_ = 0;  // x-llmrouter-* headers
   bool two_authorizations_ = false;
   bool absolute_ = false;
   std::string authority_;         // of an absolute target

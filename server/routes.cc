@@ -78,12 +78,20 @@ constexpr Row kPlain[] = {
 
 // Paths of the contract that are not served yet: beginnings.
 constexpr std::string_view kLater[] = {
-    "/v1/responses/", "/v1/realtime", "/v1/files", "/v1/batches", "/v1/fine_tuning/", "/v1/messages/",
+    "/v1/messages/",
     "/v1beta/", "/v2/", "/v1/health/", "/api/v1/providers/", "/openapi.json",
     "/docs", "/console", "/admin/v1/", "/monitor/", "/api/v1/router/", "/api/v1/routing/", "/api/v1/cost/", "/v1/db/", "/v1/stats",
     "/v1/providers/", "/v1/load-balancing/", "/internal/", "/v1/me/", "/api/v1/",
-    "/v1/models/clear-cache",
 };
+
+// The same of OpenAI's: each also under /api and without /v1.
+constexpr std::string_view kLaterPrefixed[] = {"/responses/", "/realtime", "/files", "/batches", "/fine_tuning/", "/models/clear-cache"};
+
+// Whose clients ask below these: they are told in the words of theirs.
+struct Neighbourhood {
+  std::string_view beginning, dialect;
+};
+constexpr Neighbourhood kNeighbourhoods[] = {{"/v1/messages/", "anthropic"}, {"/v1beta/", "gemini"}, {"/v2/", "cohere"}};
 
 bool starts_with(std::string_view text, std::string_view prefix) noexcept { return text.substr(0, prefix.size()) == prefix; }
 
@@ -139,6 +147,12 @@ bool match_google(std::string_view path, Route& route) noexcept {
   return true;
 }
 
+std::string_view spoken_around(std::string_view path) noexcept {
+  for (const Neighbourhood& n : kNeighbourhoods)
+    if (starts_with(path, n.beginning)) return n.dialect;
+  return starts_with(path, "/api/") && !starts_with(path, "/api/v1/") ? "ollama" : "openai";
+}
+
 // A name may hold a colon itself: only who posts to it means an operation.
 std::string_view unknown_operation(std::string_view path) noexcept {
   if (!starts_with(path, "/v1beta/models/") && !starts_with(path, "/v1beta/tunedModels/") && !starts_with(path, "/v1/models/")) return {};
@@ -186,6 +200,8 @@ Route find_route(std::string_view path) noexcept {
   std::string_view openai = path;
   if (starts_with(openai, "/api/v1/")) openai.remove_prefix(7);
   else if (starts_with(openai, "/v1/")) openai.remove_prefix(3);
+  for (const std::string_view beginning : kLaterPrefixed)
+    if (starts_with(openai, beginning)) return not_yet();
   for (const Row& row : kPrefixed)
     if (match(row, openai, route)) {
       if (route.endpoint != Endpoint::kModels) return route;
@@ -199,12 +215,9 @@ Route find_route(std::string_view path) noexcept {
     if (match({rules, Endpoint::kRules, kGet | kPut | kDelete, "openai", true}, path, route)) return route;
   // A key's own path.
   if (match({"/admin/v1/keys", Endpoint::kKeys, kGet | kPatch | kDelete, "openai", true}, path, route)) return route;
-  for (const std::string_view beginning : kLater) {
-    if (!starts_with(path, beginning)) continue;
-    route = not_yet();
-    if (beginning == "/v1/messages/") route.dialect = "anthropic";
-    return route;
-  }
+  for (const std::string_view beginning : kLater)
+    if (starts_with(path, beginning)) route = not_yet();
+  route.dialect = spoken_around(path);
   return route;
 }
 

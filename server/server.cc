@@ -15,6 +15,7 @@
 #include "server/banner.h"
 #include "server/context.h"
 #include "server/listener.h"
+#include "server/live_logger.h"
 #include "server/loop.h"
 #include "server/memory.h"
 #include "server/watch.h"
@@ -56,6 +57,7 @@ class Server {
   void on_signal();
   void reload(const char* why);
   bool empties_the_file();
+  void tell_warnings(const ConfigResult& loaded) const;
   void apply_settings();
   void tell_what_needs_a_restart(const Config& next) const;
   void refresh_models();
@@ -68,6 +70,7 @@ class Server {
   Config config_;
   sigset_t signals_{};
   int signal_fd_ = -1;
+  std::shared_ptr<LiveLogger> logger_;  // the context's
   Context context_;
   std::unique_ptr<Reactor> reactor_;
   std::unique_ptr<Transport> transport_;
@@ -98,7 +101,9 @@ Server::~Server() {
 }
 
 Result<void> Server::build() {
-  context_.logger = make_stderr_logger(config_.observe.level, config_.observe.json);
+  logger_ = std::make_shared<LiveLogger>(config_.observe.level, config_.observe.json);
+  context_.logger = logger_;
+  tell_warnings(loaded_);
   auto parts = build_parts(config_, context_.logger);
   if (!parts) return std::move(parts).error();
   parts->models_hint = "GET /v1/models lists what there is";
@@ -165,7 +170,7 @@ Result<void> Server::start() {
   if (auto closed = check_open_door(); !closed) return closed;
   if (auto opened = open_loops(); !opened) return opened;
   if (auto watched = watch_signals(); !watched) return watched;
-  if (!config_.source.empty()) watch_ = std::make_unique<FileWatch>(*reactor_, config_.source, [this] { reload("the file changed"); });
+  if (!config_.source.empty()) watch_ = std::make_unique<FileWatch>(*reactor_, loaded_.files, [this] { reload("the file changed"); });
   for (auto& loop : loops_) loop->run();
   probes_ = context_.router->start_probes(*transport_);
   // Serving already. Providers that answer at once are counted in what is printed; slow ones are not waited for.
@@ -195,9 +200,14 @@ void Server::on_signal() {
   }
 }
 
+void Server::tell_warnings(const ConfigResult& loaded) const {
+  for (const ConfigFault& warning : loaded.warnings) context_.logger->log(LogLevel::kWarn, "configuration warning", {{"at", warning.to_string()}});
+}
+
 void Server::reload(const char* why) {
   if (context_.draining) return;
   ConfigResult next = load_config(input_);
+  if (watch_) watch_->follow(next.files);
   for (const ConfigFault& fault : next.faults) log(LogLevel::kError, "configuration fault", {{"at", fault.to_string()}});
   if (!next.ok()) {
     ++context_.refused_reloads;
@@ -211,6 +221,8 @@ void Server::reload(const char* why) {
     ++context_.refused_reloads;
     return log(LogLevel::kError, "configuration refused, the running one stays", {{"why", why}, {"error", applied.error().message}});
   }
+  logger_->set(config.observe.level, config.observe.json);
+  tell_warnings(next);
   tell_what_needs_a_restart(next.config);
   config_ = std::move(config);
   apply_settings();
@@ -242,7 +254,6 @@ void Server::tell_what_needs_a_restart(const Config& next) const {
   say(next.storage.keys != config_.storage.keys, "storage.keys");
   say(next.storage.usage != config_.storage.usage, "storage.usage");
   say(next.storage.retention != config_.storage.retention, "storage.retention");
-  say(next.observe.level != config_.observe.level || next.observe.json != config_.observe.json, "observe.log");
 }
 
 void Server::refresh_models() {
@@ -284,7 +295,11 @@ void Server::cut_off() {
 int serve(const ConfigInput& input, const ConfigResult& loaded) {
   Server server(input, loaded);
   if (auto started = server.start(); !started) {
-    std::fprintf(stderr, "llmrouter-server: %s\n", started.error().message.c_str());
+    if (loaded.config.observe.json) {
+      make_stderr_logger(LogLevel::kError, true)->log(LogLevel::kError, "cannot start", {{"error", started.error().in_full()}});
+    } else {
+      std::fprintf(stderr, "llmrouter-server: %s\n", started.error().in_full().c_str());
+    }
     return started.error().code == ErrorCode::kConfig ? 2 : 1;
   }
   server.run();

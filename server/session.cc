@@ -182,9 +182,10 @@ void Session::look_up() {
   request_ = &parser_.request();
   route_ = find_route(request_->path());
   if (request_->method == Method::kPost && !route_.no_operation.empty()) route_.dialect = "gemini";
-  // Three vendors have their list of models at one path; the clients of two say whose they are.
+  // Four vendors have their list of models at one path; the clients of three say whose they are.
   if (route_.endpoint == Endpoint::kModels && route_.dialect == "openai") {
-    if (has_forwarded(*request_, "anthropic-version")) route_.dialect = "anthropic";
+    if (request_->key_rank == 3) route_.dialect = "gemini";  // its key's header
+    else if (has_forwarded(*request_, "anthropic-version")) route_.dialect = "anthropic";
     else if (request_->cohere_sdk) route_.dialect = "cohere";
   }
   // Administration takes no key from the address, where a filter has that name.

@@ -30,10 +30,10 @@ void append_header(std::string& out, std::string_view name, std::string_view val
 
 void Session::append_cors() {
   const Request& r = *request_;
+  if (!settings_->cors.empty()) out_.append("vary: origin\r\n");  // also to those who get nothing: what is stored of theirs is not for the others
   if (r.origin.empty() || !origin_allowed(*settings_, r.origin)) return;
   append_header(out_, "access-control-allow-origin", r.origin);
   out_.append(
-      "vary: origin\r\n"
       "access-control-expose-headers: x-request-id, retry-after, x-llmrouter-model, x-llmrouter-provider, x-llmrouter-unreachable, x-llmrouter-attempts, "
       "x-llmrouter-dropped, x-llmrouter-cost-usd, x-llmrouter-overhead-us, x-should-retry, x-ratelimit-limit-requests, x-ratelimit-remaining-requests, "
       "x-ratelimit-reset-requests, x-ratelimit-limit-tokens, x-ratelimit-remaining-tokens, x-ratelimit-reset-tokens\r\n");

@@ -22,6 +22,12 @@ Result<Plan> CallState::explain() const {
   return core_->router().explain(facts->model, options, body_);
 }
 
+bool CallState::leads_somewhere() const {
+  const auto codec = core_->openai().new_client_codec();
+  const auto facts = codec->scan(body_);
+  return !facts || facts->model.empty() || !options.forced_provider.empty() || core_->router().knows(facts->model);
+}
+
 Result<std::shared_ptr<const KeyRecord>> CallState::key_named(std::string_view key) const {
   Router& router = core_->router();
   if (!key.empty()) {

@@ -39,6 +39,9 @@ class CallState final : public std::enable_shared_from_this<CallState>, private 
   // For the key with this id or name; empty: for whose the call is.
   Result<Trial> try_rules(std::string_view key) const;
 
+  // Whether its model's name is known; true where it names none, or is not to be read.
+  bool leads_somewhere() const;
+
   // Takes the callbacks; kConflict when the call was begun before.
   Result<void> begin(Callbacks callbacks);
   // Undoes begin() for a call that came onto no loop: its user is let go.

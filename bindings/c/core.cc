@@ -33,6 +33,7 @@ Result<std::shared_ptr<Core>> Core::make(const Config& config, std::shared_ptr<L
   auto parts = build_parts(config, std::move(logger));
   if (!parts) return std::move(parts).error();
   parts->filters = std::move(filters);
+  parts->models_hint = "llmrouter_models(router, 1, &list) asks the providers for what there is";
   auto core = std::make_shared<Core>();
   core->usage_ = std::dynamic_pointer_cast<UsageStore>(parts->usage);
   for (const auto& dialect : parts->dialects) {
@@ -99,6 +100,7 @@ void Core::give_loop(std::unique_ptr<Loop> loop) noexcept {
 }
 
 Result<void> Core::run(const std::shared_ptr<CallState>& call) {
+  if (!lists_asked_.load() && !call->leads_somewhere()) (void)refresh_models();  // who cannot be asked is passed over
   auto loop = take_loop();
   if (!loop) return std::move(loop).error();
   call->board(**loop);
@@ -122,6 +124,7 @@ Result<void> Core::refresh_models() {
   }
   if (refresh) (*loop)->run_until([&done, &loop] { return done || (*loop)->closing(); });
   refresh.reset();
+  lists_asked_.store(done);
   give_loop(std::move(*loop));
   if (thrown) return Error(ErrorCode::kInternal, "out of memory");
   return {};

@@ -2,6 +2,7 @@
 #ifndef LLMROUTER_BINDINGS_C_CORE_H_
 #define LLMROUTER_BINDINGS_C_CORE_H_
 
+#include <atomic>
 #include <memory>
 #include <mutex>
 #include <thread>
@@ -22,7 +23,7 @@ class Core : public std::enable_shared_from_this<Core> {
 
   // Gives the call to the thread for started calls, made now when there is none. kShuttingDown after close().
   Result<void> start(const std::shared_ptr<CallState>& call);
-  // Drives the call on this thread until it has ended.
+  // Drives the call on this thread until it has ended. The first that asks for a name nobody knows here asks the providers for theirs before.
   Result<void> run(const std::shared_ptr<CallState>& call);
   // Asks the providers for their models, on this thread.
   Result<void> refresh_models();
@@ -37,6 +38,8 @@ class Core : public std::enable_shared_from_this<Core> {
   std::shared_ptr<Router> router_;
   std::shared_ptr<UsageStore> usage_;
   std::shared_ptr<const Dialect> openai_;
+
+  std::atomic<bool> lists_asked_{false};  // all providers have answered or failed once
 
   std::mutex mutex_;  // never held while anything is driven or called back
   bool closed_ = false;

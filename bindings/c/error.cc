@@ -73,6 +73,8 @@ const char* llmrouter_error_message(const llmrouter_error* error) {
   return told(error) ? error->error.message.c_str() : "out of memory";
 }
 
+const char* llmrouter_error_detail(const llmrouter_error* error) { return told(error) ? error->error.detail.c_str() : ""; }
+
 const char* llmrouter_error_param(const llmrouter_error* error) { return told(error) ? error->error.param.c_str() : ""; }
 
 int llmrouter_error_status(const llmrouter_error* error) {

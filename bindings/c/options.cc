@@ -60,7 +60,7 @@ std::string step(std::string_view name) {
 
 }  // namespace
 
-Result<Config> load(const llmrouter_options& options) {
+Result<ConfigResult> load(const llmrouter_options& options) {
   ConfigInput input = options.input;
   if (!options.use_environment) input.env = [](const std::string&) { return std::optional<std::string>(); };
   for (const auto& [name, targets] : options.models) {
@@ -74,7 +74,12 @@ Result<Config> load(const llmrouter_options& options) {
   for (const auto& filter : options.filters) input.filters.push_back(filter.first);
   ConfigResult loaded = load_config(input);
   if (!loaded.ok()) return loaded.to_error();
-  return std::move(loaded.config);
+  return loaded;
+}
+
+void log_warnings(const ConfigResult& loaded, Logger* logger) {
+  if (logger == nullptr) return;
+  for (const ConfigFault& warning : loaded.warnings) logger->log(LogLevel::kWarn, "configuration warning", {{"at", warning.to_string()}});
 }
 
 }  // namespace llmrouter::c
@@ -170,6 +175,18 @@ llmrouter_error* llmrouter_options_use_environment(llmrouter_options* options, i
   return set(options, [use](llmrouter_options& o) -> llmrouter_error* {
     o.use_environment = use != 0;
     return nullptr;
+  });
+}
+
+llmrouter_error* llmrouter_options_check(const llmrouter_options* options, llmrouter_text** warnings) {
+  if (warnings == nullptr) return null_argument("warnings");
+  *warnings = nullptr;
+  return guarded([&]() -> llmrouter_error* {
+    const auto loaded = llmrouter::c::load(options != nullptr ? *options : llmrouter_options());
+    if (!loaded) return new_error(loaded.error());
+    std::string lines;
+    for (const auto& warning : loaded->warnings) lines += (lines.empty() ? "" : "\n") + warning.to_string();
+    return llmrouter::c::give(warnings, std::move(lines));
   });
 }
 

@@ -24,7 +24,9 @@ namespace llmrouter::c {
 FilterFactory make_filter(llmrouter_on_filter on_filter, UserData user);
 
 // Everything set, as one configuration; kConfig with a line for each fault.
-Result<Config> load(const llmrouter_options& options);
+Result<ConfigResult> load(const llmrouter_options& options);
+// `logger` may be null.
+void log_warnings(const ConfigResult& loaded, Logger* logger);
 
 }  // namespace llmrouter::c
 

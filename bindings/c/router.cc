@@ -20,10 +20,11 @@ using llmrouter::c::view;
 namespace {
 
 llmrouter_error* open_options(const llmrouter_options& options, llmrouter_router** out) {
-  auto config = llmrouter::c::load(options);
-  if (!config) return new_error(std::move(config).error());
+  auto loaded = llmrouter::c::load(options);
+  if (!loaded) return new_error(std::move(loaded).error());
+  llmrouter::c::log_warnings(*loaded, options.logger.get());
   auto router = std::make_unique<llmrouter_router>();
-  auto core = Core::make(*config, options.logger, options.filters);
+  auto core = Core::make(loaded->config, options.logger, options.filters);
   if (!core) return new_error(std::move(core).error());
   router->core = std::move(*core);
   *out = router.release();
@@ -91,9 +92,9 @@ llmrouter_error* llmrouter_open_yaml(const char* yaml, size_t yaml_size, llmrout
 llmrouter_error* llmrouter_reload(llmrouter_router* router, const llmrouter_options* options) {
   if (router == nullptr) return null_argument("router");
   return guarded([&]() -> llmrouter_error* {
-    auto config = llmrouter::c::load(options != nullptr ? *options : llmrouter_options());
-    if (!config) return new_error(std::move(config).error());
-    auto reloaded = router->core->router().reload(*config);
+    auto loaded = llmrouter::c::load(options != nullptr ? *options : llmrouter_options());
+    if (!loaded) return new_error(std::move(loaded).error());
+    auto reloaded = router->core->router().reload(loaded->config);
     return reloaded ? nullptr : new_error(std::move(reloaded).error());
   });
 }

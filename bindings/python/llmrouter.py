@@ -7,15 +7,17 @@
             print(piece, end="")
 
 Requests may be a model and a text, or a dict (or JSON text) in OpenAI's chat dialect; answers are then dicts. Failures raise llmrouter.Error.
-A Router may be used from many threads. The library is the one that LLMROUTER_LIBRARY names, or else lies beside this file, or else is installed.
+A Router may be used from many threads. The library is the one that LLMROUTER_LIBRARY names, or else lies beside this file, or else is installed
+(first: under the prefix that this file was installed in).
 """
 import collections
 import ctypes
 import json as _json
 import os
+import sysconfig
 import threading
 
-__all__ = ["Router", "Call", "Result", "Error", "version"]
+__all__ = ["Router", "Call", "Result", "Error", "check", "version"]
 
 CONTINUE, PAUSE, STOP = 0, 1, 2
 WHOLE, CHUNKS, TEXT = 0, 1, 2
@@ -28,11 +30,27 @@ _on_log = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int, ctypes.POINTER(c
 _destroy = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
 
 
+def _places():
+    """Where the library may lie: beside this file, in the `lib` that this file was installed in, where the loader looks, in /usr/local."""
+    name, many = "libllmrouter-c.so.0", sysconfig.get_config_var("MULTIARCH") or ""
+    folder = os.path.dirname(os.path.abspath(__file__))
+    yield os.path.join(folder, name)
+    while os.path.dirname(folder) != folder:
+        folder = os.path.dirname(folder)
+        if os.path.basename(folder) in ("lib", "lib64"):
+            # PREFIX/lib/python3/dist-packages: the library may be in PREFIX/lib64, too.
+            for lib in {folder: 0, os.path.join(os.path.dirname(folder), "lib"): 0, os.path.join(os.path.dirname(folder), "lib64"): 0}:
+                for place in (os.path.join(lib, name), os.path.join(lib, many, name)):
+                    if os.path.exists(place):
+                        yield place
+            break
+    yield name
+    yield os.path.join("/usr/local/lib", name)
+
+
 def _load():
     named = os.environ.get("LLMROUTER_LIBRARY")
-    here = os.path.dirname(os.path.abspath(__file__))
-    tried = [named] if named else [os.path.join(here, "libllmrouter-c.so.0"), "libllmrouter-c.so.0", "/usr/local/lib/libllmrouter-c.so.0"]
-    for name in tried:
+    for name in [named] if named else _places():
         try:
             return ctypes.CDLL(name)
         except OSError as error:
@@ -46,6 +64,7 @@ _KINDS = {"p": [ctypes.c_void_p], "s": [ctypes.c_char_p, ctypes.c_size_t], "i": 
           "e": [_on_end], "g": [_on_log], "x": [_destroy]}
 _FUNCTIONS = {
     "version": ("", ctypes.c_char_p), "error_code": ("p", ctypes.c_char_p), "error_message": ("p", ctypes.c_char_p),
+    "error_detail": ("p", ctypes.c_char_p),
     "error_param": ("p", ctypes.c_char_p), "error_status": ("p", ctypes.c_int), "error_retry_after_ms": ("p", ctypes.c_int64),
     "error_provider": ("p", ctypes.c_char_p), "error_upstream_status": ("p", ctypes.c_int), "error_upstream_body": ("p", ctypes.c_char_p),
     "error_free": ("p", None), "text_data": ("p", ctypes.c_void_p), "text_size": ("p", ctypes.c_size_t), "text_free": ("p", None),
@@ -53,7 +72,7 @@ _FUNCTIONS = {
     "call_resume": ("p", None), "result_error": ("p", ctypes.c_void_p), "result_body": ("pp", ctypes.c_void_p),
     "result_text": ("pp", ctypes.c_void_p), "result_record": ("pp", ctypes.c_void_p), "result_free": ("p", None), "filter_free": ("p", None),
     "options_new": "p", "options_set_file": "ps", "options_set_yaml": "ps", "options_set": "pss", "options_add_provider": "psss",
-    "options_add_model": "pss", "options_use_environment": "pi", "options_set_log": "pigpx", "open": "pp", "reload": "pp",
+    "options_add_model": "pss", "options_use_environment": "pi", "options_check": "pp", "options_set_log": "pigpx", "open": "pp", "reload": "pp",
     "call_new": "psp", "call_new_text": "pssp", "call_set_mode": "pi", "call_set_key": "ps", "call_set_request_id": "ps",
     "call_set_timeout_ms": "pl", "call_set_provider": "ps", "call_add_header": "pss", "call_run": "pdpxp", "call_start": "pdepx",
     "call_explain": "pp", "explain": "psp", "models": "pip", "providers": "pp", "metrics": "pp", "keys_create": "pssp", "keys_list": "pp",
@@ -80,10 +99,12 @@ _lib = _Library(_load())
 
 
 class Error(Exception):
-    """A failure: `code` ("model_not_found", ...), `message`, `param`, `status`, `retry_after_ms`, `provider`, `upstream_status`, `upstream_body`."""
+    """A failure: `code` ("model_not_found", ...), `message`, `param`, `status`, `retry_after_ms`, `provider`, `upstream_status`, `upstream_body`, and
+    `detail`: where it happened (host and port), for logs; `message` names no address and may be shown to anybody."""
 
-    def __init__(self, code, message, param="", status=0, retry_after_ms=0, provider="", upstream_status=0, upstream_body=""):
-        super().__init__(f"{code}: {message}")
+    def __init__(self, code, message, param="", status=0, retry_after_ms=0, provider="", upstream_status=0, upstream_body="", detail=""):
+        super().__init__(f"{code}: {message}" + (f" ({detail})" if detail else ""))
+        self.detail = detail
         self.code, self.message, self.param, self.status = code, message, param, status
         self.retry_after_ms, self.provider = retry_after_ms, provider
         self.upstream_status, self.upstream_body = upstream_status, upstream_body
@@ -94,7 +115,7 @@ class Error(Exception):
             return getattr(_lib, "error_" + name)(handle).decode("utf-8", "replace")
 
         return Error(text("code"), text("message"), text("param"), _lib.error_status(handle), _lib.error_retry_after_ms(handle),
-                     text("provider"), _lib.error_upstream_status(handle), text("upstream_body"))
+                     text("provider"), _lib.error_upstream_status(handle), text("upstream_body"), text("detail"))
 
 
 def _check(handle):
@@ -542,6 +563,16 @@ class Router:
     def __del__(self):
         if getattr(self, "_handle", None):
             self.close()
+
+
+def check(config=None, *, yaml=None, settings=None, providers=None, models=None, environment=True):
+    """Reads a configuration as Router() does and opens nothing: raises Error with a line for each fault, or returns the warnings: what is legal and
+    surely not meant, one text each."""
+    options = Router._options(config, yaml, settings, providers, models, environment, None, "info")
+    try:
+        return _taken(_lib.options_check, options).splitlines()
+    finally:
+        _lib.options_free(options)
 
 
 class _Log:

@@ -63,6 +63,7 @@ struct ToolCall {
   std::string signature;  // opaque, wanted back by its maker
   RawMembers extras;
   std::string maker{};    // as in Part
+  bool custom = false;    // of a custom tool, see Tool; `arguments` is then {"input": "the text"}
 };
 
 struct Message {
@@ -87,6 +88,9 @@ struct Tool {
   std::string raw;  // a tool that is no function: the whole JSON object; the fields above are then empty
   std::string cache;  // as in Part
   RawMembers extras;
+  // Takes any text where a function takes JSON (OpenAI's custom tools). Elsewhere it is a function of one text: `parameters` says so already.
+  bool custom = false;
+  std::string format;  // custom: the grammar its text has to follow, {"type":"grammar","syntax":"lark","definition":"..."}; empty: any text
 };
 
 struct ToolChoice {
@@ -156,6 +160,7 @@ struct TokenUsage {
   bool known = false;      // an upstream said so, or an estimate was made
   bool estimated = false;  // nobody said, or not to the end: counted here
   int64_t cached_audio = 0;
+  bool output_counted = false;  // beside `estimated`: that is the input alone, the upstream has counted its output to the end
 };
 
 enum class FinishReason { kNone, kStop, kLength, kToolCalls, kContentFilter, kError, kOther };
@@ -183,6 +188,19 @@ struct ChatResponse {
 
   LLMROUTER_EXPORT std::string text() const;  // the first choice's text; empty when there is none
 };
+
+// Hears the texts of a request, one by one; a view holds while it is told.
+class TextSink {
+ public:
+  virtual bool on_text(std::string_view text) = 0;  // false: that is enough
+
+ protected:
+  ~TextSink() = default;
+};
+
+// Tells what the caller says in a request: the texts of system, developer, user and tool messages, the newest message first, and its files' names. Not what
+// the model said (kAssistant), nor what is in URLs and base64. False: the sink had enough.
+LLMROUTER_EXPORT bool tell_texts(const ChatRequest& request, TextSink& sink);
 
 }  // namespace llmrouter
 

@@ -57,6 +57,7 @@ struct RequestFacts {
   bool wants_audio = false;
   int64_t n = 1;
   std::optional<int64_t> max_tokens;
+  std::optional<int64_t> thinking_budget;  // tokens of thinking that are asked for by their number
   std::optional<double> temperature;
   std::string user;
   int64_t input_tokens = 0;          // estimated
@@ -88,6 +89,9 @@ class LLMROUTER_EXPORT ClientCodec {
   virtual Result<RequestFacts> scan_source(const BodySource& body);
   // The whole request, neutral. Only after scan(); only for translation.
   virtual Result<ChatRequest> decode() = 0;
+  // What the caller says in it, as tell_texts() has it of a neutral request: every text of the conversation but the model's own, the newest message first, those
+  // too that decode() would leave out or refuse. False: not all of it was told. Only after scan(). By default that of decode().
+  virtual Result<bool> tell_texts(TextSink& sink);
   // A field of what decode() gave, `decoded` ("messages[2].content[0]", "tools[1]", "response_format"), as it stands in the client's own body ("contents[1].parts[0]").
   // For errors that name one; by default the same. The first time reads the body once more.
   virtual std::string field(std::string_view neutral, const ChatRequest& decoded);

@@ -132,6 +132,7 @@ struct RoutingConfig {
   QueueConfig queue;
   int retry_budget = 20;                // attempts after a call's first, percent of live traffic, all calls together (a few are always allowed); -1: no bound
   std::vector<RuleConfig> rules;        // in the file's order
+  size_t rule_text = 256 * 1024;        // bytes of a request's texts that rules' expressions look at; a text counts as RuleLimits::kLeastText at least
   SwitchConfig toggle;                  // `switch` in the file
   RemoteMediaConfig remote_media;
   bool continue_on_cut = false;         // an answer of text that broke off goes on from another target (UpstreamCodec::prefill)
@@ -162,14 +163,15 @@ struct Config {
   ObserveConfig observe;
 };
 
-// One fault of a configuration.
+// One fault of a configuration, or one warning.
 struct ConfigFault {
   std::string file;
   int line = 0;    // 1-based; 0: no place (a command-line setting, the environment)
   int column = 0;
   std::string path;     // "providers.lab.timeouts.idle"
   std::string message;  // what was expected, what was found, the nearest known name
-  LLMROUTER_EXPORT std::string to_string() const;  // file:line:column: path: message
+  bool warning = false;
+  LLMROUTER_EXPORT std::string to_string() const;  // file:line:column: path: message; "warning: " stands before the path of one
 };
 
 struct ConfigInput {
@@ -184,7 +186,9 @@ struct ConfigInput {
 struct ConfigResult {
   Config config;                     // usable only when `faults` is empty
   std::vector<ConfigFault> faults;   // every one, in the file's order
+  std::vector<ConfigFault> warnings; // what is legal and surely not meant (a key that has expired, a rule that nothing reaches); looked for when there is no fault
   std::vector<std::string> notes;    // what was found: "provider openai from OPENAI_API_KEY"
+  std::vector<std::string> files;    // every file that was read, or should have been, as opened: a change of one may change the result
   bool ok() const noexcept { return faults.empty(); }
   LLMROUTER_EXPORT Error to_error() const;  // kConfig; a line for each fault
 };

@@ -58,10 +58,13 @@ LLMROUTER_EXPORT int default_status(ErrorCode code) noexcept;
 // The `type` member of an OpenAI error body for this code ("invalid_request_error", "rate_limit_error", ...).
 LLMROUTER_EXPORT std::string_view error_type(ErrorCode code) noexcept;
 
+// "message (detail)", or the message alone when there is no detail.
+LLMROUTER_EXPORT std::string with_detail(std::string_view message, std::string_view detail);
+
 // A failure. Copyable; holds no secret (upstream bodies are scrubbed before they get here).
 struct Error {
   ErrorCode code = ErrorCode::kNone;
-  std::string message;                       // for a person; English, no trailing newline
+  std::string message;                       // for a person, whoever calls; English, no trailing newline
   std::string param;                         // the field at fault, as a path ("messages[2].content"); may be empty
   int status = 0;                            // HTTP status; 0: default_status(code)
   std::chrono::milliseconds retry_after{0};  // 0: not known
@@ -71,10 +74,16 @@ struct Error {
   int upstream_status = 0;
   std::string upstream_code;  // the provider's own code or type word
   std::string upstream_body;  // the provider's own error body, capped and scrubbed; given back as it is when dialects match
+  // Where it went wrong, for logs, administrators and the application itself, never for a caller from outside: host and port, the system's
+  // own words. Empty: nothing more is known than `message`.
+  std::string detail;
 
   Error() = default;
   Error(ErrorCode c, std::string m, std::string p = {}) : code(c), message(std::move(m)), param(std::move(p)) {}
   int http_status() const noexcept { return status != 0 ? status : default_status(code); }
+  // For the retry-after header, in whole seconds, rounded up; 0: none. A 429 or 503 that nobody put a time to says 1, unless waiting does not help.
+  int64_t retry_after_seconds() const noexcept;
+  std::string in_full() const { return with_detail(message, detail); }
 };
 
 }  // namespace llmrouter

@@ -56,7 +56,10 @@ LLMROUTER_C_EXPORT const char* llmrouter_version(void);
 
 /* The code's word: "model_not_found", "rate_limited", "cancelled", "config", ...; never NULL, as are all texts of an error. */
 LLMROUTER_C_EXPORT const char* llmrouter_error_code(const llmrouter_error* error);
+/* What went wrong, as anybody may read it. */
 LLMROUTER_C_EXPORT const char* llmrouter_error_message(const llmrouter_error* error);
+/* Where, for your logs and not for people outside: host and port, the system's own words; empty when there is nothing more to say. */
+LLMROUTER_C_EXPORT const char* llmrouter_error_detail(const llmrouter_error* error);
 /* The field at fault ("messages[2].content"); empty when none is known. */
 LLMROUTER_C_EXPORT const char* llmrouter_error_param(const llmrouter_error* error);
 /* The HTTP status that the server would give. */
@@ -97,6 +100,10 @@ LLMROUTER_C_EXPORT llmrouter_error* llmrouter_options_add_model(llmrouter_option
                                                                 const char* target, size_t target_size);
 /* 0: the process's environment (OPENAI_API_KEY, ...) and .env are not looked at. Default 1. */
 LLMROUTER_C_EXPORT llmrouter_error* llmrouter_options_use_environment(llmrouter_options* options, int use);
+
+/* Reads all of it and opens nothing: code "config" with a line for each fault, or in `warnings` a line for each thing that is legal and surely not meant
+ * (a key that has expired, a rule that nothing reaches); empty when there is none. What opens a router logs them as warnings. */
+LLMROUTER_C_EXPORT llmrouter_error* llmrouter_options_check(const llmrouter_options* options, llmrouter_text** warnings);
 
 enum { LLMROUTER_LOG_DEBUG = 0, LLMROUTER_LOG_INFO = 1, LLMROUTER_LOG_WARN = 2, LLMROUTER_LOG_ERROR = 3 };
 /* A line without its end: "message name=value name=value". Called from any thread, from several at once; must not call back into this library. */

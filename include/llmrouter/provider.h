@@ -56,7 +56,7 @@ struct Timeouts {
   // streams, and `total` alone for whole answers, since providers send their head only when all of it is written.
   Duration first_token{0};
   Duration idle{0};         // between bytes, later
-  Duration total{0};        // the whole call, all attempts
+  Duration total{0};        // of routing: the whole call, all attempts; of a provider: each attempt at it
 };
 
 struct ModelListPolicy {

@@ -96,8 +96,8 @@ struct BalancerTarget {
   uint32_t index = 0;    // among the model's targets
   int weight = 1;        // 0: only when nothing else is left
   int priority = 1;
-  int64_t in_flight = 0;  // there now
   int quality = 0;        // 0..100, as configured; 0: nothing said
+  int64_t in_flight = 0;  // there now
   uint64_t id = 0;        // the same for provider/model in every process and after every reload
   int64_t cost_nano_usd = -1;          // what this request is expected to cost there; -1: no price is known
   const TargetStats* stats = nullptr;  // null: nothing is known

@@ -39,7 +39,7 @@ struct RouterParts {
   std::shared_ptr<StateStore> state;                     // none: run-time changes are gone with the process
   FilterMap filters;                                     // by name, beside those of the configuration; think_tags is always there
   uint64_t seed = 0;                                     // 0: from the system
-  std::string models_hint;                               // what an unknown model's error says when no name is near; empty: "models() lists what there is"
+  std::string models_hint;                               // what an unknown model's error ends with when no name is near, or not all lists were fetched; empty: "models() lists what there is"
 };
 
 // How a call is made.
@@ -235,6 +235,9 @@ class LLMROUTER_EXPORT Router {
   // kMissingKey, kInvalidKey or kAdminOnly unless `presented` is the admin key or a key of role admin.
   Result<void> authorize_admin(const Secret& presented) const;
   bool keys_required() const noexcept;
+
+  // Whether a name leads somewhere, for anybody. One that providers alone know does not before their lists were fetched.
+  bool knows(std::string_view model) const;
 
   // What may be asked for, with this key or (null) any. Lists that were never fetched hold the configured names alone.
   std::vector<ModelEntry> models(const KeyRecord* key) const;

@@ -24,7 +24,7 @@ struct RuleConfig {
   struct When {
     std::vector<std::string> model, key, user, tag;  // patterns: of the name asked for, the key's name or id, the user, a tag asked for; any of them
     std::vector<std::pair<std::string, std::string>> header;  // name in lower case, pattern
-    std::string content;                // RE2 syntax, searched for in the text of user and system messages
+    std::string content;                // RE2 syntax, searched for in each text that tell_texts() has (chat.h)
     std::vector<std::string> has;       // image audio video file tools json_schema stream: all of them
     std::optional<int64_t> tokens_over, tokens_under;  // estimated input
     std::string hours;                  // "08:00-18:00", "mon-fri 22:00-06:00"; UTC
@@ -37,13 +37,13 @@ struct RuleConfig {
   } use;
 };
 
-// The most of it. A request's content is read newest message first, and no further than kContent.
+// The most of it.
 struct RuleLimits {
   static constexpr size_t kRules = 1000;          // file and store together
   static constexpr size_t kExpressions = 100;     // of them with `content`
   static constexpr size_t kPattern = 1024;        // bytes of an expression
   static constexpr size_t kProgram = 10000;       // instructions it may become
-  static constexpr size_t kContent = 64 * 1024;   // bytes of a request's texts
+  static constexpr size_t kLeastText = 64;        // what the shortest text counts for in RoutingConfig::rule_text
 };
 
 // What is wrong with a rule by itself: kInvalidRequest, `param` is the member ("when.hours"), the message begins with it. Whether the names that it uses
@@ -66,14 +66,21 @@ struct RuleHours {
 // "08:00-18:00", "mon-fri", "sat,sun 22:00-06:00".
 LLMROUTER_EXPORT Result<RuleHours> parse_rule_hours(std::string_view text);
 
-// A regular expression. Immutable; `found_in` is called from many threads and takes time linear in the text.
-class LLMROUTER_EXPORT Expression {
+// Can it be used? RE2 syntax. kInvalidRequest when not, or when it is beyond RuleLimits.
+LLMROUTER_EXPORT Result<void> check_expression(std::string_view pattern);
+
+// Regular expressions that are looked for together. Immutable; used from many threads at once.
+class LLMROUTER_EXPORT Expressions {
  public:
-  virtual ~Expression() = default;
-  virtual bool found_in(std::string_view text) const noexcept = 0;
+  virtual ~Expressions() = default;
+  // Which of them may be found in one of the texts: `possible` has a place for each. Without certain words most cannot, and all words are looked for in
+  // one pass over the texts, whatever stands in them.
+  virtual void narrow(const std::vector<std::string_view>& texts, std::vector<bool>& possible) const = 0;
+  // Takes time linear in the text.
+  virtual bool found_in(size_t which, std::string_view text) const noexcept = 0;
 };
-// RE2 syntax. kInvalidRequest when it cannot be used or is beyond RuleLimits; kNotSupported in a library built without regular expressions.
-LLMROUTER_EXPORT Result<std::shared_ptr<const Expression>> make_expression(std::string_view pattern);
+// As check_expression() says of the first that cannot be used.
+LLMROUTER_EXPORT Result<std::shared_ptr<const Expressions>> make_expressions(const std::vector<std::string>& patterns);
 
 }  // namespace llmrouter
 

@@ -45,6 +45,8 @@ struct Simulation {
   bool switch_enabled = true;    // the routing switch, as stored; false: every chat goes to `default_model`
   std::string default_model;     // what that was
   int64_t unreadable = 0;        // stored rules and changes of the switch that cannot be read and were left out
+  // What the configuration does and the replay does not, a sentence each: see simulate(). Empty: it plays all of it.
+  std::vector<std::string> not_played;
   SimulationSide before, after;
   std::vector<SimulationShare> targets;  // by name: those that answered before or after, or stood in a request's plan
   LLMROUTER_EXPORT std::string to_json() const;
@@ -67,8 +69,9 @@ struct SimulationParts {
 // What a target does with an attempt is one of the target's own recorded ones, drawn from those within a minute of it, or, where these are fewer than
 // four, from all. What was in a request is not recorded: rules on content, headers, tags and `has` do not hold (`uncertain` counts those that they
 // might have decided), and no target is left out for what it cannot take but more tokens than its window holds. A request that a model refused for its
-// length is refused by that model wherever it runs, one refused for its content by the same provider, and goes to the fallbacks for that. Probes,
-// keys' `params` and silences within a stream are not played. The same records, configuration, parts and seed give the same answer.
+// length is refused by that model wherever it runs, one refused for its content by the same provider, and goes to the fallbacks for that. Probes of
+// providers, `params` of keys, silences within a stream (timeouts.idle), turns of keys in the queue, answers that another goes on with (continue_on) and affinity by session or
+// prefix are not played: `not_played` says which of them the configuration has. The same records, configuration, parts and seed give the same answer.
 LLMROUTER_EXPORT Result<Simulation> simulate(const Config& config, std::vector<UsageRecord> records, const SimulationParts& parts = {});
 
 }  // namespace llmrouter

@@ -76,8 +76,10 @@ struct TransferError {
     kRequestBody,     // the request's `source` could not be read: nobody upstream is at fault
   };
   Kind kind = Kind::kNone;
-  std::string message;
+  std::string message;   // what happened, as any caller may read it: no host, no port, no path
+  std::string detail{};  // where, and the system's words, for logs and administrators; may be empty
   bool ok() const noexcept { return kind == Kind::kNone; }
+  std::string in_full() const { return with_detail(message, detail); }
 };
 
 // Hears of one transfer, on the reactor's thread, never from inside `start`. on_end comes exactly once unless the

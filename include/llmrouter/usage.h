@@ -31,6 +31,7 @@ struct AttemptRecord {
   int http_status = 0;     // 0: no answer
   std::string reason;      // why it was chosen, and why it ended
   int64_t cost_nano_usd = 0;
+  std::string detail{};    // Error::detail: addresses, for administrators and the application alone
 };
 
 // One call. The names are those of CONFIG.md's usage record, the same in the store, the API, the CLI and the C ABI.

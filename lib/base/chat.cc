@@ -11,7 +11,23 @@ std::string text_of(const std::vector<Part>& parts) {
   return out;
 }
 
+bool tell_texts(const Message& message, TextSink& sink) {
+  for (const Part& part : message.parts) {
+    if (part.kind == Part::Kind::kReasoning) continue;
+    if (!part.text.empty() && !sink.on_text(part.text)) return false;
+    if (part.kind == Part::Kind::kFile && !part.name.empty() && !sink.on_text(part.name)) return false;
+  }
+  return true;
+}
+
 }  // namespace
+
+bool tell_texts(const ChatRequest& request, TextSink& sink) {
+  for (auto message = request.messages.rbegin(); message != request.messages.rend(); ++message) {
+    if (message->role != Role::kAssistant && !tell_texts(*message, sink)) return false;
+  }
+  return true;
+}
 
 std::string_view role_name(Role role) noexcept {
   switch (role) {

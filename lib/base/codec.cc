@@ -7,6 +7,12 @@ Result<RequestFacts> ClientCodec::scan_source(const BodySource&) {
   return Error(ErrorCode::kInvalidRequest, "this operation takes a body that is in memory, and no form");
 }
 
+Result<bool> ClientCodec::tell_texts(TextSink& sink) {
+  auto chat = decode();
+  if (!chat) return std::move(chat).error();
+  return llmrouter::tell_texts(*chat, sink);
+}
+
 std::string ClientCodec::field(std::string_view neutral, const ChatRequest&) { return std::string(neutral); }
 
 bool ClientCodec::take_over(const std::vector<StreamEvent>& told, std::string_view) {

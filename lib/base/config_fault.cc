@@ -9,6 +9,7 @@ std::string ConfigFault::to_string() const {
     if (!out.empty()) out += ':';
     out.append(std::to_string(line)).append(1, ':').append(std::to_string(column));
   }
+  if (warning) out.append(out.empty() ? "" : ": ").append("warning");
   for (const std::string* part : {&path, &message}) {
     if (part->empty()) continue;
     if (!out.empty()) out += ": ";

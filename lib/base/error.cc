@@ -72,6 +72,16 @@ const CodeRow& row_of(ErrorCode code) noexcept {
 }  // namespace
 
 std::string_view code_name(ErrorCode code) noexcept { return row_of(code).name; }
+int64_t Error::retry_after_seconds() const noexcept {
+  if (retry_after.count() > 0) return retry_after.count() / 1000 + (retry_after.count() % 1000 != 0);
+  return !never && (http_status() == 429 || http_status() == 503) ? 1 : 0;
+}
+std::string with_detail(std::string_view message, std::string_view detail) {
+  std::string out(message);
+  if (!detail.empty()) out.append(out.empty() ? "" : " ").append("(").append(detail).append(")");
+  return out;
+}
+
 int default_status(ErrorCode code) noexcept { return row_of(code).status; }
 std::string_view error_type(ErrorCode code) noexcept { return row_of(code).type; }
 

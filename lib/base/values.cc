@@ -219,23 +219,23 @@ Result<Duration> parse_duration(std::string_view text) {
 
 Result<int64_t> parse_size(std::string_view text) {
   if (auto value = with_unit(text, kSizeUnits, kMaxSize)) return *value;
-  return expected("a size such as 65536, 64KiB or 32MiB");
+  return expected("a size such as 65536, 64KiB or 32MiB (at most 8192TiB)");
 }
 
 Result<int64_t> parse_count(std::string_view text) {
   if (auto value = with_unit(text, kCountUnits, kMaxCount)) return *value;
-  return expected("a whole number, perhaps with k or M (200k)");
+  return expected("a whole number, perhaps with k or M (200k), at most 1000000000M");
 }
 
 Result<Duration> parse_period(std::string_view text) {
   if (const Unit* unit = find_unit(kPeriods, text)) return Duration{unit->factor};
   auto value = parse_duration(text);
   if (value.ok() && value->count() > 0) return value;
-  return expected("a period such as s, min, h, day or 30s");
+  return expected("a period such as s, min, h, day or 30s (above 0, at most 36500d)");
 }
 
 Result<Rate> parse_rate(std::string_view text) {
-  constexpr const char* kWords = "a rate such as 60/min, 200k/min, 10/s or 1000/day";
+  constexpr const char* kWords = "a rate such as 60/min, 200k/min, 10/s or 1000/day (a count from 1 to 1000000000M, a period up to 36500d)";
   const size_t slash = text.find('/');
   if (slash == std::string_view::npos) return expected(kWords);
   auto count = parse_count(text.substr(0, slash));
@@ -256,7 +256,7 @@ Result<int> parse_percent(std::string_view text) {
 }
 
 Result<int64_t> parse_usd_nano(std::string_view text) {
-  return usd(text, 9, "an amount of USD such as 50 or 0.25, with at most 9 digits after the point");
+  return usd(text, 9, "an amount of USD such as 50 or 0.25, from 0 to 1000000000, with at most 9 digits after the point");
 }
 
 Result<int64_t> parse_usd_micro(std::string_view text) {
@@ -294,7 +294,7 @@ Result<Budget> parse_budget(std::string_view text, const Budget& current) {
   const size_t slash = text.find('/');
   auto amount = parse_usd_nano(text.substr(0, slash));
   if (!amount) return std::move(amount).error();
-  if (*amount == 0) return expected("an amount of USD above 0");
+  if (*amount == 0) return expected("an amount of USD above 0, at most 1000000000");
   Budget budget = current;
   budget.nano_usd = *amount;
   if (slash != std::string_view::npos) {
@@ -332,7 +332,7 @@ Result<void> set_limit(std::string_view name, std::string_view value, LimitLine&
   if (name == "tokens") return set_rate(value, limits.tokens);
   if (name == "concurrent" || name == "burst") {
     auto count = value == "none" ? Result<int64_t>(0) : parse_count(value);
-    if (!count || (*count == 0 && value != "none")) return expected("a whole number above 0, or none");
+    if (!count || (*count == 0 && value != "none")) return expected("a whole number from 1 to 1000000000M, or none");
     if (name == "burst") line.burst = *count;
     else limits.concurrent = *count;
     return {};

@@ -34,27 +34,15 @@ class Checker {
   }
 
  private:
-  // The value of a path, and the path as it was written: a short form may stand for it, or something further out.
-  std::pair<std::string, NodePtr> find(std::string path) const {
-    for (std::string at = path;; at.pop_back()) {
-      auto short_form = context_.short_forms.find(at);
-      if (short_form != context_.short_forms.end() && context_.seen.count(at) == 0) {
-        path = at = short_form->second + path.substr(at.size());
-      }
-      auto found = context_.seen.find(at);
-      if (found != context_.seen.end() || at.empty()) return {at, found == context_.seen.end() ? nullptr : found->second};
-    }
-  }
-
   void fault(const std::string& path, const std::string& message) {
-    auto [at, node] = find(path);
+    auto [at, node] = context_.written(path);
     if (node) context_.faults.add(*node, at, message);
     else context_.faults.add(Place(), path, message);
   }
 
   // A name that stands at a path, for a fault.
   std::string quoted(const std::string& path, const std::string& name) const {
-    NodePtr node = find(path).second;
+    NodePtr node = context_.written(path).second;
     return node && node->kind == Node::Kind::kScalar ? shown(*node, name) : "`" + name + "`";
   }
 

@@ -116,7 +116,7 @@ Got convert_rate_map(Context& context, const Key& key, const NodePtr& node, cons
       continue;
     }
     const bool is_per = member.name == "per";
-    const std::string expected = is_per ? "a period such as min or 60s" : "a whole number above 0";
+    const std::string expected = is_per ? "a period such as min or 60s, above 0 and at most 36500d" : "a whole number from 1 to 1000000000M";
     if (scalar_text(context, member.value, at, expected, &text) != Got::kValue) {
       good = false;
       continue;
@@ -316,7 +316,7 @@ Got convert_secret_file(Context& context, const Key& key, const NodePtr& node, c
   std::string file, error;
   const Got got = scalar_text(context, node, path, "the path of a file that holds the secret", &file);
   if (got != Got::kValue) return got;
-  auto text = read_file(beside(context.file, file), kMostText, &error);
+  auto text = read_file(context.files.emplace_back(beside(context.file, file)), kMostText, &error);
   if (!text) {
     context.faults.add(*node, path, "the file " + shown(*node) + " cannot be read: " + error);
     return Got::kFault;
@@ -344,13 +344,13 @@ std::string expectation(const Key& key) {
     case Type::kWord: return listed(words(key.bounds));
     case Type::kBool: return "true or false";
     case Type::kInt: return with_bounds("a whole number", key);
-    case Type::kCount: return with_bounds("a whole number, perhaps with k or M,", key);
-    case Type::kPercent: return with_bounds("a percentage such as 80%", key);
-    case Type::kDuration: return with_bounds("a duration such as 250ms, 5s or 2m", key);
+    case Type::kCount: return with_bounds(key.bounds.empty() ? "a whole number, perhaps with k or M, from 0 to 1000000000M" : "a whole number, perhaps with k or M,", key);
+    case Type::kPercent: return with_bounds(key.bounds.empty() ? "a percentage from 0% to 100%" : "a percentage such as 80%", key);
+    case Type::kDuration: return with_bounds(key.bounds.empty() ? "a duration such as 250ms, 5s or 2m, at most 36500d" : "a duration such as 250ms, 5s or 2m", key);
     case Type::kSize: return with_bounds("a size such as 64KiB or 32MiB", key);
-    case Type::kRate: return "a rate such as 60/min, or a map with a count, `per` and `burst`";
-    case Type::kUsd: return "an amount of USD such as 50 or 0.25, with at most 9 digits after the point";
-    case Type::kPrice: return "USD per million tokens such as 0.15, with at most 6 digits after the point";
+    case Type::kRate: return "a rate such as 60/min (a count from 1 to 1000000000M, a period up to 36500d), or a map with a count, `per` and `burst`";
+    case Type::kUsd: return "an amount of USD such as 50 or 0.25, from 0 to 1000000000, with at most 9 digits after the point";
+    case Type::kPrice: return "USD per million tokens such as 0.15, from 0 to 1000000000, with at most 6 digits after the point";
     case Type::kRange: return "[low, high] or the upper end, numbers from " + key.bounds.substr(0, key.bounds.find("..")) + " to " +
                               key.bounds.substr(key.bounds.find("..") + 2);
     case Type::kTime: return "a time such as 2027-01-01T00:00:00Z, or a date";
@@ -382,6 +382,15 @@ std::string shown(const Node& node) {
     if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) c = ' ';
   }
   return "`" + text + (cut ? "...`" : "`");
+}
+
+std::pair<std::string, NodePtr> Context::written(std::string path) const {
+  for (std::string at = path;; at.pop_back()) {
+    auto short_form = short_forms.find(at);
+    if (short_form != short_forms.end() && seen.count(at) == 0) path = at = short_form->second + path.substr(at.size());
+    auto found = seen.find(at);
+    if (found != seen.end() || at.empty()) return {at, found == seen.end() ? nullptr : found->second};
+  }
 }
 
 std::string shown(const Node& node, std::string_view name) {

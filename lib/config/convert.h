@@ -5,6 +5,7 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "config/environment.h"
 #include "config/table.h"
@@ -14,14 +15,19 @@ namespace llmrouter::config {
 
 // What one load carries along.
 struct Context {
-  Context(std::string file_, Lookup lookup) : file(std::move(file_)), faults(file), environment(std::move(lookup), file, faults) {}
+  Context(std::string file_, Lookup lookup) : file(std::move(file_)), faults(file), warnings(file), environment(std::move(lookup), file, faults) {}
 
   std::string file;
   Faults faults;
+  Faults warnings;  // of what is legal and surely not meant
   Environment environment;
   std::map<std::string, NodePtr, std::less<>> seen;  // every value that was visited, by its path; for checks that come later
   // Paths that a short form stood for: "models.a.targets" to "models.a".
   std::map<std::string, std::string, std::less<>> short_forms;
+  std::vector<std::string> files;  // that the configuration names, as opened
+
+  // The value of a path, and the path as it was written: a short form may stand for it, or something further out. Null: nothing of it was.
+  std::pair<std::string, NodePtr> written(std::string path) const;
 };
 
 // kPart: a list some of whose texts are faults; they are empty, so that the others keep their places.

@@ -39,7 +39,7 @@ void may_do(std::vector<Key>& keys) {
     s.key->spec.allow.endpoints = v.texts;
   });
   keys.emplace_back("keys[].params", Type::kMap, "", "The most a request may ask for.");
-  keys.emplace_back("keys[].params.max_tokens", Type::kCount, "", "Of `max_tokens`; a request that names none gets this.")
+  keys.emplace_back("keys[].params.max_tokens", Type::kCount, "", "Of what a request may be answered: of `max_tokens`, times `n` where it asks for several answers, and of a budget for thinking. A request that names no `max_tokens` gets this, divided by `n`.")
       .within("1..1M")
       .to([](S s, V v) { s.key->spec.params.max_tokens = v.number; });
   keys.emplace_back("keys[].params.temperature", Type::kRange, "", "Of `temperature`: `[low, high]`, or the upper end alone.")

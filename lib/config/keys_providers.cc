@@ -124,7 +124,7 @@ void add_limits(std::vector<Key>& keys, const std::string& path) {
       });
 }
 
-void add_timeouts(std::vector<Key>& keys, const std::string& path, const char* connect, const char* idle, const char* total) {
+void add_timeouts(std::vector<Key>& keys, const std::string& path, const char* connect, const char* idle, const char* total, const char* total_doc) {
   keys.emplace_back(path + ".connect", Type::kDuration, connect, "To be connected, TLS included.").within("1ms..1h").to([](S s, V v) {
     s.timeouts->connect = v.duration();
   });
@@ -137,7 +137,7 @@ void add_timeouts(std::vector<Key>& keys, const std::string& path, const char* c
   keys.emplace_back(path + ".idle", Type::kDuration, idle, "Between two pieces of an answer.").within("1ms..1d").to([](S s, V v) {
     s.timeouts->idle = v.duration();
   });
-  keys.emplace_back(path + ".total", Type::kDuration, total, "The whole request, all attempts together.").within("1ms..7d").to([](S s, V v) {
+  keys.emplace_back(path + ".total", Type::kDuration, total, total_doc).within("1ms..7d").to([](S s, V v) {
     s.timeouts->total = v.duration();
   });
 }
@@ -190,7 +190,7 @@ void add_provider_keys(std::vector<Key>& keys) {
                     "The client's own key goes upstream. Only with `server.auth: none`, and without a key here.")
       .to([](S s, V v) { s.provider->pass_client_key = v.flag; });
   keys.emplace_back("providers.*.timeouts", Type::kMap, "", "Instead of `routing.timeouts`.").to([](S s, V) { s.timeouts = &s.provider->timeouts; });
-  add_timeouts(keys, "providers.*.timeouts", "", "", "");
+  add_timeouts(keys, "providers.*.timeouts", "", "", "", "One attempt at this provider; the whole request stays within `routing.timeouts.total`.");
   keys.emplace_back("providers.*.limits", Type::kMap, "", "Limits of everything that goes to it.").to([](S s, V) { s.limits = &s.provider->limits; });
   add_limits(keys, "providers.*.limits");
   keys.emplace_back("providers.*.health", Type::kMap, "", "Probing it between requests.");

@@ -10,8 +10,8 @@ using S = Scope&;
 using V = const Value&;
 
 std::string check_content(const std::string& pattern) {
-  auto made = make_expression(pattern);
-  return made ? std::string() : made.error().message;
+  auto good = llmrouter::check_expression(pattern);
+  return good ? std::string() : good.error().message;
 }
 
 std::string check_hours(const std::string& text) {
@@ -33,8 +33,8 @@ void conditions(std::vector<Key>& keys) {
   row("", Type::kMap, "What must hold, all of it. Nothing: the rule always holds.");
   row(".model", Type::kTexts, "Patterns of the name that is asked for; any of them.").to([](S s, V v) { s.rule->when.model = v.texts; });
   row(".content", Type::kText,
-      "A regular expression (RE2) that is found in a text of a user or system message, each by itself: the newest first, 64 KiB of them. `(?i)` in front: "
-      "in either case.")
+      "A regular expression (RE2) that is found in a text that the caller sends, each by itself: of system, user and tool messages and of documents, not what the model "
+      "said. See `routing.rule_text`. `(?i)` in front: in either case.")
       .checked(check_content)
       .to([](S s, V v) { s.rule->when.content = v.text; });
   row(".key", Type::kTexts, "Patterns of the key's name or id.").to([](S s, V v) { s.rule->when.key = v.texts; });
@@ -76,6 +76,11 @@ void actions(std::vector<Key>& keys) {
 void add_rule_keys(std::vector<Key>& keys) {
   keys.emplace_back("routing.rules", Type::kList, "",
                     "Rules over what a chat holds and who asks; the first that holds decides. More of them are kept in the store (`/api/v1/routing/rules`).");
+  keys.emplace_back("routing.rule_text", Type::kSize, "256KiB",
+                    "How much of a request's texts the expressions of `content` look at, the newest message first; a text counts as 64 bytes at least. A rule that rejects refuses "
+                    "requests that have more (413).")
+      .within("1KiB..64MiB")
+      .to([](S s, V v) { s.config->routing.rule_text = static_cast<size_t>(v.number); });
   keys.emplace_back("routing.rules[]", Type::kMap, "", "One rule.").to([](S s, V) { s.rule = &s.config->routing.rules.emplace_back(); });
   keys.emplace_back("routing.rules[].name", Type::kText, "", "What plans and usage records call it.").must().to([](S s, V v) { s.rule->name = v.text; });
   keys.emplace_back("routing.rules[].priority", Type::kInt, "0", "High first; of equal ones those of the store, then in this order.")

@@ -137,7 +137,7 @@ void routing(std::vector<Key>& keys) {
     s.config->routing.backoff.max = v.duration();
   });
   row(".timeouts", Type::kMap, "", "Of every provider that sets none.").to([](S s, V) { s.timeouts = &s.config->routing.timeouts; });
-  add_timeouts(keys, "routing.timeouts", "5s", "60s", "10m");
+  add_timeouts(keys, "routing.timeouts", "5s", "60s", "10m", "The whole request, all attempts together.");
   row(".cooldown", Type::kMap, "", "A target that keeps failing rests; then one request decides whether it is back.");
   row(".cooldown.failures", Type::kInt, "3", "So many failures,").within("1..1000").to([](S s, V v) {
     s.config->routing.cooldown.failures = v.integer();

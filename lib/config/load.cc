@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <exception>
 
+#include "config/advise.h"
 #include "config/check.h"
 #include "config/prices_file.h"
 #include "config/providers.h"
@@ -133,6 +134,7 @@ void read_price_file(Context& context, Config& config) {
 
 void load(Context& context, const ConfigInput& input, ConfigResult& result) {
   result.config.source = input.file;
+  if (!input.file.empty() && !input.text) context.files.insert(context.files.end(), {input.file, beside(input.file, ".env")});
   NodePtr root = read_root(context, input);
   if (!root) return;
   root = with_settings(context, with_variables(context, std::move(root)), input);
@@ -145,6 +147,7 @@ void load(Context& context, const ConfigInput& input, ConfigResult& result) {
   append_demo(config);
   read_price_file(context, config);
   cross_check(context, config, input.filters);
+  if (context.faults.empty()) advise(context, config);
 }
 
 }  // namespace
@@ -157,6 +160,9 @@ ConfigResult load_config(const ConfigInput& input) {
     config::Context context(input.file, input.env);
     config::load(context, input, result);
     result.faults = context.faults.take();
+    result.files = std::move(context.files);
+    result.warnings = context.warnings.take();
+    for (ConfigFault& warning : result.warnings) warning.warning = true;
     return result;
   } catch (const std::exception& e) {
     problem = e.what();

@@ -72,6 +72,7 @@ bool is_tsv(const std::string& path) { return path.size() > 4 && path.compare(pa
 
 void read_prices(Context& context, const std::string& path, Config& config) {
   const std::string where = beside(context.file, path);
+  context.files.push_back(where);
   std::string error;
   auto text = read_file(where, TreeLimits::kBytes, &error);
   if (!text) {

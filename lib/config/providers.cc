@@ -263,8 +263,9 @@ class Completion {
     }
   }
 
+  // Beside a base_url of one's own it is a note to the reader.
   void region(bool own_url) {
-    if (own_url) return fault("region", "means nothing beside `base_url`");
+    if (own_url) return;
     if (!preset_ || preset_->regions.empty()) return fault("region", "means nothing for this provider: it has one place");
     std::string names;
     for (const auto& [name, url] : preset_->regions) {
@@ -319,6 +320,7 @@ class Completion {
   std::string read_credentials_file() {
     constexpr size_t kMost = 64 * 1024;
     std::string error;
+    context_.files.push_back(provider_.credentials_file);
     auto text = read_file(provider_.credentials_file, kMost, &error);
     if (!text) return "cannot be read: " + error;
     const size_t first = text->find_first_not_of(" \t\r\n");
@@ -376,6 +378,7 @@ class Completion {
     constexpr size_t kMostCertificates = 16 * 1024 * 1024;
     provider_.ca_file = beside(context_.file, provider_.ca_file);
     std::string error;
+    context_.files.push_back(provider_.ca_file);
     if (read_file(provider_.ca_file, kMostCertificates, &error)) return;
     const std::string at = join(join(path_, "tls"), "ca_file");
     context_.faults.add(*context_.seen.find(at)->second, at, "cannot be read: " + error);
@@ -452,12 +455,7 @@ void add_from_environment(Context& context, const ProviderPreset& preset, Config
 }  // namespace
 
 void complete_providers(Context& context, Config& config, std::vector<std::string>& notes) {
-  for (ProviderConfig& provider : config.providers) {
-    Completion(context, provider, notes).run();
-    if (leads_to_ourselves(provider.base_url, config.server)) {
-      notes.push_back("provider " + provider.name + ": its base_url has the port of server.listen; served from here it would call itself");
-    }
-  }
+  for (ProviderConfig& provider : config.providers) Completion(context, provider, notes).run();
 }
 
 void providers_from_environment(Context& context, Config& config, std::vector<std::string>& notes) {

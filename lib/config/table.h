@@ -141,7 +141,7 @@ void add_price_and_observe_keys(std::vector<Key>& keys);
 // `PATH.requests`, `PATH.tokens` and so on; a row before them must have led the scope to the limits.
 void add_limits(std::vector<Key>& keys, const std::string& path);
 // The same for timeouts; `connect` and the others are the defaults.
-void add_timeouts(std::vector<Key>& keys, const std::string& path, const char* connect, const char* idle, const char* total);
+void add_timeouts(std::vector<Key>& keys, const std::string& path, const char* connect, const char* idle, const char* total, const char* total_doc);
 
 // The figures of one price.
 void add_price_figures(std::vector<Key>& keys, const std::string& path);

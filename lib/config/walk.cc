@@ -97,6 +97,10 @@ class Walker {
     const Key& key = *part.key;
     const Member* member = node.find(part.name);
     const Member* file = key.type == Type::kSecret ? node.find(part.name + "_file") : nullptr;
+    if (member && file && member->value->origin != file->value->origin) {
+      // Two names of one value: the command line's or a variable's takes the place of the file's.
+      (rank(*member->value) > rank(*file->value) ? file : member) = nullptr;
+    }
     if (member && file) {
       context_.faults.add(*file, join(path, file->name), "stands beside `" + part.name + "`: one of the two");
     }
@@ -109,6 +113,10 @@ class Walker {
     if (given && !key.needs.empty() && !node.find(key.needs)) {
       context_.faults.add(*given, join(path, given->name), "means nothing without `" + key.needs + "` beside it");
     }
+  }
+
+  static int rank(const Node& node) noexcept {
+    return node.origin == Origin::kCommandLine ? 2 : node.origin == Origin::kEnvironment ? 1 : 0;
   }
 
   void secret_file(const Key& key, const NodePtr& node, const std::string& path, Scope scope) {

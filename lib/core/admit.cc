@@ -21,6 +21,7 @@ RequestFacts facts_of(const ChatRequest& chat) {
   f.wants_schema = chat.response_format.kind == ResponseFormat::Kind::kJsonSchema;
   f.n = chat.n.value_or(1);
   f.max_tokens = chat.max_tokens;
+  f.thinking_budget = chat.reasoning_budget;
   f.temperature = chat.temperature;
   f.user = chat.user;
   size_t bytes = 0;
@@ -86,26 +87,33 @@ Result<void> Call::State::read_members() {
   return {};
 }
 
+// A limit of the key, about a field of the neutral request; the caller hears of it under its own name.
+Error Call::State::refuse_param(std::string_view neutral, std::string_view words) {
+  const ChatRequest* chat = client_ && operation_ == Operation::kChat ? decoded() : nullptr;
+  std::string field = chat != nullptr ? client_->field(neutral, *chat) : std::string(neutral);
+  return Error(ErrorCode::kParameterNotAllowed, field + ": " + std::string(words), field);
+}
+
+// `max_tokens` of a key is for all that a request may be answered: each of `n` answers counts, and so does what is thought, as it does at the providers.
 Result<void> Call::State::check_params() {
   if (!key_) return {};
   const ParamLimits& most = key_->spec.params;
-  auto refuse = [](std::string words, std::string param) {
-    return Error(ErrorCode::kParameterNotAllowed, std::move(words), std::move(param));
-  };
   if (most.max_tokens && operation_ == Operation::kChat) {
-    if (facts_.max_tokens && *facts_.max_tokens > *most.max_tokens) {
-      return refuse("max_tokens: this key may ask for at most " + std::to_string(*most.max_tokens), "max_tokens");
-    }
+    const std::string words = "this key may ask for at most " + std::to_string(*most.max_tokens);
+    const int64_t each = *most.max_tokens / std::max<int64_t>(1, facts_.n);
+    if (facts_.max_tokens && *facts_.max_tokens > *most.max_tokens) return refuse_param("max_tokens", words);
+    if (facts_.thinking_budget && *facts_.thinking_budget > *most.max_tokens) return refuse_param("reasoning_budget", words + " tokens");
+    if (each < facts_.max_tokens.value_or(1)) return refuse_param("n", words + " tokens in all answers together");
     if (!facts_.max_tokens) {
-      param_edits_.push_back({BodyEdit::Kind::kDefault, "max_tokens", std::to_string(*most.max_tokens)});
-      facts_.max_tokens = *most.max_tokens;
+      param_edits_.push_back({BodyEdit::Kind::kDefault, "max_tokens", std::to_string(each)});
+      facts_.max_tokens = each;
     }
   }
   if (facts_.temperature && ((most.min_temperature && *facts_.temperature < *most.min_temperature) ||
                              (most.max_temperature && *facts_.temperature > *most.max_temperature))) {
-    return refuse("temperature: outside of what this key may ask for", "temperature");
+    return refuse_param("temperature", "outside of what this key may ask for");
   }
-  if (most.tools && !*most.tools && facts_.has_tools) return refuse("tools: this key may not use tools", "tools");
+  if (most.tools && !*most.tools && facts_.has_tools) return refuse_param("tools", "this key may not use tools");
   return {};
 }
 
@@ -147,7 +155,8 @@ int64_t Call::State::expected_output() const noexcept {
     case Operation::kCountTokens: return 0;
     default: break;
   }
-  return facts_.max_tokens.value_or(core::kUnknownOutput) * std::max<int64_t>(1, facts_.n);
+  const int64_t unbounded = std::max(core::kUnknownOutput, facts_.thinking_budget.value_or(0));
+  return core::tokens_of_all(facts_.max_tokens.value_or(unbounded), facts_.n);
 }
 
 // The switch, the key's override, the rules.
@@ -158,7 +167,7 @@ Result<void> Call::State::direct() {
   (on ? router_.overlay.requests_on : router_.overlay.requests_off).fetch_add(1, std::memory_order_relaxed);
   struct Content final : core::RuleContent {
     explicit Content(State& state) : call(state) {}
-    const ChatRequest* chat() override { return call.decoded(); }
+    Result<bool> tell_texts(TextSink& sink) override { return call.client_ ? call.client_->tell_texts(sink) : llmrouter::tell_texts(*call.chat_, sink); }
     State& call;
   } content(*this);
   auto directed = core::direct(router_.overlay, *snap_, key_.get(), options_.headers, record_.time, content,

@@ -50,7 +50,9 @@ bool Call::State::start_attempt(size_t index) {
   if (attempts_ > 1) router_.counters.retries.fetch_add(1, std::memory_order_relaxed);
   at_->provider->shared->in_flight.fetch_add(1, std::memory_order_relaxed);
   at_->provider->shared->attempts.fetch_add(1, std::memory_order_relaxed);
-  c.enter().stats.started();
+  core::TargetState& state = c.enter();
+  state.stats.started();
+  if (&state == &at_->provider->shared->named.shared()) at_->provider->shared->crowded.fetch_add(1, std::memory_order_relaxed);
   if (session_ != 0 && home_ == 0 && c.id != 0 && !hedged_) {
     snap_->affinity->put(session_, c.id, now() + snap_->config.routing.affinity.ttl);  // before it answers: what comes meanwhile joins it
   }
@@ -86,6 +88,7 @@ void Call::State::skip(Candidate& c, Error error) {
   a.started_ms = std::chrono::duration_cast<std::chrono::milliseconds>(now() - began_).count();
   a.outcome = "skipped";
   a.reason = error.message;
+  a.detail = error.detail;
   record_.attempts.push_back(std::move(a));
   if (error.code == ErrorCode::kInvalidRequest) {
     refusals_.push_back({c.provider->config.name + "/" + std::string(c.model), std::move(error)});
@@ -101,7 +104,7 @@ bool Call::State::reserve_attempt(const CredentialRuntime* credential, Denial* d
                              route != nullptr && route != resolved_.route ? route->bucket : nullptr};
   if (buckets[0] == nullptr && buckets[1] == nullptr && buckets[2] == nullptr) return true;
   Demand demand;
-  demand.tokens = charged_input() + facts_.max_tokens.value_or(0) * std::max<int64_t>(1, facts_.n);
+  demand.tokens = charged_input() + core::tokens_of_all(facts_.max_tokens.value_or(0), facts_.n);
   const std::string& name = at_->provider->config.name;
   if (router_.room.occupied() && (must_queue("provider:" + name) || (credential != nullptr && must_queue("credential:" + name + '/' + credential->config->name)))) {
     denial->bucket = "provider:" + name;
@@ -163,6 +166,12 @@ bool Call::State::awaits_first() const noexcept {
   return in_pieces() && at_->status < 300 && !at_->collecting ? !at_->payload_seen : at_->status == 0;
 }
 
+// By its provider's own total; the routing's is the call's.
+TimePoint Call::State::attempt_ends() const noexcept {
+  const Duration total = at_->provider->config.timeouts.total;
+  return total > Duration(0) ? at_->began + total : TimePoint::max();
+}
+
 // One timer watches first for the first token, then for silence between bytes. It is not moved for each chunk: when it fires it looks when
 // the last bytes came and goes back to sleep.
 void Call::State::arm_watch() {
@@ -170,15 +179,14 @@ void Call::State::arm_watch() {
   at_->watch_timer = 0;
   const Timeouts& t = at_->provider->timeouts;
   at_->watching_first = awaits_first();
-  TimePoint due;
+  TimePoint due = attempt_ends();
   if (at_->watching_first) {
     const Duration first = t.first_token > Duration(0) ? t.first_token : facts_.stream ? core::kFirstTokenOfStreams : Duration(0);
-    if (first <= Duration(0)) return;
-    due = at_->exchange_began + first;
-  } else {
-    if (t.idle <= Duration(0)) return;
-    due = (at_->paused ? now() : at_->last_bytes) + t.idle;
+    if (first > Duration(0)) due = std::min(due, at_->exchange_began + first);
+  } else if (t.idle > Duration(0)) {
+    due = std::min(due, (at_->paused ? now() : at_->last_bytes) + t.idle);
   }
+  if (due == TimePoint::max()) return;
   at_->watch_timer = reactor_.add_timer(due, [attempt = at_] {
     State& call = attempt->entered();
     Guard guard(&call);
@@ -190,8 +198,9 @@ void Call::State::arm_watch() {
 void Call::State::on_watch() {
   if (ended_ || !at_->in_flight) return;
   const Timeouts& t = at_->provider->timeouts;
+  if (attempt_ends() <= now()) return stall("total", at_->provider->config.timeouts.total);
   if (at_->watching_first && awaits_first()) return stall("first_token", t.first_token > Duration(0) ? t.first_token : core::kFirstTokenOfStreams);
-  if (!awaits_first() && !at_->paused && at_->last_bytes + t.idle <= now()) return stall("idle", t.idle);
+  if (!awaits_first() && !at_->paused && t.idle > Duration(0) && at_->last_bytes + t.idle <= now()) return stall("idle", t.idle);
   arm_watch();
 }
 
@@ -201,12 +210,12 @@ void Call::State::stall(std::string_view which, Duration limit) {
     return finish_stream();
   }
   const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(limit).count();
-  Error error(ErrorCode::kUpstreamTimeout, "timeout: " + std::string(which) + ": nothing came within " +
+  Error error(ErrorCode::kUpstreamTimeout, "timeout: " + std::string(which) + (which == "total" ? ": no complete answer within " : ": nothing came within ") +
                                                (ms % 1000 == 0 ? std::to_string(ms / 1000) + " s" : std::to_string(ms) + " ms"));
   attempt_failed(std::move(error), "timeout");
 }
 
-void Call::State::end_attempt(std::string_view outcome, std::string_view reason, bool learn) {
+void Call::State::end_attempt(std::string_view outcome, std::string_view reason, bool learn, std::string_view detail) {
   at_->in_flight = false;
   const TimePoint t = now();
   const bool ok = outcome == "ok";
@@ -225,7 +234,7 @@ void Call::State::end_attempt(std::string_view outcome, std::string_view reason,
     if (at_->credential >= 0) at_->provider->credentials[static_cast<size_t>(at_->credential)].health->succeeded(t);
   } else if (outcome != "cancelled") {
     shared.failures.fetch_add(1, std::memory_order_relaxed);
-    shared.set_last_error(std::string(reason));
+    shared.set_last_error(with_detail(reason, detail));
   }
   const int64_t cost = charge_attempt(outcome);
   let_probes_go();  // succeeded(), failed() and rest() have judged by now, where there was something to judge
@@ -243,7 +252,7 @@ void Call::State::end_attempt(std::string_view outcome, std::string_view reason,
   }
   if (at_->reservation.active()) {
     const int64_t tokens = at_->usage.input + at_->usage.output;
-    at_->reservation.settle({at_->exchanges, at_->usage.estimated ? std::max(tokens, at_->reserved_tokens) : tokens, 0});  // as in settle()
+    at_->reservation.settle({at_->exchanges, is_guess(at_->usage) ? std::max(tokens, at_->reserved_tokens) : tokens, 0});  // as in settle()
     at_->reservation = Reservation();
     wake_waiting(c, at_->credential);
   }
@@ -256,6 +265,7 @@ void Call::State::end_attempt(std::string_view outcome, std::string_view reason,
   a.outcome = outcome;
   a.http_status = at_->status;
   a.reason = reason;
+  a.detail = detail;
   a.cost_nano_usd = cost;
   record_.attempts.push_back(std::move(a));
 }
@@ -282,10 +292,11 @@ void Call::State::attempt_failed(Error error, std::string_view outcome) {
   judge(error);
   // These two go on by lists of their own: a record says which of them it was.
   const bool refused = error.code == ErrorCode::kContextLengthExceeded || error.code == ErrorCode::kContentPolicy;
-  end_attempt(outcome, refused ? std::string(code_name(error.code)) + ": " + error.message : error.message, is_targets_fault(error.code));
+  end_attempt(outcome, refused ? std::string(code_name(error.code)) + ": " + error.message : error.message, is_targets_fault(error.code),
+              error.detail);
   router_.logger().log(LogLevel::kWarn, "attempt failed",
                        {{"request_id", record_.request_id}, {"provider", at_->provider->config.name}, {"model", candidates_[at_->current].model},
-                        {"code", code_name(error.code)}, {"error", error.message}});
+                        {"code", code_name(error.code)}, {"error", error.in_full()}});
   if (is_targets_fault(error.code)) error.message = named(at_->provider->config.name, candidates_[at_->current].model, error.message);
   handle_failure(std::move(error));
 }

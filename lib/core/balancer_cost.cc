@@ -14,11 +14,17 @@ class CostBalancer final : public Balancer {
   bool wants_cost() const noexcept override { return true; }
   void order(BalancerTarget* targets, size_t count, const BalancerRequest& request) override { preview(targets, count, request); }
   void preview(BalancerTarget* targets, size_t count, const BalancerRequest& request) const override {
-    weighted_order(targets, count, request.seed);
     order_by(targets, count, [](const BalancerTarget& t) {
       if (t.weight == 0) return HUGE_VAL;
       return t.cost_nano_usd < 0 ? std::numeric_limits<double>::max() : static_cast<double>(t.cost_nano_usd);
     });
+    // Dice are thrown only for those that cost the same.
+    for (size_t begin = 0; begin < count && targets[begin].weight > 0;) {
+      size_t end = begin + 1;
+      while (end < count && targets[end].weight > 0 && targets[end].cost_nano_usd == targets[begin].cost_nano_usd) ++end;
+      weighted_order(targets + begin, end - begin, request.seed + begin);
+      begin = end;
+    }
   }
 };
 

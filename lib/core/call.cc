@@ -52,7 +52,8 @@ void Call::State::begin_neutral(ChatRequest request, bool stream, StreamSink& si
 }
 
 void Call::State::begin() {
-  auto wished = core::read_header_wishes(options_, wishes_);
+  auto wished = core::read_header_wishes(options_, wishes_, &ignored_);
+  record_.dropped = ignored_;
   arm_total();
   if (options_.endpoint.empty()) options_.endpoint = operation_name(operation_);
   record_.endpoint = options_.endpoint;

@@ -23,6 +23,9 @@
 
 namespace llmrouter {
 
+// Is it unknown how long the answer was? What was reserved for it is kept then.
+inline bool is_guess(const TokenUsage& usage) noexcept { return usage.estimated && !usage.output_counted; }
+
 struct Call::State final {
   State(Router::Impl& router, Transport& transport, CallOptions options);
   ~State();
@@ -126,9 +129,10 @@ struct Call::State final {
   Result<void> admit();
   Result<RequestFacts> scan() { return source_ ? client_->scan_source(*source_) : client_->scan(body_); }
   Result<void> read_members();
+  Result<void> check_params();
+  Error refuse_param(std::string_view neutral, std::string_view words);
   Result<void> direct();
   const ChatRequest* decoded();          // the request in its neutral form; null: it cannot be read
-  Result<void> check_params();
   Result<void> reserve();
   bool reserve_again();
   int64_t expected_output() const noexcept;
@@ -156,8 +160,10 @@ struct Call::State final {
   bool awaits_first() const noexcept;    // the first-token limit is the one that runs, not the idle one
   void arm_watch();
   void on_watch();
+  TimePoint attempt_ends() const noexcept;
   void stall(std::string_view which, Duration limit);
-  void end_attempt(std::string_view outcome, std::string_view reason, bool learn = true);  // learn: it says something of the target
+  // learn: it says something of the target; detail: Error::detail.
+  void end_attempt(std::string_view outcome, std::string_view reason, bool learn = true, std::string_view detail = {});
   void attempt_failed(Error error, std::string_view outcome);
   static bool is_targets_fault(ErrorCode code) noexcept;
 
@@ -305,6 +311,7 @@ struct Call::State final {
   core::Direction direction_;            // what stood over what the program asked for
   std::vector<core::Candidate> candidates_;
   RouteRequest wishes_;
+  std::vector<std::string> ignored_;  // x-llmrouter-* headers that nobody knows: dropped, whoever answers
   core::TurnOrder order_;
   uint64_t affinity_ = 0;                // a hash of what belongs together; 0: nothing does
   uint64_t session_ = 0;                 // the same with the route, in the affinity table; 0: not kept there

@@ -13,8 +13,11 @@ namespace {
 
 bool starts_with(std::string_view text, std::string_view head) { return text.substr(0, head.size()) == head; }
 
-bool carries_between_equal_dialects(std::string_view name) {
-  return name == "anthropic-version" || name == "anthropic-beta" || name == "openai-beta" || name == "idempotency-key";
+// A protocol's own headers begin with its name; those of OpenAI's bodies share theirs.
+bool carries_between_equal_dialects(std::string_view name, const Dialect& dialect) {
+  if (name == "idempotency-key") return true;
+  if (name == "openai-beta") return dialect.openai_members();
+  return (name == "anthropic-version" || name == "anthropic-beta") && starts_with(name, dialect.name());
 }
 
 // Features asked for by name: what the codec needs and what the client wants hold both.
@@ -94,10 +97,10 @@ Result<void> Call::State::encode_attempt(const Candidate& c) {
   input.foreign = !at_->relay && client_dialect_ != nullptr && client_dialect_ != spoken;
   if (auto encoded = at_->upstream->encode(input, at_->encoded); !encoded) {
     // A filter may have taken messages out, and an answer that was begun is one more.
-    const bool told = input.chat != nullptr && input.chat->messages.size() == chat_->messages.size();
+    const bool told = input.task != nullptr || (input.chat != nullptr && input.chat->messages.size() == chat_->messages.size());
     return told ? in_clients_words(std::move(encoded).error()) : std::move(encoded).error();
   }
-  if (!committed_) record_.dropped.clear();
+  if (!committed_) record_.dropped = ignored_;
   name_dropped();
   add_forwarded_headers();
   return {};
@@ -105,8 +108,9 @@ Result<void> Call::State::encode_attempt(const Candidate& c) {
 
 // An error about the decoded request, with the field as the client wrote it.
 Error Call::State::in_clients_words(Error error) {
-  if (!client_ || !chat_ || error.param.empty()) return error;
-  const std::string field = client_->field(error.param, *chat_);
+  const ChatRequest* const chat = chat_ || operation_ != Operation::kCountTokens ? chat_.get() : &task_->chat;  // what is counted is a chat
+  if (!client_ || chat == nullptr || error.param.empty()) return error;
+  const std::string field = client_->field(error.param, *chat);
   if (const size_t at = error.message.find(error.param); at <= 1) error.message.replace(at, error.param.size(), field);  // in front, maybe in backquotes
   error.param = field;
   return error;
@@ -124,7 +128,7 @@ void Call::State::add_forwarded_headers() {
   for (const HttpHeader& h : options_.headers) {
     const auto& allowed = at_->provider->config.forward_headers;
     const bool listed = std::find(allowed.begin(), allowed.end(), h.name) != allowed.end();
-    const bool carried = equal && carries_between_equal_dialects(h.name);
+    const bool carried = equal && carries_between_equal_dialects(h.name, *client_dialect_);
     if ((!listed && !carried) || never_forwarded(h.name)) continue;
     const auto same = [&](const HttpHeader& o) { return same_name(o.name, h.name); };
     if (std::any_of(configured.begin(), configured.end(), same)) continue;

@@ -3,6 +3,7 @@
 
 #include "core/resolve.h"
 #include "core/router_impl.h"
+#include "core/steps.h"
 #include "core/wishes.h"
 
 namespace llmrouter {
@@ -34,6 +35,7 @@ class Reading final : public core::RuleContent {
       codec_ = dialect != nullptr ? dialect->new_client_codec() : nullptr;
       if (!codec_) return Error(ErrorCode::kNotSupported, "no openai codec to read the body with");
       auto scanned = codec_->scan(body);
+      if (!scanned && scanned.error().param == "messages" && complete()) scanned = codec_->scan(body = completed_);
       if (!scanned) return std::move(scanned).error();
       facts = std::move(*scanned);
     }
@@ -43,12 +45,9 @@ class Reading final : public core::RuleContent {
     return core::cut_route_members(facts, copy, wishes);
   }
 
-  const ChatRequest* chat() override {
-    if (!chat_ && codec_) {
-      auto decoded = codec_->decode();
-      if (decoded) chat_ = std::make_unique<ChatRequest>(std::move(*decoded));
-    }
-    return chat_.get();
+  Result<bool> tell_texts(TextSink& sink) override {
+    if (!codec_) return true;
+    return codec_->tell_texts(sink);
   }
 
   const Dialect* dialect = nullptr;
@@ -57,8 +56,22 @@ class Reading final : public core::RuleContent {
   RouteRequest wishes;
 
  private:
+  // A plan may be asked for with nothing but a name. False: the messages are there, and it is they that are wrong.
+  bool complete() {
+    const size_t open = body.find('{');
+    if (open == std::string_view::npos) return false;
+    completed_.assign(body.substr(0, open + 1));
+    completed_.append("\"messages\":[{\"role\":\"user\",\"content\":\"\"}]");
+    if (body.find_first_not_of(" \t\r\n", open + 1) != body.rfind('}')) completed_ += ',';
+    completed_.append(body.substr(open + 1));
+    codec_ = dialect->new_client_codec();
+    const bool distinct = codec_->scan(completed_).ok();
+    codec_ = dialect->new_client_codec();
+    return distinct;
+  }
+
   std::unique_ptr<ClientCodec> codec_;
-  std::unique_ptr<ChatRequest> chat_;
+  std::string completed_;  // the body with messages
 };
 
 }  // namespace
@@ -91,12 +104,12 @@ Result<Plan> Router::Impl::plan(const core::Snapshot& snap, const KeyRecord* key
   ask.key = key;
   ask.forced = options.forced_provider;
   ask.input_tokens = facts.input_tokens;
-  ask.max_output = facts.max_tokens.value_or(0) * std::max<int64_t>(1, facts.n);
+  ask.max_output = core::tokens_of_all(facts.max_tokens.value_or(0), facts.n);
   ask.seed = plan_seed;
   ask.now = clock().now();
   ask.wall = wall;
   ask.peek = true;
-  ask.affinity = core::affinity_of(snap.config.routing.affinity.by, key, facts, body, nullptr, options.headers);
+  ask.affinity = core::affinity_of(snap.config.routing.affinity.by, key, facts, request.body, nullptr, options.headers);
   if (snap.affinity && ask.affinity != 0 && wishes.cache && resolved->route != nullptr) {
     ask.home = snap.affinity->find(stable_hash(resolved->route->name, ask.affinity), ask.now);
   }
@@ -138,7 +151,9 @@ Result<std::optional<RuleState>> Router::matching_rule(std::string_view model, c
   Reading request;
   if (auto read = request.read(*snap, options, model, body); !read) return std::move(read).error();
   if (!snap->rules) return std::optional<RuleState>();
-  const core::Rule* rule = snap->rules->find({request.facts.model, &request.facts, &request.wishes, key, &options.headers, impl_->clock().wall()}, request);
+  auto found = snap->rules->find({request.facts.model, &request.facts, &request.wishes, key, &options.headers, impl_->clock().wall()}, request);
+  if (!found) return std::move(found).error();
+  const core::Rule* rule = *found;
   if (rule == nullptr) return std::optional<RuleState>();
   return std::optional<RuleState>(RuleState{rule->config, rule->stored, {}, rule->hits->load(std::memory_order_relaxed)});
 }

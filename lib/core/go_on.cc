@@ -17,6 +17,7 @@ TokenUsage sum(const TokenUsage& a, const TokenUsage& b) noexcept {
   for (auto count : kCounts) s.*count = a.*count + b.*count;
   s.known = a.known || b.known;
   s.estimated = a.estimated || b.estimated;
+  s.output_counted = !is_guess(a) && !is_guess(b);
   return s;
 }
 

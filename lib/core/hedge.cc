@@ -46,7 +46,7 @@ void Call::State::on_hedge() {
 
 void Call::State::lead_is(Attempt* attempt) {
   at_ = attempt;
-  record_.dropped.clear();
+  record_.dropped = ignored_;
   name_dropped();
 }
 

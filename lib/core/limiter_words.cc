@@ -68,9 +68,7 @@ void explain_budget(const LimitRules& rules, const core::Moment& at, int64_t nan
   denial->never = never;
   if (never) {
     words += ": this request alone may cost " + format_usd(nano) + " USD, and that is more than the whole budget: it can never be let through, ask for less";
-    return;
-  }
-  if (denial->remaining == 0) {
+  } else if (denial->remaining == 0) {
     words += view.reserved > 0 ? " is used up or reserved by calls in flight" : " is used up";
   } else {
     words += " has " + format_usd(denial->remaining) + " USD left, this request may cost " + format_usd(nano) + " USD";
@@ -81,7 +79,7 @@ void explain_budget(const LimitRules& rules, const core::Moment& at, int64_t nan
   }
   const WallTime renews{std::chrono::seconds(span.end)};
   words += "; renews " + format_time_rfc3339(renews);
-  denial->retry_after = renews - at.wall;
+  if (!never) denial->retry_after = renews - at.wall;
 }
 
 }  // namespace

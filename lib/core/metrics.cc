@@ -99,6 +99,8 @@ std::string Router::metrics() const {
        [](const core::ProviderShared& p) { return p.failures.load(std::memory_order_relaxed); }},
       {"llmrouter_provider_in_flight", "gauge", "Requests a provider is working on.",
        [](const core::ProviderShared& p) { return static_cast<uint64_t>(p.in_flight.load(std::memory_order_relaxed)); }},
+      {"llmrouter_provider_crowded_names_total", "counter", "Attempts at models that callers named beyond those that are told apart: they share one health.",
+       [](const core::ProviderShared& p) { return p.crowded.load(std::memory_order_relaxed); }},
       {"llmrouter_provider_input_tokens_total", "counter", "Input tokens, cached ones included.",
        [](const core::ProviderShared& p) { return p.input_tokens.load(std::memory_order_relaxed); }},
       {"llmrouter_provider_output_tokens_total", "counter", "Output tokens, reasoning included.",

@@ -53,7 +53,7 @@ class ListQuestion final : public TransferSink {
     if (error.ok() && status_ == 200 && take_page()) return;
     over_ = true;
     if (!error.ok()) {
-      fail(error.message);
+      fail(error.message, error.detail);
     } else if (status_ != 200) {
       fail("it answered " + std::to_string(status_));
     } else if (!fault_.empty()) {
@@ -97,9 +97,12 @@ class ListQuestion final : public TransferSink {
   }
 
   // The list that was known before stays. Told in the log when it is another failure than the last time.
-  void fail(std::string_view why) {
-    if (provider_.shared->set_list_error(std::string(why)) == why) return;
-    logger_.log(LogLevel::kWarn, "model list not fetched", {{"provider", provider_.config.name}, {"error", why}});
+  void fail(std::string_view why, std::string_view detail = {}) {
+    const std::string words = with_detail(why, detail);
+    const std::string before = provider_.shared->set_list_error(words);
+    // Whatever the detail: how long it took is never the same.
+    if (before == why || before.compare(0, why.size() + 2, std::string(why) + " (") == 0) return;
+    logger_.log(LogLevel::kWarn, "model list not fetched", {{"provider", provider_.config.name}, {"error", words}});
   }
 
   const core::ProviderRuntime& provider_;
@@ -165,6 +168,8 @@ std::unique_ptr<Transfer> Router::refresh_models(Transport& transport, std::func
   refresh->start(transport);
   return refresh;
 }
+
+bool Router::knows(std::string_view model) const { return core::is_known(*impl_->snapshot.load(), model); }
 
 std::vector<ModelEntry> Router::models(const KeyRecord* key) const {
   auto snap = impl_->snapshot.load();

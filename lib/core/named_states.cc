@@ -30,19 +30,22 @@ NamedStates::~NamedStates() {
   }
 }
 
-TargetState* NamedStates::look(Node* chain, const PiecedName& name, uint64_t hash) noexcept {
+NamedStates::Found NamedStates::look(Node* chain, const PiecedName& name, uint64_t hash) noexcept {
   size_t depth = 0;
-  for (Node* node = chain; node != nullptr; node = node->next, ++depth) {
-    if (node->hash == hash && is(node->name, name)) return &node->state;
+  for (Node* node = chain; node != nullptr; node = node->next) {
+    if (node->hash == hash && is(node->name, name)) return {&node->state, true};
+    depth += !node->kept;
   }
-  return depth < kDeepest ? nullptr : &shared_;
+  return {nullptr, depth < kDeepest};
 }
 
 TargetState* NamedStates::find(const PiecedName& name) noexcept {
-  if (size_of(name) > kLongest) return &shared_;
+  const size_t length = size_of(name);
+  if (length > longest_.load(std::memory_order_relaxed)) return &shared_;
   const uint64_t h = hash(name);
-  TargetState* known = look(chain(h).load(std::memory_order_acquire), name, h);
-  return known != nullptr || size() < kMost ? known : &shared_;
+  const Found found = look(chain(h).load(std::memory_order_acquire), name, h);
+  if (found.state != nullptr) return found.state;
+  return found.room && length <= kLongest && size() < kMost ? nullptr : &shared_;
 }
 
 TargetState& NamedStates::enter(std::string_view name) {
@@ -59,11 +62,28 @@ TargetState& NamedStates::enter(std::string_view name) {
   std::atomic<Node*>& first = chain(h);
   fresh->next = first.load(std::memory_order_acquire);
   do {
-    if (TargetState* known = look(fresh->next, name, h)) {  // another thread was faster
-      size_.fetch_sub(1, std::memory_order_relaxed);
-      return *known;
-    }
+    const Found found = look(fresh->next, name, h);
+    if (found.state == nullptr && found.room) continue;
+    size_.fetch_sub(1, std::memory_order_relaxed);
+    return found.state != nullptr ? *found.state : shared_;  // another thread was faster
   } while (!first.compare_exchange_weak(fresh->next, fresh.get(), std::memory_order_release, std::memory_order_acquire));
+  return fresh.release()->state;
+}
+
+TargetState& NamedStates::keep(std::string_view name) {
+  const uint64_t h = hash(name);
+  auto fresh = std::make_unique<Node>();
+  fresh->name = name;
+  fresh->hash = h;
+  fresh->kept = true;
+  std::atomic<Node*>& first = chain(h);
+  fresh->next = first.load(std::memory_order_acquire);
+  do {
+    if (const Found found = look(fresh->next, name, h); found.state != nullptr) return *found.state;
+  } while (!first.compare_exchange_weak(fresh->next, fresh.get(), std::memory_order_release, std::memory_order_acquire));
+  size_t longest = longest_.load(std::memory_order_relaxed);
+  while (longest < name.size() && !longest_.compare_exchange_weak(longest, name.size(), std::memory_order_relaxed)) {
+  }
   return fresh.release()->state;
 }
 

@@ -30,9 +30,10 @@ struct PiecedName {
   std::string_view head, middle, tail;
 };
 
-// The models of one provider that no configuration names: what a star stands for, and what callers name directly. Names come from strangers, so their
-// number, their length and the work of a lookup are bounded: beyond, they share one state. A name comes in when something is to be remembered of it,
-// and stays as long as this object. Thread-safe; nobody waits for a lock.
+// The models of one provider, each with one state whatever name led to it: those that a configuration names, what a star stands for, and what callers name
+// directly. The latter come from strangers, so their number, their length and the work of a lookup are bounded: beyond, they share one state.
+// A name comes in when something is to be remembered of it, and stays as long as this object: decisions and calls hold what they found without a lock or a
+// count, so that nothing could tell when a place is free again. Thread-safe; nobody waits for a lock.
 class NamedStates {
  public:
   static constexpr size_t kMost = 4096;
@@ -48,24 +49,31 @@ class NamedStates {
   // Null: nothing is remembered of it. Else valid as long as this object, and the same one each time.
   TargetState* find(const PiecedName& name) noexcept;
   TargetState& enter(std::string_view name);
+  // Of a name of the configuration: it has a state of its own beyond all bounds.
+  TargetState& keep(std::string_view name);
   // Of those that found no place.
   TargetState& shared() noexcept { return shared_; }
   static uint64_t hash(const PiecedName& name) noexcept;  // its rest by kChains is the name's chain
-  size_t size() const noexcept { return size_.load(std::memory_order_relaxed); }
+  size_t size() const noexcept { return size_.load(std::memory_order_relaxed); }  // without kept ones
 
  private:
   struct Node {
     std::string name;
     uint64_t hash;
     Node* next;  // was there before; neither changes nor goes
+    bool kept = false;
     TargetState state;
   };
-  // Also ends at `shared_`, when the chain has no place for another.
-  TargetState* look(Node* chain, const PiecedName& name, uint64_t hash) noexcept;
+  struct Found {
+    TargetState* state;
+    bool room;  // there is a place in the chain for another
+  };
+  static Found look(Node* chain, const PiecedName& name, uint64_t hash) noexcept;
   std::atomic<Node*>& chain(uint64_t hash) noexcept { return chains_[hash % kChains]; }
 
   std::atomic<Node*> chains_[kChains] = {};
   std::atomic<size_t> size_{0};
+  std::atomic<size_t> longest_{kLongest};  // of the names that are here
   TargetState shared_;
 };
 

@@ -74,7 +74,7 @@ class Probe final : public TransferSink {
   Flow on_body(std::string_view) override { return Flow::kContinue; }
   void on_end(const TransferError& error) override {
     if (over_) return;
-    if (!error.ok()) return verdict(false, error.message);
+    if (!error.ok()) return verdict(false, error.in_full());
     verdict(status_ < 500, "status " + std::to_string(status_));
   }
 

@@ -17,7 +17,9 @@ Error transfer_error(const TransferError& e) {
                    : e.kind == Kind::kUnauthorized ? ErrorCode::kUpstreamCredentialsRejected
                    : e.kind == Kind::kRequestBody  ? ErrorCode::kIo
                                                    : ErrorCode::kUpstreamError;
-  return Error(code, e.kind == Kind::kConnectTimeout ? "timeout: connect: " + e.message : e.message);
+  Error error(code, e.kind == Kind::kConnectTimeout ? "timeout: connect: " + e.message : e.message);
+  error.detail = e.detail;
+  return error;
 }
 
 }  // namespace

@@ -8,14 +8,6 @@
 #include "llmrouter/pattern.h"
 
 namespace llmrouter::core {
-namespace {
-
-// Rules find no content: there is none.
-struct NoContent final : RuleContent {
-  const ChatRequest* chat() override { return nullptr; }
-};
-
-}  // namespace
 
 struct Rehearsal::Attempt {
   size_t current = 0;      // its candidate

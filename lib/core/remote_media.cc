@@ -88,7 +88,10 @@ bool Call::State::fetch_media(size_t index) {
 void Call::State::take_media(const RemotePart& part, Result<FetchedMedia> media) {
   if (ended_) return;
   if (!media) {
-    if (!media_error_) media_error_ = std::make_unique<Error>(in_clients_words(Error(ErrorCode::kInvalidRequest, part.where + ": " + media.error().message, part.where)));
+    if (!media_error_) {
+      media_error_ = std::make_unique<Error>(in_clients_words(Error(ErrorCode::kInvalidRequest, part.where + ": " + media.error().message, part.where)));
+      media_error_->detail = media.error().detail;
+    }
   } else if (media_bytes_ + media->bytes > snap_->config.routing.remote_media.max) {
     if (!media_error_) {
       const std::string most = std::to_string(snap_->config.routing.remote_media.max);

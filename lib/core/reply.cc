@@ -267,7 +267,7 @@ void Call::State::deliver_error(const Error& error) {
   }
   ReplyHead head = make_head(error.http_status(), false, static_cast<int64_t>(body.size()));
   if (head.status == 401) head.headers.push_back({"www-authenticate", "Bearer"});  // RFC 9110, 15.5.2
-  if (error.retry_after > std::chrono::milliseconds(0)) head.headers.push_back({"retry-after", seconds_up(error.retry_after)});
+  if (const int64_t seconds = error.retry_after_seconds(); seconds > 0) head.headers.push_back({"retry-after", number(seconds)});
   if (error.never) head.headers.push_back({"x-should-retry", "false"});  // what OpenAI's and Anthropic's SDKs look for
   raw_sink_->on_head(head);
   if (!ended_) raw_sink_->on_whole(std::move(body));
@@ -288,12 +288,12 @@ ReplyHead Call::State::make_head(int status, bool stream, int64_t length) {
     h.push_back({"x-llmrouter-model", std::string(candidates_[at_->current].model)});
     h.push_back({"x-llmrouter-attempts", number(attempts_)});
     h.push_back({"x-llmrouter-overhead-us", number(std::chrono::duration_cast<std::chrono::microseconds>(sent_ - began_).count())});
-    if (!record_.dropped.empty()) {
-      std::string names;
-      for (const std::string& name : record_.dropped) names += (names.empty() ? "" : ", ") + name;
-      h.push_back({"x-llmrouter-dropped", std::move(names)});
-    }
     if (settled_ && status < 300) h.push_back({"x-llmrouter-cost-usd", usd(record_.cost_nano_usd)});
+  }
+  if (!record_.dropped.empty()) {
+    std::string names;
+    for (const std::string& name : record_.dropped) names += (names.empty() ? "" : ", ") + name;
+    h.push_back({"x-llmrouter-dropped", std::move(names)});
   }
   add_limit_headers(h);
   return head;

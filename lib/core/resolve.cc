@@ -93,15 +93,6 @@ std::vector<std::string> suggestions(const Snapshot& snapshot, std::string_view 
   return near;
 }
 
-Error not_found(const Snapshot& snapshot, std::string_view name, const KeyRecord* key) {
-  std::string why = " not found";
-  const auto near = suggestions(snapshot, name, key, &why);
-  std::string words = "model \"" + std::string(name.substr(0, kShown)) + "\"" + why;
-  for (size_t i = 0; i < near.size(); ++i) words += (i == 0 ? "; the nearest names are: " : ", ") + near[i];
-  if (near.empty()) words += "; " + snapshot.models_hint;
-  return Error(ErrorCode::kModelNotFound, std::move(words), "model");
-}
-
 // The one provider that offers `name`; null when none or several do.
 const ProviderRuntime* sole_offerer(const Snapshot& snapshot, std::string_view name) {
   const ProviderRuntime* found = nullptr;
@@ -111,6 +102,48 @@ const ProviderRuntime* sole_offerer(const Snapshot& snapshot, std::string_view n
     found = provider.get();
   }
   return found;
+}
+
+// What several offer is nobody's by its name alone: those that the caller may use, by their whole names.
+std::vector<std::string> whole_names(const Snapshot& snapshot, const std::vector<std::string>& names, const KeyRecord* key) {
+  std::vector<std::string> out;
+  for (const std::string& name : names) {
+    std::vector<std::string> whole;
+    for (const auto& provider : snapshot.providers) {
+      if (offers(*provider, name) && may_use(key, *provider, name)) whole.push_back(provider->config.name + '/' + name);
+    }
+    if (whole.empty() || snapshot.route_by_name.count(name) != 0 || sole_offerer(snapshot, name) != nullptr) whole = {name};
+    for (std::string& w : whole) {
+      if (out.size() < kNear && std::find(out.begin(), out.end(), w) == out.end()) out.push_back(std::move(w));
+    }
+  }
+  return out;
+}
+
+// Those that offer what nobody knows yet.
+std::string without_lists(const Snapshot& snapshot, const KeyRecord* key) {
+  constexpr size_t kMostNamed = 8;
+  std::string names;
+  size_t named = 0;
+  for (const auto& provider : snapshot.providers) {
+    if (!provider->config.models.override_.empty() || provider->config.type == "demo" || provider->shared->models.load() != nullptr) continue;
+    if (!may_use(key, snapshot, *provider)) continue;
+    if (++named <= kMostNamed) names.append(named == 1 ? "" : ", ").append(provider->config.name);
+  }
+  return named > kMostNamed ? names + ", ..." : names;
+}
+
+Error not_found(const Snapshot& snapshot, std::string_view name, const KeyRecord* key) {
+  std::string why = " not found";
+  const auto near = whole_names(snapshot, suggestions(snapshot, name, key, &why), key);
+  std::string words = "model \"" + std::string(name.substr(0, kShown)) + "\"" + why;
+  for (size_t i = 0; i < near.size(); ++i) words += (i == 0 ? "; the nearest names are: " : ", ") + near[i];
+  // With a provider's name in it, it is more likely misspelt than an id that nobody has told of yet.
+  const bool bare = name.find('/') == std::string_view::npos && (name.empty() || name[0] != '[');
+  const std::string unknown = bare || near.empty() ? without_lists(snapshot, key) : std::string();
+  if (!unknown.empty()) words += "; what " + unknown + " offers is not known yet";
+  if (near.empty() || !unknown.empty()) words += "; " + snapshot.models_hint;
+  return Error(ErrorCode::kModelNotFound, std::move(words), "model");
 }
 
 // Has the route a target at the provider that was asked for, if one was?
@@ -252,41 +285,55 @@ bool is_configured(const Snapshot& snapshot, std::string_view name) {
 
 }  // namespace
 
+namespace {
+
+// `only`: the provider that the caller insists on, `forced` its name.
+bool find_named(const Snapshot& snapshot, std::string_view name, std::string_view forced, const ProviderRuntime* only, Resolved& out) {
+  if (auto it = snapshot.route_by_name.find(name); it != snapshot.route_by_name.end() && reaches(*it->second, forced)) {
+    out.route = it->second;
+    out.how = "model";
+    return true;
+  }
+  if (climbs(name)) return false;
+  // As a configured name without a target there, another provider's `provider/model` is a name of the provider that is asked for: OpenRouter's are.
+  if (direct(snapshot, name, out) && (only == nullptr || only == out.provider)) return true;
+  if (only != nullptr) {
+    if (match_wildcard(snapshot, name, forced, out)) return true;
+    out.provider = only;
+    out.model = name;
+    out.left_route = is_configured(snapshot, name);
+    out.how = "?proxy=provider";
+    return true;
+  }
+  if (const ProviderRuntime* sole = sole_offerer(snapshot, name)) {
+    out.provider = sole;
+    out.model = name;
+    out.how = "offered by one provider";
+    return true;
+  }
+  if (match_wildcard(snapshot, name, {}, out)) return true;
+  if ((name != "auto" && name != "default") || snapshot.default_model.empty() || snapshot.default_model == name) return false;
+  if (!find_named(snapshot, snapshot.default_model, {}, nullptr, out)) return false;
+  out.how = "default";
+  return true;
+}
+
+}  // namespace
+
 Result<Resolved> resolve(const Snapshot& snapshot, std::string_view name, std::string_view forced, const KeyRecord* key) {
   Resolved out;
   const ProviderRuntime* only = forced.empty() ? nullptr : snapshot.provider(forced);
   if (only == nullptr && !forced.empty()) {
     return Error(ErrorCode::kInvalidRequest, "there is no provider \"" + std::string(forced.substr(0, kShown)) + "\"", "proxy");
   }
-  if (auto it = snapshot.route_by_name.find(name); it != snapshot.route_by_name.end() && reaches(*it->second, forced)) {
-    out.route = it->second;
-    out.how = "model";
-    return out;
-  }
-  if (climbs(name)) return not_found(snapshot, name, key);
-  // As a configured name without a target there, another provider's `provider/model` is a name of the provider that is asked for: OpenRouter's are.
-  if (direct(snapshot, name, out) && (only == nullptr || only == out.provider)) return out;
-  if (only != nullptr) {
-    if (match_wildcard(snapshot, name, forced, out)) return out;
-    out.provider = only;
-    out.model = name;
-    out.left_route = is_configured(snapshot, name);
-    out.how = "?proxy=provider";
-    return out;
-  }
-  if (const ProviderRuntime* sole = sole_offerer(snapshot, name)) {
-    out.provider = sole;
-    out.model = name;
-    out.how = "offered by one provider";
-    return out;
-  }
-  if (match_wildcard(snapshot, name, {}, out)) return out;
-  if ((name == "auto" || name == "default") && !snapshot.default_model.empty() && snapshot.default_model != name) {
-    auto found = resolve(snapshot, snapshot.default_model, forced, key);
-    if (found) found->how = "default";
-    return found;
-  }
-  return not_found(snapshot, name, key);
+  if (find_named(snapshot, name, forced, only, out)) return out;
+  const bool is_default = (name == "auto" || name == "default") && !snapshot.default_model.empty() && only == nullptr;
+  return not_found(snapshot, is_default ? std::string_view(snapshot.default_model) : name, key);
+}
+
+bool is_known(const Snapshot& snapshot, std::string_view name) {
+  Resolved out;
+  return find_named(snapshot, name, {}, nullptr, out);
 }
 
 }  // namespace llmrouter::core

@@ -61,6 +61,8 @@ struct Candidate {
 // In the order of CONFIG.md, "A model's name". `forced` is a provider's name or empty. kModelNotFound with the nearest names of those that `key` may
 // use; null: of all.
 Result<Resolved> resolve(const Snapshot& snapshot, std::string_view name, std::string_view forced, const KeyRecord* key);
+// Whether it finds something for anybody, without the words for when it does not.
+bool is_known(const Snapshot& snapshot, std::string_view name);
 
 // What a plan depends on beside the name.
 struct Ask {

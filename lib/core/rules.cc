@@ -1,6 +1,7 @@
 #include "core/rules.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "llmrouter/pattern.h"
 
@@ -56,35 +57,100 @@ bool plain_matches(const Rule& rule, const RuleInput& in) noexcept {
   return !rule.hours || rule.hours->holds(in.wall);
 }
 
-// Newest first: what a request is about stands in its last messages.
-bool found_in(const Expression& expression, const ChatRequest& chat) noexcept {
-  size_t left = RuleLimits::kContent;
-  for (auto m = chat.messages.rbegin(); m != chat.messages.rend() && left > 0; ++m) {
-    if (m->role != Role::kUser && m->role != Role::kSystem && m->role != Role::kDeveloper) continue;
-    for (const Part& part : m->parts) {
-      if (part.kind != Part::Kind::kText || left == 0) continue;
-      const std::string_view text = std::string_view(part.text).substr(0, left);
-      if (expression.found_in(text)) return true;
-      left -= text.size();
-    }
+// The texts of a request, as far as expressions look at them. They are copied: most are told unescaped.
+class Texts final : public TextSink {
+ public:
+  explicit Texts(size_t limit) : left_(limit) {}
+
+  bool on_text(std::string_view text) override {
+    if (text.empty()) return true;
+    if (left_ == 0) return false;
+    const std::string_view seen = text.substr(0, left_);
+    bytes_ += seen;
+    ends_.push_back(bytes_.size());
+    left_ -= std::min(left_, std::max(seen.size(), RuleLimits::kLeastText));
+    return seen.size() == text.size();
   }
-  return false;
-}
+
+  std::vector<std::string_view> all() const {
+    std::vector<std::string_view> texts;
+    size_t begin = 0;
+    for (const size_t end : ends_) {
+      texts.push_back(std::string_view(bytes_).substr(begin, end - begin));
+      begin = end;
+    }
+    return texts;
+  }
+
+ private:
+  size_t left_;
+  std::string bytes_;
+  std::vector<size_t> ends_;
+};
+
+std::string size_text(size_t bytes) { return bytes % 1024 == 0 ? std::to_string(bytes / 1024) + " KiB" : std::to_string(bytes) + " bytes"; }
 
 }  // namespace
 
-void RuleSet::order() {
+// One request before a set of rules: its texts are read when the first expression needs them.
+class RuleSet::Looking {
+ public:
+  Looking(const RuleSet& set, RuleContent& content) : set_(set), content_(content), kept_(set.text_limit_) {}
+
+  Result<bool> found(size_t rule) {
+    const bool rejects = !set_.rules_[rule].config.use.reject.empty();
+    if (!read_) read();
+    const size_t place = set_.places_[rule];
+    const Expressions& expressions = *set_.expressions_;
+    const bool is = possible_[place] && std::any_of(texts_.begin(), texts_.end(), [&](std::string_view text) { return expressions.found_in(place, text); });
+    if (is || !rejects) return is;
+    if (!whole_) return std::move(whole_).error();
+    if (*whole_) return false;
+    return Error(ErrorCode::kBodyTooLarge, "rule \"" + set_.rules_[rule].config.name + "\" has to look at all texts of a request, and this one has more than " +
+                                               size_text(set_.text_limit_) + " of them (routing.rule_text)");
+  }
+
+ private:
+  void read() {
+    read_ = true;
+    whole_ = content_.tell_texts(kept_);
+    texts_ = kept_.all();
+    set_.expressions_->narrow(texts_, possible_);
+  }
+
+  const RuleSet& set_;
+  RuleContent& content_;
+  bool read_ = false;
+  Texts kept_;
+  Result<bool> whole_ = true;  // were all texts told, and kept
+  std::vector<std::string_view> texts_;
+  std::vector<bool> possible_;
+};
+
+Result<void> RuleSet::ready() {
   std::stable_sort(rules_.begin(), rules_.end(), [](const Rule& a, const Rule& b) {
     return a.config.priority != b.config.priority ? a.config.priority > b.config.priority : a.stored && !b.stored;
   });
+  std::vector<std::string> patterns;
+  for (const Rule& rule : rules_) {
+    places_.push_back(patterns.size());
+    if (!rule.config.when.content.empty()) patterns.push_back(rule.config.when.content);
+  }
+  auto made = make_expressions(patterns);
+  if (!made) return std::move(made).error();
+  expressions_ = std::move(*made);
+  return {};
 }
 
-const Rule* RuleSet::find(const RuleInput& input, RuleContent& content) const {
-  for (const Rule& rule : rules_) {
+Result<const Rule*> RuleSet::find(const RuleInput& input, RuleContent& content) const {
+  Looking looking(*this, content);
+  for (size_t i = 0; i < rules_.size(); ++i) {
+    const Rule& rule = rules_[i];
     if (!plain_matches(rule, input)) continue;
-    if (rule.content) {
-      const ChatRequest* chat = content.chat();
-      if (chat == nullptr || !found_in(*rule.content, *chat)) continue;
+    if (!rule.config.when.content.empty()) {
+      auto found = looking.found(i);
+      if (!found) return std::move(found).error();
+      if (!*found) continue;
     }
     return &rule;
   }
@@ -97,11 +163,6 @@ Result<Rule> make_rule(const RuleConfig& config, bool stored, RuleHits hits) {
   rule.config = config;
   rule.stored = stored;
   rule.hits = std::move(hits);
-  if (!config.when.content.empty()) {
-    auto made = make_expression(config.when.content);
-    if (!made) return std::move(made).error();
-    rule.content = std::move(*made);
-  }
   if (!config.when.hours.empty()) rule.hours = parse_rule_hours(config.when.hours).value();
   return rule;
 }

@@ -10,6 +10,7 @@
 
 #include "llmrouter/chat.h"
 #include "llmrouter/codec.h"
+#include "llmrouter/config.h"
 #include "llmrouter/keys.h"
 #include "llmrouter/route.h"
 #include "llmrouter/rules.h"
@@ -21,7 +22,6 @@ using RuleHits = std::shared_ptr<std::atomic<uint64_t>>;  // by name, over reloa
 struct Rule {
   RuleConfig config;
   bool stored = false;                          // of the store, not of the file
-  std::shared_ptr<const Expression> content;    // null: whatever is said
   std::optional<RuleHours> hours;
   RuleHits hits;
 };
@@ -36,26 +36,39 @@ struct RuleInput {
   WallTime wall{};
 };
 
-// The request in its neutral form; asked for once, by the first rule that has all but its content fulfilled. Null: it cannot be read, and no content is found.
+// What the caller says; asked for once, by the first rule that has all but its content fulfilled.
 class RuleContent {
  public:
-  virtual const ChatRequest* chat() = 0;
+  // As ClientCodec::tell_texts().
+  virtual Result<bool> tell_texts(TextSink& sink) = 0;
 
  protected:
   ~RuleContent() = default;
 };
 
+// Of a request of which nothing is known but what others say of it: no content is found.
+struct NoContent final : RuleContent {
+  Result<bool> tell_texts(TextSink&) override { return true; }
+};
+
+// What one request may cost: expressions look at `text_limit` bytes of its texts, the newest message first. A rule that sends a request somewhere goes by
+// those; one that rejects is there to keep something from going out, and refuses a request that has more (kBodyTooLarge) or cannot be read.
 class RuleSet {
  public:
+  explicit RuleSet(size_t text_limit = RoutingConfig().rule_text) : text_limit_(text_limit) {}
   void add(Rule rule) { rules_.push_back(std::move(rule)); }
-  // High priority first; of equal ones the store's, then in the order they were added.
-  void order();
+  // After the last: high priority first; of equal ones the store's, then in the order they were added. kInvalidRequest: an expression cannot be used.
+  Result<void> ready();
   const std::vector<Rule>& rules() const noexcept { return rules_; }
   // The rule that decides; null: none.
-  const Rule* find(const RuleInput& input, RuleContent& content) const;
+  Result<const Rule*> find(const RuleInput& input, RuleContent& content) const;
 
  private:
+  class Looking;
+  size_t text_limit_;
   std::vector<Rule> rules_;
+  std::vector<size_t> places_;  // of each rule's expression among these
+  std::shared_ptr<const Expressions> expressions_;
 };
 
 // kInvalidRequest with the member in `param`, as check_rule() has it.

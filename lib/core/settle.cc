@@ -13,7 +13,7 @@ void Call::State::settle(CallStatus status, const Error& error) {
     Demand used = spent_;
     used.requests = attempts_ > 0 ? 1 : 0;
     // Nobody said what it really was: nothing is given back. A call that failed without the caller's doing pays for what was read alone.
-    if ((at_->usage.estimated || before_.estimated) && (status != CallStatus::kError || gave_up_)) {
+    if ((is_guess(at_->usage) || is_guess(before_)) && (status != CallStatus::kError || gave_up_)) {
       used.tokens = std::max(used.tokens, reserved_.tokens);
       used.nano_usd = std::max(used.nano_usd, reserved_.nano_usd);
     }
@@ -48,10 +48,11 @@ bool Call::State::is_billed(std::string_view outcome) const noexcept {
 void Call::State::complete_usage() {
   TokenUsage& usage = at_->usage;
   if (usage.known && !usage.estimated) return;
+  const bool output_counted = usage.known && usage.output_counted;
   usage.known = true;
   usage.estimated = operation_ != Operation::kCountTokens;
   if (usage.input == 0) usage.input = charged_input() + (joint_ ? static_cast<int64_t>((joint_->beginning().size() + 3) / 4) : 0);
-  if (operation_ == Operation::kChat) usage.output = std::max({usage.output, at_->payload_frames, (at_->payload_bytes + 3) / 4});
+  if (operation_ == Operation::kChat && !output_counted) usage.output = std::max({usage.output, at_->payload_frames, (at_->payload_bytes + 3) / 4});
 }
 
 int64_t Call::State::price_usage() {

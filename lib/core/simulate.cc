@@ -123,11 +123,6 @@ std::string_view why_absent(const core::EndedCall& e) {
   return e.plan.empty() ? "what its requests asked for is not there, or not allowed" : "it is no target of what its requests asked for";
 }
 
-// Rules find no content: it was not recorded.
-struct NoContent final : core::RuleContent {
-  const ChatRequest* chat() override { return nullptr; }
-};
-
 // Rules of which a part asks for what is not recorded, without that part.
 class Unknowable {
  public:
@@ -137,11 +132,11 @@ class Unknowable {
       core::Rule rest = rule;
       RuleConfig::When& when = rest.config.when;
       const auto seen = std::remove_if(when.has.begin(), when.has.end(), [](const std::string& thing) { return thing != "stream"; });
-      const bool asks = rest.content != nullptr || !when.header.empty() || !when.tag.empty() || seen != when.has.end();
+      const bool asks = !when.content.empty() || !when.header.empty() || !when.tag.empty() || seen != when.has.end();
       when.has.erase(seen, when.has.end());
       when.header.clear();
       when.tag.clear();
-      rest.content = nullptr;
+      when.content.clear();
       core::RuleSet alone;
       if (asks) alone.add(std::move(rest));
       left_.push_back(std::move(alone));
@@ -150,10 +145,10 @@ class Unknowable {
   // Might one of them have decided?
   bool might_decide(const core::RuleInput& request) const {
     if (rules_ == nullptr) return false;
-    NoContent none;
-    const core::Rule* decides = rules_->find(request, none);
+    core::NoContent none;
+    const core::Rule* decides = rules_->find(request, none).value();
     for (size_t i = 0; i < left_.size() && &rules_->rules()[i] != decides; ++i) {
-      if (left_[i].find(request, none) != nullptr) return true;
+      if (left_[i].find(request, none).value() != nullptr) return true;
     }
     return false;
   }
@@ -363,8 +358,28 @@ class Replay final : core::Stage {
     return *known;
   }
 
+  // Only what this configuration asks for: who has none of it need not wonder.
+  void tell_not_played() {
+    auto tell = [this](bool is, const char* words) {
+      if (is) out_.not_played.emplace_back(words);
+    };
+    const RoutingConfig& routing = config_.routing;
+    const auto probes = [](const ProviderConfig& p) { return p.health.probe != ProbeKind::kOff; };
+    const auto idles = [&](const auto& p) { return p->timeouts.idle > Duration(0); };
+    const auto limited = [](const auto& k) { return limits_params(k.second->spec.params); };
+    const auto& by = routing.affinity.by;
+    const auto belongs = [&](const char* word) { return std::find(by.begin(), by.end(), word) != by.end(); };
+    tell(std::any_of(config_.providers.begin(), config_.providers.end(), probes), "probes of providers (health.probe): a target that rests is found well by its next request alone");
+    tell(std::any_of(keys_.begin(), keys_.end(), limited), "params of keys: what a request asked for is not recorded, so none is refused or changed for it");
+    tell(std::any_of(snapshot_->providers.begin(), snapshot_->providers.end(), idles), "silences within an answer (timeouts.idle): records hold none");
+    tell(routing.queue.max_wait > Duration(0), "turns of keys in the queue: who waits longest comes first");
+    tell(routing.continue_on_cut, "answers that another target goes on with (continue_on): what broke off has failed");
+    tell(belongs("session") || belongs("prefix"), "affinity by session and prefix: neither is recorded");
+  }
+
   Simulation result(int64_t skipped) {
     out_.skipped = skipped;
+    tell_not_played();
     if (out_.before.ok > 0) out_.before.latency_ms = before_ms_ / out_.before.ok;
     if (out_.after.ok > 0) out_.after.latency_ms = after_ms_ / out_.after.ok;
     for (const auto& [name, idle] : idle_) {

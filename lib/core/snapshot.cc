@@ -163,7 +163,7 @@ class Builder {
   }
 
   static void add_target(Route& route, RouteTarget t) {
-    route.seats.push_back({static_cast<uint32_t>(route.seats.size()), t.weight, t.priority, 0, t.quality, t.id, -1, t.state ? &t.state->stats : nullptr});
+    route.seats.push_back({static_cast<uint32_t>(route.seats.size()), t.weight, t.priority, t.quality, 0, t.id, -1, t.state ? &t.state->stats : nullptr});
     route.targets.push_back(std::move(t));
   }
 
@@ -213,13 +213,13 @@ class Builder {
     const std::vector<RuleConfig>& own = snapshot_->config.routing.rules;
     if (own.empty() && stored.empty()) return {};
     if (own.size() + stored.size() > RuleLimits::kRules) return config_error("routing.rules", "more than " + std::to_string(RuleLimits::kRules));
-    auto set = std::make_unique<RuleSet>();
+    auto set = std::make_unique<RuleSet>(snapshot_->config.routing.rule_text);
     size_t expressions = 0;
     auto add = [&](const RuleConfig& config, bool is_stored) -> Result<void> {
       auto rule = make_rule(config, is_stored, registry_.rule_hits(config.name));
       if (!rule) return std::move(rule).error();
       if (auto there = check_rule_names(*snapshot_, config, false); !there) return there;
-      if (rule->content && ++expressions > RuleLimits::kExpressions) {
+      if (!config.when.content.empty() && ++expressions > RuleLimits::kExpressions) {
         return Error(ErrorCode::kInvalidRequest, "when.content: more than " + std::to_string(RuleLimits::kExpressions) + " rules look at content", "when.content");
       }
       set->add(std::move(*rule));
@@ -234,7 +234,7 @@ class Builder {
     for (const RuleConfig& config : stored) {
       if (auto added = add(config, true); !added) snapshot_->idle_rules.emplace_back(config.name, added.error().message);
     }
-    set->order();
+    if (auto ready = set->ready(); !ready) return ready;
     snapshot_->rules = std::move(set);
     return {};
   }
@@ -276,8 +276,9 @@ std::shared_ptr<ProviderShared> Registry::provider(const std::string& name) {
 }
 
 std::shared_ptr<TargetState> Registry::target(const std::string& provider, const std::string& model) {
-  std::lock_guard<std::mutex> lock(mutex_);
-  return find_or_make(targets_, provider + '/' + model, [] { return std::make_shared<TargetState>(); });
+  std::shared_ptr<ProviderShared> shared = this->provider(provider);
+  TargetState& state = shared->named.keep(model);
+  return {std::move(shared), &state};
 }
 
 std::shared_ptr<CredentialHealth> Registry::credential(const std::string& provider, const Credential& credential) {

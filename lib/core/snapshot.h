@@ -103,6 +103,7 @@ struct Route {
 class Registry {
  public:
   std::shared_ptr<ProviderShared> provider(const std::string& name);
+  // Of a model that the configuration names: the one that callers find who name it themselves.
   std::shared_ptr<TargetState> target(const std::string& provider, const std::string& model);
   std::shared_ptr<CredentialHealth> credential(const std::string& provider, const Credential& credential);
   // The tokens of a credential, those that were there when the key is the same one.
@@ -113,7 +114,6 @@ class Registry {
  private:
   std::mutex mutex_;
   std::map<std::string, std::shared_ptr<ProviderShared>> providers_;
-  std::map<std::string, std::shared_ptr<TargetState>> targets_;
   std::map<std::string, std::shared_ptr<CredentialHealth>> credentials_;
   std::map<std::string, std::shared_ptr<AccessTokens>> tokens_;
   std::map<std::string, RuleHits> rule_hits_;

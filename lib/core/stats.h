@@ -41,6 +41,7 @@ struct ProviderShared {
   std::atomic<int64_t> in_flight{0};
   std::atomic<uint64_t> attempts{0};
   std::atomic<uint64_t> failures{0};
+  std::atomic<uint64_t> crowded{0};   // attempts at models whose names share one state
   std::atomic<uint64_t> probes{0}, failed_probes{0};  // no attempts of calls
   std::atomic<uint64_t> input_tokens{0};
   std::atomic<uint64_t> output_tokens{0};
@@ -48,7 +49,7 @@ struct ProviderShared {
   std::atomic<uint64_t> rotation{0};  // whose turn it is in the credential pool
   TargetHealth reach;                 // of the provider itself: whether it answers at all, be it with an error
   Published<std::vector<std::string>> models;  // null: never fetched
-  NamedStates named;                  // its models that no configuration names
+  NamedStates named;                  // its models
 
   void set_last_error(std::string text) {
     std::lock_guard<std::mutex> lock(mutex_);

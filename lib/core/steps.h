@@ -16,6 +16,13 @@ constexpr size_t kNobody = static_cast<size_t>(-1);
 constexpr int64_t kUnknownOutput = 4096;  // tokens of an answer whose request sets no bound
 constexpr Duration kFirstTokenOfStreams = std::chrono::seconds(60);  // where no other limit is configured
 
+// Of `n` answers of so many tokens each. Both come from strangers.
+inline int64_t tokens_of_all(int64_t each, int64_t n) noexcept {
+  constexpr int64_t kMost = int64_t{1} << 50;
+  n = std::max<int64_t>(1, n);
+  return each > kMost / n ? kMost : each * n;
+}
+
 inline int most_attempts(const RoutingConfig& routing) noexcept { return std::max(1, routing.attempts); }
 
 // Who is asked next of a plan: each candidate once, in its order; then the fallbacks'; then those that rest.

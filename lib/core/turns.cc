@@ -53,7 +53,7 @@ core::Ask Call::State::asking() const {
   ask.key = key_.get();
   ask.forced = options_.forced_provider;
   ask.input_tokens = facts_.input_tokens;
-  ask.max_output = facts_.max_tokens.value_or(0) * std::max<int64_t>(1, facts_.n);
+  ask.max_output = core::tokens_of_all(facts_.max_tokens.value_or(0), facts_.n);
   ask.now = now();
   ask.wall = record_.time;
   return ask;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/random.h"
+#include "llmrouter/dropped.h"
 #include "llmrouter/pattern.h"
 #include "llmrouter/values.h"
 
@@ -48,18 +49,20 @@ bool routes_member(std::string_view name) { return name == "route" || name == "m
 
 }  // namespace
 
-Result<void> read_header_wishes(CallOptions& options, RouteRequest& wishes) {
+Result<void> read_header_wishes(CallOptions& options, RouteRequest& wishes, std::vector<std::string>* unknown) {
   wishes = options.route;
   for (const HttpHeader& h : options.headers) {
     if (h.name.rfind("x-llmrouter-", 0) != 0) continue;
     if (h.name == "x-llmrouter-timeout") {
       const auto timeout = parse_duration(h.value);
-      if (!timeout || *timeout <= Duration(0)) return Error(ErrorCode::kInvalidRequest, h.name + ": expected a duration such as 30s", h.name);
+      if (!timeout || *timeout <= Duration(0)) return Error(ErrorCode::kInvalidRequest, h.name + ": expected a duration above 0 such as 30s, at most 36500d", h.name);
       options.timeout = *timeout;
     } else if (h.name == "x-llmrouter-provider") {
       options.forced_provider = h.value;
     } else if (auto read = read_route_header(h.name, h.value, wishes); !read) {
       return std::move(read).error();
+    } else if (!*read && unknown != nullptr) {
+      add_dropped(*unknown, h.name);
     }
   }
   return {};

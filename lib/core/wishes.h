@@ -11,8 +11,9 @@
 
 namespace llmrouter::core {
 
-// The call's options and its x-llmrouter-* headers; `timeout` from such a header replaces the options' own.
-Result<void> read_header_wishes(CallOptions& options, RouteRequest& wishes);
+// The call's options and its x-llmrouter-* headers; `timeout` from such a header replaces the options' own. Those that nobody knows go, by name, to
+// `unknown` (null: nowhere): a call with one is not refused, since a router in front may say more than this one understands.
+Result<void> read_header_wishes(CallOptions& options, RouteRequest& wishes, std::vector<std::string>* unknown = nullptr);
 
 // Has the body members that ask for routing? OpenRouter's own two pass to a model whose only target is OpenRouter.
 bool has_route_members(const Snapshot& snapshot, const RequestFacts& facts, std::string_view forced);

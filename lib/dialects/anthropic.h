@@ -36,6 +36,8 @@ Result<RequestFacts> scan_request(std::string_view body);
 Result<ChatRequest> read_request(std::string_view body);
 // Where its messages, parts, calls and tools stand in that body.
 Origins origins_of(std::string_view body);
+// A field of the neutral request by this dialect's names.
+std::string client_field(const Origins& origins, std::string_view neutral, const ChatRequest& decoded);
 
 struct WriteOptions {
   bool stream = false;

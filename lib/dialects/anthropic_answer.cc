@@ -5,6 +5,7 @@
 #include "dialects/fault.h"
 #include "dialects/fields.h"
 #include "dialects/signature.h"
+#include "dialects/usage.h"
 
 namespace llmrouter::dialects::anthropic {
 namespace {
@@ -73,6 +74,7 @@ bool read_usage(JsonValue value, TokenUsage& usage) {
   usage.output = output.value_or(usage.output);
   usage.reasoning = std::min(thinking.value_or(usage.reasoning), usage.output);
   usage.known = true;
+  mark_missing(usage, input || usage.input != 0, output.has_value());
   return true;
 }
 

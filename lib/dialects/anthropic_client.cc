@@ -1,6 +1,7 @@
 // The client side: whoever posts to /v1/messages.
 #include "dialects/anthropic.h"
 #include "dialects/anthropic_events.h"
+#include "dialects/request_texts.h"
 #include "dialects/sse_text.h"
 
 namespace llmrouter::dialects::anthropic {
@@ -18,9 +19,10 @@ class AnthropicClient final : public ClientCodec {
   }
 
   Result<ChatRequest> decode() override { return read_request(body_); }
+  Result<bool> tell_texts(TextSink& sink) override { return dialects::tell_texts(body_, {{"messages", true}, {"system"}}, sink); }
   std::string field(std::string_view neutral, const ChatRequest& decoded) override {
     if (!origins_) origins_ = origins_of(body_);
-    return origins_->field(neutral, decoded, {{"response_format", "output_config.format"}, {"stop", "stop_sequences"}});
+    return client_field(*origins_, neutral, decoded);
   }
 
   std::string_view content_type(bool stream) const noexcept override { return stream ? "text/event-stream" : "application/json"; }

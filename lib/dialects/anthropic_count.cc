@@ -33,6 +33,7 @@ class CountClient final : public TaskClient {
     task.chat = std::move(*chat);
     return task;
   }
+  std::string field(std::string_view neutral, const ChatRequest& decoded) override { return client_field(origins_of(body_), neutral, decoded); }
   void encode_task(const TaskResponse& response, std::string& out) override {
     wire::JsonWriter w(out);
     w.begin_object();

@@ -55,4 +55,8 @@ Origins origins_of(std::string_view body) {
   return out;
 }
 
+std::string client_field(const Origins& origins, std::string_view neutral, const ChatRequest& decoded) {
+  return origins.field(neutral, decoded, {{"response_format", "output_config.format"}, {"stop", "stop_sequences"}, {"reasoning_budget", "thinking.budget_tokens"}});
+}
+
 }  // namespace llmrouter::dialects::anthropic

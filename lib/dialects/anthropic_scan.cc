@@ -43,8 +43,8 @@ class Scanner {
     else if (name == "temperature") fields_.read(name, value, facts_.temperature);
     else if (name == "tools") take_tools(value);
     else if (name == "mcp_servers") facts_.has_tools = facts_.has_tools || (value.is_array() && !value.empty_container());
-    else if (name == "tool_choice") take_object(name, value);
-    else if (name == "thinking") take_object(name, value);
+    else if (name == "tool_choice") take_choice(value);
+    else if (name == "thinking") take_thinking(value);
     else if (name == "metadata") take_metadata(value);
     else if (name == "output_config") take_output_config(value);
     else if (name == "output_format") facts_.wants_schema = value.is_object();
@@ -79,8 +79,18 @@ class Scanner {
     fields_.read("metadata.user_id", user, facts_.user);
   }
 
+  void take_thinking(JsonValue value) {
+    JsonValue budget;
+    if (!take_object("thinking", value) || !pick_distinct(fields_, value, {{"budget_tokens", &budget}}, [] { return "thinking"; })) return;
+    fields_.read("thinking.budget_tokens", budget, facts_.thinking_budget);
+  }
+
+  void take_choice(JsonValue value) {
+    if (take_object("tool_choice", value)) distinct_inside(fields_, value, 1, [] { return std::string("tool_choice"); });
+  }
+
   void take_output_config(JsonValue value) {
-    if (!take_object("output_config", value)) return;
+    if (!take_object("output_config", value) || !distinct_inside(fields_, value, 2, [] { return std::string("output_config"); })) return;
     facts_.wants_schema = take_object("output_config.format", find_member(value, "format")) || facts_.wants_schema;
   }
 
@@ -92,7 +102,7 @@ class Scanner {
       if (!tool.is_object()) return fields_.fail(wrong_type(path("tools", i), "an object", tool));
       ++i;
     }
-    if (i == 0) return;
+    if (i == 0 || !distinct_inside(fields_, value, 1, [] { return std::string("tools"); })) return;
     facts_.has_tools = true;
     estimate_.text(value.raw().size());
   }
@@ -149,6 +159,8 @@ class Scanner {
       if (!text.is_string()) return fields_.fail(wrong_type(path(where, index, "text"), "a string", text));
       return estimate_.text(text_bytes(text));
     }
+    // What a call was given is the tool's own, and results are blocks again.
+    if (!type.equals("tool_use") && !type.equals("tool_result") && !distinct_inside(fields_, block, 3, [&] { return path(where, index); })) return;
     if (type.equals("image")) {
       facts_.has_image = true;
       need_object(block, "source", where, index);

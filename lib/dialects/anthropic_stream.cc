@@ -8,6 +8,7 @@
 #include "dialects/fields.h"
 #include "dialects/signature.h"
 #include "dialects/text_match.h"
+#include "dialects/usage.h"
 
 namespace llmrouter::dialects::anthropic {
 
@@ -127,7 +128,7 @@ void StreamReader::frame(const SseFrame& frame, UpstreamSink& sink) {
 // What a message begins with counts its input; its output is a placeholder.
 void StreamReader::tell_usage(JsonValue usage, bool last, UpstreamSink& sink) {
   if (!anthropic::read_usage(usage, usage_)) return;
-  usage_.estimated = !last || !find_member(usage, "output_tokens").integer();
+  if (!last) mark_missing(usage_, true, false);
   if (relay_) return sink.on_usage(usage_);
   StreamEvent event;
   event.kind = Kind::kUsage;

@@ -5,6 +5,7 @@
 #include "dialects/fault.h"
 #include "dialects/fields.h"
 #include "dialects/text_match.h"
+#include "dialects/usage.h"
 #include "wire/json_writer.h"
 
 namespace llmrouter::dialects::bedrock {
@@ -66,6 +67,7 @@ TokenUsage read_usage(JsonValue usage) noexcept {
   if (!input.is_number() && !output.is_number()) return out;
   const auto count = [](JsonValue value) { return std::max<int64_t>(0, value.integer().value_or(0)); };
   out.known = true;
+  mark_missing(out, input.is_number(), output.is_number());
   out.cached = count(read);
   out.cache_write = count(written);
   out.input = count(input) + out.cached + out.cache_write;

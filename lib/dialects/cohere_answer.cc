@@ -3,6 +3,7 @@
 
 #include "dialects/cohere.h"
 #include "dialects/fields.h"
+#include "dialects/usage.h"
 
 namespace llmrouter::dialects::cohere {
 
@@ -45,6 +46,7 @@ TokenUsage read_usage(JsonValue usage) noexcept {
   const JsonValue counts = find_member(tokens, "input_tokens").is_number() || find_member(tokens, "output_tokens").is_number() ? tokens : billed;
   if (!find_member(counts, "input_tokens").is_number() && !find_member(counts, "output_tokens").is_number()) return out;
   out.known = true;
+  mark_missing(out, find_member(counts, "input_tokens").is_number(), find_member(counts, "output_tokens").is_number());
   out.image = count(counts, "image_tokens");
   out.input = count(counts, "input_tokens") + out.image;  // pictures are counted beside the text
   out.output = count(counts, "output_tokens");

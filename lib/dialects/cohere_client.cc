@@ -1,6 +1,7 @@
 // The client side: Cohere's SDK, or whoever posts to /v2/chat.
 #include "dialects/cohere.h"
 #include "dialects/fields.h"
+#include "dialects/request_texts.h"
 #include "dialects/sse_text.h"
 #include "dialects/tool_order.h"
 
@@ -255,9 +256,10 @@ class CohereClient final : public ClientCodec {
   }
 
   Result<ChatRequest> decode() override { return read_request(body_); }
+  Result<bool> tell_texts(TextSink& sink) override { return dialects::tell_texts(body_, {{"messages", true}, {"documents"}}, sink); }
   std::string field(std::string_view neutral, const ChatRequest& decoded) override {
     if (!origins_) origins_ = origins_of(body_);
-    return origins_->field(neutral, decoded);
+    return origins_->field(neutral, decoded, {{"reasoning_budget", "thinking.token_budget"}});
   }
 
   std::string_view content_type(bool stream) const noexcept override { return stream ? "text/event-stream" : "application/json"; }

@@ -54,9 +54,13 @@ class Scanner {
     } else if (name == "response_format") {
       if (value.is_unset()) return;
       if (!value.is_object()) return fields_.fail(wrong_type("response_format", "an object", value));
+      if (!distinct_inside(fields_, value, 1, [] { return std::string("response_format"); })) return;
       facts_.wants_schema = find_member(value, "json_schema").is_object() || find_member(value, "schema").is_object();
     } else if (name == "thinking") {
-      if (!value.is_unset() && !value.is_object()) fields_.fail(wrong_type("thinking", "an object", value));
+      if (!value.is_unset() && !value.is_object()) return fields_.fail(wrong_type("thinking", "an object", value));
+      JsonValue budget;
+      if (!pick_distinct(fields_, value, {{"token_budget", &budget}}, [] { return "thinking"; })) return;
+      fields_.read("thinking.token_budget", budget, facts_.thinking_budget);
     }
   }
 
@@ -68,6 +72,7 @@ class Scanner {
       if (!entry.is_object()) return fields_.fail(wrong_type(path(name, i), "an object", entry));
       ++i;
     }
+    if (!distinct_inside(fields_, value, 2, [name] { return std::string(name); })) return;
     *any = i != 0;
     if (i != 0) estimate_.text(value.raw().size());
   }
@@ -80,6 +85,7 @@ class Scanner {
       if (!entry.is_object() && !entry.is_string()) return fields_.fail(wrong_type(path("documents", i), "an object or a string", entry));
       ++i;
     }
+    if (!distinct_inside(fields_, value, 2, [] { return std::string("documents"); })) return;
     estimate_.text(value.raw().size());
   }
 
@@ -125,6 +131,7 @@ class Scanner {
       }
       ++i;
     }
+    if (!distinct_inside(fields_, tool_calls, 2, [index] { return path("messages", index, "tool_calls"); })) return;
     estimate_.text(tool_calls.raw().size());
   }
 
@@ -147,6 +154,7 @@ class Scanner {
     JsonValue type, image_url, text;
     if (!pick_distinct(fields_, part, {{"type", &type}, {"image_url", &image_url}, {"text", &text}}, [&] { return at; })) return;
     if (!type.is_string()) return fields_.fail(wrong_type(at + ".type", "a string", type));
+    if (!type.equals("text") && !distinct_inside(fields_, part, 3, [&] { return at; })) return;
     if (type.equals("image_url")) {
       facts_.has_image = true;
       const JsonValue url = image_url.is_object() ? find_member(image_url, "url") : image_url;

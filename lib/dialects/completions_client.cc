@@ -5,6 +5,7 @@
 #include "dialects/dates.h"
 #include "dialects/ids.h"
 #include "dialects/openai.h"
+#include "dialects/request_texts.h"
 #include "dialects/usage.h"
 #include "wire/json_writer.h"
 
@@ -31,6 +32,7 @@ class CompletionsClient final : public ClientCodec {
   }
 
   Result<ChatRequest> decode() override { return read_request(body_); }
+  Result<bool> tell_texts(TextSink& sink) override { return dialects::tell_texts(body_, {{"prompt"}, {"suffix"}}, sink); }
   std::string field(std::string_view neutral, const ChatRequest&) override { return neutral.substr(0, 8) == "messages" ? "prompt" : std::string(neutral); }
 
   std::string_view content_type(bool stream) const noexcept override { return stream ? "text/event-stream" : "application/json"; }

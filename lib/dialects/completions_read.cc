@@ -1,4 +1,6 @@
 // A client's request: what routing needs of it, and as a chat.
+#include <algorithm>
+
 #include "dialects/completions.h"
 #include "dialects/distinct.h"
 #include "dialects/estimate.h"
@@ -24,6 +26,7 @@ class Scanner {
     if (facts_.model.empty()) return model_seen_ ? wrong_value("model", "a string that is not empty") : missing("model", "a string");
     if (!prompt_seen_) return missing("prompt", "a string or an array of strings");
     facts_.input_tokens = estimate_.tokens();
+    facts_.n = std::max(facts_.n, best_of_) * static_cast<int64_t>(prompts_);
     return std::move(facts_);
   }
 
@@ -48,6 +51,8 @@ class Scanner {
       fields_.read(name, value, n);
       if (n && (*n < 1 || *n > 128)) return fields_.fail(wrong_value("n", "from 1 to 128"));
       facts_.n = n.value_or(1);
+    } else if (name == "best_of") {
+      best_of_ = std::clamp<int64_t>(value.integer().value_or(1), 1, 128);
     } else if (name == "max_tokens") {
       fields_.read(name, value, facts_.max_tokens);
       if (facts_.max_tokens && *facts_.max_tokens < 0) fields_.fail(wrong_value("max_tokens", "no negative integer"));
@@ -64,11 +69,16 @@ class Scanner {
     if (!value.is_string() && !value.is_array()) return fields_.fail(wrong_type("prompt", "a string or an array of strings", value));
     estimate_.message();
     estimate_.text(value.raw().size());
+    size_t texts = 0;
+    for (JsonValue entry : JsonElements(value)) texts += entry.is_number() ? 0 : 1;  // numbers: the tokens of one
+    prompts_ = std::max<size_t>(1, texts);
   }
 
   RequestFacts facts_;
   Fields fields_;
   InputEstimate estimate_;
+  int64_t best_of_ = 1;
+  size_t prompts_ = 1;
   bool model_seen_ = false, prompt_seen_ = false;
 };
 

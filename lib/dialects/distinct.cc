@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <functional>
+#include <set>
 #include <vector>
 
 namespace llmrouter::dialects {
@@ -94,6 +96,98 @@ Error not_distinct(std::string where, const NameFault& fault) {
   if (!param.empty()) param += '.';
   param += fault.name;
   return Error(ErrorCode::kInvalidRequest, "`" + param + "` comes twice", param);
+}
+
+namespace {
+
+// The names of one object, as they come.
+class Names {
+ public:
+  // `text`: what is walked. Names that are not part of it, having escapes, do not stay where they are.
+  Names(std::string_view text, Spelling spelling) : text_(text), spelling_(spelling) {}
+
+  std::optional<NameFault> add(std::string_view name) {
+    const bool stays = std::less_equal<>()(text_.data(), name.data()) && std::less<>()(name.data(), text_.data() + text_.size());
+    if (!stays || count_ == names_.size()) return add_other(name);
+    for (size_t i = 0; i < count_; ++i) {
+      if (is_same_name({names_[i].data, names_[i].size}, name, spelling_)) return twice(name);
+    }
+    if (!others_.empty() && others_.count(in_one_spelling(name, spelling_)) != 0) return twice(name);
+    names_[count_++] = {name.data(), name.size()};
+    return std::nullopt;
+  }
+
+ private:
+  std::optional<NameFault> add_other(std::string_view name) {
+    if (others_.empty()) {
+      for (size_t i = 0; i < count_; ++i) others_.insert(in_one_spelling({names_[i].data, names_[i].size}, spelling_));
+    }
+    if (others_.size() == wire::ScanLimits().max_members) return NameFault{{}, true};
+    if (!others_.insert(in_one_spelling(name, spelling_)).second) return twice(name);
+    return std::nullopt;
+  }
+
+  struct Name {
+    const char* data;
+    size_t size;
+  };
+  const std::string_view text_;
+  const Spelling spelling_;
+  std::array<Name, kCompareAtOnce> names_;
+  size_t count_ = 0;
+  std::set<std::string> others_;  // all of them, when there are more or some have escapes
+};
+
+class InsideWalk {
+ public:
+  InsideWalk(JsonValue value, Spelling spelling) : text_(value.raw()), spelling_(spelling), at_(value) {}
+
+  // What the cursor stands in. False: a name comes twice; `path` is where from here.
+  bool object(int levels, std::string& path) {
+    Names names(text_, spelling_);
+    while (at_.next_member()) {
+      if (auto fault = names.add(at_.key())) {
+        fault_ = std::move(*fault);
+        return false;
+      }
+      if (levels <= 1 || (*at_.here() != '{' && *at_.here() != '[')) continue;
+      const std::string key(at_.key());
+      std::string inner;
+      if (value(levels - 1, inner)) continue;
+      path = "." + key + inner;
+      return false;
+    }
+    return true;
+  }
+  bool array(int levels, std::string& path) {
+    for (size_t i = 0; at_.next_element(); ++i) {
+      std::string inner;
+      if (value(levels, inner)) continue;
+      path = dialects::path({}, i) + inner;
+      return false;
+    }
+    return true;
+  }
+  const NameFault& fault() const noexcept { return fault_; }
+
+ private:
+  bool value(int levels, std::string& path) {
+    if (at_.enter_object()) return object(levels, path);
+    return !at_.enter_array() || array(levels, path);
+  }
+
+  const std::string_view text_;
+  const Spelling spelling_;
+  wire::JsonCursor at_;
+  NameFault fault_;
+};
+
+}  // namespace
+
+std::optional<NameFault> fault_inside(JsonValue value, int levels, std::string& path, Spelling spelling) {
+  InsideWalk walk(value, spelling);
+  if (value.is_object() ? walk.object(levels, path) : walk.array(levels, path)) return std::nullopt;
+  return walk.fault();
 }
 
 }  // namespace llmrouter::dialects

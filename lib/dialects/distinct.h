@@ -40,6 +40,20 @@ bool pick_distinct(Fields& fields, wire::JsonValue object, std::initializer_list
   return !fault;
 }
 
+// Does a name come twice in a value, or in an object inside of it that is read by name? Down to `levels` of objects one in another, arrays in between not counted;
+// what lies deeper (schemas, arguments) is not looked at. One pass over the text. `path`: of the object at fault, from the value on (".function", "[1].function").
+std::optional<NameFault> fault_inside(wire::JsonValue value, int levels, std::string& path, Spelling spelling = Spelling::kExact);
+
+// The same for `fields`. False: there is a fault.
+template <typename Where>
+bool distinct_inside(Fields& fields, wire::JsonValue value, int levels, Where&& where, Spelling spelling = Spelling::kExact) {
+  if (!value.is_object() && !value.is_array()) return true;
+  std::string path;
+  const std::optional<NameFault> fault = fault_inside(value, levels, path, spelling);
+  if (fault) fields.fail(not_distinct(where() + path, *fault));
+  return !fault;
+}
+
 }  // namespace llmrouter::dialects
 
 #endif  // LLMROUTER_DIALECTS_DISTINCT_H_

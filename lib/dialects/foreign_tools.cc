@@ -14,7 +14,7 @@ using wire::JsonValue;
 
 // As their dialects call them, without the date that may stand behind. Google's stand here in both spellings that it takes.
 constexpr std::string_view kMeant[] = {
-    "function", "custom",  // the chat dialect's; "function" is one that says no more
+    "function", "custom",  // of a shape that nobody here knows
     "builtin_function",    // Moonshot's, which looks like a function
     "web_search_preview", "file_search", "computer", "computer_use", "computer_use_preview", "code_interpreter", "mcp", "local_shell", "shell", "apply_patch",
     "web_fetch", "code_execution", "bash", "text_editor", "memory", "mcp_toolset",
@@ -98,13 +98,29 @@ ForeignParts::ForeignParts(const ChatRequest& request, bool foreign, std::vector
   }
 }
 
-Result<void> check_foreign_tools(const ChatRequest& request, std::string_view target, std::vector<std::string>& dropped, std::string_view spoken) {
+bool keep_allowed(AllowedTools allowed, std::vector<Tool>& tools) {
+  std::sort(allowed.names.begin(), allowed.names.end());
+  std::sort(allowed.hosted.begin(), allowed.hosted.end());
+  const auto has = [](const std::vector<std::string>& list, const std::string& name) { return std::binary_search(list.begin(), list.end(), name); };
+  const auto left_out = [&](const Tool& t) {
+    return t.raw.empty() ? !has(allowed.names, t.name) : !has(allowed.hosted, wire::find_member(JsonValue(t.raw), "type").string_or());
+  };
+  if (std::all_of(tools.begin(), tools.end(), left_out)) return false;
+  tools.erase(std::remove_if(tools.begin(), tools.end(), left_out), tools.end());
+  return true;
+}
+
+Result<void> check_foreign_tools(const ChatRequest& request, std::string_view target, std::vector<std::string>& dropped, std::string_view spoken, bool grammars) {
   const bool functions = std::any_of(request.tools.begin(), request.tools.end(), [](const Tool& tool) { return tool.raw.empty(); });
   if (chooses_hosted(request)) return cannot_express("tool_choice", "a choice of a tool that is no function", target);
   const bool wanted = request.tool_choice.kind != ToolChoice::Kind::kNone;  // else no tool is called here either
   for (size_t i = 0; i < request.tools.size(); ++i) {
-    if (request.tools[i].raw.empty()) continue;
-    const std::string kind = kind_of(request.tools[i].raw);
+    const Tool& tool = request.tools[i];
+    if (tool.raw.empty()) {
+      if (wanted && !grammars && !tool.format.empty()) return cannot_express(path("tools", i), "a grammar that the tool's input has to follow", target);
+      continue;
+    }
+    const std::string kind = kind_of(tool.raw);
     if (!functions || (wanted && is_meant(kind))) return cannot_express(path("tools", i), "a tool of the type " + kind, target);
     add_dropped(dropped, "tools." + kind);
   }

@@ -16,8 +16,18 @@ namespace llmrouter::dialects {
 // kInvalidRequest, which names the tool (`tools[2]`), the choice or the member, when the target would answer something else without it. Not an error,
 // but named in `dropped` ("tools.web_search"): what coding agents offer beside their functions whether the task needs it or not, and kinds that nobody
 // here has heard of. Where nothing else is in the request these are what it is about, and an error, too. The rule is told in README.md, "Tools that are no functions".
-// `spoken`: a member that this target understands.
-Result<void> check_foreign_tools(const ChatRequest& request, std::string_view target, std::vector<std::string>& dropped, std::string_view spoken = {});
+// `spoken`: a member that this target understands. `grammars`: it has custom tools of its own; others hold no model to a grammar.
+Result<void> check_foreign_tools(const ChatRequest& request, std::string_view target, std::vector<std::string>& dropped, std::string_view spoken = {},
+                                 bool grammars = false);
+
+// A choice among some of the tools: functions and custom tools by their names, hosted ones by their types.
+struct AllowedTools {
+  std::vector<std::string> names, hosted;
+};
+
+// Leaves the others out of `tools`: who may not call a tool need not see it, and the answer is the same in every dialect. False: none would be left, and
+// nothing has changed.
+bool keep_allowed(AllowedTools allowed, std::vector<Tool>& tools);
 
 // What such tools left in the history of a request of another dialect, and other parts that only that dialect knows. Those that say in `text` what they look like
 // elsewhere become that text; others of the assistant's are history, and left out by name ("messages.server_tool_use"). What a user or a tool says stays,

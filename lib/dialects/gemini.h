@@ -91,7 +91,9 @@ Target target_of(const RequestPath& path);
 Result<RequestFacts> scan_request(std::string_view body, const Target& target);
 Result<ChatRequest> read_request(std::string_view body, const Target& target);
 // Where its messages, parts, calls and tools stand in that body.
-Origins origins_of(std::string_view body, const Target& target);
+Origins origins_of(std::string_view body, const Target& target, const ChatRequest& decoded);
+// A field of the neutral request by this dialect's names.
+std::string client_field(const Origins& origins, std::string_view neutral, const ChatRequest& decoded);
 
 struct WriteOptions {
   bool foreign = false;

@@ -4,6 +4,7 @@
 #include "dialects/fields.h"
 #include "dialects/gemini.h"
 #include "dialects/text_match.h"
+#include "dialects/usage.h"
 
 namespace llmrouter::dialects::gemini {
 
@@ -44,9 +45,9 @@ int64_t of_modality(JsonValue details, std::string_view word, int64_t number) {
 bool read_usage(JsonValue usage, TokenUsage& out) {
   TokenUsage u;
   int64_t prompt = 0, tools = 0, answer = 0;
-  bool counted = false;
+  bool counted = false, has_prompt = false;
   for (const JsonMember& m : JsonMembers(usage)) {
-    if (is_field(m.key, "promptTokenCount")) counted = take(m.value, prompt) || counted;
+    if (is_field(m.key, "promptTokenCount")) has_prompt = take(m.value, prompt) || has_prompt;
     else if (is_field(m.key, "toolUsePromptTokenCount")) take(m.value, tools);
     else if (is_field(m.key, "candidatesTokenCount") || is_field(m.key, "responseTokenCount")) counted = take(m.value, answer) || counted;
     else if (is_field(m.key, "thoughtsTokenCount")) counted = take(m.value, u.reasoning) || counted;
@@ -58,7 +59,7 @@ bool read_usage(JsonValue usage, TokenUsage& out) {
       u.audio_output += of_modality(m.value, "AUDIO", 4);
     }
   }
-  if (!counted) return false;
+  if (!counted && !has_prompt) return false;
   u.input = prompt + tools;
   u.output = answer + u.reasoning;
   u.cached = std::min(u.cached, u.input);
@@ -66,13 +67,21 @@ bool read_usage(JsonValue usage, TokenUsage& out) {
   u.image = std::min(u.image, u.input);
   u.audio_output = std::min(u.audio_output, u.output);
   u.known = true;
+  mark_missing(u, has_prompt, true);  // Google leaves a count of nothing out
   out = u;
   return true;
 }
 
 TokenUsage usage_of_answer(JsonValue answer) {
   TokenUsage usage;
-  read_usage(find_member(answer, "usageMetadata"), usage);
+  JsonValue candidates, counts;
+  for (const JsonMember& m : JsonMembers(answer)) {
+    if (m.key == "candidates") candidates = m.value;
+    else if (is_field(m.key, "usageMetadata")) counts = m.value;
+  }
+  if (!read_usage(counts, usage)) return usage;
+  const JsonValue parts = wire::find(candidates, 0, "content", "parts");
+  if (usage.output == 0 && parts.is_array() && !parts.empty_container()) mark_missing(usage, usage.input != 0, false);
   return usage;
 }
 

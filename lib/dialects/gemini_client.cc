@@ -3,6 +3,7 @@
 #include "dialects/fields.h"
 #include "dialects/gemini.h"
 #include "dialects/ids.h"
+#include "dialects/request_texts.h"
 #include "dialects/signature.h"
 
 namespace llmrouter::dialects::gemini {
@@ -46,11 +47,10 @@ class GeminiClient final : public ClientCodec {
   }
 
   Result<ChatRequest> decode() override { return read_request(body_, target_); }
+  Result<bool> tell_texts(TextSink& sink) override { return dialects::tell_texts(body_, {{"contents", true}, {"systemInstruction"}, {"system_instruction"}}, sink); }
   std::string field(std::string_view neutral, const ChatRequest& decoded) override {
-    if (!origins_) origins_ = origins_of(body_, target_);
-    return origins_->field(neutral, decoded,
-                           {{"messages", "contents"}, {"n", "generationConfig.candidateCount"}, {"response_format", "generationConfig.responseSchema"},
-                            {"modalities", "generationConfig.responseModalities"}, {"tool_choice", "toolConfig.functionCallingConfig"}});
+    if (!origins_) origins_ = origins_of(body_, target_, decoded);
+    return client_field(*origins_, neutral, decoded);
   }
 
   std::string_view content_type(bool stream) const noexcept override {

@@ -36,6 +36,9 @@ class CountClient final : public TaskClient {
     return task;
   }
 
+  std::string field(std::string_view neutral, const ChatRequest& decoded) override {
+    return client_field(origins_of(body_, target_, decoded), neutral, decoded);
+  }
   void encode_task(const TaskResponse& response, std::string& out) override {
     JsonWriter w(out);
     w.begin_object();

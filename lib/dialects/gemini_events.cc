@@ -6,6 +6,7 @@
 #include "dialects/gemini.h"
 #include "dialects/text_match.h"
 #include "dialects/tool_assembler.h"
+#include "dialects/usage.h"
 
 namespace llmrouter::dialects::gemini {
 
@@ -157,7 +158,7 @@ bool EventReader::step(JsonValue response, UpstreamSink& sink) {
   event.kind = Kind::kUsage;
   if (read_usage(usage, event.usage)) {
     const bool spoke = std::any_of(choices_.begin(), choices_.end(), [](const ChoiceState& c) { return c.spoke; });
-    event.usage.estimated = !finished() || (spoke && event.usage.output == 0);  // counts are of what came so far
+    if (!finished() || (spoke && event.usage.output == 0)) mark_missing(event.usage, true, false);  // counts are of what came so far
     tell(event, sink);
   }
   return !dead_;

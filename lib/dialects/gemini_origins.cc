@@ -26,7 +26,7 @@ bool is_thought(JsonValue part) {
 
 class Notes {
  public:
-  explicit Notes(std::string prefix) : prefix_(std::move(prefix)) {}
+  Notes(std::string prefix, const ChatRequest& decoded) : prefix_(std::move(prefix)), decoded_(decoded) {}
 
   Origins run(JsonValue request) {
     JsonValue contents;
@@ -58,9 +58,16 @@ class Notes {
     for (const JsonMember& m : JsonMembers(tool)) {
       if (m.value.is_null()) continue;
       const std::string here = at + "." + std::string(m.key);
-      if (!is_field(m.key, "functionDeclarations")) out_.tools.push_back(here);
-      else for_each_at(m.value, here, [&](JsonValue, const std::string& where) { out_.tools.push_back(where); });
+      if (!is_field(m.key, "functionDeclarations")) note_tool_as({}, "{" + std::string(m.raw) + "}", here);
+      else for_each_at(m.value, here, [&](JsonValue declaration, const std::string& where) { note_tool_as(find_member(declaration, "name"), {}, where); });
     }
+  }
+
+  // Those that may not be called were left out.
+  void note_tool_as(JsonValue name, const std::string& raw, const std::string& at) {
+    if (out_.tools.size() == decoded_.tools.size()) return;
+    const Tool& next = decoded_.tools[out_.tools.size()];
+    if (next.raw.empty() ? name.equals(next.name) : raw == next.raw) out_.tools.push_back(at);
   }
 
   static void note_part(JsonValue part, const std::string& at, Origin& origin) {
@@ -98,15 +105,24 @@ class Notes {
   }
 
   const std::string prefix_;
+  const ChatRequest& decoded_;
   Origins out_;
 };
 
 }  // namespace
 
-Origins origins_of(std::string_view body, const Target& target) {
+Origins origins_of(std::string_view body, const Target& target, const ChatRequest& decoded) {
   const JsonValue root(body);
   const JsonValue inner = target.count ? find_field(root, "generateContentRequest") : JsonValue();
-  return inner.is_object() ? Notes("generateContentRequest.").run(inner) : Notes("").run(root);
+  return inner.is_object() ? Notes("generateContentRequest.", decoded).run(inner) : Notes("", decoded).run(root);
+}
+
+std::string client_field(const Origins& origins, std::string_view neutral, const ChatRequest& decoded) {
+  return origins.field(neutral, decoded,
+                       {{"messages", "contents"}, {"n", "generationConfig.candidateCount"}, {"response_format", "generationConfig.responseSchema"},
+                        {"modalities", "generationConfig.responseModalities"}, {"tool_choice", "toolConfig.functionCallingConfig"},
+                        {"max_tokens", "generationConfig.maxOutputTokens"}, {"temperature", "generationConfig.temperature"},
+                        {"reasoning_budget", "generationConfig.thinkingConfig.thinkingBudget"}});
 }
 
 }  // namespace llmrouter::dialects::gemini

@@ -1,6 +1,8 @@
 // A client's request as a ChatRequest.
 #include "dialects/fields.h"
+#include "dialects/foreign_tools.h"
 #include "dialects/gemini.h"
+#include "dialects/open_calls.h"
 #include "dialects/signature.h"
 #include "dialects/text_match.h"
 
@@ -50,6 +52,7 @@ class RequestReader {
       else if (!take(m.name, value) && !value.is_null()) add_member(request_.extras, body.substr(m.key_begin, m.value_end - m.key_begin));
     }
     for_each_entry(contents, [&](JsonValue content) { take_content(content); });  // behind the system's words, wherever these stood
+    allow_tools();
     if (!fields_.ok()) return fields_.take_error();
     request_.stream = target.stream;
     request_.include_usage = true;
@@ -143,7 +146,7 @@ class RequestReader {
     // The same from turn to turn, so that prompts stay the same for a provider's cache.
     if (out.id.empty()) out.id = "call_" + std::to_string(++made_ids_);
     set_signature(find_field(part, "thoughtSignature"), out.signature, out.maker, nullptr);
-    if (open_.size() < kMaxOpen) open_.push_back({out.name, out.id});
+    open_.add(out.name, out.id);
     return out;
   }
 
@@ -172,21 +175,12 @@ class RequestReader {
 
   // Which call a result answers: by id, else the first of that name that has no answer yet, else the first at all.
   std::string call_of(const std::string& id, const std::string& name) {
-    const auto take = [&](auto&& fits) {
-      for (size_t i = 0; i < open_.size(); ++i) {
-        if (!fits(open_[i])) continue;
-        std::string found = std::move(open_[i].id);
-        open_.erase(open_.begin() + static_cast<std::ptrdiff_t>(i));
-        return found;
-      }
-      return std::string();
-    };
     if (!id.empty()) {
-      take([&](const Open& o) { return o.id == id; });
+      open_.take_id(id);
       return id;
     }
-    std::string found = take([&](const Open& o) { return o.name == name; });
-    return found.empty() ? take([](const Open&) { return true; }) : found;
+    std::string found = open_.take_named(name);
+    return found.empty() ? open_.take_first() : found;
   }
 
   Part read_part(JsonValue part) {
@@ -285,41 +279,25 @@ class RequestReader {
     } else if (mode == "ANY" && names.size() == 1) {
       choice.kind = Kind::kNamed;
       choice.name = names.front();
-    } else if (!names.empty()) {
-      choice.kind = Kind::kRaw;
-      choice.raw = allowed_tools(mode == "ANY" ? "required" : "auto", names);
+    } else if (mode == "ANY") {
+      choice.kind = Kind::kRequired;
+      allowed_ = std::move(names);
     } else if (mode == "VALIDATED") {
       choice.kind = Kind::kAuto;
+      allowed_ = std::move(names);
       add_member(request_.extras, R"("toolConfig.functionCallingConfig.mode":"VALIDATED")");
-    } else if (!mode.empty()) {
+    } else if (!mode.empty() || !names.empty()) {
       choice.kind = Kind::kAuto;
+      allowed_ = std::move(names);
     }
   }
 
-  // OpenAI's word for a choice among some.
-  static std::string allowed_tools(std::string_view mode, const std::vector<std::string>& names) {
-    std::string out;
-    JsonWriter w(out);
-    w.begin_object();
-    w.member("type", "allowed_tools");
-    w.key("allowed_tools");
-    w.begin_object();
-    w.member("mode", mode);
-    w.key("tools");
-    w.begin_array();
-    for (const std::string& name : names) {
-      w.begin_object();
-      w.member("type", "function");
-      w.key("function");
-      w.begin_object();
-      w.member("name", name);
-      w.end_object();
-      w.end_object();
+  // Google's own tools are called, whatever functions may be: they have no type.
+  void allow_tools() {
+    if (allowed_.empty()) return;
+    if (!keep_allowed({std::move(allowed_), {std::string()}}, request_.tools)) {
+      fields_.fail(wrong_value("toolConfig.functionCallingConfig.allowedFunctionNames", "names of functions that are declared"));
     }
-    w.end_array();
-    w.end_object();
-    w.end_object();
-    return out;
   }
 
   // --- how to say it ---
@@ -405,14 +383,10 @@ class RequestReader {
     }
   }
 
-  static constexpr size_t kMaxOpen = 1024;  // calls that results without ids are matched to
-  struct Open {
-    std::string name, id;
-  };
-
   ChatRequest request_;
+  std::vector<std::string> allowed_;  // functions, by name; empty: all
   Fields fields_;
-  std::vector<Open> open_;  // calls without a result yet
+  OpenCalls open_;
   size_t made_ids_ = 0;
 };
 

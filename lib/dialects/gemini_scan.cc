@@ -75,7 +75,8 @@ class Scanner {
     } else if (is_field(name, "tools")) {
       take_tools(value);
     } else if (is_field(name, "toolConfig")) {
-      if (!value.is_unset() && !value.is_object()) fields_.fail(wrong_type("toolConfig", "an object", value));
+      if (!value.is_unset() && !value.is_object()) return fields_.fail(wrong_type("toolConfig", "an object", value));
+      distinct_inside(fields_, value, 2, [] { return std::string("toolConfig"); }, Spelling::kCamelOrSnake);
     } else if (is_field(name, "generationConfig")) {
       take_config(value);
     } else if (target_.count && is_field(name, "generateContentRequest")) {
@@ -100,6 +101,10 @@ class Scanner {
         fields_.read("generationConfig.candidateCount", m.value, n);
         if (n && (*n < 1 || *n > 128)) fields_.fail(wrong_value("generationConfig.candidateCount", "from 1 to 128"));
         else facts_.n = n.value_or(1);
+      } else if (is_field(m.key, "thinkingConfig")) {
+        JsonValue budget;
+        if (!distinct(m.value, [] { return "generationConfig.thinkingConfig"; }, {{"thinkingBudget", &budget}})) return;
+        fields_.read("generationConfig.thinkingConfig.thinkingBudget", budget, facts_.thinking_budget);
       } else if (is_field(m.key, "responseSchema") || is_field(m.key, "responseJsonSchema")) {
         if (m.value.is_unset()) continue;
         if (!m.value.is_object()) fields_.fail(wrong_type("generationConfig." + std::string(m.key), "an object", m.value));
@@ -118,6 +123,7 @@ class Scanner {
       if (!tool.is_object()) fields_.fail(wrong_type(path("tools", i), "an object", tool));
       ++i;
     });
+    if (!distinct_inside(fields_, tools, 2, [] { return std::string("tools"); }, Spelling::kCamelOrSnake)) return;
     facts_.has_tools = i != 0;
     if (i != 0) estimate_.text(tools.raw().size());
   }
@@ -173,13 +179,16 @@ class Scanner {
         estimate_.text(text_bytes(m.value));
       } else if (is_field(m.key, "inlineData") || is_field(m.key, "fileData")) {
         if (!m.value.is_object()) return fields_.fail(wrong_type(path(where, index, m.key), "an object", m.value));
+        if (!distinct(m.value, [&] { return path(where, index, m.key); })) return;
         take_media(m.value);
       } else if (is_field(m.key, "functionCall") || is_field(m.key, "functionResponse")) {
         if (!m.value.is_object()) return fields_.fail(wrong_type(path(where, index, m.key), "an object", m.value));
         if (!wire::find_member(m.value, "name").nonempty_string()) {
           return fields_.fail(missing(path(where, index, std::string(m.key) + ".name"), "a string that is not empty"));
         }
-        take_function(m.value);
+        if (!distinct(m.value, [&] { return path(where, index, m.key); })) return;
+        take_function(m.value, [&] { return path(where, index, m.key); });
+        if (!fields_.ok()) return;
       } else if (is_field(m.key, "thoughtSignature")) {
         continue;  // not read by the model as text
       } else {
@@ -188,12 +197,14 @@ class Scanner {
     }
   }
 
-  void take_function(JsonValue function) {
+  template <typename Where>
+  void take_function(JsonValue function, Where&& where) {
     for (const JsonMember& m : JsonMembers(function)) {
       if (m.key != "parts") {
         estimate_.text(m.value.raw().size());
         continue;
       }
+      if (!distinct_inside(fields_, m.value, 2, [&] { return where() + ".parts"; }, Spelling::kCamelOrSnake)) return;
       for_each_entry(m.value, [&](JsonValue part) {
         for (const JsonMember& inner : JsonMembers(part)) {
           if (is_field(inner.key, "inlineData") || is_field(inner.key, "fileData")) take_media(inner.value);

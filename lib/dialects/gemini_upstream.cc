@@ -5,6 +5,7 @@
 #include "dialects/gemini_events.h"
 #include "dialects/http_request.h"
 #include "dialects/text_match.h"
+#include "dialects/usage.h"
 #include "dialects/vertex.h"
 #include "llmrouter/secret.h"
 #include "wire/sse.h"
@@ -245,7 +246,7 @@ class GeminiUpstream final : public UpstreamCodec {
     seen_ |= look.seen;
     ended_ |= look.ended;
     if (look.usage.known) {
-      look.usage.estimated = !finished() || (spoke_ && look.usage.output == 0);  // counts are of what came so far
+      if (!finished() || (spoke_ && look.usage.output == 0)) mark_missing(look.usage, true, false);  // counts are of what came so far
       sink.on_usage(look.usage);
     }
     if (look.ended != 0) return FrameKind::kFinish;

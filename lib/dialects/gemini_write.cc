@@ -402,12 +402,13 @@ class RequestWriter {
         return;
       case Kind::kNone: return c.member("mode", "NONE");
       case Kind::kRequired: return c.member("mode", "ANY");
-      case Kind::kNamed: {
+      case Kind::kNamed:
         c.member("mode", "ANY");
-        const std::string names[] = {choice.name};
-        return write_names(names, 1, c);
-      }
-      case Kind::kRaw: return write_allowed(JsonValue(choice.raw), c);
+        c.key("allowedFunctionNames");
+        c.begin_array();
+        c.string(choice.name);
+        return c.end_array();
+      case Kind::kRaw: return fail(cannot_express("tool_choice", "this choice", kTarget));
     }
   }
 
@@ -416,27 +417,6 @@ class RequestWriter {
     bool kept = false;
     for_each_member(request_.extras, [&](const JsonMember& m) { kept = kept || m.key == "toolConfig.functionCallingConfig.mode"; });
     return kept && !options_.foreign;
-  }
-
-  static void write_names(const std::string* names, size_t count, JsonWriter& c) {
-    c.key("allowedFunctionNames");
-    c.begin_array();
-    for (size_t i = 0; i < count; ++i) c.string(names[i]);
-    c.end_array();
-  }
-
-  // OpenAI's allowed_tools. Only some may be called: with AUTO Google takes no names, with VALIDATED it does.
-  void write_allowed(JsonValue raw, JsonWriter& c) {
-    const JsonValue allowed = find_member(raw, "allowed_tools");
-    std::vector<std::string> names;
-    for (JsonValue tool : JsonElements(find_member(allowed, "tools"))) {
-      std::string name = wire::find(tool, "function", "name").string_or();
-      if (name.empty()) name = find_member(tool, "name").string_or();
-      if (!name.empty()) names.push_back(std::move(name));
-    }
-    if (names.empty()) return fail(cannot_express("tool_choice", "this choice", kTarget));
-    c.member("mode", find_member(allowed, "mode").equals("required") ? "ANY" : "VALIDATED");
-    write_names(names.data(), names.size(), c);
   }
 
   void copy_own(std::string_view prefix, std::string_view but, JsonWriter& w) {

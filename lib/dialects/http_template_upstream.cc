@@ -5,6 +5,7 @@
 #include "dialects/http_template.h"
 #include "dialects/openai.h"
 #include "dialects/text_match.h"
+#include "dialects/usage.h"
 #include "llmrouter/secret.h"
 #include "wire/ndjson.h"
 #include "wire/sse.h"
@@ -185,12 +186,14 @@ class TemplateUpstream final : public UpstreamCodec {
     const auto count = [&](const std::string& pointer) { return pointer.empty() ? std::nullopt : at_pointer(root, pointer).integer(); };
     if (auto input = count(form_.usage_input); input && *input >= 0) {
       usage_.input = *input;
-      usage_.known = true;
+      has_input_ = true;
     }
     if (auto output = count(form_.usage_output); output && *output >= 0) {
       usage_.output = *output;
-      usage_.known = true;
+      has_output_ = true;
     }
+    usage_.known = has_input_ || has_output_;
+    if (usage_.known) mark_missing(usage_, has_input_, has_output_);
   }
 
   FinishReason finish_reason() const noexcept {
@@ -238,6 +241,7 @@ class TemplateUpstream final : public UpstreamCodec {
   Secret key_;
   std::string model_, whole_, finish_word_;
   TokenUsage usage_;
+  bool has_input_ = false, has_output_ = false;  // of the counts
   SseParser sse_;
   NdjsonParser lines_;
   bool started_ = false, spoken_ = false, done_ = false, dead_ = false;

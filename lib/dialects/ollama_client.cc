@@ -2,6 +2,7 @@
 #include "dialects/dates.h"
 #include "dialects/fields.h"
 #include "dialects/ollama.h"
+#include "dialects/request_texts.h"
 #include "wire/json_writer.h"
 
 namespace llmrouter::dialects::ollama {
@@ -24,19 +25,24 @@ std::string ollama_logprobs(std::string_view openai) {
 
 class OllamaClient final : public ClientCodec {
  public:
-  void set_path(const RequestPath& path) override { generate_ = path.operation == "generate"; }
+  void set_path(const RequestPath& path) override {
+    show_ = path.operation == "show";
+    generate_ = show_ || path.operation == "generate";
+  }
 
   Result<RequestFacts> scan(std::string_view body) override {
     body_ = body;
     Result<RequestFacts> facts = scan_request(body, generate_);
+    if (!facts && show_ && facts.error().param == "model") facts = named(std::move(facts));
     if (facts) model_ = facts->model;
     return facts;
   }
 
   Result<ChatRequest> decode() override { return read_request(body_, generate_); }
+  Result<bool> tell_texts(TextSink& sink) override { return dialects::tell_texts(body_, {{"messages", true}, {"prompt"}, {"suffix"}, {"system"}, {"template"}}, sink); }
   std::string field(std::string_view neutral, const ChatRequest& decoded) override {
     if (!origins_) origins_ = origins_of(body_, generate_);
-    return origins_->field(neutral, decoded, {{"response_format", "format"}});
+    return origins_->field(neutral, decoded, {{"response_format", "format"}, {"max_tokens", "options.num_predict"}, {"temperature", "options.temperature"}});
   }
 
   std::string_view content_type(bool stream) const noexcept override { return stream ? "application/x-ndjson" : "application/json"; }
@@ -190,7 +196,17 @@ class OllamaClient final : public ClientCodec {
 
   std::string_view body_;
   std::optional<Origins> origins_;  // looked for by the first error that names a field
+  // Who asks about a model may call it by its older member, `name`.
+  Result<RequestFacts> named(Result<RequestFacts> refused) const {
+    for (const wire::JsonMember& m : wire::JsonMembers(wire::JsonValue(body_))) {
+      RequestFacts facts;
+      if (m.key == "name" && m.value.string(facts.model) && !facts.model.empty()) return facts;
+    }
+    return refused;
+  }
+
   bool generate_ = false;
+  bool show_ = false;  // only a name is asked about
   std::string model_;
   int64_t created_ = 0;
   TokenUsage usage_;

@@ -4,6 +4,7 @@
 #include "dialects/dates.h"
 #include "dialects/fields.h"
 #include "dialects/ollama.h"
+#include "dialects/usage.h"
 
 namespace llmrouter::dialects::ollama {
 
@@ -39,7 +40,7 @@ TokenUsage usage_of(const Line& line, int64_t estimate) noexcept {
   TokenUsage usage;
   if (!line.prompt_count && !line.answer_count) return usage;
   usage.known = true;
-  usage.estimated = !line.prompt_count || !line.answer_count;
+  mark_missing(usage, line.prompt_count.has_value(), line.answer_count.has_value());
   usage.input = std::max<int64_t>(0, line.prompt_count.value_or(estimate));
   usage.output = std::max<int64_t>(0, line.answer_count.value_or(0));
   return usage;

@@ -85,6 +85,7 @@ class Scanner {
       if (!tool.is_object()) return fields_.fail(wrong_type(path("tools", i), "an object", tool));
       ++i;
     }
+    if (!distinct_inside(fields_, value, 2, [] { return std::string("tools"); })) return;
     facts_.has_tools = i != 0;
     if (i != 0) estimate_.text(value.raw().size());
   }
@@ -127,6 +128,7 @@ class Scanner {
       }
       ++i;
     }
+    if (!distinct_inside(fields_, tool_calls, 2, [index] { return path("messages", index, "tool_calls"); })) return;
     estimate_.text(tool_calls.raw().size());
   }
 

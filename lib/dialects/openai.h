@@ -30,7 +30,7 @@ Result<RequestFacts> scan_request(std::string_view body, std::string_view path_m
 // The whole request, neutral. Of a body that scan_request() accepts; of others something, or an error.
 Result<ChatRequest> read_request(std::string_view body);
 // Where its messages, parts, calls and tools stand in that body.
-Origins origins_of(std::string_view body);
+Origins origins_of(std::string_view body, const ChatRequest& decoded);
 
 // Members of a request, from its own JSON.
 ToolChoice read_tool_choice(wire::JsonValue value);
@@ -55,6 +55,7 @@ struct Quirks {
   bool template_thinking = false;
   bool no_reasoning_effort = false;
   bool no_reasoning_back = false;
+  bool custom_tools = false;
   bool prefill = false;
   bool prefill_prefix = false;
   bool prefill_partial = false;
@@ -139,10 +140,8 @@ Error error_of_choice(wire::JsonValue choice, std::string_view key);
 // A whole answer. `root` is a valid JSON object. Fails with what read_top() finds.
 Result<ChatResponse> read_answer(wire::JsonValue root, IdSource& ids, std::string_view key);
 
-// Appends the answer as a `chat.completion` object.
-void write_answer(const ChatResponse& response, IdSource& ids, std::string& out);
-// Appends an answer's message.
-void write_message(const Message& message, IdSource& ids, std::string& out);
+// Appends the answer as a `chat.completion` object. `custom`: the client's custom tools, by name.
+void write_answer(const ChatResponse& response, const std::vector<std::string>& custom, IdSource& ids, std::string& out);
 
 // Appends the error object `{"error":{"message":..,"type":..,"param":..,"code":..}}`.
 void write_error(const Error& error, std::string& out);

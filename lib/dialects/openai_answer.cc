@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <set>
 
+#include "dialects/custom_tools.h"
 #include "dialects/dates.h"
 #include "dialects/fault.h"
 #include "dialects/fields.h"
@@ -234,7 +235,25 @@ Result<ChatResponse> read_answer(JsonValue root, IdSource& ids, std::string_view
   return response;
 }
 
-void write_message(const Message& message, IdSource& ids, std::string& out) {
+namespace {
+
+void write_calls(const std::vector<ToolCall>& calls, const std::vector<std::string>& custom, IdSource& ids, JsonWriter& w) {
+  w.key("tool_calls");
+  w.begin_array();
+  for (const ToolCall& call : calls) {
+    const std::string id = call.id.empty() ? ids.next("call_") : call.id;
+    if (call.custom || !is_custom(custom, call.name)) {
+      write_tool_call(call, id, client_signature(call), w);
+      continue;
+    }
+    ToolCall as_declared = call;
+    as_declared.custom = true;
+    write_tool_call(as_declared, id, client_signature(call), w);
+  }
+  w.end_array();
+}
+
+void write_message(const Message& message, const std::vector<std::string>& custom, IdSource& ids, std::string& out) {
   JsonWriter w(out);
   w.begin_object();
   w.member("role", "assistant");
@@ -254,14 +273,7 @@ void write_message(const Message& message, IdSource& ids, std::string& out) {
   w.key("refusal");
   if (any) w.string(refusal);
   else w.null();
-  if (!message.tool_calls.empty()) {
-    w.key("tool_calls");
-    w.begin_array();
-    for (const ToolCall& call : message.tool_calls) {
-      write_tool_call(call, call.id.empty() ? ids.next("call_") : call.id, client_signature(call), w);
-    }
-    w.end_array();
-  }
+  if (!message.tool_calls.empty()) write_calls(message.tool_calls, custom, ids, w);
   if (!message.annotations.empty()) {
     w.key("annotations");
     w.begin_array();
@@ -273,7 +285,9 @@ void write_message(const Message& message, IdSource& ids, std::string& out) {
   w.end_object();
 }
 
-void write_answer(const ChatResponse& response, IdSource& ids, std::string& out) {
+}  // namespace
+
+void write_answer(const ChatResponse& response, const std::vector<std::string>& custom, IdSource& ids, std::string& out) {
   JsonWriter w(out);
   w.begin_object();
   w.member("id", response.id.empty() ? ids.next("chatcmpl-") : response.id);
@@ -287,7 +301,7 @@ void write_answer(const ChatResponse& response, IdSource& ids, std::string& out)
     w.member("index", choice.index);
     w.key("message");
     std::string message;
-    write_message(choice.message, ids, message);
+    write_message(choice.message, custom, ids, message);
     w.raw(message);
     w.key("logprobs");
     w.raw(choice.logprobs.empty() ? std::string_view("null") : std::string_view(choice.logprobs));

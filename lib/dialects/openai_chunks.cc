@@ -96,6 +96,11 @@ void ChunkWriter::thought(ChoiceState& c, const StreamEvent& event, std::string&
 void ChunkWriter::tell_arguments(ChoiceState& c, int64_t index, std::string_view arguments, std::string& out) {
   if (arguments.empty()) return;
   if (index == c.open_call) c.depth.feed(arguments);
+  if (index == c.open_call && c.custom) {
+    std::string input;
+    c.input.feed(arguments, input);
+    return tell_input(c, input, out);
+  }
   begin_chunk(c, out);
   out += "{\"tool_calls\":[{\"index\":";
   append_integer(out, index);
@@ -105,19 +110,41 @@ void ChunkWriter::tell_arguments(ChoiceState& c, int64_t index, std::string_view
   end_chunk(c, {}, out);
 }
 
+void ChunkWriter::tell_input(ChoiceState& c, std::string_view input, std::string& out) {
+  if (input.empty()) return;
+  begin_chunk(c, out);
+  out += "{\"tool_calls\":[{\"index\":";
+  append_integer(out, c.open_call);
+  out += ",\"custom\":{\"input\":";
+  append_json_string(out, input);
+  out += "}}]}";
+  end_chunk(c, {}, out);
+}
+
+void ChunkWriter::close_call(ChoiceState& c, std::string& out) {
+  if (!c.custom) return;
+  c.custom = false;
+  std::string rest;
+  c.input.finish(rest);
+  tell_input(c, rest, out);
+}
+
 void ChunkWriter::tell_call(ChoiceState& c, const Call& call, std::string& out) {
   open(c, true, out);
+  close_call(c, out);
   c.called = true;
   c.open_call = call.index;
   c.depth = JsonDepth();
+  c.custom = is_custom(custom_, call.name);
+  c.input = InputReader();
   begin_chunk(c, out);
   out += "{\"tool_calls\":[{\"index\":";
   append_integer(out, call.index);
   out += ",\"id\":";
   append_json_string(out, call.id.empty() ? ids_.next("call_") : call.id);
-  out += ",\"type\":\"function\",\"function\":{\"name\":";
+  out += c.custom ? ",\"type\":\"custom\",\"custom\":{\"name\":" : ",\"type\":\"function\",\"function\":{\"name\":";
   append_json_string(out, call.name);
-  out += ",\"arguments\":\"\"}";
+  out += c.custom ? ",\"input\":\"\"}" : ",\"arguments\":\"\"}";
   if (!call.signature.empty()) {
     out += ",\"extra_content\":{\"google\":{\"thought_signature\":";
     append_json_string(out, call.signature);
@@ -165,6 +192,7 @@ void ChunkWriter::finish(ChoiceState& c, FinishReason reason, std::string& out) 
   if (c.finished) return;
   open(c, false, out);
   tell_waiting(c, true, out);
+  close_call(c, out);
   c.finished = true;
   begin_chunk(c, out);
   out += "{}";

@@ -6,8 +6,10 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
+#include "dialects/custom_tools.h"
 #include "dialects/ids.h"
 #include "dialects/json_depth.h"
 #include "llmrouter/stream.h"
@@ -21,6 +23,8 @@ class ChunkWriter {
     model_ = model;
     include_usage_ = include_usage;
   }
+  // The client's custom tools, by name.
+  void set_custom(std::vector<std::string> names) { custom_ = std::move(names); }
   void event(const StreamEvent& event, std::string& out);
   void end(std::string& out);
 
@@ -34,6 +38,8 @@ class ChunkWriter {
     bool role_sent = false, finished = false, called = false;
     int64_t open_call = -1;      // the call that is being told
     JsonDepth depth;             // of its arguments
+    bool custom = false;         // it is one of a custom tool
+    InputReader input;           // of its arguments
     std::vector<Call> waiting;   // begun while another was open
     std::string logprobs;        // for the next chunk
     std::string thought;         // since the last signature
@@ -50,6 +56,8 @@ class ChunkWriter {
   void call_arguments(ChoiceState& c, int64_t index, std::string_view arguments, std::string& out);
   void tell_call(ChoiceState& c, const Call& call, std::string& out);
   void tell_arguments(ChoiceState& c, int64_t index, std::string_view arguments, std::string& out);
+  void tell_input(ChoiceState& c, std::string_view input, std::string& out);
+  void close_call(ChoiceState& c, std::string& out);
   void tell_waiting(ChoiceState& c, bool all, std::string& out);
   void finish(ChoiceState& c, FinishReason reason, std::string& out);
   void make_head();
@@ -57,6 +65,7 @@ class ChunkWriter {
   std::string id_, model_;
   int64_t created_ = 0;
   bool include_usage_ = false;
+  std::vector<std::string> custom_;
   std::string head_;  // of every chunk, up to the bracket of choices
   std::vector<ChoiceState> choices_;
   TokenUsage usage_;

@@ -1,6 +1,8 @@
 // The client side: an OpenAI SDK, or whoever speaks like one.
+#include "dialects/custom_tools.h"
 #include "dialects/openai.h"
 #include "dialects/openai_chunks.h"
+#include "dialects/request_texts.h"
 #include "dialects/sse_text.h"
 
 namespace llmrouter::dialects::openai {
@@ -22,15 +24,21 @@ class OpenAiClient final : public ClientCodec {
     return facts;
   }
 
-  Result<ChatRequest> decode() override { return read_request(body_); }
+  Result<ChatRequest> decode() override {
+    Result<ChatRequest> request = read_request(body_);
+    if (request) custom_ = custom_names(request->tools);
+    chunks_.set_custom(custom_);
+    return request;
+  }
+  Result<bool> tell_texts(TextSink& sink) override { return dialects::tell_texts(body_, {{"messages", true}}, sink); }
   std::string field(std::string_view neutral, const ChatRequest& decoded) override {
-    if (!origins_) origins_ = origins_of(body_);
-    return origins_->field(neutral, decoded);
+    if (!origins_) origins_ = origins_of(body_, decoded);
+    return origins_->field(neutral, decoded, {{"max_tokens", tokens_name()}, {"reasoning_budget", budget_name()}});
   }
 
   std::string_view content_type(bool stream) const noexcept override { return stream ? "text/event-stream" : "application/json"; }
 
-  void encode_response(const ChatResponse& response, std::string& out) override { write_answer(response, ids_, out); }
+  void encode_response(const ChatResponse& response, std::string& out) override { write_answer(response, custom_, ids_, out); }
   void encode_event(const StreamEvent& event, std::string& out) override { chunks_.event(event, out); }
   void encode_end(std::string& out) override { chunks_.end(out); }
   void encode_remark(std::string_view words, std::string& out) const override { write_comment(words, out); }
@@ -46,10 +54,21 @@ class OpenAiClient final : public ClientCodec {
   }
 
  private:
+  // Of two names for one thing those that the body has.
+  std::string_view tokens_name() const {
+    return wire::find_member(wire::JsonValue(body_), "max_completion_tokens").is_unset() ? "max_tokens" : "max_completion_tokens";
+  }
+  std::string_view budget_name() const {
+    const wire::JsonValue root(body_);
+    if (wire::find(root, "thinking", "budget_tokens").exists()) return "thinking.budget_tokens";
+    return wire::find(root, "reasoning", "max_tokens").exists() ? "reasoning.max_tokens" : "thinking_budget";
+  }
+
   std::string_view body_;
   std::optional<Origins> origins_;  // looked for by the first error that names a field
   std::string path_model_;
   bool may_name_ = false;
+  std::vector<std::string> custom_;  // tools; of a translated call
   ChunkWriter chunks_;
   IdSource ids_;
 };

@@ -1,5 +1,7 @@
 // A client's request as a ChatRequest.
+#include "dialects/custom_tools.h"
 #include "dialects/fields.h"
+#include "dialects/foreign_tools.h"
 #include "dialects/openai.h"
 #include "dialects/signature.h"
 
@@ -161,12 +163,14 @@ bool read_thought_signature(JsonValue extra, ToolCall& call) {
 
 ToolCall read_tool_call(JsonValue call) {
   ToolCall out;
-  const JsonValue id = find_member(call, "id"), function = find_member(call, "function");
+  const JsonValue id = find_member(call, "id"), function = find_member(call, "function"), custom = find_member(call, "custom");
   out.id = id.is_number() ? std::string(id.raw()) : id.string_or();  // TGI numbers its calls
   out.name = find_member(function, "name").string_or();
+  out.custom = !function.is_object() && find_member(custom, "name").nonempty_string() && has_only(custom, {"name", "input"});
   for (const JsonMember& m : JsonMembers(call)) {
     if (m.key == "id" || m.key == "index" || m.value.is_null()) continue;
     if (function.is_object() && (m.key == "function" || m.key == "type")) continue;
+    if (out.custom && (m.key == "custom" || m.key == "type")) continue;
     // Snowflake sends an empty `custom` beside each function.
     if (m.key == "custom" && !out.name.empty()) continue;
     if (m.key == "extra_content" && read_thought_signature(m.value, out)) continue;
@@ -176,6 +180,9 @@ ToolCall read_tool_call(JsonValue call) {
     out.arguments = text_of_value(find_member(function, "arguments"));
     if (out.arguments.empty()) out.arguments = "{}";
     keep_function_extras(function, {"name", "arguments"}, out.extras);
+  } else if (out.custom) {
+    out.name = find_member(custom, "name").string_or();
+    out.arguments = arguments_of_input(text_of_value(find_member(custom, "input")));
   }
   return out;
 }
@@ -254,12 +261,37 @@ Role role_of(JsonValue role) {
   return Role::kUser;
 }
 
+// What stands beside the function or the custom tool.
+void read_beside(JsonValue value, std::string_view body_member, Tool& tool) {
+  for (const JsonMember& m : JsonMembers(value)) {
+    if (m.key == "type" || m.key == body_member || m.value.is_null()) continue;
+    if (m.key == "cache_control" && m.value.is_object()) tool.cache = m.value.raw();
+    else add_member(tool.extras, m.raw);
+  }
+}
+
+// False: of no shape that is known here.
+bool read_custom_tool(JsonValue value, Tool& tool) {
+  const JsonValue custom = find_member(value, "custom"), name = find_member(custom, "name"), description = find_member(custom, "description"),
+                  format = find_member(custom, "format");
+  if (!find_member(value, "type").equals("custom") || !name.nonempty_string() || !(description.is_unset() || description.is_string()) ||
+      !has_only(custom, {"name", "description", "format"}) || !read_custom_format(format, find_member(format, "grammar"), tool.format)) {
+    return false;
+  }
+  tool.custom = true;
+  tool.name = name.string_or();
+  tool.description = description.string_or();
+  tool.parameters = kCustomParameters;
+  read_beside(value, "custom", tool);
+  return true;
+}
+
 Result<Tool> read_tool(JsonValue value, size_t index) {
   Tool tool;
   const JsonValue function = find_member(value, "function");
   // Moonshot's `builtin_function` only looks like a function: its servers know what it does.
   if (!function.is_object() || find_member(value, "type").equals("builtin_function")) {
-    tool.raw = value.raw();
+    if (!read_custom_tool(value, tool)) tool.raw = value.raw();
     return tool;
   }
   const std::string base = path("tools", index, "function");
@@ -272,13 +304,15 @@ Result<Tool> read_tool(JsonValue value, size_t index) {
   fields.read_object(base + ".parameters", parameters, tool.parameters);
   fields.read(base + ".strict", strict, tool.strict);
   if (!fields.ok()) return fields.take_error();
-  for (const JsonMember& m : JsonMembers(value)) {
-    if (m.key == "type" || m.key == "function" || m.value.is_null()) continue;
-    if (m.key == "cache_control" && m.value.is_object()) tool.cache = m.value.raw();
-    else add_member(tool.extras, m.raw);
-  }
+  read_beside(value, "function", tool);
   keep_function_extras(function, {"name", "description", "parameters", "strict"}, tool.extras);
   return tool;
+}
+
+// Of an entry of allowed_tools, or a choice.
+JsonValue named_tool(JsonValue value) {
+  const JsonValue name = wire::find(value, "function", "name");
+  return name.exists() ? name : wire::find(value, "custom", "name");
 }
 
 }  // namespace
@@ -289,7 +323,7 @@ ToolChoice read_tool_choice(JsonValue value) {
   if (value.equals("auto")) choice.kind = ToolChoice::Kind::kAuto;
   else if (value.equals("none")) choice.kind = ToolChoice::Kind::kNone;
   else if (value.equals("required") || value.equals("any")) choice.kind = ToolChoice::Kind::kRequired;
-  else if (JsonValue name = wire::find(value, "function", "name"); name.nonempty_string()) {
+  else if (JsonValue name = named_tool(value); name.nonempty_string()) {
     choice.kind = ToolChoice::Kind::kNamed;
     name.string(choice.name);
   } else {
@@ -334,6 +368,8 @@ class RequestReader {
       if (!fields_.ok()) return fields_.take_error();
     }
     if (max_completion_tokens_) request_.max_tokens = max_completion_tokens_;
+    allow_tools();
+    if (!fields_.ok()) return fields_.take_error();
     return std::move(request_);
   }
 
@@ -409,6 +445,19 @@ class RequestReader {
     }
   }
 
+  // {"type":"allowed_tools","allowed_tools":{"mode":"auto","tools":[..]}}; of another shape it stays what it is.
+  void allow_tools() {
+    ToolChoice& choice = request_.tool_choice;
+    const JsonValue value(choice.raw), allowed = find_member(value, "allowed_tools"), tools = find_member(allowed, "tools");
+    ToolChoice mode = read_tool_choice(find_member(allowed, "mode"));
+    if (choice.kind != ToolChoice::Kind::kRaw || (mode.kind != ToolChoice::Kind::kAuto && mode.kind != ToolChoice::Kind::kRequired)) return;
+    AllowedTools names;
+    for (JsonValue tool : JsonElements(tools)) names.names.push_back(named_tool(tool).string_or());
+    if (names.names.empty()) return;
+    if (!keep_allowed(std::move(names), request_.tools)) fields_.fail(wrong_value("tool_choice", "a choice among the tools of the request"));
+    choice = std::move(mode);
+  }
+
   ChatRequest request_;
   std::optional<int64_t> max_completion_tokens_;
   Fields fields_;
@@ -418,9 +467,15 @@ class RequestReader {
 
 Result<ChatRequest> read_request(std::string_view body) { return RequestReader().run(body); }
 
-Origins origins_of(std::string_view body) {
+Origins origins_of(std::string_view body, const ChatRequest& decoded) {
   Origins out;
   out.same_members = true;
+  size_t place = 0;
+  for (JsonValue tool : JsonElements(find_member(JsonValue(body), "tools"))) {
+    const Tool* next = out.tools.size() < decoded.tools.size() ? &decoded.tools[out.tools.size()] : nullptr;
+    const std::string here = path("tools", place++);
+    if (next && (next->raw.empty() ? named_tool(tool).equals(next->name) : tool.raw() == next->raw)) out.tools.push_back(here);  // some may be left out
+  }
   size_t i = 0;
   for (JsonValue message : JsonElements(find_member(JsonValue(body), "messages"))) {
     Origin& origin = out.add(path("messages", i++));

@@ -197,6 +197,7 @@ Quirks Quirks::of(const std::vector<std::string>& names) {
       {"template_thinking", &Quirks::template_thinking},
       {"no_reasoning_effort", &Quirks::no_reasoning_effort},
       {"no_reasoning_back", &Quirks::no_reasoning_back},
+      {"custom_tools", &Quirks::custom_tools},
       {"prefill", &Quirks::prefill},
       {"prefill_prefix", &Quirks::prefill_prefix},
       {"prefill_partial", &Quirks::prefill_partial},

@@ -53,6 +53,16 @@ class Scanner {
     else if (name == "audio") facts_.wants_audio = facts_.wants_audio || value.is_object();
     else if (name == "user") fields_.read(name, value, facts_.user);
     else if (name == "safety_identifier") fields_.read(name, value, safety_identifier_);
+    else if (name == "thinking") take_budget(name, value, "budget_tokens");
+    else if (name == "reasoning") take_budget(name, value, "max_tokens");
+    else if (name == "thinking_budget") facts_.thinking_budget = std::max(facts_.thinking_budget, value.integer());
+  }
+
+  // Of a vendor's own member: what is of another shape there is for the vendor to judge.
+  void take_budget(std::string_view name, JsonValue value, std::string_view member) {
+    JsonValue tokens;
+    if (!pick_distinct(fields_, value, {{member, &tokens}}, [name] { return std::string(name); })) return;
+    facts_.thinking_budget = std::max(facts_.thinking_budget, tokens.integer());
   }
 
   void take_model(JsonValue value) {
@@ -95,7 +105,7 @@ class Scanner {
       if (!tool.is_object()) return fields_.fail(wrong_type(path(name, i), "an object", tool));
       ++i;
     }
-    if (i == 0) return;
+    if (i == 0 || !distinct_inside(fields_, value, 2, [name] { return std::string(name); })) return;
     facts_.has_tools = true;
     estimate_.text(value.raw().size());
   }
@@ -106,12 +116,13 @@ class Scanner {
     JsonValue type, schema;
     if (!pick_distinct(fields_, value, {{"type", &type}, {"schema", &schema}}, [] { return "response_format"; })) return;
     if (!type.is_string()) return fields_.fail(wrong_type("response_format.type", "a string", type));
+    if (!distinct_inside(fields_, value, 2, [] { return std::string("response_format"); })) return;
     facts_.wants_schema = type.equals("json_schema") || schema.is_object();
   }
 
   void take_tool_choice(JsonValue value) {
-    if (value.is_unset() || value.is_string() || value.is_object()) return;
-    fields_.fail(wrong_type("tool_choice", "a string or an object", value));
+    if (!value.is_unset() && !value.is_string() && !value.is_object()) return fields_.fail(wrong_type("tool_choice", "a string or an object", value));
+    distinct_inside(fields_, value, 4, [] { return std::string("tool_choice"); });
   }
 
   void take_modalities(JsonValue value) {
@@ -194,6 +205,7 @@ class Scanner {
       return estimate_.text(text_bytes(text));
     }
     if (type.equals("image_url")) return take_image(image_url, message, index);
+    if (!distinct_inside(fields_, part, 3, [&] { return part_path(message, index); })) return;
     if (type.equals("input_audio") || type.equals("audio_url")) {
       facts_.has_audio = true;
       return estimate_.audio(part.raw().size());
@@ -233,6 +245,7 @@ class Scanner {
       if (!call.is_object()) return fields_.fail(wrong_type(path(path("messages", index, member), i), "an object", call));
       ++i;
     }
+    if (!distinct_inside(fields_, calls, 2, [index, member] { return path("messages", index, member); })) return;
     estimate_.text(calls.raw().size());
   }
 

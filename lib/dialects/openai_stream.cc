@@ -162,7 +162,9 @@ void StreamReader::chunk(const SseFrame& frame, std::string_view json, UpstreamS
 void StreamReader::tell_usage(JsonValue value, UpstreamSink& sink, bool running) {
   TokenUsage usage;
   if (!read_usage(value, usage)) return;
-  usage.estimated = running;
+  keep_told(usage_, usage);
+  if (running) mark_missing(usage, true, false);
+  usage_ = usage;
   if (relay_) return sink.on_usage(usage);
   StreamEvent event;
   event.kind = StreamEvent::Kind::kUsage;
@@ -371,6 +373,13 @@ void StreamReader::whole(UpstreamSink& sink) {
   }
   ChunkWriter writer;
   writer.start(response->model, false);
+  std::vector<std::string> custom;
+  for (const Choice& choice : response->choices) {
+    for (const ToolCall& call : choice.message.tool_calls) {
+      if (call.custom) custom.push_back(call.name);
+    }
+  }
+  writer.set_custom(std::move(custom));
   std::string frames;
   tell_answer(*response, [&](const StreamEvent& event) {
     writer.event(event, frames);

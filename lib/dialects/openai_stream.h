@@ -73,6 +73,7 @@ class StreamReader {
   std::string whole_;    // a body that is no event stream; the blanks before it is known what it is
   std::string id_, model_;
   int64_t created_ = 0;
+  TokenUsage usage_;     // as it was told last
   std::list<ChoiceState> choices_;  // which do not move, and cost nothing while there are none
   std::string scratch_;
   IdSource ids_;

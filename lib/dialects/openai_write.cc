@@ -2,8 +2,9 @@
 #include <algorithm>
 #include <iterator>
 
-#include "dialects/fields.h"
+#include "dialects/custom_tools.h"
 #include "dialects/effort.h"
+#include "dialects/fields.h"
 #include "dialects/foreign_tools.h"
 #include "dialects/media.h"
 #include "dialects/openai.h"
@@ -15,6 +16,7 @@ namespace llmrouter::dialects::openai {
 namespace {
 
 using wire::JsonMember;
+using wire::JsonValue;
 using wire::JsonWriter;
 
 bool has_member(const RawMembers& members, std::string_view name) {
@@ -162,7 +164,14 @@ void write_tool_call(const ToolCall& call, std::string_view id, std::string_view
   w.begin_object();
   w.member("id", id);
   // A call of another type stands in the extras, and there only.
-  if (!call.name.empty() || !call.arguments.empty() || call.extras.empty()) {
+  if (call.custom) {
+    w.member("type", "custom");
+    w.key("custom");
+    w.begin_object();
+    w.member("name", call.name);
+    w.member("input", input_of_arguments(call.arguments));
+    w.end_object();
+  } else if (!call.name.empty() || !call.arguments.empty() || call.extras.empty()) {
     w.member("type", "function");
     w.key("function");
     w.begin_object();
@@ -197,7 +206,7 @@ class RequestWriter {
 
   Result<void> run(std::string_view model) {
     if (options_.foreign) {
-      if (auto checked = check_foreign_tools(request_, "the chat dialect", dropped_); !checked) return checked;
+      if (auto checked = check_foreign_tools(request_, "the chat dialect", dropped_, {}, quirks_.custom_tools); !checked) return checked;
     }
     w_.begin_object();
     w_.member("model", model);
@@ -343,6 +352,7 @@ class RequestWriter {
     if (!options_.foreign) return write_tool_call(call, id, call.maker == kSignatureMaker ? std::string_view(call.signature) : std::string_view(), w_);
     ToolCall plain = call;
     plain.extras.clear();
+    plain.custom = call.custom && quirks_.custom_tools;
     write_tool_call(plain, id, {}, w_);
   }
 
@@ -362,11 +372,30 @@ class RequestWriter {
     if (request_.parallel_tool_calls && !stripped("parallel_tool_calls", false)) optional("parallel_tool_calls", request_.parallel_tool_calls);
   }
 
-  void write_tool(const Tool& tool) {
-    if (!tool.raw.empty()) return w_.raw(tool.raw);
-    RawMembers inner, outer;
-    if (!options_.foreign) outer = split_function_extras(tool.extras, inner);
+  bool as_custom(const Tool& tool) const noexcept { return tool.custom && (!options_.foreign || quirks_.custom_tools); }
+
+  void write_custom_tool(const Tool& tool) {
+    w_.member("type", "custom");
+    w_.key("custom");
     w_.begin_object();
+    w_.member("name", tool.name);
+    if (!tool.description.empty()) w_.member("description", tool.description);
+    if (!tool.format.empty()) {
+      const JsonValue format(tool.format);
+      w_.key("format");
+      w_.begin_object();
+      w_.member("type", "grammar");
+      w_.key("grammar");
+      w_.begin_object();
+      w_.raw_member("syntax", wire::find_member(format, "syntax").raw());
+      w_.raw_member("definition", wire::find_member(format, "definition").raw());
+      w_.end_object();
+      w_.end_object();
+    }
+    w_.end_object();
+  }
+
+  void write_function(const Tool& tool, const RawMembers& inner) {
     w_.member("type", "function");
     w_.key("function");
     w_.begin_object();
@@ -376,6 +405,15 @@ class RequestWriter {
     optional("strict", tool.strict);
     w_.raw_members(inner);
     w_.end_object();
+  }
+
+  void write_tool(const Tool& tool) {
+    if (!tool.raw.empty()) return w_.raw(tool.raw);
+    RawMembers inner, outer;
+    if (!options_.foreign) outer = split_function_extras(tool.extras, inner);
+    w_.begin_object();
+    if (as_custom(tool)) write_custom_tool(tool);
+    else write_function(tool, inner);
     if (!tool.cache.empty() && takes_cache()) w_.raw_member("cache_control", tool.cache);
     else if (!tool.cache.empty()) drop("cache_control");
     w_.raw_members(outer);
@@ -393,16 +431,16 @@ class RequestWriter {
       case Kind::kNone: return w_.member("tool_choice", "none");
       case Kind::kRequired: return w_.member("tool_choice", std::string_view(quirks_.required_is_any ? "any" : "required"));
       case Kind::kRaw:
-        if (options_.foreign && !wire::find_member(wire::JsonValue(choice.raw), "allowed_tools").is_object()) {
-          return refuse("tool_choice", "this choice", "the chat dialect");
-        }
+        if (options_.foreign) return refuse("tool_choice", "this choice", "the chat dialect");
         return w_.raw_member("tool_choice", choice.raw);
       case Kind::kNamed: break;
     }
+    const auto named = std::find_if(request_.tools.begin(), request_.tools.end(), [&](const Tool& tool) { return tool.name == choice.name; });
+    const std::string_view type = named != request_.tools.end() && as_custom(*named) ? "custom" : "function";
     w_.key("tool_choice");
     w_.begin_object();
-    w_.member("type", "function");
-    w_.key("function");
+    w_.member("type", type);
+    w_.key(type);
     w_.begin_object();
     w_.member("name", choice.name);
     w_.end_object();

@@ -44,7 +44,8 @@ Result<void> write_request(const ChatRequest& request, std::string_view model, b
 // The body of a relayed request: the client's own with the model name and the edits (by OpenAI chat's names) spliced in.
 Result<void> splice_request(const EncodeInput& input, EncodedRequest& out);
 
-void write_tool_choice(const ToolChoice& choice, wire::JsonWriter& w);
+// `custom`: the tool it names is a custom one.
+void write_tool_choice(const ToolChoice& choice, bool custom, wire::JsonWriter& w);
 // The object of `text.format`; nothing for kUnset.
 void write_format(const ResponseFormat& format, wire::JsonWriter& w);
 
@@ -56,9 +57,6 @@ void read_content(wire::JsonValue content, std::vector<Part>& parts);
 Part read_reasoning(wire::JsonValue item);
 // function_call and custom_tool_call items.
 ToolCall read_call(wire::JsonValue item);
-// A custom tool's input as the arguments of a function with one member, `input`; and back.
-std::string arguments_of_input(std::string_view input);
-std::string input_of_arguments(std::string_view arguments);
 
 // One annotation as the chat dialect has it (`{"type":T,T:{...}}`), made from a flat one, and back.
 std::string chat_annotation(wire::JsonValue flat);

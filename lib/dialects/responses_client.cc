@@ -1,5 +1,6 @@
 // The client side: the Responses half of an OpenAI SDK, or a coding agent.
 #include "dialects/openai.h"
+#include "dialects/request_texts.h"
 #include "dialects/responses.h"
 #include "dialects/responses_events.h"
 #include "dialects/sse_text.h"
@@ -15,9 +16,10 @@ class ResponsesClient final : public ClientCodec {
   }
 
   Result<ChatRequest> decode() override { return read_request(body_); }
+  Result<bool> tell_texts(TextSink& sink) override { return dialects::tell_texts(body_, {{"input", true}, {"prompt"}, {"instructions"}}, sink); }
   std::string field(std::string_view neutral, const ChatRequest& decoded) override {
     if (!origins_) origins_ = origins_of(body_, decoded);
-    return origins_->field(neutral, decoded, {{"messages", "input"}, {"response_format", "text.format"}});
+    return origins_->field(neutral, decoded, {{"messages", "input"}, {"response_format", "text.format"}, {"max_tokens", "max_output_tokens"}});
   }
 
   std::string_view content_type(bool stream) const noexcept override { return stream ? "text/event-stream" : "application/json"; }

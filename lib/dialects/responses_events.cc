@@ -62,8 +62,6 @@ std::string_view EventWriter::echo(std::string_view name, std::string_view other
   return otherwise;
 }
 
-bool EventWriter::is_custom(std::string_view name) const { return std::find(custom_.begin(), custom_.end(), name) != custom_.end(); }
-
 // --- frames ---
 
 void EventWriter::frame(std::string_view type, std::string_view members, std::string& out) {
@@ -280,7 +278,7 @@ void EventWriter::close_thought(std::string& out) {
 // --- calls ---
 
 std::string EventWriter::call_json(std::string_view status, bool begun) const {
-  const bool custom = is_custom(call_.name);
+  const bool custom = custom_call_;
   std::string out = "{\"id\":" + quoted(item_id_) + ",\"type\":\"";
   out.append(custom ? "custom_tool_call" : "function_call").append("\",\"status\":\"").append(status).append("\",\"call_id\":").append(quoted(call_.id));
   out.append(",\"name\":").append(quoted(call_.name)).append(custom ? ",\"input\":" : ",\"arguments\":");
@@ -317,7 +315,9 @@ void EventWriter::tell_call(Call&& call, std::string& out) {
   call_.arguments.clear();
   if (call_.id.empty()) call_.id = ids_.next("call_");
   depth_ = JsonDepth();
-  item_id_ = ids_.next(is_custom(call_.name) ? "ctc_" : "fc_");
+  custom_call_ = is_custom(custom_, call_.name);
+  input_ = InputReader();
+  item_id_ = ids_.next(custom_call_ ? "ctc_" : "fc_");
   frame("response.output_item.added", "\"output_index\":" + std::to_string(output_index_) + ",\"item\":" + call_json("in_progress", false), out);
   call_arguments(call_.index, arguments, out);
 }
@@ -332,9 +332,18 @@ void EventWriter::call_arguments(int64_t index, std::string_view arguments, std:
   }
   call_.arguments += arguments;
   depth_.feed(arguments);
-  // A custom tool's input is known when its arguments are whole.
-  if (!is_custom(call_.name)) delta_frame("response.function_call_arguments.delta", {}, arguments, {}, out);
+  if (!custom_call_) {
+    delta_frame("response.function_call_arguments.delta", {}, arguments, {}, out);
+  } else {
+    std::string input;
+    input_.feed(arguments, input);
+    input_delta(input, out);
+  }
   tell_waiting(false, out);
+}
+
+void EventWriter::input_delta(std::string_view input, std::string& out) {
+  if (!input.empty()) delta_frame("response.custom_tool_call_input.delta", {}, input, {}, out);
 }
 
 // Those that waited, as long as the one before is whole, or all of them; then what was said meanwhile.
@@ -362,10 +371,11 @@ void EventWriter::tell_waiting(bool all, std::string& out) {
 
 void EventWriter::close_call(std::string& out) {
   if (call_.arguments.empty()) call_.arguments = "{}";
-  if (is_custom(call_.name)) {
-    const std::string input = quoted(input_of_arguments(call_.arguments));
-    frame("response.custom_tool_call_input.delta", at() + ",\"delta\":" + input, out);
-    frame("response.custom_tool_call_input.done", at() + ",\"input\":" + input, out);
+  if (custom_call_) {
+    std::string rest;
+    input_.finish(rest);
+    input_delta(rest, out);
+    frame("response.custom_tool_call_input.done", at() + ",\"input\":" + quoted(input_of_arguments(call_.arguments)), out);
   } else {
     frame("response.function_call_arguments.done", at() + ",\"name\":" + quoted(call_.name) + ",\"arguments\":" + quoted(call_.arguments), out);
   }

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "dialects/custom_tools.h"
 #include "dialects/ids.h"
 #include "dialects/json_depth.h"
 #include "llmrouter/codec.h"
@@ -75,8 +76,8 @@ class EventWriter {
   void tell_call(Call&& call, std::string& out);
   void tell_waiting(bool all, std::string& out);
   void close_call(std::string& out);
+  void input_delta(std::string_view input, std::string& out);
   std::string call_json(std::string_view status, bool begun) const;
-  bool is_custom(std::string_view name) const;
   bool busy() const noexcept { return open_ == Open::kCall && (!depth_.complete() || !waiting_.empty()); }
 
   std::string_view echo(std::string_view name, std::string_view otherwise) const;
@@ -109,6 +110,8 @@ class EventWriter {
   bool redacted_ = false;
 
   Call call_;                        // the open call
+  bool custom_call_ = false;         // is it one of a custom tool?
+  InputReader input_;                // of its arguments
   JsonDepth depth_;                  // of its arguments
   std::vector<Call> waiting_;        // begun while another was open
   std::vector<Held> held_events_;    // of what was said while a call was open

@@ -1,4 +1,5 @@
 // Items: what a conversation is made of, in requests and answers alike.
+#include "dialects/custom_tools.h"
 #include "dialects/fields.h"
 #include "dialects/responses.h"
 #include "dialects/signature.h"
@@ -115,26 +116,12 @@ ToolCall read_call(JsonValue item) {
   call.name = name.string_or();
   if (type.equals("custom_tool_call")) {
     call.arguments = arguments_of_input(input.string_or());
-    call.extras = R"("type":"custom_tool_call")";
+    call.custom = true;
   } else {
     call.arguments = text_of_value(arguments);
     if (call.arguments.empty()) call.arguments = "{}";
   }
   return call;
-}
-
-std::string arguments_of_input(std::string_view input) {
-  std::string out;
-  JsonWriter w(out);
-  w.begin_object();
-  w.member("input", input);
-  w.end_object();
-  return out;
-}
-
-std::string input_of_arguments(std::string_view arguments) {
-  const JsonValue input = find_member(JsonValue(arguments), "input");
-  return input.is_string() ? input.string_or() : std::string(arguments);
 }
 
 std::string chat_annotation(JsonValue flat) {

@@ -1,9 +1,10 @@
 // A client's request as a ChatRequest.
 #include <algorithm>
 
+#include "dialects/custom_tools.h"
 #include "dialects/fields.h"
+#include "dialects/foreign_tools.h"
 #include "dialects/responses.h"
-#include "wire/json_writer.h"
 
 namespace llmrouter::dialects::responses {
 namespace {
@@ -13,29 +14,6 @@ using wire::JsonElements;
 using wire::JsonMember;
 using wire::JsonMembers;
 using wire::JsonValue;
-
-// A tool that takes any text is, for others, a function with one member. Nobody else holds a model to a grammar, but it can be told what it is.
-std::string custom_parameters(JsonValue format) {
-  std::string out;
-  wire::JsonWriter w(out);
-  w.begin_object();
-  w.member("type", "object");
-  w.key("properties");
-  w.begin_object();
-  w.key("input");
-  w.begin_object();
-  w.member("type", "string");
-  if (const JsonValue definition = find_member(format, "definition"); definition.nonempty_string()) {
-    const bool regex = find_member(format, "syntax").equals("regex");
-    w.member("description", std::string("The whole text has to follow this ") + (regex ? "regular expression" : "Lark grammar") + ":\n" + definition.string_or());
-  }
-  w.end_object();
-  w.end_object();
-  w.raw_member("required", R"(["input"])");
-  w.member("additionalProperties", false);
-  w.end_object();
-  return out;
-}
 
 bool ends_with(std::string_view text, std::string_view end) noexcept {
   return text.size() >= end.size() && text.substr(text.size() - end.size()) == end;
@@ -71,7 +49,7 @@ class ItemReader {
     if (type.is_unset() || type.equals("message")) take_message(item);
     else if (type.equals("reasoning")) take_reasoning(item);
     else if (type.equals("function_call") || type.equals("custom_tool_call")) take_call(item);
-    else if (type.equals("function_call_output") || type.equals("custom_tool_call_output")) take_output(item, type);
+    else if (type.equals("function_call_output") || type.equals("custom_tool_call_output")) take_output(item);
     else if (type.equals("item_reference")) return needs_storage(path("input", index));
     // What a hosted tool did. No other vendor's model has seen it.
     else add_member(left_out_, "\"input." + type.string_or() + "\":true");
@@ -128,12 +106,11 @@ class ItemReader {
     message.tool_calls.push_back(std::move(call));
   }
 
-  void take_output(JsonValue item, JsonValue type) {
+  void take_output(JsonValue item) {
     Message message;
     message.role = Role::kTool;
     message.tool_call_id = find_member(item, "call_id").string_or();
     read_content(find_member(item, "output"), message.parts);
-    if (type.equals("custom_tool_call_output")) message.extras = R"("type":"custom_tool_call_output")";
     messages_.push_back(std::move(message));
   }
 
@@ -157,6 +134,7 @@ class RequestReader {
     add_instructions();
     if (request_.messages.empty()) return cannot_express("input", "nothing but what hosted tools did", "another dialect");
     allow_tools();
+    if (!fields_.ok()) return fields_.take_error();
     if (logprobs_included_ || request_.top_logprobs.value_or(0) > 0) request_.logprobs = true;
     request_.include_usage = true;
     return std::move(request_);
@@ -250,9 +228,9 @@ class RequestReader {
   void take_tools(JsonValue value) {
     for (JsonValue entry : JsonElements(value)) {
       Tool tool;
-      const JsonValue type = find_member(entry, "type");
-      const bool custom = type.equals("custom");
-      if (!custom && !type.equals("function")) {
+      const JsonValue type = find_member(entry, "type"), format = find_member(entry, "format");
+      tool.custom = type.equals("custom") && read_custom_format(format, format, tool.format);
+      if (!tool.custom && !type.equals("function")) {
         tool.raw = entry.raw();
         request_.tools.push_back(std::move(tool));
         continue;
@@ -261,12 +239,12 @@ class RequestReader {
       for (const JsonMember& m : JsonMembers(entry)) {
         if (m.key == "name") fields_.read(base + ".name", m.value, tool.name);
         else if (m.key == "description") fields_.read(base + ".description", m.value, tool.description);
-        else if (m.key == "parameters") fields_.read_object(base + ".parameters", m.value, tool.parameters);
-        else if (m.key == "strict") fields_.read(base + ".strict", m.value, tool.strict);
-        else if (!m.value.is_null() && (custom || m.key != "type")) add_member(tool.extras, m.raw);
+        else if (m.key == "parameters" && !tool.custom) fields_.read_object(base + ".parameters", m.value, tool.parameters);
+        else if (m.key == "strict" && !tool.custom) fields_.read(base + ".strict", m.value, tool.strict);
+        else if (!m.value.is_null() && m.key != "type" && !(tool.custom && m.key == "format")) add_member(tool.extras, m.raw);
       }
       if (fields_.ok() && tool.name.empty()) fields_.fail(missing(base + ".name", "a string"));
-      if (custom) tool.parameters = custom_parameters(find_member(entry, "format"));
+      if (tool.custom) tool.parameters = kCustomParameters;
       request_.tools.push_back(std::move(tool));
     }
   }
@@ -290,21 +268,15 @@ class RequestReader {
     }
   }
 
-  // Of `allowed_tools` the others are left out: the same answer, only cached apart.
+  // Hosted tools are allowed by their type.
   void allow_tools() {
-    if (!allowed_.is_array()) return;
-    std::vector<std::string> names, hosted;
+    if (!allowed_.is_array() || allowed_.empty_container()) return;
+    AllowedTools allowed;
     for (JsonValue tool : JsonElements(allowed_)) {
-      names.push_back(find_member(tool, "name").string_or());
-      hosted.push_back(find_member(tool, "type").string_or());
+      allowed.names.push_back(find_member(tool, "name").string_or());
+      allowed.hosted.push_back(find_member(tool, "type").string_or());
     }
-    std::sort(names.begin(), names.end());
-    std::sort(hosted.begin(), hosted.end());
-    const auto has = [](const std::vector<std::string>& list, const std::string& name) { return std::binary_search(list.begin(), list.end(), name); };
-    auto& tools = request_.tools;
-    tools.erase(std::remove_if(tools.begin(), tools.end(), [&](const Tool& t) {
-      return t.raw.empty() ? !has(names, t.name) : !has(hosted, find_member(JsonValue(t.raw), "type").string_or());
-    }), tools.end());
+    if (!keep_allowed(std::move(allowed), request_.tools)) fields_.fail(wrong_value("tool_choice", "a choice among the tools of the request"));
   }
 
   void add_instructions() {

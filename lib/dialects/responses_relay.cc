@@ -62,7 +62,7 @@ Result<void> splice_request(const EncodeInput& input, EncodedRequest& out) {
       write_format(openai::read_response_format(JsonValue(edit.json)), w);
       if (!json.empty()) e.json = keep(std::move(json));
     } else if (edit.kind != Kind::kRemove && edit.name == "tool_choice") {
-      write_tool_choice(openai::read_tool_choice(JsonValue(edit.json)), w);
+      write_tool_choice(openai::read_tool_choice(JsonValue(edit.json)), false, w);
       if (!json.empty()) e.json = keep(json.substr(json.find(':') + 1));
     }
     edits.push_back(e);

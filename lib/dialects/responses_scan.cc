@@ -43,9 +43,9 @@ class Scanner {
     else if (name == "max_output_tokens") take_max(value);
     else if (name == "temperature") fields_.read(name, value, facts_.temperature);
     else if (name == "tools") take_tools(value);
-    else if (name == "tool_choice") take_kind(name, value, value.is_string() || value.is_object(), "a string or an object");
+    else if (name == "tool_choice") take_object(name, value, value.is_string() || value.is_object(), "a string or an object");
     else if (name == "text") take_text(value);
-    else if (name == "reasoning") take_kind(name, value, value.is_object(), "an object");
+    else if (name == "reasoning") take_object(name, value, value.is_object(), "an object");
     else if (name == "user") fields_.read(name, value, facts_.user);
     else if (name == "safety_identifier") fields_.read(name, value, safety_identifier_);
     else if (name == "previous_response_id" || name == "conversation" || name == "prompt") stored_ = stored_ || !value.is_unset();
@@ -59,6 +59,11 @@ class Scanner {
     std::optional<bool> flag;
     fields_.read("stream", value, flag);
     facts_.stream = flag.value_or(false);
+  }
+
+  void take_object(std::string_view name, JsonValue value, bool right, std::string_view expected) {
+    take_kind(name, value, right, expected);
+    distinct_inside(fields_, value, 2, [name] { return std::string(name); });
   }
 
   void take_max(JsonValue value) {
@@ -92,12 +97,14 @@ class Scanner {
       if (!tool.is_object()) return fields_.fail(wrong_type(path("tools", i), "an object", tool));
       ++i;
     }
+    if (!distinct_inside(fields_, value, 2, [] { return std::string("tools"); })) return;
     facts_.has_tools = i != 0;
     if (i != 0) estimate_.text(value.raw().size());
   }
 
   void take_text(JsonValue value) {
     take_kind("text", value, value.is_object(), "an object");
+    if (!distinct_inside(fields_, value, 2, [] { return std::string("text"); })) return;
     const JsonValue format = find_member(value, "format");
     take_kind("text.format", format, format.is_object(), "an object");
     facts_.wants_schema = find_member(format, "type").equals("json_schema");
@@ -158,6 +165,8 @@ class Scanner {
       if (type.equals("input_text") || type.equals("output_text") || type.equals("text")) {
         if (!text.is_string()) return fields_.fail(wrong_type(path(where, i, "text"), "a string", text));
         estimate_.text(text.raw().size() - 2);
+      } else if (!distinct_inside(fields_, part, 3, [&] { return path(where, i); })) {
+        return;
       } else if (type.equals("input_image")) {
         facts_.has_image = true;
         estimate_.image(detail.equals("low"));

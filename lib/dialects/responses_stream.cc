@@ -195,7 +195,9 @@ void StreamReader::end(const Event& e, UpstreamSink& sink) {
     if (Item* at = item_at(JsonValue(number), sink)) whole_item(*at, item, sink);
   }
   for (auto& [at, item] : items_) {
-    if (item.begun && item.arguments == 0) arguments(item, "{}", false, sink);
+    if (!item.begun || item.done) continue;
+    if (item.custom) input({}, true, item, sink);
+    else if (item.arguments == 0) arguments(item, "{}", false, sink);
   }
   StreamEvent finish;
   finish.kind = StreamEvent::Kind::kFinish;
@@ -254,6 +256,8 @@ void StreamReader::translate(const Event& e, UpstreamSink& sink) {
     arguments(*item, words(e.delta), false, sink);
   } else if (e.type == "function_call_arguments.done") {
     arguments(*item, words(find_member(e.root, "arguments")), true, sink);
+  } else if (e.type == "custom_tool_call_input.delta") {
+    input(words(e.delta), false, *item, sink);
   } else if (e.type == "output_text.delta") {
     const JsonValue logprobs = find_member(e.root, "logprobs");
     if (logprobs.is_array() && !logprobs.empty_container()) {
@@ -291,7 +295,7 @@ void StreamReader::begin_call(Item& item, JsonValue value, UpstreamSink& sink) {
   if (call.name.empty()) return;  // its last event will tell
   if (call.id.empty()) call.id = ids_.next("call_");
   item.call = item.begun = true;
-  item.custom = !call.extras.empty();
+  item.custom = call.custom;
   item.tool_index = calls_++;
   StreamEvent event;
   event.kind = StreamEvent::Kind::kToolCallBegin;
@@ -314,6 +318,15 @@ void StreamReader::arguments(Item& item, std::string_view text, bool whole, Upst
   event.tool_index = item.tool_index;
   event.arguments = text;
   tell(event, sink);
+}
+
+// The item itself says the whole of it once more.
+void StreamReader::input(std::string_view text, bool end, Item& item, UpstreamSink& sink) {
+  if (!item.custom) return;
+  std::string told;
+  item.input.piece(text, told);
+  if (end) item.input.finish(told);
+  arguments(item, told, false, sink);
 }
 
 void StreamReader::text(Item& item, char what, JsonValue index, std::string_view text, bool whole, UpstreamSink& sink) {

@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "dialects/body_shape.h"
+#include "dialects/custom_tools.h"
 #include "dialects/ids.h"
 #include "llmrouter/codec.h"
 #include "wire/json_scan.h"
@@ -36,6 +37,7 @@ class StreamReader {
     bool thought_text = false;   // reasoning_text came: the summary only repeats it
     int64_t tool_index = 0;
     size_t arguments = 0;        // bytes told
+    InputWriter input;           // of a custom tool
     size_t annotations = 0;      // told
     // Bytes told of each part, by what it is and its index.
     std::map<std::pair<char, int64_t>, size_t> told;
@@ -59,6 +61,7 @@ class StreamReader {
   Item* item_at(wire::JsonValue index, UpstreamSink& sink);
   void begin_call(Item& item, wire::JsonValue value, UpstreamSink& sink);
   void arguments(Item& item, std::string_view text, bool whole, UpstreamSink& sink);
+  void input(std::string_view text, bool end, Item& item, UpstreamSink& sink);
   void text(Item& item, char what, wire::JsonValue index, std::string_view text, bool whole, UpstreamSink& sink);
   void whole_item(Item& item, wire::JsonValue value, UpstreamSink& sink);
   void whole_message(Item& item, wire::JsonValue content, UpstreamSink& sink);

@@ -1,6 +1,8 @@
 // A ChatRequest as a request body.
 #include <algorithm>
+#include <set>
 
+#include "dialects/custom_tools.h"
 #include "dialects/effort.h"
 #include "dialects/fields.h"
 #include "dialects/foreign_tools.h"
@@ -13,9 +15,7 @@
 namespace llmrouter::dialects::responses {
 namespace {
 
-using wire::find_member;
 using wire::JsonMember;
-using wire::JsonValue;
 using wire::JsonWriter;
 
 constexpr std::string_view kTarget = "the Responses dialect";
@@ -23,12 +23,6 @@ constexpr std::string_view kTarget = "the Responses dialect";
 bool has_member(const RawMembers& members, std::string_view name) {
   bool found = false;
   for_each_member(members, [&](const JsonMember& m) { found = found || m.key == name; });
-  return found;
-}
-
-bool has_value(const RawMembers& members, std::string_view name, std::string_view value) {
-  bool found = false;
-  for_each_member(members, [&](const JsonMember& m) { found = found || (m.key == name && m.value.equals(value)); });
   return found;
 }
 
@@ -47,7 +41,7 @@ class RequestWriter {
 
   Result<void> run(std::string_view model) {
     if (foreign_) {
-      if (auto checked = check_foreign_tools(request_, kTarget, dropped_); !checked) return checked;
+      if (auto checked = check_foreign_tools(request_, kTarget, dropped_, {}, true); !checked) return checked;
     }
     w_.begin_object();
     w_.member("model", model);
@@ -78,8 +72,6 @@ class RequestWriter {
   void text(std::string_view name, std::string_view value) {
     if (!value.empty()) w_.member(name, value);
   }
-  bool own(const RawMembers& extras, std::string_view type) const { return !foreign_ && has_value(extras, "type", type); }
-
   // --- input ---
 
   static bool is_instructions(const Message& m) {
@@ -120,7 +112,7 @@ class RequestWriter {
 
   void write_output(const Message& message, size_t index, const ToolIds& ids) {
     w_.begin_object();
-    const bool custom = own(message.extras, "custom_tool_call_output");
+    const bool custom = custom_calls_.count(message.tool_call_id) != 0;
     w_.member("type", custom ? std::string_view("custom_tool_call_output") : std::string_view("function_call_output"));
     w_.member("call_id", ids.result(index));
     w_.key("output");
@@ -263,12 +255,12 @@ class RequestWriter {
   }
 
   void write_call(const ToolCall& call, const std::string& id) {
-    const bool custom = own(call.extras, "custom_tool_call");
+    if (call.custom) custom_calls_.insert(call.id);
     w_.begin_object();
-    w_.member("type", custom ? std::string_view("custom_tool_call") : std::string_view("function_call"));
+    w_.member("type", call.custom ? std::string_view("custom_tool_call") : std::string_view("function_call"));
     w_.member("call_id", id);
     w_.member("name", call.name);
-    if (custom) w_.member("input", input_of_arguments(call.arguments));
+    if (call.custom) w_.member("input", input_of_arguments(call.arguments));
     else w_.member("arguments", call.arguments.empty() ? std::string_view("{}") : std::string_view(call.arguments));
     w_.end_object();
   }
@@ -290,25 +282,10 @@ class RequestWriter {
     optional("parallel_tool_calls", request_.parallel_tool_calls);
   }
 
-  // The chat dialect's allowed_tools are flat here.
   void write_choice() {
-    if (request_.tool_choice.kind != ToolChoice::Kind::kRaw || !foreign_) return write_tool_choice(request_.tool_choice, w_);
-    const JsonValue allowed = find_member(JsonValue(request_.tool_choice.raw), "allowed_tools");
-    if (!allowed.is_object()) return refuse("tool_choice", "this choice");
-    w_.key("tool_choice");
-    w_.begin_object();
-    w_.member("type", "allowed_tools");
-    w_.member("mode", find_member(allowed, "mode").string_or("auto"));
-    w_.key("tools");
-    w_.begin_array();
-    for (JsonValue tool : wire::JsonElements(find_member(allowed, "tools"))) {
-      w_.begin_object();
-      w_.member("type", "function");
-      w_.member("name", wire::find(tool, "function", "name").string_or());
-      w_.end_object();
-    }
-    w_.end_array();
-    w_.end_object();
+    const ToolChoice& choice = request_.tool_choice;
+    if (choice.kind == ToolChoice::Kind::kRaw && foreign_) return refuse("tool_choice", "this choice");
+    write_tool_choice(choice, is_custom(request_.tools, choice.name), w_);
   }
 
   void write_tool(const Tool& tool) {
@@ -317,12 +294,13 @@ class RequestWriter {
       if (!foreign_) w_.raw(tool.raw);
       return;
     }
-    const bool custom = own(tool.extras, "custom");
     w_.begin_object();
-    if (!custom) w_.member("type", "function");
+    w_.member("type", tool.custom ? std::string_view("custom") : std::string_view("function"));
     w_.member("name", tool.name);
     text("description", tool.description);
-    if (!custom) {
+    if (tool.custom) {
+      if (!tool.format.empty()) w_.raw_member("format", tool.format);
+    } else {
       w_.raw_member("parameters", tool.parameters.empty() ? std::string_view(R"({"type":"object","properties":{}})") : std::string_view(tool.parameters));
       // Strict is the default here, and elsewhere it is not.
       if (tool.strict || foreign_) w_.member("strict", tool.strict.value_or(false));
@@ -422,13 +400,14 @@ class RequestWriter {
   const bool stream_, foreign_;
   JsonWriter w_;
   std::vector<std::string>& dropped_;
+  std::set<std::string_view> custom_calls_;  // ids of those that were written
   bool signed_before_ = false;
   Error error_;
 };
 
 }  // namespace
 
-void write_tool_choice(const ToolChoice& choice, JsonWriter& w) {
+void write_tool_choice(const ToolChoice& choice, bool custom, JsonWriter& w) {
   using Kind = ToolChoice::Kind;
   switch (choice.kind) {
     case Kind::kUnset: return;
@@ -440,7 +419,7 @@ void write_tool_choice(const ToolChoice& choice, JsonWriter& w) {
   }
   w.key("tool_choice");
   w.begin_object();
-  w.member("type", "function");
+  w.member("type", custom ? std::string_view("custom") : std::string_view("function"));
   w.member("name", choice.name);
   w.end_object();
 }

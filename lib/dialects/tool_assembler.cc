@@ -47,12 +47,14 @@ void ToolAssembler::begin(size_t at, int64_t choice, std::string_view arguments,
 }
 
 bool ToolAssembler::delta(JsonValue entry, int64_t choice, IdSource& ids, UpstreamSink& sink) {
-  JsonValue index_value, id_value, function, extra;
-  wire::pick(entry, {{"index", &index_value}, {"id", &id_value}, {"function", &function}, {"extra_content", &extra}});
+  JsonValue index_value, id_value, function, custom, extra;
+  wire::pick(entry, {{"index", &index_value}, {"id", &id_value}, {"function", &function}, {"custom", &custom}, {"extra_content", &extra}});
+  const bool is_custom = !function.is_object() && custom.is_object();
+  if (is_custom) function = custom;
   const std::optional<int64_t> index = index_value.integer();
   const std::string id = id_value.is_number() ? std::string(id_value.raw()) : id_value.string_or();
   const std::string name = wire::find_member(function, "name").string_or();
-  const std::string arguments = text_of_value(wire::find_member(function, "arguments"));
+  std::string arguments = text_of_value(wire::find_member(function, is_custom ? "input" : "arguments"));
 
   const size_t at = find(index, id, name);
   if (at == calls_.size()) {
@@ -65,6 +67,12 @@ bool ToolAssembler::delta(JsonValue entry, int64_t choice, IdSource& ids, Upstre
   Call& call = calls_[at];
   if (call.vendor_id.empty() && !call.begun) call.vendor_id = id;
   if (call.name.empty() && !call.begun) call.name = name;
+  call.custom = call.custom || is_custom;
+  if (is_custom) {
+    const std::string input = std::move(arguments);
+    arguments.clear();
+    call.input.piece(input, arguments);
+  }
   call.depth.feed(arguments);
   if (extra.is_object() && call.signature.empty()) call.signature = wire::find(extra, "google", "thought_signature").string_or();
   if (!call.begun) {
@@ -94,12 +102,15 @@ void ToolAssembler::finish(int64_t choice, IdSource& ids, UpstreamSink& sink) {
       const std::string held = std::move(call.held);
       begin(i, choice, held, ids, sink);
     }
-    if (call.has_arguments) continue;
+    std::string rest;
+    if (call.custom) call.input.finish(rest);
+    else if (!call.has_arguments) rest = "{}";
+    if (rest.empty()) continue;
     StreamEvent event;
     event.kind = StreamEvent::Kind::kToolCallDelta;
     event.choice = choice;
     event.tool_index = static_cast<int64_t>(i);
-    event.arguments = "{}";
+    event.arguments = rest;
     sink.on_event(event);
   }
 }

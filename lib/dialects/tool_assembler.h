@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "dialects/custom_tools.h"
 #include "dialects/ids.h"
 #include "dialects/json_depth.h"
 #include "llmrouter/codec.h"
@@ -37,6 +38,8 @@ class ToolAssembler {
     std::string id, name;
     std::string held;              // arguments that came before the name
     std::string signature;         // Google's
+    bool custom = false;           // of a custom tool: `input` makes arguments of what comes
+    InputWriter input;
     bool begun = false, has_arguments = false, closed = false;
     JsonDepth depth;
   };

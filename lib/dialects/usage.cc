@@ -26,7 +26,8 @@ std::optional<int64_t> count(JsonValue value) {
   return n;
 }
 
-void take(JsonValue value, int64_t& into) {
+template <typename Count>
+void take(JsonValue value, Count& into) {
   if (auto n = count(value)) into = *n;
 }
 
@@ -60,9 +61,9 @@ Counts read_counts(JsonValue usage) {
   JsonCursor at(usage);
   while (at.next_member()) {
     const std::string_view name = at.key();
-    if (name == "prompt_tokens" || name == "input_tokens") c.prompt = count(at.take());
-    else if (name == "completion_tokens" || name == "output_tokens") c.completion = count(at.take());
-    else if (name == "total_tokens") c.total = count(at.take());
+    if (name == "prompt_tokens" || name == "input_tokens") take(at.take(), c.prompt);
+    else if (name == "completion_tokens" || name == "output_tokens") take(at.take(), c.completion);
+    else if (name == "total_tokens") take(at.take(), c.total);
     else if (name == "prompt_tokens_details" || name == "input_tokens_details") {
       if (at.enter_object()) read_prompt_details(at, c.classes);
     }
@@ -83,6 +84,8 @@ bool read_usage(JsonValue usage, TokenUsage& out) {
   if (!usage.is_object()) return false;
   Counts c = read_counts(usage);
   if (!c.prompt && !c.completion) return false;
+  if (c.total && !c.completion && *c.total > *c.prompt) c.completion = *c.total - *c.prompt;
+  if (c.total && !c.prompt && *c.total > *c.completion) c.prompt = *c.total - *c.completion;
   TokenUsage result = c.classes;
   result.input = c.prompt.value_or(0);
   result.output = c.completion.value_or(0);
@@ -103,8 +106,25 @@ bool read_usage(JsonValue usage, TokenUsage& out) {
   result.audio_input = std::min(result.audio_input, result.input);
   result.image = std::min(result.image, result.input);
   result.known = true;
+  mark_missing(result, c.prompt.has_value(), c.completion.has_value());
   out = result;
   return true;
+}
+
+void keep_told(const TokenUsage& before, TokenUsage& usage) noexcept {
+  if (!before.known || !usage.estimated) return;
+  if (usage.output_counted) {
+    if (before.input == 0) return;
+    usage.input = before.input;
+    usage.cached = before.cached;
+    usage.cache_write = before.cache_write;
+    usage.estimated = false;
+  } else {
+    usage.output = before.output;
+    usage.reasoning = before.reasoning;
+    usage.estimated = before.estimated || before.output == 0;
+    usage.output_counted = before.output_counted;
+  }
 }
 
 namespace {

@@ -9,11 +9,21 @@
 
 namespace llmrouter::dialects {
 
-// False, and nothing changed, when `usage` holds no counts (null, {}, or counts that are all null).
+// False, and nothing changed, when `usage` holds no counts (null, {}, or counts that are all null). Of counts that come under two names, or twice, the last that
+// is a number counts. One side alone is marked by mark_missing(), unless total_tokens says the other.
 //
 // Where total_tokens says more than prompt and completion together, a vendor counts something outside of them: reasoning (xAI), audio
 // (Mistral) or caches go to the side they belong to; what nobody names is thinking (Google), so output.
 bool read_usage(wire::JsonValue usage, TokenUsage& out);
+
+// Of an upstream that counts one side alone: the other is 0, and whoever books it estimates it.
+inline void mark_missing(TokenUsage& usage, bool has_input, bool has_output) noexcept {
+  usage.estimated = !has_input || !has_output;
+  usage.output_counted = has_output;
+}
+
+// Counts told a second time in one answer: the last stand, and what they lack is what was told before.
+void keep_told(const TokenUsage& before, TokenUsage& usage) noexcept;
 
 // The usage object that counts in an answer or a chunk: `usage`, `x_groq.usage`, `choices[0].usage`; absent when there is none.
 wire::JsonValue find_usage(wire::JsonValue root);

@@ -60,7 +60,7 @@ class RuleCheck {
       if (auto hours = parse_rule_hours(when.hours); !hours) fault("when.hours", hours.error().message);
     }
     if (!when.content.empty()) {
-      if (auto made = make_expression(when.content); !made) fault("when.content", made.error().message, made.error().code);
+      if (auto good = check_expression(when.content); !good) fault("when.content", good.error().message, good.error().code);
     }
   }
 

@@ -41,9 +41,21 @@ Kind kind_of(CURLcode code, Progress progress, std::string_view detail) noexcept
   }
 }
 
-std::string_view phrase_of(Kind kind) noexcept {
+std::string_view phrase_of(Kind kind, CURLcode code) noexcept {
   switch (kind) {
-    case Kind::kConnect: return "cannot connect";
+    case Kind::kConnect:
+      switch (code) {
+        case CURLE_COULDNT_RESOLVE_HOST:
+        case CURLE_COULDNT_RESOLVE_PROXY: return "cannot connect: a name cannot be resolved";
+        case CURLE_PEER_FAILED_VERIFICATION: return "cannot connect: its TLS certificate is not accepted";
+        case CURLE_SSL_CONNECT_ERROR:
+        case CURLE_SSL_CIPHER:
+        case CURLE_SSL_CERTPROBLEM:
+        case CURLE_SSL_CACERT_BADFILE:
+        case CURLE_SSL_ISSUER_ERROR:
+        case CURLE_SSL_INVALIDCERTSTATUS: return "cannot connect: TLS failed";
+        default: return "cannot connect";
+      }
     case Kind::kConnectTimeout: return "timed out while connecting";
     case Kind::kReset: return "broke off before a reply";
     case Kind::kTruncated: return "the reply broke off";
@@ -94,10 +106,10 @@ TransferError transfer_error(CURLcode code, Progress progress, std::string_view 
   TransferError error;
   error.kind = kind_of(code, progress, detail);
   if (error.ok()) return error;
-  error.message = scrub(where);
-  error.message.append(": ").append(phrase_of(error.kind));
+  error.message = phrase_of(error.kind, code);
+  error.detail = scrub(where);
   if (detail.empty() && code != CURLE_OK) detail = curl_easy_strerror(code);
-  if (!detail.empty()) error.message.append(" (").append(scrub(without_duration(detail))).append(")");
+  if (!detail.empty()) error.detail.append(": ").append(scrub(without_duration(detail)));
   return error;
 }
 

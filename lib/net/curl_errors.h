@@ -18,7 +18,7 @@ enum class Progress {
   kHead,         // and the reply's head is complete
 };
 
-// `detail` is libcurl's own text and may be empty; `where` is host and port.
+// `detail` is libcurl's own text and may be empty; `where` is host and port. Both become the error's detail: its message names no address.
 TransferError transfer_error(CURLcode code, Progress progress, std::string_view where, std::string_view detail);
 
 // Without user:password@ and without what follows a question mark.

@@ -227,9 +227,9 @@ size_t CurlExchange::on_header(std::string_view line) {
 
 void CurlExchange::refuse_redirect() {
   const std::string_view location = head_.head().header("location");
-  std::string message = "a redirect (" + std::to_string(head_.head().status) + ")";
-  if (location.find("//") != std::string_view::npos) message += " to " + scrub(authority_of(location));
-  fail(TransferError::Kind::kProtocol, message + " was refused");
+  std::string to;
+  if (location.find("//") != std::string_view::npos) to = "to " + scrub(authority_of(location));
+  fail(TransferError::Kind::kProtocol, "a redirect (" + std::to_string(head_.head().status) + ") was refused", to);
 }
 
 void CurlExchange::give_head() {
@@ -283,14 +283,15 @@ CURLcode CurlExchange::unpause() {
 }
 
 // Without memory for words the kind has to do, here and below.
-void CurlExchange::fail(TransferError::Kind kind, std::string_view message) noexcept {
+void CurlExchange::fail(TransferError::Kind kind, std::string_view message, std::string_view detail) noexcept {
   if (!fault_.ok()) return;
   fault_.kind = kind;
   try {
-    fault_.message = scrub(host_of(request_.url));
-    fault_.message.append(": ").append(message);
+    fault_.message = message;
+    fault_.detail = scrub(host_of(request_.url));
+    if (!detail.empty()) fault_.detail.append(": ").append(detail);
   } catch (...) {
-    fault_.message.clear();
+    fault_.detail.clear();
   }
 }
 

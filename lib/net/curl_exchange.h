@@ -75,7 +75,8 @@ class CurlExchange : public ResolveGate::Guest, public Hook<ByState>, public Hoo
   bool held() const noexcept { return held_; }
   CURLcode unpause();
 
-  void fail(TransferError::Kind kind, std::string_view message) noexcept;  // decides the outcome, unless that is decided
+  // Decides the outcome, unless that is decided. The host is told in its detail, before `detail`.
+  void fail(TransferError::Kind kind, std::string_view message, std::string_view detail = {}) noexcept;
   TransferError outcome(CURLcode code) const noexcept;
 
   // The owner's notes.

@@ -3,6 +3,7 @@
 // Models: `echo` says the last user message again; `slow` does so after two seconds, a word each 100 ms; `cut` breaks off and
 // `stall` falls silent after a few words (not streamed: inside the body, and before the head); `error-NNN` answers with that
 // status.
+#include <algorithm>
 #include <charconv>
 #include <iterator>
 #include <memory>
@@ -182,6 +183,13 @@ int status_of(std::string_view model) {
   return fault == std::errc() && rest == end && status >= 400 && status <= 599 ? status : 0;
 }
 
+// What other models of the dialect may be asked for.
+bool is_operation(std::string_view path) {
+  constexpr std::string_view kPaths[] = {"/completions",        "/responses",          "/images/generations",  "/images/edits",
+                                         "/images/variations",  "/audio/speech",       "/audio/transcriptions", "/audio/translations"};
+  return std::find(std::begin(kPaths), std::end(kPaths), path) != std::end(kPaths);
+}
+
 std::unique_ptr<DemoScript> DemoTransport::answer(const HttpRequest& request) {
   const std::string_view path = path_of(request.url);
   if (path == "/chat/completions") return chat(request);
@@ -189,6 +197,10 @@ std::unique_ptr<DemoScript> DemoTransport::answer(const HttpRequest& request) {
   if (path == "/models") return list_models();
   constexpr std::string_view kOne = "/models/";
   if (path.substr(0, kOne.size()) == kOne) return show_model(path.substr(kOne.size()));
+  if (is_operation(path)) {
+    return refuse(404, "The demo models have no endpoint " + std::string(path) + ": they answer /chat/completions, /embeddings, /moderations and /rerank.",
+                  "invalid_request_error", "model", "not_supported");
+  }
   return refuse(404, "Unknown request URL: " + request.method + " " + std::string(path), "invalid_request_error", "", "unknown_url");
 }
 

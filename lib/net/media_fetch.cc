@@ -102,7 +102,7 @@ class MediaTransfer final : public Transfer, public TransferSink {
   void on_end(const TransferError& error) override {
     if (!error.ok()) {
       if (error.kind == TransferError::Kind::kTooLarge) return fail("it is over " + std::to_string(limits_.max_bytes) + " bytes");
-      return fail(error.message);
+      return fail(error.message, error.detail);
     }
     if (head_.status >= 300 && head_.status < 400) return follow();
     if (head_.status != 200) return fail("status " + std::to_string(head_.status));
@@ -150,7 +150,11 @@ class MediaTransfer final : public Transfer, public TransferSink {
     });
   }
 
-  void fail(const std::string& why) { finish(Error(ErrorCode::kInvalidRequest, shown(url_) + " cannot be fetched: " + why)); }
+  void fail(const std::string& why, std::string detail = {}) {
+    Error error(ErrorCode::kInvalidRequest, shown(url_) + " cannot be fetched: " + why);
+    error.detail = std::move(detail);
+    finish(std::move(error));
+  }
 
   void finish(Result<FetchedMedia> result) {
     transport_.reactor().cancel_timer(timer_);

@@ -177,7 +177,11 @@ void Fetch::start(Transport& next, const std::shared_ptr<const Endpoint>& endpoi
 }
 
 void Fetch::on_end(const TransferError& error) {
-  if (!error.ok()) return fail(Error(ErrorCode::kUpstreamError, "no access token: " + error.message));
+  if (!error.ok()) {
+    Error failed(ErrorCode::kUpstreamError, "no access token: " + error.message);
+    failed.detail = error.detail;
+    return fail(failed);
+  }
   auto token = tokens_->exchange().read(status_, body_);
   if (!token) return fail(token.error());
   told_ = true;
@@ -192,6 +196,7 @@ void Fetch::fail(const Error& error) {
                  : error.code == ErrorCode::kUpstreamTimeout           ? Kind::kConnectTimeout
                                                                        : Kind::kConnect;
   failure.message = error.message;
+  failure.detail = error.detail;
   told_ = true;
   tokens_->failed(std::move(failure));
   over();

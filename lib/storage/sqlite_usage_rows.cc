@@ -31,6 +31,7 @@ void write_attempts(const std::vector<AttemptRecord>& attempts, std::string& out
     w.member("outcome", a.outcome);
     w.member("http_status", a.http_status);
     w.member("reason", a.reason);
+    if (!a.detail.empty()) w.member("detail", a.detail);
     w.member("cost_nano_usd", a.cost_nano_usd);
     w.end_object();
   }
@@ -44,7 +45,7 @@ class RowReader {
       : strings_(db, "SELECT value FROM json_each(?)"),
         attempts_(db,
                   "SELECT value ->> 'provider', value ->> 'model', value ->> 'credential', value ->> 'started_ms', value ->> 'duration_ms', "
-                  "value ->> 'outcome', value ->> 'http_status', value ->> 'reason', value ->> 'cost_nano_usd' FROM json_each(?)") {}
+                  "value ->> 'outcome', value ->> 'http_status', value ->> 'reason', value ->> 'cost_nano_usd', value ->> 'detail' FROM json_each(?)") {}
 
   // What is left of a damaged column is left out: a page is worth more than an error.
   UsageRecord read(const Statement& row) {
@@ -118,6 +119,7 @@ class RowReader {
       a.http_status = static_cast<int>(s.integer(6));
       a.reason = s.text(7);
       a.cost_nano_usd = s.integer(8);
+      a.detail = s.text(9);
       out.push_back(std::move(a));
     }
     s.reset();

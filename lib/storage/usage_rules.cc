@@ -44,6 +44,7 @@ void bound(UsageRecord& r) {
   for (AttemptRecord& a : r.attempts) {
     for (std::string* text : {&a.provider, &a.model, &a.credential, &a.outcome}) cut(*text, kName);
     cut(a.reason, kWords);
+    cut(a.detail, kWords);
   }
 }
 

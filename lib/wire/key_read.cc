@@ -161,7 +161,7 @@ class KeyPatch {
     if (v.is_null()) return true;
     const auto count = number(v);
     if (!count || *count < 1) {
-      wanted(path, "a count from 1 up");
+      wanted(path, "a whole number from 1 to 1000000000M");
     } else {
       spec_.params.max_tokens = *count;
     }
@@ -172,10 +172,11 @@ class KeyPatch {
     spec_.params.min_temperature.reset();
     spec_.params.max_temperature.reset();
     if (v.is_null()) return true;
-    const auto low = wire::find(v, 0).number();
-    const auto high = wire::find(v, 1).number();
+    const bool alone = v.is_number();  // the upper end
+    const auto low = alone ? std::optional<double>(0) : wire::find(v, 0).number();
+    const auto high = alone ? v.number() : wire::find(v, 1).number();
     if (!low || !high || wire::find(v, 2).exists() || *low < 0 || *high > 2 || *low > *high) {
-      wanted(path, "[low, high] within 0 and 2");
+      wanted(path, "[low, high] or the upper end, within 0 and 2");
     } else {
       spec_.params.min_temperature = low;
       spec_.params.max_temperature = high;
@@ -197,7 +198,7 @@ class KeyPatch {
       if (m.key == "tokens") return rate(m.value, at, limits.tokens);
       if (m.key != "concurrent" && m.key != "burst") return false;
       const std::optional<int64_t> count = m.value.is_null() ? std::optional<int64_t>(0) : number(m.value);
-      if (!count || *count < 0) wanted(at, "a count");
+      if (!count || *count < 0) wanted(at, "a whole number from 0 to 1000000000M");
       if (m.key == "burst") {
         burst = count;
       } else {
@@ -231,16 +232,16 @@ class KeyPatch {
       if (m.key == "per") {
         const auto per = parse_period(m.value.string_or());
         if (per) read.per = *per;
-        if (!per) wanted(at, "a period like \"60s\" or \"min\"");
+        if (!per) wanted(at, "a period like \"60s\" or \"min\", above 0 and at most 36500d");
         return true;
       }
       if (m.key != "requests" && m.key != "tokens" && m.key != "count" && m.key != "burst") return false;
       const auto count = number(m.value);
-      if (!count || *count < 0) wanted(at, "a count");
+      if (!count || *count < 0) wanted(at, "a whole number from 0 to 1000000000M");
       (m.key == "burst" ? read.burst : read.count) = count.value_or(0);
       return true;
     });
-    if (!failed_ && read.count < 1) wanted(path, "a rate like \"60/min\"");
+    if (!failed_ && read.count < 1) wanted(path, "a rate like \"60/min\", of 1 to 1000000000M");
     if (!failed_) out = read;
     return true;
   }
@@ -256,7 +257,7 @@ class KeyPatch {
       if (m.key == "soft") return soft(m.value, at, read);
       return false;
     });
-    if (!failed_ && read.nano_usd <= 0) wanted(path + ".usd", "an amount above 0");
+    if (!failed_ && read.nano_usd <= 0) wanted(path + ".usd", "an amount above 0, at most 1000000000");
     if (read.per == BudgetPeriod::k30d && read.anchor == WallTime{}) read.anchor = now_;
     if (!failed_) out = read;
     return true;
@@ -266,7 +267,7 @@ class KeyPatch {
   bool usd(JsonValue v, const std::string& path, Budget& out) {
     const auto amount = parse_usd_nano(v.is_number() ? std::string(v.raw()) : v.string_or());
     if (amount) out.nano_usd = *amount;
-    if (!amount) wanted(path, "decimal USD, at most nine digits after the point");
+    if (!amount) wanted(path, "decimal USD from 0 to 1000000000, at most nine digits after the point");
     return true;
   }
   bool period(JsonValue v, const std::string& path, Budget& out) {
@@ -278,7 +279,7 @@ class KeyPatch {
   bool soft(JsonValue v, const std::string& path, Budget& out) {
     const auto percent = v.is_null() ? Result<int>(0) : parse_percent(v.string_or());
     if (percent) out.soft_percent = *percent;
-    if (!percent) wanted(path, "a percentage like \"80%\"");
+    if (!percent) wanted(path, "a percentage from \"0%\" to \"100%\"");
     return true;
   }
 

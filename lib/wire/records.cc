@@ -33,6 +33,7 @@ void attempt(JsonWriter& w, const AttemptRecord& a) {
   w.member("outcome", a.outcome);
   w.member("http_status", a.http_status);
   w.member("reason", a.reason);
+  if (!a.detail.empty()) w.member("detail", a.detail);
   w.member("cost_nano_usd", a.cost_nano_usd);
   w.end_object();
 }

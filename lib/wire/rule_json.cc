@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "llmrouter/rules.h"
+#include "llmrouter/values.h"
 #include "wire/json_scan.h"
 #include "wire/json_writer.h"
 
@@ -110,8 +111,13 @@ class Reader {
     out = static_cast<int>(*number);
   }
   void tokens(JsonValue v, const std::string& path, std::optional<int64_t>& out) {
-    if (!v.integer() || *v.integer() < 0) return fail(path, "expected a count of tokens");
-    out = *v.integer();
+    std::optional<int64_t> count = v.integer();
+    if (v.is_string()) {
+      const auto read = parse_count(v.string_or());
+      if (read) count = *read;
+    }
+    if (!count || *count < 0) return fail(path, "expected a whole number of tokens from 0 up, such as 4096 or 100k");
+    out = *count;
   }
 
   RuleConfig& rule_;

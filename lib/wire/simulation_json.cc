@@ -48,6 +48,10 @@ std::string Simulation::to_json() const {
   w.member("hedges_won", hedges_won);
   w.member("switch_enabled", switch_enabled);
   w.member("default_model", default_model);
+  w.key("not_played");
+  w.begin_array();
+  for (const std::string& words : not_played) w.string(words);
+  w.end_array();
   side(w, "before", before);
   side(w, "after", after);
   w.key("targets");
@@ -81,6 +85,7 @@ std::string Simulation::to_text() const {
     out += "\nthe routing switch is off: " + (default_model.empty() ? "and there is no default_model that chats could go to" : "every chat goes to the default_model, " + default_model);
   }
   if (unreadable > 0) out += "\n" + number(unreadable) + " stored entries (rules, changes of the switch) cannot be read and were left out";
+  for (const std::string& words : not_played) out += "\nnot played: " + words;
   out += "\n\n" + line("", "before", "after", width);
   out += line("answered", number(before.ok), number(after.ok), width);
   out += line("failed", number(before.failed), number(after.failed), width);

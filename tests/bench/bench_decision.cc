@@ -2,9 +2,10 @@
 // candidates) and of Router::explain, which tells it in words.
 //
 //   bench_decision [--targets 50] [--rounds 100000] [--strategy weighted] [--rules none|plain|content] [--affinity no|yes]
+//                  [--prompt 4096] [--hostile no|yes]
 //
 // Every target has a price and a past. `plain`: fifty rules over model, tags, tokens and key, none of which holds; `content`: the same fifty with
-// an expression each, looked for in a prompt of 4 KiB. `affinity`: requests of a hundred users, each of whom has a home.
+// an expression each, looked for in a prompt of so many bytes; `hostile`: one that has all their words and nearly matches everywhere, so that each of them is tried. `affinity`: requests of a hundred users, each of whom has a home.
 #include <memory>
 #include <optional>
 
@@ -80,18 +81,20 @@ void teach(core::Registry& registry, const Config& config, TimePoint now) {
   }
 }
 
-// A prompt of 4 KiB.
 struct Prompt final : core::RuleContent {
-  Prompt() {
+  Prompt(size_t bytes, bool hostile) {
     Message message;
     message.role = Role::kUser;
     std::string text;
-    while (text.size() < 4096) text += "please look at what this function does when its input is empty, and tell me why. ";
-    text.resize(4096);
+    if (hostile) {
+      for (int i = 0; i < 50; ++i) text += "stack trace number " + std::to_string(i) + "x refactor number " + std::to_string(i) + "x migrate to number " + std::to_string(i) + "x ";
+    }
+    while (text.size() < bytes) text += hostile ? "Stack trace number STACK TRACE number refactor number migrate to number " : "please look at what this function does when its input is empty, and tell me why. ";
+    text.resize(bytes);
     message.parts.push_back(Part::of_text(std::move(text)));
     chat_.messages.push_back(std::move(message));
   }
-  const ChatRequest* chat() override { return &chat_; }
+  Result<bool> tell_texts(TextSink& sink) override { return llmrouter::tell_texts(chat_, sink); }
 
  private:
   ChatRequest chat_;
@@ -120,6 +123,7 @@ int main(int argc, char** argv) {
   const int64_t rounds = arguments.number("rounds", 100000);
   Config config = config_of(targets, arguments.word("strategy", "weighted"));
   config.routing.rules = rules_of(arguments.word("rules", "none"));
+  config.routing.rule_text = 64 << 20;
   const bool affinity = arguments.word("affinity", "no") == "yes";
   if (affinity) config.routing.affinity.by = {"user"};
 
@@ -145,7 +149,7 @@ int main(int argc, char** argv) {
   uint64_t seed = 1;
   size_t seen = 0;
   core::Overlay overlay;
-  Prompt prompt;
+  Prompt prompt(static_cast<size_t>(arguments.number("prompt", 4096)), arguments.word("hostile", "no") == "yes");
   RequestFacts facts;
   facts.model = "bench";
   facts.input_tokens = 1000;

@@ -14,6 +14,11 @@ TIME = {
     "name": "get_time", "description": "The time at a place.",
     "schema": {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]},
 }
+# Takes any text; clients whose dialect has no such tool have a function of one text.
+PATCH = {
+    "name": "apply_patch", "description": "Changes files.", "custom": True,
+    "schema": {"type": "object", "properties": {"input": {"type": "string"}}, "required": ["input"], "additionalProperties": False},
+}
 PERSON = {"type": "object", "properties": {"name": {"type": "string"}, "age": {"type": "integer"}}, "required": ["name", "age"],
           "additionalProperties": False}
 
@@ -24,8 +29,8 @@ class Thought:
 
 
 class Call:
-    def __init__(self, id, name, arguments):
-        self.id, self.name, self.arguments = id, name, arguments
+    def __init__(self, id, name, arguments, custom=False):
+        self.id, self.name, self.arguments, self.custom = id, name, arguments, custom
 
     def __repr__(self):
         return "%s(%s)#%s" % (self.name, self.arguments, self.id)
@@ -107,6 +112,9 @@ CASES = [
          results=["snow", "12:00"]),
     Case("tool_no_arguments", Ask(turns=[user("Now?")], tools=[dict(TIME, schema={"type": "object", "properties": {}})]),
          [Say(calls=[Call("call_n1", "get_time", {})], finish="tools"), Say("Noon.")], results=["12:00"]),
+    Case("tool_custom", Ask(turns=[user("Mend it")], tools=[WEATHER, PATCH]),
+         [Say(calls=[Call("call_c1", "apply_patch", {"input": "*** Begin \"Patch\"\n+\ta \\ b 你好 🎉\n"})], finish="tools"), Say("Mended.")],
+         results=["done"]),
     Case("tool_error", Ask(turns=[user("Weather in Atlantis?")], tools=[WEATHER]),
          [Say(calls=[Call("call_e1", "get_weather", {"city": "Atlantis"})], finish="tools"), Say("No such place.")],
          results=[("no such city", True)]),

@@ -22,7 +22,8 @@ class OpenAi(Client):
         ask = self.ask
         body = {"model": model, "messages": self.messages}
         if ask.tools:
-            body["tools"] = [{"type": "function", "function": {"name": t["name"], "description": t["description"], "parameters": t["schema"]}}
+            body["tools"] = [{"type": "custom", "custom": {"name": t["name"], "description": t["description"]}} if t.get("custom") else
+                             {"type": "function", "function": {"name": t["name"], "description": t["description"], "parameters": t["schema"]}}
                              for t in ask.tools]
         if ask.choice:
             body["tool_choice"] = ask.choice
@@ -48,6 +49,10 @@ class OpenAi(Client):
         heard.usage.cached = (value.get("prompt_tokens_details") or {}).get("cached_tokens") or 0
         heard.usage.reasoning = (value.get("completion_tokens_details") or {}).get("reasoning_tokens") or 0
 
+    def call(self, id, kind, name, text):
+        need(kind == ("custom" if any(t["name"] == name and t.get("custom") for t in self.ask.tools) else "function"), "a call's type", kind, name)
+        return Call(id, name, {"input": text} if kind == "custom" else arguments(text))
+
     def whole(self, value):
         heard = Heard()
         need(value["object"] == "chat.completion" and value["id"] and isinstance(value["created"], int), "top level", value)
@@ -61,8 +66,9 @@ class OpenAi(Client):
             heard.text += message["refusal"]
         heard.thought = message.get("reasoning_content") or ""
         for call in message.get("tool_calls") or []:
-            need(call["type"] == "function" and call["id"], "call", call)
-            heard.calls.append(Call(call["id"], call["function"]["name"], arguments(call["function"]["arguments"])))
+            kind = call["type"]
+            need(call["id"] and set(call) - {"extra_content"} == {"id", "type", kind}, "call", call)
+            heard.calls.append(self.call(call["id"], kind, call[kind]["name"], call[kind]["input" if kind == "custom" else "arguments"]))
         heard.finish = FINISH[choice["finish_reason"]]
         self.usage(value["usage"], heard)
         heard.native = {k: v for k, v in message.items() if v is not None and k != "refusal"}
@@ -111,29 +117,32 @@ class OpenAi(Client):
             for call in delta.get("tool_calls") or []:
                 index = call["index"]
                 if index == len(calls):
-                    need(call["id"] and call["type"] == "function" and call["function"]["name"], "a call's first delta", call)
-                    calls.append([call["id"], call["function"]["name"], call["function"].get("arguments", "")])
-                    extras.append({k: v for k, v in call.items() if k not in ("index", "id", "type", "function")})
+                    kind = call["type"]
+                    words = "input" if kind == "custom" else "arguments"
+                    need(call["id"] and call[kind]["name"], "a call's first delta", call)
+                    calls.append([call["id"], call[kind]["name"], call[kind].get(words, ""), kind, words])
+                    extras.append({k: v for k, v in call.items() if k not in ("index", "id", "type", kind)})
                 else:
                     need(index == len(calls) - 1, "calls interleave: index", index, "of", len(calls))
                     need(not call.get("id") or call["id"] == calls[index][0], "another id")
-                    calls[index][2] += call["function"]["arguments"]
-                    extras[index].update({k: v for k, v in call.items() if k not in ("index", "id", "type", "function")})
+                    kind, words = calls[index][3:]
+                    calls[index][2] += call[kind][words]
+                    extras[index].update({k: v for k, v in call.items() if k not in ("index", "id", "type", kind)})
             if choice["finish_reason"] is not None:
                 need(heard.finish is None, "two finish reasons")
                 heard.finish = FINISH[choice["finish_reason"]]
         if not heard.error:
             need(heard.ended, "no [DONE]")
             need(usage_seen, "no usage though it was asked for")
-        heard.calls = [Call(id, name, arguments(text)) for id, name, text in calls if heard.ended]
+        heard.calls = [self.call(id, kind, name, text) for id, name, text, kind, _ in calls if heard.ended]
         heard.native = {"role": "assistant", "content": heard.text or None}
         if heard.thought:
             heard.native["reasoning_content"] = heard.thought
         if details:
             heard.native["reasoning_details"] = details
         if calls:
-            heard.native["tool_calls"] = [dict({"id": id, "type": "function", "function": {"name": name, "arguments": text}}, **extra)
-                                          for (id, name, text), extra in zip(calls, extras)]
+            heard.native["tool_calls"] = [dict({"id": id, "type": kind, kind: {"name": name, words: text}}, **extra)
+                                          for (id, name, text, kind, words), extra in zip(calls, extras)]
         return heard
 
     def absorb(self, heard):

@@ -24,7 +24,8 @@ class Responses(Client):
         if ask.system:
             body["instructions"] = ask.system
         if ask.tools:
-            body["tools"] = [{"type": "function", "name": t["name"], "description": t["description"], "parameters": t["schema"], "strict": False}
+            body["tools"] = [{"type": "custom", "name": t["name"], "description": t["description"]} if t.get("custom") else
+                             {"type": "function", "name": t["name"], "description": t["description"], "parameters": t["schema"], "strict": False}
                              for t in ask.tools]
         if ask.choice:
             body["tool_choice"] = ask.choice
@@ -73,8 +74,11 @@ class Responses(Client):
                 else:
                     need(part["type"] == "refusal", "part", part)
                     heard.text += part["refusal"]
-        elif item["type"] == "function_call":
-            need(item["call_id"], "call_id")
+        elif item["type"] in ("function_call", "custom_tool_call"):
+            custom = any(t["name"] == item["name"] and t.get("custom") for t in self.ask.tools)
+            need(item["call_id"] and custom == (item["type"] == "custom_tool_call"), "a call's type", item)
+            if custom:
+                return heard.calls.append(Call(item["call_id"], item["name"], {"input": item["input"]}, custom=True))
             heard.calls.append(Call(item["call_id"], item["name"], arguments(item["arguments"])))
         elif item["type"] == "reasoning":
             need(isinstance(item["summary"], list), "summary")
@@ -158,6 +162,11 @@ class Responses(Client):
                     need(event["refusal"] == part, "refusal")
                 elif kind == "response.function_call_arguments.delta":
                     text["arguments"] = text.get("arguments", "") + event["delta"]
+                elif kind == "response.custom_tool_call_input.delta":
+                    need(event["delta"], "an empty delta")
+                    text["input"] = text.get("input", "") + event["delta"]
+                elif kind == "response.custom_tool_call_input.done":
+                    need(event["input"] == text.get("input", ""), "input")
                 elif kind == "response.function_call_arguments.done":
                     need(event["arguments"] == text.get("arguments", event["arguments"]), "arguments")
                 else:
@@ -171,7 +180,7 @@ class Responses(Client):
 
     def give(self, results):
         for call, text, failed in results:
-            self.items.append({"type": "function_call_output", "call_id": call.id, "output": text})
+            self.items.append({"type": "custom_tool_call_output" if call.custom else "function_call_output", "call_id": call.id, "output": text})
 
     def say(self, text):
         self.items.append({"role": "user", "content": text})

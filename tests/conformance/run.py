@@ -38,7 +38,7 @@ TEXT_ALONE = "a template has words for text alone"
 # What a target cannot express: the answer is 400, and its message names this.
 REFUSED = {
     ("ollama", "tools_parallel"): "tool_choice",
-    ("http", "tool"): "tools", ("http", "tools_parallel"): "tools", ("http", "tool_no_arguments"): "tools", ("http", "tool_error"): "tools",
+    ("http", "tool"): "tools", ("http", "tools_parallel"): "tools", ("http", "tool_custom"): "tools", ("http", "tool_no_arguments"): "tools", ("http", "tool_error"): "tools",
     ("http", "image"): "image", ("http", "schema"): "response_format", ("http", "reasoning"): "tools",
 }
 # What an upstream has no way to say.

@@ -6,7 +6,7 @@ import json
 import re
 import struct
 
-from cases import Ask, Call, Result, Say, Thought, Turn, is_base64
+from cases import PATCH, Ask, Call, Result, Say, Thought, Turn, is_base64
 
 _numbers = itertools.count(1)
 
@@ -67,6 +67,11 @@ def as_object(text):
     return value
 
 
+def told(call):
+    """A call as OpenAI tells it: its type, the member that holds the words, the words."""
+    return ("custom", "input", call.arguments["input"]) if call.custom else ("function", "arguments", json.dumps(call.arguments))
+
+
 class Upstream:
     dialect = None
     tells = set()       # of: cached written reasoning_tokens
@@ -80,7 +85,12 @@ class Upstream:
         return [("content-type", self.stream_type if stream else self.json_type)]
 
     def said(self, say, ask):
-        return say
+        """Calls of tools that take any text are told as such."""
+        customs = [t["name"] for t in ask.tools if t.get("custom")]
+        if not customs:
+            return say
+        calls = [Call(c.id, c.name, c.arguments, custom=c.name in customs) for c in say.calls]
+        return Say(say.text, calls, say.thought, say.finish, say.usage, say.error, say.inside, say.refusal)
 
     # see(path, headers, body) -> Ask; whole(say, model) -> bytes; stream(say, model) -> [bytes]; error(status, words) -> bytes
 
@@ -131,15 +141,20 @@ class OpenAi(Upstream):
             if role == "assistant":
                 need(content or message.get("tool_calls"), "an assistant's turn without anything", message)
                 for call in message.get("tool_calls") or []:
-                    only(call, "id", "type", "function", "extra_content")
-                    need(call["type"] == "function" and call["id"], "call")
-                    turn.calls.append(Call(call["id"], call["function"]["name"], as_object(call["function"]["arguments"])))
+                    only(call, "id", "type", call["type"], "extra_content")
+                    need(call["type"] in ("function", "custom") and call["id"], "call")
+                    told = call[call["type"]]
+                    turn.calls.append(Call(call["id"], told["name"], {"input": told["input"]} if call["type"] == "custom" else as_object(told["arguments"])))
                     open_calls.append(call["id"])
                 if message.get("reasoning_content"):
                     turn.thought = Thought(message["reasoning_content"])
             ask.turns.append(turn)
         need(not open_calls, "results are missing")
         for tool in body.get("tools") or []:
+            if tool["type"] == "custom":
+                need(self.joins, "a custom tool, which most servers of this dialect do not know")
+                ask.tools.append(dict(PATCH, name=tool["custom"]["name"], description=tool["custom"]["description"]))
+                continue
             need(tool["type"] == "function", "tool", tool)
             f = tool["function"]
             ask.tools.append({"name": f["name"], "description": f.get("description", ""), "schema": f.get("parameters")})
@@ -164,7 +179,7 @@ class OpenAi(Upstream):
         if say.thought:
             message["reasoning_content"] = say.thought.text
         if say.calls:
-            message["tool_calls"] = [{"id": c.id, "type": "function", "function": {"name": c.name, "arguments": json.dumps(c.arguments)}} for c in say.calls]
+            message["tool_calls"] = [{"id": c.id, "type": kind, kind: {"name": c.name, words: text}} for c in say.calls for kind, words, text in [told(c)]]
         return json.dumps({"id": "chatcmpl-%d" % next(_numbers), "object": "chat.completion", "created": 1790000000, "model": model,
                            "choices": [{"index": 0, "message": message, "finish_reason": self.finish[say.finish], "logprobs": None}],
                            "usage": self.usage(say.usage)}, ensure_ascii=False).encode()
@@ -181,8 +196,9 @@ class OpenAi(Upstream):
         if say.error:
             return out + [event({"error": {"message": say.error[1], "type": "server_error", "param": None, "code": None}})]
         for i, c in enumerate(say.calls):
-            out.append(chunk({"tool_calls": [{"index": i, "id": c.id, "type": "function", "function": {"name": c.name, "arguments": ""}}]}))
-            out += [chunk({"tool_calls": [{"index": i, "function": {"arguments": p}}]}) for p in pieces(json.dumps(c.arguments))]
+            kind, words, text = told(c)
+            out.append(chunk({"tool_calls": [{"index": i, "id": c.id, "type": kind, kind: {"name": c.name, words: ""}}]}))
+            out += [chunk({"tool_calls": [{"index": i, kind: {words: p}}]}) for p in pieces(text)]
         out.append(chunk({}, self.finish[say.finish]))
         return out + [event(dict(head, choices=[], usage=self.usage(say.usage))), b"data: [DONE]\n\n"]
 
@@ -229,21 +245,27 @@ class Responses(Upstream):
             elif kind == "reasoning":
                 need(item.get("id") != "" and isinstance(item["summary"], list), "reasoning", item)  # stateless clients leave the id out
                 thought = Thought("".join(p["text"] for p in item["summary"]), item.get("encrypted_content"))
-            elif kind == "function_call":
+            elif kind in ("function_call", "custom_tool_call"):
                 if not (ask.turns and ask.turns[-1].role == "assistant") or thought:
                     ask.turns.append(Turn("assistant", thought=thought))
                     thought = None
-                ask.turns[-1].calls.append(Call(item["call_id"], item["name"], as_object(item["arguments"])))
-                open_calls.append(item["call_id"])
+                custom = kind == "custom_tool_call"
+                ask.turns[-1].calls.append(Call(item["call_id"], item["name"], {"input": item["input"]} if custom else as_object(item["arguments"])))
+                open_calls.append((kind, item["call_id"]))
             else:
-                need(kind == "function_call_output" and item["call_id"] in open_calls, "item", item)
-                open_calls.remove(item["call_id"])
+                call = (kind.replace("_output", ""), item["call_id"])
+                need(kind.endswith("_output") and call in open_calls, "item", item)
+                open_calls.remove(call)
                 text = item["output"]
                 if not isinstance(text, str):
                     text = "".join(p["text"] if p["type"] == "input_text" else "<%s>" % self.media(p)[0] for p in text)
                 ask.turns.append(Turn("tool", results=[Result(item["call_id"], None, text)]))
         need(not open_calls, "results are missing")
         for tool in body.get("tools") or []:
+            if tool["type"] == "custom":
+                only(tool, "type", "name", "description")
+                ask.tools.append(dict(PATCH, name=tool["name"], description=tool["description"]))
+                continue
             need(tool["type"] == "function" and "function" not in tool, "tool", tool)
             ask.tools.append({"name": tool["name"], "description": tool.get("description", ""), "schema": tool.get("parameters")})
         choice = body.get("tool_choice")
@@ -273,7 +295,8 @@ class Responses(Upstream):
             out.append({"type": "message", "id": "msg_%d" % n, "status": "completed", "role": "assistant",
                         "content": [{"type": "output_text", "text": say.text, "annotations": [], "logprobs": []}]})
         for i, c in enumerate(say.calls):
-            out.append({"type": "function_call", "id": "fc_%d_%d" % (n, i), "call_id": c.id, "name": c.name, "arguments": json.dumps(c.arguments),
+            _, words, text = told(c)
+            out.append({"type": "custom_tool_call" if c.custom else "function_call", "id": "fc_%d_%d" % (n, i), "call_id": c.id, "name": c.name, words: text,
                         "status": "completed"})
         return out
 
@@ -322,9 +345,10 @@ class Responses(Upstream):
                 out.append(e("response.reasoning_summary_text.done", summary_index=0, text=part["text"], **at))
                 out.append(e("response.reasoning_summary_part.done", summary_index=0, part=part, **at))
             else:
-                out.append(e("response.output_item.added", output_index=i, item=dict(item, arguments="", status="in_progress")))
-                out += [e("response.function_call_arguments.delta", delta=p, **at) for p in pieces(item["arguments"])]
-                out.append(e("response.function_call_arguments.done", arguments=item["arguments"], **at))
+                words, name = ("input", "custom_tool_call_input") if item["type"] == "custom_tool_call" else ("arguments", "function_call_arguments")
+                out.append(e("response.output_item.added", output_index=i, item=dict(item, status="in_progress", **{words: ""})))
+                out += [e("response.%s.delta" % name, delta=p, **at) for p in pieces(item[words])]
+                out.append(e("response.%s.done" % name, **dict(at, **{words: item[words]})))
             out.append(e("response.output_item.done", output_index=i, item=item))
         status = self.status(say)
         last = dict(self.response(say, model, items, status), id=base["id"])

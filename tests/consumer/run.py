@@ -215,6 +215,30 @@ class Runner:
             env["ASAN_OPTIONS"] = "detect_leaks=0:halt_on_error=1"  # the interpreter itself does not free all it has
         return env
 
+    def python_installed(self):
+        """The installed module finds the installed library, wherever the prefix lies, with nothing said about either."""
+        env = {"PYTHONPATH": str(self.prefix / self.cache["LLMROUTER_PYTHON_DIR"]), "LLMROUTER_LIBRARY": "", "LD_LIBRARY_PATH": ""}
+        self.say_hello(sys.executable, env)
+
+    def python_pip(self):
+        """`pip install ./bindings/python` in an environment of its own, without a network."""
+        folder = self.work / "python-venv"
+        shutil.rmtree(folder, ignore_errors=True)
+        self.command([sys.executable, "-m", "venv", folder])
+        env = {"PYTHONPATH": "", "PIP_NO_INDEX": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
+        self.command([folder / "bin/python", "-m", "pip", "install", "-q", ROOT / "bindings/python"], env=env, timeout=300)
+        self.say_hello(folder / "bin/python", {**env, "LD_LIBRARY_PATH": str(self.lib), "LLMROUTER_LIBRARY": ""})
+        self.command([folder / "bin/python", "-c", "import importlib.metadata as m, llmrouter; assert m.version('llmrouter') == llmrouter.version()"],
+                     cwd=self.run_dir, env={**env, "LD_LIBRARY_PATH": str(self.lib)})
+        self.command([folder / "bin/python", "-m", "pip", "uninstall", "-q", "-y", "llmrouter"], env=env)
+
+    def say_hello(self, python, env):
+        program = ("import llmrouter\nwith llmrouter.Router(settings={'storage.keys': 'memory:', 'storage.usage': 'off'}, environment=False) as router:\n"
+                   "    print(llmrouter.__file__, router.chat('demo/echo', 'found it'))\n")
+        output = self.command([python, "-c", program], cwd=self.run_dir, env=env, timeout=60, want="found it")
+        if str(ROOT / "bindings") in output:
+            raise Failure(f"that was the source tree's module: {output}")
+
     def python_test(self):
         return self.command([sys.executable, HERE / "python/test_llmrouter.py"], cwd=self.run_dir, env=self.python_environment(), timeout=300, want="0 failed")
 
@@ -358,7 +382,7 @@ class Runner:
             "pkgconfig": self.group_pkgconfig,
             "subproject": self.group_subproject,
             "c": lambda: [self.check(f"C99 program: {path.stem}", self.c_program, path.stem) for path in sorted((HERE / "c").glob("*.c"))],
-            "python": lambda: self.check("Python by ctypes", self.python_test),
+            "python": self.group_python,
             "cpp": self.group_cpp,
             "examples": self.group_examples,
             "snippets": self.group_snippets,
@@ -371,6 +395,16 @@ class Runner:
                 break
         print(f"{self.passed} passed, {self.failed} failed")
         return 1 if self.failed else 0
+
+    def group_python(self):
+        self.check("Python by ctypes", self.python_test)
+        if self.sanitizer:
+            return  # needs the sanitizer's library first, which neither of these is told
+        self.check("Python: the installed module", self.python_installed)
+        if subprocess.run([sys.executable, "-c", "import ensurepip, venv"], stderr=subprocess.DEVNULL).returncode == 0:
+            self.check("Python: pip install", self.python_pip)
+        else:
+            print("SKIP: Python: pip install: this Python cannot make environments (python3-venv)")
 
     def group_abi(self):
         self.check("the C library's symbols are the recorded ones", self.abi_recorded)

@@ -11,7 +11,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   auto facts = client->scan(text);
   if (!facts) {
     fuzz::must(facts.error().code == ErrorCode::kInvalidRequest && !facts.error().message.empty(), "a bad body is the client's fault");
-  } else if (auto chat = client->decode()) {
+  } else if (hear_texts(*client, text); auto chat = client->decode()) {
     fuzz::must(chat->model == facts->model && chat->stream == facts->stream, "scan and decode agree");
     fuzz::must(!encode("openai", *chat, provider(0), facts->stream, false).empty(), "a prompt is a chat");
   } else {

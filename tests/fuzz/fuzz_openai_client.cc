@@ -41,6 +41,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     fuzz::must(ok.error().code == ErrorCode::kInvalidRequest && !ok.error().param.empty(), "what cannot be expressed is named");
   }
 
+  hear_texts(*client, body);
   auto chat = client->decode();
   if (!chat) {
     fuzz::must(chat.error().code == ErrorCode::kInvalidRequest && !chat.error().param.empty(), "what cannot be decoded is named");

@@ -53,6 +53,28 @@ inline void check_error(const Error& error) {
   fuzz::must(error.upstream_body.size() <= 8192, "the kept body is capped");
 }
 
+// A scanned body's texts, as rules on content hear them: each string once, and nobody who had enough is told more.
+inline void hear_texts(ClientCodec& client, std::string_view body) {
+  struct Listener final : TextSink {
+    size_t bytes = 0, left = 0;
+    bool done = false;
+    bool on_text(std::string_view text) override {
+      fuzz::must(!done, "nothing is told to who had enough");
+      fuzz::must(!text.empty(), "a text says something");
+      bytes += text.size();
+      done = left-- == 0;
+      return !done;
+    }
+  };
+  for (const size_t most : {size_t{0}, size_t{2}, body.size()}) {
+    Listener listener;
+    listener.left = most;
+    const auto whole = client.tell_texts(listener);
+    fuzz::must(whole.ok() && *whole == !listener.done, "it is known whether all was told");
+    fuzz::must(listener.bytes <= body.size(), "no text is told twice");
+  }
+}
+
 // A request of the neutral form encoded for a dialect: JSON, or an error that names the field. Empty: refused.
 inline std::string encode(std::string_view to, const ChatRequest& chat, const ProviderConfig& config, bool stream, bool foreign) {
   EncodeInput input;

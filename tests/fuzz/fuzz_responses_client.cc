@@ -33,6 +33,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   fuzz::must(bool(wire::scan_object(sent, {}, members)), "a relayed body is JSON without doubled members");
   if (!(mode & 1) && (mode & 2)) fuzz::must(sent == body, "nothing to change: nothing changed");
 
+  hear_texts(*client, body);
   auto chat = client->decode();
   if (!chat) {
     fuzz::must(chat.error().code == ErrorCode::kInvalidRequest && !chat.error().param.empty(), "what cannot be decoded is named");

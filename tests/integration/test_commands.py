@@ -3,6 +3,7 @@ import json
 import os
 import sqlite3
 
+import upstream as up
 from harness import ADMIN
 
 
@@ -29,7 +30,7 @@ def test_modify_changes_only_what_is_named(t):
         r = t.cli("keys", "modify", "z", option, value)
         assert r.returncode == 0 and limits_of(t, "z") == after, (value, r.stderr, limits_of(t, "z"))
     for value, words in (("burst=5", "--limits: burst: expected requests beside burst"), ("speed=9", "--limits: speed: expected one of requests"),
-                         ("concurrent=0", "--limits: concurrent: expected a whole number above 0, or none")):
+                         ("concurrent=0", "--limits: concurrent: expected a whole number from 1 to 1000000000M, or none")):
         r = t.cli("keys", "modify", "z", "--limits", value)
         assert r.returncode == 2 and words in r.stderr, r.stderr
     shown = t.cli("keys", "modify", "--help").stdout
@@ -136,8 +137,79 @@ def test_explain_names_the_model_itself(t):
             f.write(body)
         r = t.cli("explain", "demo/echo", "--body", "b.json", "--json")
         assert r.returncode == 0 and json.loads(r.stdout)["requested"] == "demo/echo", r
-    for body, words in (("{}", "messages"), ('{"model":5,"messages":[]}', "`model` must be a string"), ("[]", "")):
+    for body, words in (('{"messages":5}', "messages"), ('{"model":5,"messages":[]}', "`model` must be a string"), ("[]", "")):
         with open(t.folder + "/b.json", "w") as f:
             f.write(body)
         r = t.cli("explain", "demo/echo", "--body", "b.json")
         assert r.returncode == 1 and words in r.stderr and not r.stdout, r
+
+
+def lists(*ids):
+    body = json.dumps({"object": "list", "data": [{"id": i, "object": "model"} for i in ids]}).encode()
+
+    async def handler(x):
+        if x.request.method == "GET":
+            return await x.send(up.reply(body))
+        await up.good(x)
+    return handler
+
+
+def test_a_bare_name_that_one_provider_offers(t):
+    u, other = t.upstream(lists("m-only", "m-both")), t.upstream(lists("m-both"))
+    t.write_config(t.config(u, other))
+    # A chat asks the providers for their lists when nobody knows the name, and only then.
+    r = t.cli("chat", "m-only", "hi")
+    assert r.returncode == 0 and "Hello" in r.stdout, r
+    assert [x.method for x in u.seen] == ["GET", "POST"] and [x.method for x in other.seen] == ["GET"], u.seen
+    assert u.chats()[0].json()["model"] == "m-only"
+    assert t.cli("chat", "up/m-only", "hi").returncode == 0
+    assert [x.method for x in u.seen] == ["GET", "POST", "POST"] and len(other.seen) == 1
+    for name, words in (("m-both", "offered by several providers"), ("m-nobody", "not found")):
+        r = t.cli("chat", name, "hi")
+        assert r.returncode == 1 and words in r.stderr and "not known yet" not in r.stderr, r.stderr
+    # A plan asks nobody unless told to, and says so.
+    before = len(u.seen)
+    r = t.cli("explain", "m-only")
+    assert r.returncode == 1 and "what up, up2 offers is not known yet" in r.stderr and "--refresh" in r.stderr and len(u.seen) == before, r.stderr
+    r = t.cli("explain", "m-only", "--refresh", "--json")
+    assert r.returncode == 0 and json.loads(r.stdout)["steps"][0]["provider"] == "up" and not r.stderr, r
+    assert [x.method for x in u.seen[before:]] == ["GET"]
+
+
+def test_explain_asks_a_server(t):
+    async def fails(x):
+        await x.send(up.error(500, "no"))
+    u = t.upstream(fails)
+    config = t.config(u, keys=[{"name": "ann", "key": "sk-ann-0000000000"}], models={"a": ["up/m1", "demo/echo"]},
+                      routing={"attempts": 1, "strategy": "round_robin", "cooldown": {"failures": 1}})
+    config["server"]["auth"] = "keys"
+    s = t.start(config)
+    url, key = "http://127.0.0.1:%d" % s.address[1], {"LLMROUTER_KEY": "sk-ann-0000000000"}
+    for _ in range(2):
+        s.chat("a", key=key["LLMROUTER_KEY"])
+    there, here = t.cli("explain", "a", "--url", url + "/", "--json", env=key), t.cli("explain", "a", "--json")
+    assert there.returncode == 0 and here.returncode == 0, (there, here)
+    resting = lambda text: [x["reason"] for x in json.loads(text)["steps"] if "rest" in x["reason"] or "cooling" in x["reason"]]
+    assert resting(there.stdout) and not resting(here.stdout), (there.stdout, here.stdout)
+    for args, words in (((), "knows nothing of what rests"), ((), "--refresh"), (("--refresh",), "this plan knows nothing")):
+        told = t.cli("explain", "a", *args)
+        assert told.returncode == 0 and words in told.stderr and "up/m1" in told.stdout, told
+    assert not there.stderr and not here.stderr, (here.stderr, there.stderr)
+    with open(t.folder + "/b.json", "w") as f:
+        f.write('{"messages":[{"role":"user","content":"hi"}]}')
+    text = t.cli("explain", "a", "--body", "b.json", "--url", url, env=key)
+    assert text.returncode == 0 and "up/m1" in text.stdout and not text.stdout.startswith("{"), text
+    none = t.cli("explain", "a", "--url", url)
+    assert none.returncode == 1 and "answered 401" in none.stderr and not none.stdout, none
+    assert t.cli("explain", "a", "--url", "ftp://x").returncode == 2 and t.cli("explain", "a", "--url", url, "--refresh").returncode == 2
+    assert s.request("POST", "/v1/route/explain?model=a&format=xml", key=key["LLMROUTER_KEY"]).status == 400
+
+
+def test_a_provider_that_cannot_be_asked_keeps_no_other_name_away(t):
+    async def hangs_up(x):
+        x.close()
+    u, broken = t.upstream(lists("m-only")), t.upstream(hangs_up)
+    t.write_config(t.config(u, broken))
+    assert t.cli("chat", "m-only", "hi").returncode == 0
+    r = t.cli("chat", "m-nobody", "hi")
+    assert r.returncode == 1 and "what up2 offers is not known yet" in r.stderr, r.stderr

@@ -5,8 +5,10 @@ import signal
 import socket
 import sqlite3
 import subprocess
+import threading
 import time
 
+import harness
 import upstream as up
 from harness import ADMIN, Connection, request_bytes, wait
 
@@ -487,3 +489,29 @@ def test_start_is_quick_and_idle_memory_small(t):
     assert took < 5, took  # a benchmark holds the real number; this only finds a hang
     with s.connect() as c:
         assert isinstance(c.sock, socket.socket)
+
+
+def test_every_line_of_a_json_log_is_json(t):
+    config = t.config(t.upstream(), observe={"log": {"format": "json"}}, keys=[{"name": "old", "key": "sk-old-0000000000", "expires": "2020-01-01T00:00:00Z"}])
+    config["server"]["auth"] = "keys"
+    s = harness.Server(t.binary, t.folder, config)
+    s.process = subprocess.Popen([s.binary, "serve", "-c", s.file], cwd=t.folder, env=s.env, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    s.reader = threading.Thread(target=s.read_log, daemon=True)
+    s.reader.start()
+    assert s.wait_log('"listening"', 30), s.log
+    listening = json.loads(next(line for line in s.log if '"listening"' in line))
+    assert listening["level"] == "info" and listening["time"].endswith("Z") and listening["listen"][0].startswith("http://127.0.0.1:"), listening
+    s.signal(signal.SIGTERM)
+    assert s.wait() == 0
+    for line in s.log:
+        assert {"time", "level", "message"} <= set(json.loads(line)), line
+    assert any("configuration warning" in line for line in s.log), s.log
+    # What keeps it from starting, too.
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen(1)
+        config["server"]["listen"] = "127.0.0.1:%d" % taken.getsockname()[1]
+        t.write_config(config)
+        r = t.cli("serve")
+    last = json.loads(r.stderr.splitlines()[-1])
+    assert r.returncode == 1 and last["level"] == "error" and last["message"] == "cannot start" and "cannot listen on" in last["error"], r

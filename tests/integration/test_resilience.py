@@ -189,3 +189,30 @@ def test_an_answer_that_breaks_off_goes_on_elsewhere_and_is_paid_for_twice(t):
         costs = [a["cost_nano_usd"] for a in record["attempts"]]
         assert costs[0] == (usage["prompt_tokens"] - 40 + 2) * 1000 and costs[1] == 42 * 10000, record
         assert record["cost_nano_usd"] == sum(costs), record
+
+
+def test_a_providers_own_total_bounds_its_attempts(t):
+    async def drips(x):
+        await x.send(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n")
+        for _ in range(100):
+            await x.send(up.chunk({"content": "drop "}))
+            await x.sleep(0.05)
+        await x.send(b"data: [DONE]\n\n")
+
+    async def never(x):
+        await x.sleep(5)
+    slow, dripping, good = t.upstream(never), t.upstream(drips), t.upstream()
+    config = t.config(slow, dripping, good, models={"both": {"targets": ["up/m1", "up3/m1"], "strategy": "round_robin"}}, routing={"timeouts": {"idle": "30s"}})
+    for name in ("up", "up2"):
+        config["providers"][name]["timeouts"] = {"total": "400ms"}
+    s = t.start(config)
+    began = time.monotonic()
+    r = s.chat("up/m1", headers=[("x-llmrouter-timeout", "20s")])
+    assert r.status == 504 and "timeout: total: no complete answer within 400 ms" in r.message and time.monotonic() - began < 4, (r.status, r.body)
+    # The next target has its own time.
+    for _ in range(2):
+        assert s.chat("both").status == 200
+    # A stream that goes on and on is cut in its middle, and says so.
+    began = time.monotonic()
+    r = s.chat("up2/m1", stream=True)
+    assert r.status == 200 and "timeout: total" in r.body.decode() and time.monotonic() - began < 3, r.body

@@ -339,3 +339,38 @@ def test_simulate(t):
     r = json.loads(t.cli("simulate", "-c", "new.yaml", "--json", "--without-stored").stdout)
     assert (r["after"]["ok"], r["after"]["limited"]) == (2, 3), r
     assert t.cli("simulate", "--since", "soon", "-c", "new.yaml").returncode == 2
+
+
+def test_content_is_all_that_a_caller_says_in_every_dialect(t):
+    u, s = ruled(t, [{"name": "guard", "when": {"content": "(?i)project heron"}, "use": {"reject": "not outside"}},
+                     {"name": "code", "when": {"content": "refactor"}, "use": "coder"}], rule_text="1KiB")
+    word = "about Project HERON"
+    document = {"type": "document", "source": {"type": "text", "media_type": "text/plain", "data": word}}
+    bodies = [
+        ("/v1/chat/completions", {"messages": [{"role": "user", "content": word}]}),
+        ("/v1/chat/completions", {"messages": [{"role": "function", "name": "f", "content": word}, {"role": "user", "content": "hi"}]}),
+        ("/v1/chat/completions", {"messages": [{"role": "user", "content": "hi"},
+                                               {"role": "assistant", "content": None, "tool_calls": [{"id": "c", "type": "function", "function": {"name": "f", "arguments": "{}"}}]},
+                                               {"role": "tool", "tool_call_id": "c", "content": word}]}),
+        ("/v1/messages", {"max_tokens": 9, "messages": [{"role": "user", "content": [document, {"type": "text", "text": "hi"}]}]}),
+        ("/v1/responses", {"input": [{"type": "local_shell_call_output", "id": "x", "output": word}, {"role": "user", "content": "hi"}]}),
+        ("/v1/responses", {"previous_response_id": "resp_1", "input": word}),
+        ("/v1/completions", {"prompt": word}),
+        ("/api/chat", {"messages": [{"role": "user", "content": word}], "stream": False}),
+        ("/v2/chat", {"messages": [{"role": "user", "content": "hi"}], "documents": [{"data": {"text": word}}]}),
+    ]
+    for path, body in bodies:
+        r = s.request("POST", path, {"model": "main", **body}, key=KEY)
+        assert r.status == 403 and b"not outside" in r.body, (path, body, r.status, r.body)
+    r = s.request("POST", "/v1beta/models/main:generateContent", {"contents": [{"role": "user", "parts": [{"functionResponse": {"name": "f", "response": {"a": [word]}}}]}]}, key=KEY)
+    assert r.status == 403, r.body
+    assert not u.chats()
+    assert s.chat("main", "hello", key=KEY).status == 200 and asked(u) != "coder"
+    said = {"model": "main", "messages": [{"role": "user", "content": "hi"}, {"role": "assistant", "content": word}, {"role": "user", "content": "why?"}]}
+    assert s.request("POST", "/v1/chat/completions", said, key=KEY).status == 200
+    # More than rules look at: not let through by the one that rejects, and the limit is named.
+    r = s.chat("main", "x" * 1025, key=KEY)
+    assert r.status == 413 and r.code == "body_too_large" and "routing.rule_text" in r.message and '"guard"' in r.message, r.body
+    r = s.request("POST", "/v1/route/explain", {"model": "main", "messages": [{"role": "user", "content": "x" * 1025}]}, key=KEY)
+    assert r.status == 413, r.body
+    assert s.chat("main", "refactor " + "x" * 1000, key=KEY).status == 200 and asked(u) == "coder"

@@ -267,3 +267,81 @@ def test_a_refusal_for_length_is_recorded_and_played_again(t):
     config["models"]["main"].pop("context_fallbacks")
     t.write_config(config)
     assert json.loads(t.cli("simulate", "--json").stdout)["after"]["failed"] == 1
+
+
+def test_a_header_of_ours_that_is_misspelt_is_named(t):
+    u = t.upstream()
+    s = t.server(u)
+    r = s.chat(headers=[("X-LLMRouter-Tagz", "a"), ("x-llmrouter-cache", "no"), ("x-llmrouter-timeout", "5s"), ("x-llmrouter-provider", "up")])
+    assert r.status == 200 and r.header("x-llmrouter-dropped") == "x-llmrouter-tagz", r.head
+    assert not any(name.startswith("x-llmrouter") for name in u.chats()[0].headers), u.chats()[0].headers
+    assert s.usage("?limit=1")[0]["dropped"] == ["x-llmrouter-tagz"]
+    # Beside what the target has no word for, in streams, and where nobody could be asked at all.
+    r = s.request("POST", "/v1/messages", {"model": "up/m1", "max_tokens": 9, "top_k": 3, "stream": True, "messages": [{"role": "user", "content": "hi"}]},
+                  headers=[("x-llmrouter-provder", "up")])
+    assert r.status == 200 and r.header("x-llmrouter-dropped").split(", ")[0] == "x-llmrouter-provder", r.head
+    r = s.chat("nobody-knows", headers=[("x-llmrouter-model", "m")])
+    assert r.status == 404 and r.header("x-llmrouter-dropped") == "x-llmrouter-model", r.head
+    assert s.chat().header("x-llmrouter-dropped") is None
+    # However many there are, and however long.
+    names = ["x-llmrouter-%d" % i for i in range(80)] + ["x-llmrouter-" + "y" * 500]
+    told = s.chat(headers=[(name, "v") for name in names]).header("x-llmrouter-dropped").split(", ")
+    assert len(told) == 64 and told[0] == "x-llmrouter-0" and told[-1] == "...", told
+    told = s.chat(headers=[("x-llmrouter-" + "y" * 500, "v")]).header("x-llmrouter-dropped")
+    assert told == ("x-llmrouter-" + "y" * 500)[:64], told
+
+
+def test_the_columns_of_csv_are_the_documented_ones(t):
+    s = t.server(t.upstream())
+    assert s.chat().status == 200
+    s.usage()
+    with open(os.path.join(os.path.dirname(__file__), "..", "..", "docs", "operations.md")) as f:
+        text = f.read().split("The columns of `--csv`", 1)[1].split("\n\n", 1)[0]
+    records, sums = text.split("With `--by`")
+    for args, words in ((("usage", "--csv"), records), (("usage", "--csv", "--by", "key"), sums)):
+        for column in t.cli(*args).stdout.splitlines()[0].split(","):
+            assert "`%s`" % column in words, (column, words)
+
+
+def test_looking_into_an_empty_key_store_leaves_it_empty(t):
+    config = t.config()
+    config["storage"] = {"keys": "sqlite:%s/empty.db" % t.folder, "usage": "off"}
+    t.write_config(config)
+    open(t.folder + "/empty.db", "w").close()
+    for args in (("keys", "list"), ("keys", "list", "--json"), ("explain", "demo/echo")):
+        r = t.cli(*args)
+        assert r.returncode == 0, r
+    assert os.path.getsize(t.folder + "/empty.db") == 0 and sorted(os.listdir(t.folder)) == ["empty.db", "llmrouter.yaml"], os.listdir(t.folder)
+    assert t.cli("keys", "create", "--name", "ann").returncode == 0 and os.path.getsize(t.folder + "/empty.db") > 0
+    assert "ann" in t.cli("keys", "list").stdout
+
+
+def test_what_the_demo_has_no_endpoint_for(t):
+    s = t.server()
+    r = s.request("POST", "/v1/images/generations", {"model": "demo/echo", "prompt": "a cat"})
+    assert r.status == 404 and r.code == "not_supported" and "no endpoint /images/generations" in r.message, r.body
+
+
+def test_check_warns(t):
+    config = t.config(keys=[{"name": "old", "key": "sk-old-0000000000", "expires": "2020-01-01T00:00:00Z"}])
+    config["server"]["auth"] = "keys"
+    t.write_config(config)
+    r = t.cli("check")
+    assert r.returncode == 0 and r.stdout.strip().endswith(": ok, 1 warning"), r
+    assert "llmrouter.yaml:1:" in r.stderr and ": warning: keys[0].expires: is over" in r.stderr, r.stderr
+    strict = t.cli("check", "--strict")
+    assert strict.returncode == 2 and "warning: keys[0].expires" in strict.stderr and not strict.stdout, strict
+    config["keys"][0]["expires"] = "2999-01-01T00:00:00Z"
+    t.write_config(config)
+    r = t.cli("check", "--strict")
+    assert r.returncode == 0 and r.stdout.strip().endswith(": ok") and "warning" not in r.stderr, r
+    config["keys"][0]["expires"] = "2020-01-01T00:00:00Z"
+    s = t.start(config)
+    assert s.wait_log("configuration warning") and s.logged("keys[0].expires"), s.log
+    assert s.chat("demo/echo", key="sk-old-0000000000").code == "expired_key"
+    before = len([x for x in s.log if "configuration warning" in x])
+    config["routing"]["attempts"] = 2
+    config["routing"]["timeouts"] = {"total": "5s", "idle": "6s"}
+    s.write(config)
+    assert s.wait_log("configuration applied") and s.logged("routing.timeouts.idle"), s.log
+    assert len([x for x in s.log if "configuration warning" in x]) == before + 2

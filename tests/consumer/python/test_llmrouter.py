@@ -4,6 +4,7 @@ Run with bindings/python on PYTHONPATH and the library in LLMROUTER_LIBRARY. The
 """
 import ctypes
 import gc
+import http.server
 import json
 import threading
 import time
@@ -377,6 +378,70 @@ class Module(Case):
             llmrouter.Router(yaml="routing: {attempts: many}\n", environment=False)
         self.assertEqual(raised.exception.code, "config")
         self.assertIn("routing.attempts", raised.exception.message)
+
+    def test_what_a_failure_tells(self):
+        with llmrouter.Router(yaml="providers: {gone: {base_url: 'http://127.0.0.1:1/v1'}}", settings=MEMORY, environment=False) as router:
+            with self.assertRaises(llmrouter.Error) as caught:
+                router.chat("gone/m", "hi")
+        self.assertIn("provider gone, model m: cannot connect", caught.exception.message)
+        self.assertNotIn("127.0.0.1", caught.exception.message)
+        self.assertIn("127.0.0.1:1", caught.exception.detail)
+        self.assertIn("127.0.0.1:1", str(caught.exception))
+
+    def test_check(self):
+        self.assertEqual(llmrouter.check(yaml="routing: {attempts: 2}", environment=False), [])
+        old = "keys: [{name: old, key: sk-1234567890, expires: 2020-01-01T00:00:00Z}]"
+        warnings = llmrouter.check(yaml=old, environment=False)
+        self.assertEqual(len(warnings), 1)
+        self.assertIn("warning: keys[0].expires: is over", warnings[0])
+        with self.assertRaises(llmrouter.Error) as caught:
+            llmrouter.check(yaml="routing: {attempts: x}", environment=False)
+        self.assertEqual(caught.exception.code, "config")
+        lines = []
+        with llmrouter.Router(yaml=old, settings=MEMORY, environment=False, log=lambda level, line: lines.append(line), log_level="warn"):
+            pass
+        self.assertTrue(any("keys[0].expires" in line for line in lines), lines)
+
+    def test_a_bare_name_that_a_provider_offers(self):
+        asked = []
+
+        class Provider(http.server.BaseHTTPRequestHandler):
+            def answer(self):
+                self.rfile.read(int(self.headers.get("content-length") or 0))
+                asked.append(self.command)
+                one = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": "here"}}
+                told = {"data": [{"id": "m-only"}]} if self.command == "GET" else {"choices": [one]}
+                data = json.dumps(told).encode()
+                self.send_response(200)
+                self.send_header("content-type", "application/json")
+                self.send_header("content-length", str(len(data)))
+                self.end_headers()
+                self.wfile.write(data)
+
+            do_GET = do_POST = answer
+
+            def log_message(self, *_):
+                pass
+
+        with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Provider) as provider:
+            thread = threading.Thread(target=provider.serve_forever)
+            thread.start()
+            try:
+                url = "http://127.0.0.1:%d/v1" % provider.server_port
+                with llmrouter.Router(providers={"lab": (url, "")}, settings=MEMORY, environment=False) as router:
+                    # A call that returns at once does not wait for lists; it says what to do.
+                    with self.assertRaises(llmrouter.Error) as caught:
+                        list(router.stream("m-only", "hi"))
+                    self.assertIn("what lab offers is not known yet; llmrouter_models(router, 1, &list)", caught.exception.message)
+                    self.assertEqual(asked, [])
+                    self.assertEqual(router.chat("m-only", "hi"), "here")
+                    self.assertEqual(asked, ["GET", "POST"])
+                    with self.assertRaises(llmrouter.Error):
+                        router.chat("m-nobody", "hi")
+                    self.assertEqual(asked, ["GET", "POST"])
+            finally:
+                provider.shutdown()
+                thread.join()
 
     def test_keys(self):
         with llmrouter.Router(settings=MEMORY, environment=False) as router:

@@ -27,7 +27,7 @@ TEST_CASE("every preset is whole") {
   const std::set<std::string> quirks = {"no_stream_options", "max_tokens_only", "max_completion_tokens_only", "strip_unknown",
                                         "required_is_any",   "random_seed",     "short_tool_ids",
                                         "no_top_k", "takes_cache_control", "strict_members", "metadata_needs_store", "thinking_type", "enable_thinking",
-                                         "reasoning_object", "template_thinking", "no_reasoning_effort", "no_reasoning_back", "no_call_ids", "fetches_urls",
+                                         "reasoning_object", "template_thinking", "no_reasoning_effort", "no_reasoning_back", "custom_tools", "no_call_ids", "fetches_urls",
                                          "publishers",       "output_dimension",  "voyage_names",    "jina_names",                 "nvidia_names",  "tei_rerank",
                                         "prefill", "prefill_prefix", "prefill_partial", "prefill_continue", "prefill_at_beta", "repeats_prefill"};
   const std::set<std::string> beside = {"responses", "completions"};

@@ -312,6 +312,69 @@ TEST_CASE("keys: who may call, and what") {
   CHECK(w.heard.bytes.find(good) == std::string::npos);
 }
 
+TEST_CASE("keys: the most tokens of a key are for all answers of a request, and for what is thought") {
+  World w;
+  w.config.providers = {provider("a")};
+  FileKey key;
+  key.spec.name = "ci";
+  key.key = Secret(std::string("sk-ci-0123456789abcdef"));
+  key.spec.params.max_tokens = 100;
+  w.config.keys = {key};
+  w.transport.fallback = [](const SeenRequest&) { return ScriptedReply::json(kWhole); };
+  w.build();
+  struct Row {
+    std::string dialect, members;
+    const char* param;  // null: it goes through
+    const char* sent = "";
+  };
+  const Row rows[] = {
+      {"openai", R"(,"n":2,"max_tokens":50)", nullptr, R"("max_tokens":50)"},
+      {"openai", R"(,"n":2,"max_tokens":51)", "n"},
+      {"openai", R"(,"n":3)", nullptr, R"("max_tokens":33)"},
+      {"openai", R"(,"n":101)", "n"},
+      {"openai", R"(,"n":128,"max_completion_tokens":9223372036854775807)", "max_completion_tokens"},
+      {"openai", R"(,"max_tokens":5,"max_completion_tokens":101)", "max_completion_tokens"},
+      {"openai", R"(,"thinking":{"type":"enabled","budget_tokens":101})", "thinking.budget_tokens"},
+      {"openai", R"(,"reasoning":{"max_tokens":101})", "reasoning.max_tokens"},
+      {"openai", R"(,"enable_thinking":true,"thinking_budget":101)", "thinking_budget"},
+      {"openai", R"(,"thinking_budget":100)", nullptr},
+      {"openai", R"(,"reasoning":{"effort":"high"})", nullptr},
+      {"anthropic", R"(,"max_tokens":101)", "max_tokens"},
+      {"anthropic", R"(,"max_tokens":100,"thinking":{"type":"enabled","budget_tokens":2048})", "thinking.budget_tokens"},
+      {"anthropic", R"(,"max_tokens":100)", nullptr},
+      {"cohere", R"(,"thinking":{"type":"enabled","token_budget":101})", "thinking.token_budget"},
+      {"responses", R"(,"max_output_tokens":101)", "max_output_tokens"},
+      {"ollama", R"(,"stream":false,"options":{"num_predict":101})", "options.num_predict"},
+      {"completions", R"(,"prompt":["a","b","c"],"max_tokens":34)", "n"},
+      {"completions", R"(,"prompt":"a","best_of":3,"max_tokens":34)", "n"},
+      {"gemini", R"("generationConfig":{"maxOutputTokens":101})", "generationConfig.maxOutputTokens"},
+      {"gemini", R"("generationConfig":{"candidateCount":2,"maxOutputTokens":51})", "generationConfig.candidateCount"},
+      {"gemini", R"("generationConfig":{"thinkingConfig":{"thinkingBudget":101}})", "generationConfig.thinkingConfig.thinkingBudget"},
+      {"gemini", R"("generationConfig":{"thinkingConfig":{"thinkingBudget":-1}})", nullptr},
+  };
+  for (const Row& row : rows) {
+    std::string body = World::body("a/x", false, row.members);
+    if (row.dialect == "responses") body = R"({"model":"a/x","input":"hi")" + row.members + "}";
+    if (row.dialect == "completions") body = R"({"model":"a/x")" + row.members + "}";
+    if (row.dialect == "gemini") body = R"({"model":"a/x","contents":[{"parts":[{"text":"hi"}]}],)" + row.members + "}";
+    CAPTURE(row.dialect, row.members);
+    CallOptions options;
+    options.key = key.key;
+    w.heard = Heard();
+    w.call = w.router->relay(w.transport, {row.dialect, body}, options, w.heard);
+    w.run();
+    if (row.param == nullptr) {
+      CHECK(w.heard.head.status == 200);
+      CHECK(w.transport.seen().back().body.find(row.sent) != std::string::npos);
+    } else {
+      CHECK(w.heard.head.status == 403);
+      CHECK(w.heard.result.error.code == ErrorCode::kParameterNotAllowed);
+      CHECK(w.heard.result.error.param == row.param);
+      CHECK(w.heard.bytes.find(row.param) != std::string::npos);
+    }
+  }
+}
+
 TEST_CASE("allow.models holds for the name that is asked for and for the target that serves") {
   World w;
   w.config.providers = {provider("openai"), provider("claude")};
@@ -428,7 +491,12 @@ TEST_CASE("names that lead nowhere: what is wrong with them, and what may have b
   CHECK(words("t-") == "up/m1");  // nothing is made of what the star left open
   CHECK(words("s-").find("model \"s-\" not found") == 0);
   // Nothing is near: where to look depends on who reads it.
-  CHECK(words("zzzzzzzz") == "model \"zzzzzzzz\" not found; models() lists what there is");
+  CHECK(words("zzzzzzzz") == "model \"zzzzzzzz\" not found; what down offers is not known yet; models() lists what there is");
+  CHECK(w.router->knows("s-m9"));
+  CHECK(w.router->knows("up/m1"));
+  CHECK(w.router->knows("m1"));
+  CHECK_FALSE(w.router->knows("s-"));
+  CHECK_FALSE(w.router->knows("m9"));
   CHECK(words("[up] m1") == "up/m1");
   CHECK(words("up/ m1") == "up/m1");
   CHECK(words("[up]") == "model \"[up]\" not found: it names no model of provider \"up\"; the nearest names are: up/m1, up/m2");

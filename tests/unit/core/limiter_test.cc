@@ -490,7 +490,7 @@ TEST_CASE("A request above the whole budget is told so, spent or not") {
     CHECK(f.denial.never);
     CHECK(f.denial.retry_after == Duration(0));
     CHECK(f.denial.words == "budget of 0.005 USD per day of key a: this request alone may cost 0.005000001 USD, and that is more than the whole budget: it can "
-                            "never be let through, ask for less");
+                            "never be let through, ask for less; renews 2026-01-02T00:00:00Z");
     const Error error = f.denial.to_error();
     CHECK(error.code == ErrorCode::kBudgetExceeded);
     CHECK(error.never);

@@ -333,3 +333,60 @@ TEST_CASE("money: the estimate of a translated answer counts calls and thoughts,
   CHECK(r.usage.estimated);
   CHECK(w.heard.bytes.find("\"output_tokens\":203") != std::string::npos);
 }
+
+TEST_CASE("money: who counts one side alone is taken at its word for that, and the other is estimated") {
+  Paid w;
+  struct Row {
+    std::string usage;
+    int64_t input, output;  // 0: estimated by what was sent, which is more than nothing
+    bool estimated;
+  };
+  const Row row = GENERATE(Row{R"({"prompt_tokens":10})", 10, 100, true}, Row{R"({"completion_tokens":7})", 0, 7, true}, Row{R"({"prompt_tokens":10,"total_tokens":17})", 10, 7, false},
+                           Row{R"({"prompt_tokens":10,"completion_tokens":7})", 10, 7, false});
+  const bool stream = GENERATE(false, true);
+  const bool translated = GENERATE(false, true);
+  CAPTURE(row.usage, stream, translated);
+  const std::string said = R"({"content":")" + kText + "\"}";
+  if (stream) {
+    w.transport.push(ScriptedReply::sse({chunk(said), chunk("{}", "\"stop\""), R"({"id":"c","object":"chat.completion.chunk","created":1,"model":"m","choices":[],"usage":)" + row.usage + "}", "[DONE]"}));
+  } else {
+    w.transport.push(ScriptedReply::json(R"({"choices":[{"index":0,"message":{"role":"assistant","content":")" + kText + R"("},"finish_reason":"stop"}],"usage":)" + row.usage + "}"));
+  }
+  w.build();
+  CallOptions options;
+  options.key = Secret(std::string(kKey));
+  w.call = w.router->relay(w.transport, {translated ? "anthropic" : "openai", World::body("a/m", stream, R"(,"max_tokens":500)")}, options, w.heard);
+  w.run();
+  const UsageRecord r = w.records().at(0);
+  CHECK(r.status == CallStatus::kOk);
+  CHECK((row.input != 0 ? r.usage.input == row.input : r.usage.input > 0));
+  CHECK(r.usage.output == row.output);
+  CHECK(r.usage.estimated == row.estimated);
+  CHECK(r.cost_nano_usd == r.usage.input * 1000 + r.usage.output * 2000);
+  // What is told is what is booked.
+  if (translated) CHECK(w.heard.bytes.find("\"output_tokens\":" + std::to_string(row.output) + "}") != std::string::npos);
+  if (translated) CHECK(w.heard.bytes.find("\"input_tokens\":" + std::to_string(r.usage.input) + ",") != std::string::npos);
+}
+
+TEST_CASE("money: usage that is told twice: the last counts, and what it lacks is what was told before") {
+  Paid w;
+  const bool translated = GENERATE(false, true);
+  const auto usage = [](const std::string& counts) { return R"({"id":"c","object":"chat.completion.chunk","created":1,"model":"m","choices":[],"usage":)" + counts + "}"; };
+  const auto [last, input, output] = GENERATE_COPY(table<std::string, int64_t, int64_t>(
+      {{R"({"prompt_tokens":11,"completion_tokens":8})", 11, 8}, {R"({"prompt_tokens":11,"completion_tokens":null})", 11, 7}, {R"({"completion_tokens":8})", 10, 8}, {"null", 10, 7}}));
+  CAPTURE(last, translated);
+  std::string finish = chunk("{}", "\"stop\"");
+  finish.insert(finish.size() - 1, R"(,"usage":{"prompt_tokens":10,"completion_tokens":7})");
+  w.transport.push(ScriptedReply::sse({chunk(R"({"content":"hello"})"), finish, usage(last), "[DONE]"}));
+  w.build();
+  CallOptions options;
+  options.key = Secret(std::string(kKey));
+  w.call = w.router->relay(w.transport, {translated ? "anthropic" : "openai", World::body("a/m", true, R"(,"max_tokens":500)")}, options, w.heard);
+  w.run();
+  const UsageRecord r = w.records().at(0);
+  CHECK(r.status == CallStatus::kOk);
+  CHECK(r.usage.input == input);
+  CHECK(r.usage.output == output);
+  CHECK(!r.usage.estimated);
+  if (translated) CHECK(w.heard.bytes.find("\"output_tokens\":" + std::to_string(output) + "}") != std::string::npos);
+}

@@ -67,6 +67,35 @@ TEST_CASE("strangers' names are bounded: in number, in length and in what a look
   }
 }
 
+TEST_CASE("names of the configuration have a state beyond all bounds, the one that strangers find") {
+  NamedStates states;
+  TargetState& before = states.enter("named before");
+  CHECK(&states.keep("named before") == &before);
+  const std::string long_name(4 * NamedStates::kLongest, 'x');
+  TargetState& long_state = states.keep(long_name);
+  CHECK(&states.enter(long_name) == &long_state);
+  CHECK(states.find({"*" + long_name.substr(1), 0, "x"}) == &long_state);
+  CHECK(states.find(std::string_view(long_name).substr(1)) == &states.shared());
+  for (size_t i = 0; states.size() < NamedStates::kMost; ++i) states.enter(nth(i));
+  CHECK(&states.enter("late") == &states.shared());
+  TargetState& late = states.keep("late");
+  CHECK(&late != &states.shared());
+  CHECK(&states.enter("late") == &late);
+  CHECK(states.find({"l*te", 1, "a"}) == &late);
+  CHECK(states.size() == NamedStates::kMost);
+  // Any number of them in one chain takes no stranger's place.
+  NamedStates few;
+  const size_t chain = NamedStates::hash(std::string_view("stranger")) % NamedStates::kChains;
+  size_t kept = 0;
+  for (size_t i = 0; kept <= NamedStates::kDeepest; ++i) {
+    if (NamedStates::hash(std::string_view(nth(i))) % NamedStates::kChains != chain) continue;
+    few.keep(nth(i));
+    ++kept;
+  }
+  CHECK(&few.enter("stranger") != &few.shared());
+  CHECK(few.size() == 1);
+}
+
 TEST_CASE("threads that enter and look up the same names at once agree") {
   constexpr size_t kThreads = 4;
   const size_t names = GENERATE(size_t{1000}, NamedStates::kMost + 1000);

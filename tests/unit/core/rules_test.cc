@@ -23,9 +23,11 @@ RuleConfig rule(std::string name, int priority = 0) {
 struct Content final : core::RuleContent {
   ChatRequest request;
   int asked = 0;
-  const ChatRequest* chat() override {
+  bool readable = true;
+  Result<bool> tell_texts(TextSink& sink) override {
     ++asked;
-    return &request;
+    if (!readable) return Error(ErrorCode::kInvalidRequest, "messages[0]: cannot be read", "messages[0]");
+    return llmrouter::tell_texts(request, sink);
   }
   void say(Role role, std::string text) {
     Message m;
@@ -44,12 +46,19 @@ struct Asking {
   Content content;
   bool with_key = true;
 
-  std::string decided(const std::vector<RuleConfig>& rules) {
-    core::RuleSet set;
+  std::string decided(const std::vector<RuleConfig>& rules, size_t text_limit = RoutingConfig().rule_text) {
+    const auto found = asked(rules, text_limit).value();
+    return found ? *found : "";
+  }
+
+  // The rule's name; nothing: none.
+  Result<std::optional<std::string>> asked(const std::vector<RuleConfig>& rules, size_t text_limit) {
+    core::RuleSet set(text_limit);
     for (const RuleConfig& r : rules) set.add(core::make_rule(r, false, std::make_shared<std::atomic<uint64_t>>(0)).value());
-    set.order();
-    const core::Rule* found = set.find({facts.model, &facts, &wishes, with_key ? &key : nullptr, &headers, wall}, content);
-    return found == nullptr ? "" : found->config.name;
+    set.ready().value();
+    auto found = set.find({facts.model, &facts, &wishes, with_key ? &key : nullptr, &headers, wall}, content);
+    if (!found) return std::move(found).error();
+    return *found == nullptr ? std::optional<std::string>() : (*found)->config.name;
   }
 };
 
@@ -124,7 +133,7 @@ TEST_CASE("rules: priority high first, equal ones in order; every condition must
   CHECK(ask.decided({x}) == "x");
 }
 
-TEST_CASE("rules: content is decoded only when a rule gets as far, and read newest first, so far and no further") {
+TEST_CASE("rules: content is read only when a rule gets as far, and once") {
   Asking ask;
   ask.facts.model = "auto";
   RuleConfig c = rule("c");
@@ -134,18 +143,94 @@ TEST_CASE("rules: content is decoded only when a rule gets as far, and read newe
   CHECK(ask.content.asked == 0);
   c.when.model.clear();
   ask.content.say(Role::kSystem, "a secret system");
-  CHECK(ask.decided({c}) == "c");
+  RuleConfig other = c;
+  other.name = "other";
+  other.when.content = "elsewhere";
+  CHECK(ask.decided({other, c}) == "c");
   CHECK(ask.content.asked == 1);
   ask.content.request.messages.clear();
   ask.content.say(Role::kAssistant, "what the model said: secret");
   CHECK(ask.decided({c}) == "");
-  // 64 KiB of newer text hide what is older.
-  ask.content.request.messages.clear();
-  ask.content.say(Role::kUser, "secret");
-  ask.content.say(Role::kUser, std::string(RuleLimits::kContent - 6, 'x'));
+}
+
+TEST_CASE("rules: the texts of tools, documents and files count, thoughts and answers do not") {
+  Asking ask;
+  RuleConfig c = rule("c");
+  c.when.content = "secret";
+  ask.content.say(Role::kTool, "the tool's secret");
   CHECK(ask.decided({c}) == "c");
-  ask.content.say(Role::kUser, "y");
+  ask.content.request.messages.clear();
+  ask.content.say(Role::kDeveloper, "a secret");
+  CHECK(ask.decided({c}) == "c");
+  Part& part = ask.content.request.messages[0].parts[0];
+  part.kind = Part::Kind::kReasoning;
   CHECK(ask.decided({c}) == "");
+  part.kind = Part::Kind::kFile;
+  part.text.clear();
+  part.data = "secret";
+  part.url = "https://secret";
+  CHECK(ask.decided({c}) == "");
+  part.name = "secret.pdf";
+  CHECK(ask.decided({c}) == "c");
+  part = Part();
+  part.kind = Part::Kind::kOther;
+  part.text = "secret";
+  CHECK(ask.decided({c}) == "c");
+}
+
+TEST_CASE("rules: a request costs no more than its limit of text; what is longer is not let through by who rejects") {
+  constexpr size_t kLimit = 4096;
+  Asking ask;
+  RuleConfig sends = rule("sends");
+  sends.when.content = "secret";
+  RuleConfig guards = sends;
+  guards.name = "guards";
+  guards.use = {};
+  guards.use.reject = "no";
+  // Newer text up to the limit hides what is older from a rule that sends somewhere.
+  ask.content.say(Role::kUser, "secret");
+  ask.content.say(Role::kUser, std::string(kLimit - 6, 'x'));
+  CHECK(ask.decided({sends}, kLimit) == "sends");
+  CHECK(ask.decided({guards}, kLimit) == "guards");
+  ask.content.say(Role::kUser, "y");
+  CHECK(ask.decided({sends}, kLimit) == "");
+  auto refused = ask.asked({guards}, kLimit);
+  REQUIRE_FALSE(refused.ok());
+  CHECK(refused.error().code == ErrorCode::kBodyTooLarge);
+  CHECK(refused.error().message.find("\"guards\"") != std::string::npos);
+  CHECK(refused.error().message.find("4 KiB") != std::string::npos);
+  CHECK(refused.error().message.find("routing.rule_text") != std::string::npos);
+  CHECK(ask.decided({guards}, 2 * kLimit) == "guards");
+  // One long text, too, and what is found in time is found.
+  ask.content.request.messages.clear();
+  ask.content.say(Role::kUser, std::string(kLimit + 1, 'x'));
+  CHECK_FALSE(ask.asked({guards}, kLimit).ok());
+  CHECK(ask.decided({guards}, kLimit + 1) == "");
+  ask.content.say(Role::kUser, "secret");
+  CHECK(ask.decided({guards}, kLimit) == "guards");
+  // Very many short ones count for more than they have.
+  ask.content.request.messages.clear();
+  for (size_t i = 0; i < kLimit / RuleLimits::kLeastText; ++i) ask.content.say(Role::kUser, "x");
+  CHECK(ask.decided({guards}, kLimit) == "");
+  ask.content.say(Role::kUser, "x");
+  CHECK_FALSE(ask.asked({guards}, kLimit).ok());
+  // Empty ones for nothing.
+  ask.content.request.messages.erase(ask.content.request.messages.begin());
+  ask.content.say(Role::kUser, "");
+  CHECK(ask.decided({guards}, kLimit) == "");
+}
+
+TEST_CASE("rules: what cannot be read is not let through by who rejects") {
+  Asking ask;
+  RuleConfig c = rule("c");
+  c.when.content = "secret";
+  ask.content.readable = false;
+  CHECK(ask.decided({c}) == "");
+  c.use = {};
+  c.use.reject = "no";
+  auto refused = ask.asked({c}, 4096);
+  REQUIRE_FALSE(refused.ok());
+  CHECK(refused.error().param == "messages[0]");
 }
 
 TEST_CASE("rules: hours in UTC, over midnight, by the day of the beginning") {

@@ -631,3 +631,46 @@ TEST_CASE("simulate: what streams is slow when its first token is, and a hedge s
   CHECK(late.after.latency_ms == 2050);
   CHECK(late.after.cost_nano_usd == 200 * 100000);  // what failed costs nothing
 }
+
+TEST_CASE("simulate: what the configuration does and the replay does not is told, and nothing else") {
+  const std::vector<UsageRecord> records = {record(0, "dear", true, 100)};
+  Config plain = config_of({{"up", "dear"}});
+  plain.routing.timeouts.idle = Duration(0);
+  const auto none = simulate(plain, records).value();
+  CHECK(none.not_played.empty());
+  CHECK(none.to_json().find("\"not_played\":[]") != std::string::npos);
+  CHECK(none.to_text().find("not played") == std::string::npos);
+  struct Row {
+    const char* words;
+    void (*ask)(Config&);
+  };
+  const Row rows[] = {
+      {"health.probe", [](Config& c) { c.providers[0].health.probe = ProbeKind::kModels; }},
+      {"params of keys", [](Config& c) {
+         FileKey key;
+         key.key = Secret("sk-0123456789");
+         key.spec.name = "k";
+         key.spec.params.max_tokens = 5;
+         c.keys = {key};
+       }},
+      {"timeouts.idle", [](Config& c) { c.providers[0].timeouts.idle = std::chrono::seconds(5); }},
+      {"turns of keys", [](Config& c) { c.routing.queue.max_wait = std::chrono::seconds(5); }},
+      {"continue_on", [](Config& c) { c.routing.continue_on_cut = true; }},
+      {"affinity", [](Config& c) { c.routing.affinity.by = {"key", "prefix"}; }},
+  };
+  Config all = plain;
+  for (const Row& row : rows) {
+    INFO(row.words);
+    Config one = plain;
+    row.ask(one);
+    row.ask(all);
+    const auto s = simulate(one, records).value();
+    REQUIRE(s.not_played.size() == 1);
+    CHECK(s.not_played[0].find(row.words) != std::string::npos);
+    CHECK(s.to_text().find("\nnot played: " + s.not_played[0] + "\n") != std::string::npos);
+    CHECK(s.to_json().find(s.not_played[0]) != std::string::npos);
+  }
+  const auto s = simulate(all, records).value();
+  CHECK(s.not_played.size() == std::size(rows));
+  CHECK(simulate(all, records).value().to_json() == s.to_json());
+}

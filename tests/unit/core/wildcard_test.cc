@@ -67,6 +67,40 @@ TEST_CASE("behind a star each model has a breaker and figures of its own") {
   CHECK(w.health("b/bad", 1).attempts == 5);
 }
 
+TEST_CASE("a configured model, the same one named directly and the same one behind a star are one") {
+  Stars w;
+  w.config.models.push_back(model("fixed", {{"a", "bad", 1, 1}, {"b", "bad", 1, 2}}));
+  w.config.models.back().strategy = "priority";
+  w.transport.fallback = [](const SeenRequest& r) { return is_for(r, "a", "bad") ? broken() : ScriptedReply::json(kWhole); };
+  w.build();
+  for (int i = 0; i < 3; ++i) CHECK(w.ask("fixed") == 200);
+  CHECK(w.asked("a", "bad") == 3);
+  for (const char* name : {"fixed", "a/bad", "s-bad"}) {
+    INFO(name);
+    CHECK(w.health(name).breaker == "open");
+    CHECK(w.health(name).attempts == 3);
+  }
+  CHECK(w.ask("s-bad") == 200);
+  CHECK(w.asked("a", "bad") == 3);
+  CHECK(w.ask("b/bad") == 200);
+  CHECK(w.health("fixed", 1).attempts == 5);
+  // A model that was named before a configuration did.
+  CHECK(w.ask("a/later") == 200);
+  w.config.models.push_back(model("named", {{"a", "later"}}));
+  REQUIRE(w.router->reload(w.config).ok());
+  CHECK(w.health("named").attempts == 1);
+}
+
+TEST_CASE("attempts at names beyond those that are told apart are counted") {
+  Stars w;
+  w.transport.fallback = [](const SeenRequest&) { return ScriptedReply::json(kWhole); };
+  w.build();
+  CHECK(w.router->metrics().find("llmrouter_provider_crowded_names_total{provider=\"a\"} 0\n") != std::string::npos);
+  CHECK(w.ask("a/" + std::string(core::NamedStates::kLongest + 1, 'x')) == 200);
+  CHECK(w.router->metrics().find("llmrouter_provider_crowded_names_total{provider=\"a\"} 1\n") != std::string::npos);
+  CHECK(w.router->metrics().find("llmrouter_provider_crowded_names_total{provider=\"b\"} 0\n") != std::string::npos);
+}
+
 TEST_CASE("behind a star a limit without a key is one model's") {
   Stars w;
   ScriptedReply limited = broken(429);

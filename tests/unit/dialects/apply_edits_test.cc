@@ -44,14 +44,14 @@ TEST_CASE("an edit of the wrong type is refused by name") {
   CHECK(apply_edits({{Edit::kSet, "tools", "[]"}}, r).error().param == "tools");
 }
 
-TEST_CASE("more results than calls can be matched to are still written") {
+TEST_CASE("more results than there are calls are still written") {
   ChatRequest chat;
   Message call, result;
   call.role = Role::kAssistant;
   result.role = Role::kTool;
   for (int i = 0; i < 1100; ++i) call.tool_calls.push_back({"", "f", "{}", "", ""});
   chat.messages.push_back(call);
-  for (int i = 0; i < 1100; ++i) chat.messages.push_back(result);
+  for (int i = 0; i < 1101; ++i) chat.messages.push_back(result);
   const ProviderConfig config = provider();
   EncodeInput input;
   input.chat = &chat;
@@ -60,6 +60,6 @@ TEST_CASE("more results than calls can be matched to are still written") {
   EncodedRequest out;
   REQUIRE(dialect("openai")->new_upstream_codec()->encode(input, out).ok());
   const wire::JsonValue root(out.http.body[0]);
-  CHECK(wire::find(root, "messages", 1024, "tool_call_id").equals("call_1023"));
-  CHECK(wire::find(root, "messages", 1025, "role").equals("function"));
+  CHECK(wire::find(root, "messages", 1100, "tool_call_id").equals("call_1099"));
+  CHECK(wire::find(root, "messages", 1101, "role").equals("function"));
 }

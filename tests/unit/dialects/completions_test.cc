@@ -166,3 +166,12 @@ TEST_CASE("completions: an upstream's own stream and answer are passed and meter
   EncodedRequest encoded;
   CHECK(!codec->encode(input, encoded).ok());
 }
+
+TEST_CASE("completions: each prompt is answered, and the best of several are all paid for") {
+  const auto answers = [](const std::string& members) { return dialect("completions")->new_client_codec()->scan(R"({"model":"m",)" + members + "}")->n; };
+  CHECK(answers(R"("prompt":"a")") == 1);
+  CHECK(answers(R"("prompt":["a","b"],"n":3)") == 6);
+  CHECK(answers(R"("prompt":[1,2,3],"best_of":4,"n":2)") == 4);
+  CHECK(answers(R"("prompt":[[1,2],[3]])") == 2);
+  CHECK(answers(R"("prompt":[],"best_of":"x")") == 1);
+}

@@ -1,6 +1,8 @@
 // Names that come twice inside of a request: whoever reads the first and whoever reads the last would see two requests.
 #include "dialects/distinct.h"
 
+#include <utility>
+
 #include "catch.h"
 #include "support.h"
 
@@ -67,6 +69,49 @@ TEST_CASE("a name that comes twice where limits and rules read is refused by its
       {"gemini", R"({"contents":[{"parts":[{"text":"a"}]}],"generationConfig":{"maxOutputTokens":1},"generation_config":{"maxOutputTokens":99999}})",
        "generation_config"},
       {"gemini", R"({"contents":[{"parts":[{"text":"a"}]}],"systemInstruction":{"parts":[{"text":"a"}],"parts":[{"text":"b"}]}})", "systemInstruction.parts"},
+      // Tools, choices and calls.
+      {"openai", R"({"model":"m","tools":[{"type":"function","function":{"name":"f"}},{"type":"function","type":"custom","function":{"name":"f"}}],)" + hi + "}", "tools[1].type"},
+      {"openai", R"({"model":"m","tools":[{"type":"function","function":{"name":"f","na\u006de":"g"}}],)" + hi + "}", "tools[0].function.name"},
+      {"openai", R"({"model":"m","tool_choice":{"type":"function","function":{"name":"f","name":"g"}},)" + hi + "}", "tool_choice.function.name"},
+      {"openai", R"({"model":"m","tool_choice":{"type":"allowed_tools","allowed_tools":{"mode":"auto","tools":[{"type":"function","function":{"name":"f","name":"g"}}]}},)" + hi + "}",
+       "tool_choice.allowed_tools.tools[0].function.name"},
+      {"openai", R"({"model":"m","response_format":{"type":"json_schema","json_schema":{"name":"a","schema":{},"schema":{}}},)" + hi + "}", "response_format.json_schema.schema"},
+      {"openai", R"({"model":"m","thinking":{"type":"enabled","budget_tokens":1,"budget_tokens":99999},)" + hi + "}", "thinking.budget_tokens"},
+      {"openai", R"({"model":"m","reasoning":{"max_tokens":1,"max_tokens":99999},)" + hi + "}", "reasoning.max_tokens"},
+      {"openai", R"({"model":"m","messages":[{"role":"assistant","tool_calls":[{"id":"1","type":"function","function":{"name":"f","arguments":"{}","arguments":"{\"x\":1}"}}]}]})",
+       "messages[0].tool_calls[0].function.arguments"},
+      {"openai", R"({"model":"m","messages":[{"role":"user","content":[{"type":"input_audio","input_audio":{"data":"A","data":"B","format":"wav"}}]}]})",
+       "messages[0].content[0].input_audio.data"},
+      {"openai", R"({"model":"m","messages":[{"role":"user","content":[{"type":"file","file":{"file_data":"A","file_data":"B"}}]}]})", "messages[0].content[0].file.file_data"},
+      {"anthropic", R"({"model":"m","max_tokens":1,"tools":[{"name":"f","name":"g","input_schema":{}}],)" + hi + "}", "tools[0].name"},
+      {"anthropic", R"({"model":"m","max_tokens":1,"tool_choice":{"type":"tool","name":"f","name":"g"},)" + hi + "}", "tool_choice.name"},
+      {"anthropic", R"({"model":"m","max_tokens":1,"thinking":{"type":"enabled","budget_tokens":1,"budget_tokens":9},)" + hi + "}", "thinking.budget_tokens"},
+      {"anthropic", R"({"model":"m","max_tokens":1,"output_config":{"format":{"type":"json_schema","schema":{},"schema":{}}},)" + hi + "}", "output_config.format.schema"},
+      {"anthropic", R"({"model":"m","max_tokens":1,"messages":[{"role":"user","content":[{"type":"search_result","source":"s","title":"t","content":[)" + text + "]}]}]}",
+       "messages[0].content[0].content[0].text"},
+      {"anthropic", R"({"model":"m","max_tokens":1,"messages":[{"role":"user","content":[{"type":"image","source":{"type":"base64","data":"A","data":"B"}}]}]})",
+       "messages[0].content[0].source.data"},
+      {"anthropic", R"({"model":"m","max_tokens":1,"messages":[{"role":"user","content":[{"type":"document","source":{"type":"content","content":[)" + text + "]}}]}]}",
+       "messages[0].content[0].source.content[0].text"},
+      {"responses", R"({"model":"m","input":"hi","tools":[{"type":"function","name":"f","name":"g"}]})", "tools[0].name"},
+      {"responses", R"({"model":"m","input":"hi","tool_choice":{"type":"function","name":"f","name":"g"}})", "tool_choice.name"},
+      {"responses", R"({"model":"m","input":"hi","text":{"format":{"type":"text","type":"json_object"}}})", "text.format.type"},
+      {"responses", R"({"model":"m","input":"hi","reasoning":{"effort":"low","effort":"high"}})", "reasoning.effort"},
+      {"responses", R"({"model":"m","input":[{"role":"user","content":[{"type":"input_audio","input_audio":{"data":"a","data":"b"}}]}]})", "input[0].content[0].input_audio.data"},
+      {"cohere", R"({"model":"m","tools":[{"type":"function","function":{"name":"f","name":"g"}}],)" + hi + "}", "tools[0].function.name"},
+      {"cohere", R"({"model":"m","documents":["x",{"data":{"text":"a","text":"b"}}],)" + hi + "}", "documents[1].data.text"},
+      {"cohere", R"({"model":"m","messages":[{"role":"assistant","tool_calls":[{"function":{"name":"f","name":"g"}}]}]})", "messages[0].tool_calls[0].function.name"},
+      {"ollama", R"({"model":"m","tools":[{"type":"function","function":{"name":"f","name":"g"}}],)" + hi + "}", "tools[0].function.name"},
+      {"ollama", R"({"model":"m","messages":[{"role":"assistant","tool_calls":[{"function":{"name":"f","name":"g"}}]}]})", "messages[0].tool_calls[0].function.name"},
+      {"gemini", R"({"contents":[{"parts":[{"text":"a"}]}],"tools":[{"functionDeclarations":[{"name":"f"},{"name":"g","name":"h"}]}]})", "tools[0].functionDeclarations[1].name"},
+      {"gemini", R"({"contents":[{"parts":[{"text":"a"}]}],"tools":{"functionDeclarations":[],"function_declarations":[]}})", "tools.function_declarations"},
+      {"gemini", R"({"contents":[{"parts":[{"text":"a"}]}],"toolConfig":{"functionCallingConfig":{"mode":"NONE","mode":"ANY"}}})", "toolConfig.functionCallingConfig.mode"},
+      {"gemini", R"({"contents":[{"parts":[{"text":"a"}]}],"generationConfig":{"thinkingConfig":{"thinkingBudget":1,"thinking_budget":9}}})",
+       "generationConfig.thinkingConfig.thinking_budget"},
+      {"gemini", R"({"contents":[{"parts":[{"inlineData":{"mimeType":"image/png","data":"A","data":"B"}}]}]})", "contents[0].parts[0].inlineData.data"},
+      {"gemini", R"({"contents":[{"parts":[{"functionCall":{"name":"f","args":{},"args":{"x":1}}}]}]})", "contents[0].parts[0].functionCall.args"},
+      {"gemini", R"({"contents":[{"parts":[{"functionResponse":{"name":"f","response":{},"parts":[{"inlineData":{"mimeType":"a","mime_type":"b"}}]}}]}]})",
+       "contents[0].parts[0].functionResponse.parts[0].inlineData.mime_type"},
   };
   for (const Case& c : cases) {
     INFO(c.dialect << ' ' << c.body);
@@ -135,4 +180,32 @@ TEST_CASE("of two limits for the output the larger one counts") {
   const auto one = scan("openai", R"({"model":"m","max_completion_tokens":7,"max_tokens":null,)" + messages);
   REQUIRE(one);
   CHECK(one->max_tokens == 7);
+}
+
+TEST_CASE("what nobody reads by name may have names twice: schemas, arguments, what a tool says; many names there are no fault") {
+  const std::string twice = R"({"a":1,"a":2})", many = members(3000, "\"last\":1");
+  for (const std::string& inside : {twice, many}) {
+    const std::pair<std::string, std::string> good[] = {
+        {"openai", R"({"model":"m","messages":[{"role":"user","content":"x"}],"tools":[{"type":"function","function":{"name":"f","parameters":)" + inside + "}}]}"},
+        {"openai", R"({"model":"m","messages":[{"role":"user","content":"x"}],"response_format":{"type":"json_schema","json_schema":{"name":"a","schema":)" + inside + "}}}"},
+        {"anthropic", R"({"model":"m","max_tokens":1,"messages":[{"role":"assistant","content":[{"type":"tool_use","id":"1","name":"f","input":)" + inside + "}]}]}"},
+        {"anthropic", R"({"model":"m","max_tokens":1,"messages":[{"role":"user","content":"x"}],"tools":[{"name":"f","input_schema":)" + inside + "}]}"},
+        {"ollama", R"({"model":"m","messages":[{"role":"assistant","tool_calls":[{"function":{"name":"f","arguments":)" + inside + "}}]}]}"},
+        {"gemini", R"({"contents":[{"parts":[{"functionCall":{"name":"f","args":)" + inside + "}}]}]}"},
+        {"gemini", R"({"contents":[{"parts":[{"functionResponse":{"name":"f","response":)" + inside + "}}]}]}"}};
+    for (const auto& [dialect_name, body] : good) {
+      INFO(dialect_name << " " << body.substr(0, 200));
+      const auto facts = scan(dialect_name, body);
+      if (!facts) FAIL(facts.error().message);
+    }
+  }
+  // Where names are read, many are too many, and twice is found among many.
+  const auto crowd = scan("openai", R"({"model":"m","messages":[{"role":"user","content":"x"}],"tools":[)" + many + "]}");
+  REQUIRE(!crowd);
+  CHECK(crowd.error().param == "tools[0]");
+  const auto hidden = scan("openai", R"({"model":"m","messages":[{"role":"user","content":"x"}],"tools":[)" + members(100, R"("n3":2)") + "]}");
+  REQUIRE(!hidden);
+  CHECK(hidden.error().param == "tools[0].n3");
+  // Broken nesting is the scan's to refuse.
+  CHECK(!scan("openai", R"({"model":"m","messages":[{"role":"user","content":"x"}],"tools":[{"a":[[[]]])"));
 }

@@ -1,5 +1,7 @@
 // Tools that are no functions, and members that bring tools along, for targets of another dialect: not one of them is left out of a request that is about it.
 #include <algorithm>
+#include <map>
+#include <utility>
 
 #include "catch.h"
 #include "support.h"
@@ -136,22 +138,67 @@ TEST_CASE("members that bring tools or knowledge of one vendor along are refused
   CHECK(ask("openai", "anthropic", request_of("openai", "", true, R"("web_search_options":null,"function_call":"none","functions":[])")).ok());
 }
 
-TEST_CASE("a choice that other dialects have no word for is refused, whatever else is asked for") {
-  for (const char* upstream : {"anthropic", "bedrock", "cohere", "ollama"}) {
-    INFO(upstream);
-    const std::string allowed = R"("tool_choice":{"type":"allowed_tools","allowed_tools":{"mode":"auto","tools":[{"type":"function","function":{"name":"f"}}]}})";
-    const std::string schema = R"(,"response_format":{"type":"json_schema","json_schema":{"name":"a","schema":{"type":"object"}}})";
-    for (const std::string& more : {std::string(), schema}) {
-      auto out = translate_request("openai", upstream, request_of("openai", "", true, allowed + more), provider(), "claude-3-5-haiku");
-      REQUIRE(!out.ok());
-      CHECK(out.error().param == "tool_choice");
+TEST_CASE("a choice among some of the tools: every other dialect gets those alone, and the mode") {
+  struct Row {
+    const char *client, *tools, *choice;
+  };
+  const Row rows[] = {
+      {"openai", R"({"type":"function","function":{"name":"g"}},{"type":"function","function":{"name":"h"}})",
+       R"("tool_choice":{"type":"allowed_tools","allowed_tools":{"mode":"MODE","tools":[{"type":"function","function":{"name":"h"}},{"type":"function","function":{"name":"f"}}]}})"},
+      {"responses", R"({"type":"function","name":"g"},{"type":"function","name":"h"},{"type":"file_search","vector_store_ids":["v"]})",
+       R"("tool_choice":{"type":"allowed_tools","mode":"MODE","tools":[{"type":"function","name":"h"},{"type":"function","name":"nobody"},{"type":"function","name":"f"}]})"},
+      {"gemini", R"({"functionDeclarations":[{"name":"g"},{"name":"h"}]})", R"("toolConfig":{"functionCallingConfig":{"mode":"MODE","allowedFunctionNames":["h","f"]}})"},
+  };
+  for (const Row& row : rows) {
+    for (const char* mode : {"auto", "required"}) {
+      std::string choice = row.choice;
+      const bool google = std::string_view(row.client) == "gemini", required = std::string_view(mode) == "required";
+      choice.replace(choice.find("MODE"), 4, google ? (required ? "ANY" : "VALIDATED") : mode);
+      for (const char* upstream : kDialects) {
+        if (required && std::string_view(upstream) == "ollama") continue;  // has no such word, and says so
+        INFO(row.client << " to " << upstream << ": " << choice);
+        auto out = ask(row.client, upstream, request_of(row.client, row.tools, true, choice));
+        if (!out) FAIL(out.error().message);
+        CHECK(out->body.find("\"f\"") != std::string::npos);
+        CHECK(out->body.find("\"h\"") != std::string::npos);
+        CHECK(out->body.find("\"g\"") == std::string::npos);
+        CHECK(out->body.find("file_search") == std::string::npos);
+        CHECK(out->body.find("allowed") == std::string::npos);
+        const char* const words[] = {"\"required\"", "\"any\"", "\"ANY\"", "\"REQUIRED\""};
+        const bool forced = std::any_of(std::begin(words), std::end(words), [&](const char* word) { return out->body.find(word) != std::string::npos; });
+        CHECK(forced == required);
+      }
     }
   }
-  // Of a Responses client what is not allowed is left out, hosted tools as well; what is allowed counts.
-  const std::string only = R"("tool_choice":{"type":"allowed_tools","mode":"auto","tools":[{"type":"function","name":"f"}]})";
-  CHECK(ask("responses", "anthropic", request_of("responses", R"({"type":"file_search","vector_store_ids":["v"]})", true, only)).ok());
+  // Hosted tools are allowed by their type, and stay what they are.
   const std::string both = R"("tool_choice":{"type":"allowed_tools","mode":"auto","tools":[{"type":"function","name":"f"},{"type":"file_search"}]})";
   CHECK(!ask("responses", "anthropic", request_of("responses", R"({"type":"file_search","vector_store_ids":["v"]})", true, both)).ok());
+  // Google's own are called, whatever functions may be.
+  const std::string some = R"("toolConfig":{"functionCallingConfig":{"mode":"AUTO","allowedFunctionNames":["f"]}})";
+  auto search = ask("gemini", "anthropic", request_of("gemini", R"({"googleSearch":{}})", true, some));
+  REQUIRE(!search.ok());
+  CHECK(search.error().param == "tools[1]");
+}
+
+TEST_CASE("a choice among tools that are not there is the caller's own fault; one of an unknown shape is refused") {
+  struct Row {
+    const char *client, *member, *param;
+  };
+  const Row rows[] = {
+      {"openai", R"("tool_choice":{"type":"allowed_tools","allowed_tools":{"mode":"auto","tools":[{"type":"function","function":{"name":"g"}}]}})", "tool_choice"},
+      {"openai", R"("tool_choice":{"type":"allowed_tools","allowed_tools":{"mode":"sometimes","tools":[{"type":"function","function":{"name":"f"}}]}})", "tool_choice"},
+      {"openai", R"("tool_choice":{"type":"allowed_tools","allowed_tools":{"mode":"auto"}})", "tool_choice"},
+      {"responses", R"("tool_choice":{"type":"allowed_tools","mode":"auto","tools":[{"type":"function","name":"g"}]})", "tool_choice"},
+      {"gemini", R"("toolConfig":{"functionCallingConfig":{"mode":"ANY","allowedFunctionNames":["g","h"]}})", "toolConfig.functionCallingConfig.allowedFunctionNames"}};
+  for (const Row& row : rows) {
+    for (const char* upstream : kDialects) {
+      if (std::string_view(upstream) == row.client) continue;
+      INFO(row.client << " " << row.member << " to " << upstream);
+      auto out = ask(row.client, upstream, request_of(row.client, "", true, row.member));
+      REQUIRE(!out.ok());
+      CHECK(out.error().param == row.param);
+    }
+  }
 }
 
 TEST_CASE("a choice of a tool that would be left out is refused; where no tool is to be called none is missed") {
@@ -210,5 +257,50 @@ TEST_CASE("what a vendor's own tools left in the history goes on to every other 
     auto out = ask("anthropic", upstream, R"({"model":"m","max_tokens":5,"messages":[{"role":"user","content":[{"type":"hologram"}]}]})");
     REQUIRE(!out.ok());
     CHECK(out.error().param == "messages[0].content[0]");
+  }
+}
+
+TEST_CASE("thousands of calls in one turn keep their results, with ids or without, in any order") {
+  constexpr int kCalls = 3000;
+  const auto all = [](const char* before, auto&& one) {
+    std::string out = before;
+    for (int i = 0; i < kCalls; ++i) out += (i == 0 ? "" : ",") + one(i);
+    return out;
+  };
+  const auto n = [](int i) { return std::to_string(i); };
+  const std::string ollama = R"({"model":"m","messages":[{"role":"user","content":"q"},{"role":"assistant","content":"","tool_calls":[)" +
+                             all("", [&](int i) { return R"({"function":{"name":"f)" + n(i) + R"(","arguments":{}}})"; }) + "]}," +
+                             all("", [&](int i) { return R"({"role":"tool","tool_name":"f)" + n(kCalls - 1 - i) + R"(","content":"r)" + n(kCalls - 1 - i) + "\"}"; }) + "]}";
+  const std::string gemini = R"({"model":"m","contents":[{"role":"user","parts":[{"text":"q"}]},{"role":"model","parts":[)" +
+                             all("", [&](int i) { return R"({"functionCall":{"name":"f)" + n(i) + R"(","args":{}}})"; }) + R"(]},{"role":"user","parts":[)" +
+                             all("", [&](int i) { return R"({"functionResponse":{"name":"f)" + n(kCalls - 1 - i) + R"(","response":{"r":")" + n(kCalls - 1 - i) + "\"}}}"; }) + "]}]}";
+  for (const auto& [client, body] : {std::pair<std::string, std::string>("ollama", ollama), {"gemini", gemini}}) {
+    for (const char* upstream : {"anthropic", "openai"}) {
+      INFO(client << " to " << upstream);
+      auto out = ask(client, upstream, body);
+      if (!out) FAIL(out.error().message);
+      // Each result stands with the id of the call of its name.
+      std::map<std::string, std::string> names;
+      int results = 0;
+      const auto result = [&](wire::JsonValue id, wire::JsonValue content) {
+        const std::string said = content.string_or();
+        const size_t digits = said.find_first_of("0123456789");
+        REQUIRE(names.count(id.string_or()) == 1);
+        CHECK("f" + said.substr(digits, said.find_first_not_of("0123456789", digits) - digits) == names[id.string_or()]);
+        ++results;
+      };
+      for (wire::JsonValue message : wire::JsonElements(wire::find_member(wire::JsonValue(out->body), "messages"))) {
+        for (wire::JsonValue call : wire::JsonElements(wire::find_member(message, "tool_calls"))) {
+          names[wire::find_member(call, "id").string_or()] = wire::find(call, "function", "name").string_or();
+        }
+        if (wire::find_member(message, "role").equals("tool")) result(wire::find_member(message, "tool_call_id"), wire::find_member(message, "content"));
+        for (wire::JsonValue block : wire::JsonElements(wire::find_member(message, "content"))) {
+          if (wire::find_member(block, "type").equals("tool_use")) names[wire::find_member(block, "id").string_or()] = wire::find_member(block, "name").string_or();
+          if (wire::find_member(block, "type").equals("tool_result")) result(wire::find_member(block, "tool_use_id"), wire::find_member(block, "content"));
+        }
+      }
+      CHECK(names.size() == kCalls);
+      CHECK(results == kCalls);
+    }
   }
 }

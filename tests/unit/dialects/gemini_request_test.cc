@@ -481,8 +481,7 @@ TEST_CASE("gemini: every mode of calling") {
   CHECK(choice(R"({"mode":2})") == "\"required\"");
   CHECK(choice(R"({"mode":"VALIDATED"})") == "\"auto\"");
   CHECK(choice(R"({})") == "");
-  CHECK(choice(R"({"mode":"ANY","allowedFunctionNames":["f","g"]})") ==
-        canonical(R"({"type":"allowed_tools","allowed_tools":{"mode":"required","tools":[{"type":"function","function":{"name":"f"}},{"type":"function","function":{"name":"g"}}]}})"));
+  CHECK(choice(R"({"mode":"ANY","allowedFunctionNames":["f","g"]})") == "\"required\"");
   const auto back = [](const std::string& tool_choice) {
     return canonical(find(to_gemini(R"("tools":[{"type":"function","function":{"name":"f"}}],"tool_choice":)" + tool_choice).root(), "toolConfig", "functionCallingConfig"));
   };
@@ -490,8 +489,7 @@ TEST_CASE("gemini: every mode of calling") {
   CHECK(back("\"none\"") == canonical(R"({"mode":"NONE"})"));
   CHECK(back("\"required\"") == canonical(R"({"mode":"ANY"})"));
   CHECK(back(R"({"type":"function","function":{"name":"f"}})") == canonical(R"({"mode":"ANY","allowedFunctionNames":["f"]})"));
-  CHECK(back(R"({"type":"allowed_tools","allowed_tools":{"mode":"auto","tools":[{"type":"function","function":{"name":"f"}}]}})") ==
-        canonical(R"({"mode":"VALIDATED","allowedFunctionNames":["f"]})"));
+  CHECK(back(R"({"type":"allowed_tools","allowed_tools":{"mode":"auto","tools":[{"type":"function","function":{"name":"f"}}]}})") == canonical(R"({"mode":"AUTO"})"));
   CHECK(to_gemini(R"("tools":[{"type":"function","function":{"name":"f"}}],"tool_choice":{"type":"custom"})").error_param == "tool_choice");
 }
 

@@ -125,11 +125,12 @@ TEST_CASE("the neutral form of a full request") {
   CHECK(user.parts[7].kind == Part::Kind::kOther);
   CHECK(c.messages[3].parts[0].kind == Part::Kind::kReasoning);
   CHECK(c.messages[3].tool_calls[0].name == "f");
-  CHECK(c.messages[3].tool_calls[1].name.empty());
+  CHECK((c.messages[3].tool_calls[1].custom && c.messages[3].tool_calls[1].name == "g"));
+  CHECK(c.messages[3].tool_calls[1].arguments == R"({"input":"raw text"})");
   CHECK(c.messages[4].tool_call_id == "call_a");
   CHECK(c.messages[7].parts[0].kind == Part::Kind::kRefusal);
   CHECK(c.tools[0].strict == true);
-  CHECK(!c.tools[1].raw.empty());
+  CHECK((c.tools[1].custom && c.tools[1].raw.empty() && c.tools[1].name == "g"));
   CHECK(c.tool_choice.kind == ToolChoice::Kind::kNamed);
   CHECK(c.response_format.kind == ResponseFormat::Kind::kJsonSchema);
   CHECK(c.seed == -7);
@@ -349,7 +350,16 @@ TEST_CASE("usage of every vendor becomes the same counts") {
   CHECK(usage(R"({"prompt_tokens":10,"completion_tokens":4,"total_tokens":14,"completion_tokens_details":{"reasoning_tokens":9}})") == "10 0 0 4 4 0 0 0 known");  // OpenRouter: more thoughts than answer
   CHECK(usage(R"({"prompt_tokens":10,"completion_tokens":0,"total_tokens":10})") == "10 0 0 0 0 0 0 0 known");
   CHECK(usage(R"({"prompt_tokens":-1,"completion_tokens":"x"})") == "0 0 0 0 0 0 0 0 unknown");
-  CHECK(usage(R"({"prompt_tokens":9223372036854775807,"completion_tokens":1})") == "0 0 0 1 0 0 0 0 known");
+  CHECK(usage(R"({"prompt_tokens":9223372036854775807,"completion_tokens":1})") == "0 0 0 1 0 0 0 0 known estimated");
+  // One side alone: the other is for whoever books it to estimate, unless the total says it.
+  CHECK(usage(R"({"prompt_tokens":10})") == "10 0 0 0 0 0 0 0 known estimated");
+  CHECK(usage(R"({"completion_tokens":4,"prompt_tokens":null})") == "0 0 0 4 0 0 0 0 known estimated");
+  CHECK(usage(R"({"prompt_tokens":10,"total_tokens":14})") == "10 0 0 4 0 0 0 0 known");
+  CHECK(usage(R"({"completion_tokens":4,"total_tokens":14})") == "10 0 0 4 0 0 0 0 known");
+  CHECK(usage(R"({"prompt_tokens":10,"total_tokens":10})") == "10 0 0 0 0 0 0 0 known estimated");
+  // Two names for one count, and one name twice: the last that is a number.
+  CHECK(usage(R"({"prompt_tokens":10,"completion_tokens":4,"input_tokens":null,"output_tokens":null})") == "10 0 0 4 0 0 0 0 known");
+  CHECK(usage(R"({"prompt_tokens":10,"completion_tokens":4,"prompt_tokens":11})") == "11 0 0 4 0 0 0 0 known");
   CHECK(usage("{}") == "0 0 0 0 0 0 0 0 unknown");
 }
 

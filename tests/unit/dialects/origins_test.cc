@@ -152,3 +152,48 @@ TEST_CASE("fields: every part of every recorded request is found again") {
   }
   if (!recordings().empty()) CHECK(seen > 100);
 }
+
+TEST_CASE("fields: counting names the client's own as chat does; tools that may not be called shift nothing") {
+  struct Row {
+    const char *client, *operation, *body, *neutral, *field;
+  };
+  const char* const claude = R"({"model":"m","system":"s","messages":[{"role":"user","content":[{"type":"tool_result","tool_use_id":"1","content":"r"},{"type":"text","text":"x"}]}],
+    "tools":[{"name":"f","input_schema":{"type":"object"}}]})";
+  const char* const google = R"({"contents":[{"role":"user","parts":[{"text":"a"},{"text":"b"}]}],"systemInstruction":{"parts":[{"text":"s"}]}})";
+  const char* const wrapped = R"({"generateContentRequest":{"model":"models/m","contents":[{"role":"user","parts":[{"text":"a"},{"text":"b"}]}]}})";
+  const Row rows[] = {{"anthropic", "", claude, "messages[0].content[0]", "system"},
+                      {"anthropic", "", claude, "messages[2].content[0]", "messages[0].content[1]"},
+                      {"anthropic", "", claude, "response_format", "output_config.format"},
+                      {"gemini", "countTokens", google, "messages[1].content[1]", "contents[0].parts[1]"},
+                      {"gemini", "countTokens", google, "tool_choice", "toolConfig.functionCallingConfig"},
+                      {"gemini", "countTokens", wrapped, "messages[0].content[1]", "generateContentRequest.contents[0].parts[1]"}};
+  for (const Row& row : rows) {
+    INFO(row.client << " " << row.neutral);
+    auto codec = dialect(row.client)->new_task_client(Operation::kCountTokens);
+    RequestPath at;
+    at.model = "m";
+    at.operation = row.operation;
+    codec->set_path(at);
+    REQUIRE(codec->scan(row.body).ok());
+    auto task = codec->decode_task();
+    REQUIRE(task.ok());
+    CHECK(codec->field(row.neutral, task->chat) == row.field);
+  }
+  const std::string chat = R"({"model":"m","messages":[{"role":"user","content":"q"}],"tools":[{"type":"function","function":{"name":"f"}},{"type":"function","function":{"name":"g"}},
+    {"type":"custom","custom":{"name":"h"}}],"tool_choice":{"type":"allowed_tools","allowed_tools":{"mode":"auto","tools":[{"type":"function","function":{"name":"g"}},
+    {"type":"custom","custom":{"name":"h"}}]}},"max_completion_tokens":5,"reasoning":{"max_tokens":2}})";
+  Named name = named("openai", chat);
+  CHECK(name("tools[0]") == "tools[1]");
+  CHECK(name("tools[1]") == "tools[2]");
+  CHECK(name("max_tokens") == "max_completion_tokens");
+  CHECK(name("reasoning_budget") == "reasoning.max_tokens");
+  const std::string some = R"({"contents":[{"role":"user","parts":[{"text":"a"}]}],"tools":[{"functionDeclarations":[{"name":"f"},{"name":"g"}]},{"googleSearch":{}}],
+    "toolConfig":{"functionCallingConfig":{"mode":"VALIDATED","allowedFunctionNames":["g"]}}})";
+  RequestPath at;
+  at.model = "m";
+  at.operation = "generateContent";
+  Named declared = named("gemini", some, at);
+  CHECK(declared("tools[0]") == "tools[0].functionDeclarations[1]");
+  CHECK(declared("tools[1]") == "tools[1].googleSearch");
+  CHECK(declared("max_tokens") == "generationConfig.maxOutputTokens");
+}

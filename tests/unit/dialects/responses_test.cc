@@ -173,42 +173,6 @@ TEST_CASE("responses: what needs a stored conversation is refused by name when t
   CHECK(translate_request("responses", "openai", R"({"model":"m","input":"x","background":false,"previous_response_id":null})").ok());
 }
 
-TEST_CASE("responses: a custom tool is a function with one text for others, and comes back as what it was") {
-  const std::string body = R"({"model":"m","input":[{"role":"user","content":"q"},{"type":"custom_tool_call","call_id":"c1","name":"patch","input":"*** Begin\n"},)"
-                           R"({"type":"custom_tool_call_output","call_id":"c1","output":"done"}],"tools":[{"type":"custom","name":"patch","description":"d",)"
-                           R"("format":{"type":"grammar","syntax":"lark","definition":"x"}}]})";
-  auto out = translate_request("responses", "openai", body);
-  REQUIRE(out.ok());
-  const JsonValue root(out->body);
-  CHECK(find(root, "tools", 0, "function", "name").equals("patch"));
-  CHECK(find(root, "tools", 0, "function", "parameters", "properties", "input", "type").equals("string"));
-  CHECK(find(root, "tools", 0, "function", "parameters", "properties", "input", "description").equals("The whole text has to follow this Lark grammar:\nx"));
-  CHECK(find(root, "messages", 1, "tool_calls", 0, "function", "arguments").string_or() == R"({"input":"*** Begin\n"})");
-  Recorder seen;
-  StreamEvent event;
-  event.kind = StreamEvent::Kind::kToolCallBegin;
-  event.id = "c2";
-  event.name = "patch";
-  seen.on_event(event);
-  for (const char* piece : {"{\"inp", "ut\":\"*** \\\"End", "\\\"\"}"}) {
-    event = StreamEvent();
-    event.kind = StreamEvent::Kind::kToolCallDelta;
-    event.arguments = piece;
-    seen.on_event(event);
-  }
-  const Answer answer = read_strict_responses(write_again("responses", body, seen));
-  REQUIRE(answer.choices.at(0).calls.size() == 1);
-  CHECK(answer.choices.at(0).calls[0] == Answer::Call{"c2", "patch", "*** \"End\""});
-  // In its own dialect nothing changes.
-  auto own = translate_request("responses", "responses", body);
-  REQUIRE(own.ok());
-  CHECK(find(JsonValue(own->body), "tools", 0, "format", "syntax").equals("lark"));
-  CHECK(find(JsonValue(own->body), "tools", 0, "type").equals("custom"));
-  CHECK(find(JsonValue(own->body), "input", 1, "type").equals("custom_tool_call"));
-  CHECK(find(JsonValue(own->body), "input", 1, "input").string_or() == "*** Begin\n");
-  CHECK(find(JsonValue(own->body), "input", 2, "type").equals("custom_tool_call_output"));
-}
-
 TEST_CASE("responses: allowed_tools leaves the others out") {
   const std::string chat = to_chat(R"("input":"x","tools":[{"type":"function","name":"f","parameters":{}},{"type":"function","name":"g","parameters":{}}],)"
                                    R"("tool_choice":{"type":"allowed_tools","mode":"required","tools":[{"type":"function","name":"g"}]})");
@@ -248,15 +212,6 @@ TEST_CASE("chat to responses: the whole request in its items") {
                   R"("text":{"format":{"type":"json_schema","name":"n","schema":{"type":"object"},"strict":true},"verbosity":"low"},"reasoning":{"effort":"high"},)"
                   R"("include":["reasoning.encrypted_content","message.output_text.logprobs"],"top_logprobs":3,"stream":true,"user":"u","prompt_cache_key":"k","safety_identifier":"s",)"
                   R"("service_tier":"auto","store":false})"));
-}
-
-TEST_CASE("chat to responses: allowed_tools, flat; other choices of no function are refused") {
-  auto out = from_chat(R"("tools":[{"type":"function","function":{"name":"f"}}],"tool_choice":{"type":"allowed_tools","allowed_tools":{"mode":"required","tools":[{"type":"function","function":{"name":"f"}}]}})");
-  REQUIRE(out.ok());
-  CHECK(canonical(find_member(JsonValue(out->body), "tool_choice")) == canonical(R"({"type":"allowed_tools","mode":"required","tools":[{"type":"function","name":"f"}]})"));
-  auto refused = from_chat(R"("tool_choice":{"type":"custom","custom":{"name":"g"}})");
-  REQUIRE(!refused.ok());
-  CHECK(refused.error().param == "tool_choice");
 }
 
 TEST_CASE("chat to responses: hints without a word are dropped by name, what means something is refused by name") {

@@ -183,7 +183,26 @@ TEST_CASE("messages hold no credentials and no query") {
   CHECK(scrub("") == "");
   const TransferError error = transfer_error(CURLE_COULDNT_CONNECT, Progress::kNothingSent, "u:pw@h:1", "");
   CHECK(error.kind == TransferError::Kind::kConnect);
-  CHECK(error.message.rfind("h:1: cannot connect (", 0) == 0);
+  CHECK(error.message == "cannot connect");
+  CHECK(error.detail.rfind("h:1: ", 0) == 0);
+  CHECK(error.in_full().rfind("cannot connect (h:1: ", 0) == 0);
+}
+
+TEST_CASE("what callers may read of a failed transfer says what happened and names no address") {
+  const auto told = [](CURLcode code, Progress progress) {
+    const TransferError error = transfer_error(code, progress, "10.9.8.7:1234", "Failed to connect to 10.9.8.7 port 1234 over /etc/ssl/x.pem");
+    CHECK(error.detail.find("10.9.8.7:1234") == 0);
+    for (const char* hidden : {"10.9.8.7", "1234", "/etc"}) CHECK(error.message.find(hidden) == std::string::npos);
+    return error.message;
+  };
+  CHECK(told(CURLE_COULDNT_CONNECT, Progress::kNothingSent) == "cannot connect");
+  CHECK(told(CURLE_COULDNT_RESOLVE_HOST, Progress::kNothingSent) == "cannot connect: a name cannot be resolved");
+  CHECK(told(CURLE_COULDNT_RESOLVE_PROXY, Progress::kNothingSent) == "cannot connect: a name cannot be resolved");
+  CHECK(told(CURLE_PEER_FAILED_VERIFICATION, Progress::kNothingSent) == "cannot connect: its TLS certificate is not accepted");
+  CHECK(told(CURLE_SSL_CONNECT_ERROR, Progress::kNothingSent) == "cannot connect: TLS failed");
+  CHECK(told(CURLE_OPERATION_TIMEDOUT, Progress::kNothingSent) == "timed out while connecting");
+  CHECK(told(CURLE_RECV_ERROR, Progress::kSent) == "broke off before a reply");
+  CHECK(told(CURLE_RECV_ERROR, Progress::kHead) == "the reply broke off");
 }
 
 TEST_CASE("libcurl's results by how far the transfer had got") {

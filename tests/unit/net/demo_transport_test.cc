@@ -379,7 +379,7 @@ TEST_CASE("errors in OpenAI's shape") {
 
 TEST_CASE("models are listed and shown; other paths and methods are not known") {
   Demo demo;
-  Listener list, one, none, path, method;
+  Listener list, one, none, path, other, method;
   demo.run(list, "", "demo:/models", "GET");
   REQUIRE(wire::validate(list.body));
   std::set<std::string> ids;
@@ -392,6 +392,10 @@ TEST_CASE("models are listed and shown; other paths and methods are not known") 
   demo.run(path, "{}", "demo:/nowhere");
   CHECK(path.head.status == 404);
   CHECK(find(JsonValue(path.body), "error", "code").equals("unknown_url"));
+  demo.run(other, R"({"model":"echo","prompt":"a cat"})", "demo:/images/generations");
+  CHECK(other.head.status == 404);
+  CHECK(find(JsonValue(other.body), "error", "code").equals("not_supported"));
+  CHECK(find(JsonValue(other.body), "error", "message").string_or().find("no endpoint /images/generations") != std::string::npos);
   demo.run(method, "", "demo:/chat/completions", "GET");
   CHECK(method.head.status == 405);
 }

@@ -1,0 +1,206 @@
+#include "config/advise.h"
+
+#include <algorithm>
+#include <numeric>
+
+#include "config/address.h"
+#include "llmrouter/pattern.h"
+#include "llmrouter/values.h"
+
+namespace llmrouter::config {
+namespace {
+
+char lower(char c) noexcept { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
+
+// Could a text that begins so match the pattern?
+bool may_match_beginning(std::string_view pattern, std::string_view beginning) noexcept {
+  for (size_t i = 0; i < beginning.size(); ++i) {
+    if (i == pattern.size()) return false;
+    if (pattern[i] == '*') return true;
+    if (lower(pattern[i]) != lower(beginning[i])) return false;
+  }
+  return true;
+}
+
+bool has_star(std::string_view text) noexcept { return text.find('*') != std::string_view::npos; }
+
+bool is_any(const std::vector<std::string>& patterns) noexcept {
+  return patterns.empty() || (patterns.size() == 1 && !patterns[0].empty() && patterns[0].find_first_not_of('*') == std::string::npos);
+}
+
+bool always_holds(const RuleConfig::When& w) noexcept {
+  return is_any(w.model) && w.key.empty() && w.user.empty() && w.tag.empty() && w.header.empty() && w.content.empty() && w.has.empty() && !w.tokens_over &&
+         !w.tokens_under && w.hours.empty();
+}
+
+bool same(const RuleConfig::When& a, const RuleConfig::When& b) {
+  return a.model == b.model && a.key == b.key && a.user == b.user && a.tag == b.tag && a.header == b.header && a.content == b.content && a.has == b.has &&
+         a.tokens_over == b.tokens_over && a.tokens_under == b.tokens_under && a.hours == b.hours;
+}
+
+class Adviser {
+ public:
+  Adviser(Context& context, const Config& config) : context_(context), config_(config) {
+    for (const ProviderConfig& provider : config.providers) providers_.push_back(provider.name);
+  }
+
+  void run() {
+    server();
+    providers();
+    models();
+    timeouts();
+    rules();
+    keys();
+    prices();
+  }
+
+ private:
+  void warn(const std::string& path, const std::string& message) {
+    auto [at, node] = context_.written(path);
+    if (node) context_.warnings.add(*node, at, message);
+    else context_.warnings.add(Place(), path, message);
+  }
+
+  // Whether somebody wrote a value there.
+  bool is_set(const std::string& path) const {
+    auto found = context_.seen.find(path);
+    return found != context_.seen.end() && !found->second->is_null();
+  }
+
+  const ProviderConfig* provider(const std::string& name) const {
+    for (const ProviderConfig& p : config_.providers) {
+      if (p.name == name) return &p;
+    }
+    return nullptr;
+  }
+
+  // With a key store on disk there may be keys that are not here: what is open without one is the server's to refuse when it starts.
+  void server() {
+    const ServerConfig& server = config_.server;
+    if (server.auth != AuthMode::kNone) return;
+    for (size_t i = 0; i < server.listen.size(); ++i) {
+      if (is_loopback(server.listen[i])) continue;
+      warn(join("server.listen", i), "other hosts can reach this, and nobody is asked for a key (server.auth: none): anybody may spend your money");
+    }
+    if (std::find(server.cors.begin(), server.cors.end(), "*") != server.cors.end()) {
+      warn("server.cors", "every web page may call, and nobody is asked for a key (server.auth: none): anybody's page may spend your money");
+    }
+    if (!config_.keys.empty()) warn("keys", "mean little with server.auth: none: whoever sends no key is let in, too");
+  }
+
+  void providers() {
+    for (const ProviderConfig& p : config_.providers) {
+      const std::string path = join("providers", p.name);
+      if (std::any_of(config_.server.listen.begin(), config_.server.listen.end(), [&](const std::string& a) { return leads_to(p.base_url, a); })) {
+        warn(join(path, "base_url"), "its base_url has the port of server.listen; served from here it would call itself");
+      }
+    }
+  }
+
+  // Whether one of the provider's keys may be used for it.
+  static bool has_key_for(const ProviderConfig& p, const std::string& model) {
+    if (p.credentials.empty() || has_star(model)) return true;
+    return std::any_of(p.credentials.begin(), p.credentials.end(), [&](const Credential& c) { return pattern_list_match(c.models, model); });
+  }
+
+  void models() {
+    for (const ModelConfig& model : config_.models) {
+      const std::string path = join(join("models", model.name), "targets");
+      for (size_t i = 0; i < model.targets.size(); ++i) {
+        const TargetConfig& target = model.targets[i];
+        const ProviderConfig* p = provider(target.provider);
+        if (p == nullptr) continue;
+        if (!has_key_for(*p, target.model)) {
+          warn(join(path, i), "no key of provider " + p->name + " may be used for `" + target.model + "` (providers." + p->name + ".api_keys[].models)");
+        }
+        const auto twin = std::find_if(model.targets.begin(), model.targets.begin() + static_cast<std::ptrdiff_t>(i), [&](const TargetConfig& t) {
+          return t.provider == target.provider && t.model == target.model;
+        });
+        if (twin != model.targets.begin() + static_cast<std::ptrdiff_t>(i)) {
+          warn(join(path, i), "the same target as [" + std::to_string(twin - model.targets.begin()) + "]: it is one to the health and the limits, `weight` gives it more");
+        }
+      }
+    }
+  }
+
+  // What is over before it could have happened.
+  void never_before(const std::string& path, Duration value, const char* bound, Duration most) {
+    if (value <= most || most <= Duration(0) || !is_set(path)) return;
+    warn(path, "longer than " + std::string(bound) + " (" + format_duration(most) + "), which ends the request before");
+  }
+
+  void timeouts() {
+    const RoutingConfig& routing = config_.routing;
+    const char* const kTotal = "routing.timeouts.total";
+    const Duration total = routing.timeouts.total;
+    const auto all = [&](const std::string& path, const Timeouts& t, const char* bound, Duration most) {
+      never_before(join(path, "connect"), t.connect, bound, most);
+      never_before(join(path, "first_token"), t.first_token, bound, most);
+      never_before(join(path, "idle"), t.idle, bound, most);
+    };
+    all("routing.timeouts", routing.timeouts, kTotal, total);
+    for (const ProviderConfig& p : config_.providers) {
+      const std::string path = join(join("providers", p.name), "timeouts");
+      const std::string own = join(path, "total");
+      const bool shorter = p.timeouts.total > Duration(0) && (total <= Duration(0) || p.timeouts.total <= total);
+      all(path, p.timeouts, shorter ? own.c_str() : kTotal, shorter ? p.timeouts.total : total);
+      never_before(own, p.timeouts.total, kTotal, total);
+    }
+    never_before("routing.hedge.after", routing.hedge.after, kTotal, total);
+    never_before("routing.queue.max_wait", routing.queue.max_wait, kTotal, total);
+  }
+
+  // By priority, as they are asked.
+  void rules() {
+    const std::vector<RuleConfig>& rules = config_.routing.rules;
+    std::vector<size_t> order(rules.size());
+    std::iota(order.begin(), order.end(), size_t{0});
+    std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) { return rules[a].priority > rules[b].priority; });
+    const auto warn_of = [&](size_t rule, size_t earlier, const char* why) {
+      warn(join("routing.rules", rule), "never decides: `" + rules[earlier].name + "` (routing.rules[" + std::to_string(earlier) + "]) " + why);
+    };
+    for (size_t k = 0; k < order.size(); ++k) {
+      for (size_t j = 0; j < k; ++j) {
+        const bool always = always_holds(rules[order[j]].when);
+        if (!always && !same(rules[order[j]].when, rules[order[k]].when)) continue;
+        warn_of(order[k], order[j], always ? "stands before it and has no condition" : "stands before it and has the same condition");
+        break;
+      }
+    }
+  }
+
+  void keys() {
+    const WallTime now = std::chrono::time_point_cast<WallTime::duration>(std::chrono::system_clock::now());
+    for (size_t i = 0; i < config_.keys.size(); ++i) {
+      const auto& expires = config_.keys[i].spec.expires;
+      if (expires && *expires <= now) warn(join("keys", i) + ".expires", "is over: this key is refused");
+    }
+  }
+
+  // Of a price list of their own (prices.file) people use what they need.
+  void prices() {
+    for (size_t i = 0; i < config_.prices.size(); ++i) {
+      const std::string path = join("prices.entries", i) + ".model", &match = config_.prices[i].match;
+      if (context_.seen.count(path) == 0) break;
+      const bool somewhere = std::any_of(providers_.begin(), providers_.end(), [&](const std::string& name) { return may_match_beginning(match, name + "/"); });
+      if (somewhere) continue;
+      const size_t slash = match.find('/');
+      if (slash == std::string::npos) {
+        warn(path, "matches no model: patterns are of `provider/model`");
+        continue;
+      }
+      const std::vector<std::string> near = nearest_names(match.substr(0, slash), providers_, 1);
+      warn(path, "matches no model: there is no provider `" + match.substr(0, slash) + "`" + (near.empty() ? "" : "; did you mean `" + near[0] + "`?"));
+    }
+  }
+
+  Context& context_;
+  const Config& config_;
+  std::vector<std::string> providers_;
+};
+
+}  // namespace
+
+void advise(Context& context, const Config& config) { Adviser(context, config).run(); }
+
+}  // namespace llmrouter::config

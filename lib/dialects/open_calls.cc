@@ -1,0 +1,44 @@
+#include "dialects/open_calls.h"
+
+namespace llmrouter::dialects {
+
+void OpenCalls::clear() {
+  calls_.clear();
+  by_id_.clear();
+  by_name_.clear();
+  first_ = indexed_ = 0;
+}
+
+void OpenCalls::skip_taken() {
+  while (first_ < calls_.size() && calls_[first_].taken) ++first_;
+}
+
+std::string OpenCalls::take_at(size_t at) {
+  calls_[at].taken = true;
+  return calls_[at].id;
+}
+
+std::string OpenCalls::take_first() {
+  skip_taken();
+  return first_ == calls_.size() ? std::string() : take_at(first_);
+}
+
+std::string OpenCalls::take(std::string_view word, std::string Call::*member, Index& index) {
+  skip_taken();
+  if (first_ == calls_.size()) return {};
+  if (calls_[first_].*member == word) return take_at(first_);  // results come in the order of their calls, as a rule
+  for (; indexed_ < calls_.size(); ++indexed_) {
+    by_id_[calls_[indexed_].id].push_back(indexed_);
+    by_name_[calls_[indexed_].name].push_back(indexed_);
+  }
+  const auto found = index.find(word);
+  if (found == index.end()) return {};
+  std::deque<size_t>& places = found->second;
+  while (!places.empty() && calls_[places.front()].taken) places.pop_front();
+  if (places.empty()) return {};
+  const size_t at = places.front();
+  places.pop_front();
+  return take_at(at);
+}
+
+}  // namespace llmrouter::dialects

@@ -1,0 +1,148 @@
+#include "dialects/request_texts.h"
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "wire/json_scan.h"
+
+namespace llmrouter::dialects {
+namespace {
+
+using wire::find_member;
+using wire::JsonCursor;
+using wire::JsonElements;
+using wire::JsonMember;
+using wire::JsonMembers;
+using wire::JsonValue;
+
+constexpr size_t kMostTurns = 16384;  // the newest ones; nobody looks at the texts of more
+
+// Names in any dialect whose strings are no words.
+bool is_no_text(std::string_view name) noexcept {
+  constexpr std::string_view kNames[] = {
+      "type", "role", "id", "name", "detail", "status", "format", "media_type", "mime_type", "mimeType", "call_id", "tool_call_id", "tool_use_id", "file_id",
+      "url", "uri", "image_url", "video_url", "audio_url", "file_url", "fileUri", "file_uri", "file_data", "images", "cache_control",
+      "signature", "thoughtSignature", "thought_signature", "encrypted_content"};
+  return std::find(std::begin(kNames), std::end(kNames), name) != std::end(kNames);
+}
+
+// What is inside is JSON of the caller's own, whose names mean nothing here: a tool's result (Gemini), a document (Cohere), a prompt's variables (Responses).
+bool is_own_json(std::string_view name) noexcept { return name == "response" || name == "data" || name == "document" || name == "variables"; }
+
+bool ends_with(std::string_view text, std::string_view end) noexcept { return text.size() >= end.size() && text.substr(text.size() - end.size()) == end; }
+
+// Said by the model: a message of its role, an item of what it thought or called. One that says several roles is the caller's.
+bool is_answer(JsonValue turn) {
+  bool answer = false;
+  std::string kind;
+  for (const JsonMember& m : JsonMembers(turn)) {
+    if (m.key == "role") {
+      if (!m.value.equals("assistant") && !m.value.equals("model")) return false;
+      answer = true;
+    } else if (m.key == "type") {
+      m.value.string(kind);
+    }
+  }
+  return answer || kind == "reasoning" || ends_with(kind, "_call");
+}
+
+class Teller {
+ public:
+  explicit Teller(TextSink& sink) : sink_(sink) {}
+
+  bool tell(JsonValue value) {
+    if (!value.is_object() && !value.is_array()) return tell_string(value);
+    JsonCursor at(value);
+    frames_.assign(1, Frame{value.is_object(), false, false, JsonValue()});
+    while (!frames_.empty()) {
+      Frame& frame = frames_.back();
+      if (frame.object ? at.next_member() : at.next_element()) {
+        if (!tell_next(at, frame)) return false;
+        continue;
+      }
+      const JsonValue data = frame.plain ? frame.data : JsonValue();
+      frames_.pop_back();
+      if (!tell_string(data)) return false;
+    }
+    return true;
+  }
+
+ private:
+  struct Frame {
+    bool object;
+    bool own;         // JSON of the caller's own
+    bool plain;       // `type` says that `data` is text: Anthropic's documents
+    JsonValue data;
+  };
+
+  bool tell_next(JsonCursor& at, Frame& frame) {
+    bool own = frame.own;
+    if (frame.object && !frame.own) {
+      const std::string_view name = at.key();
+      if (name == "type") {
+        frame.plain = at.take().equals("text");
+        return true;
+      }
+      if (is_no_text(name)) return true;
+      own = is_own_json(name);
+      if (name == "data") return tell_data(at, frame);
+    }
+    return go_in(at, own) || tell_string(at.take());
+  }
+
+  bool tell_data(JsonCursor& at, Frame& frame) {
+    if (!go_in(at, true)) frame.data = at.take();
+    return true;
+  }
+
+  bool go_in(JsonCursor& at, bool own) {
+    const bool object = at.enter_object();
+    if (!object && !at.enter_array()) return false;
+    frames_.push_back({object, own, false, JsonValue()});
+    return true;
+  }
+
+  bool tell_string(JsonValue value) {
+    if (!value.nonempty_string()) return true;
+    const auto text = value.string_view(scratch_);
+    return !text || sink_.on_text(*text);
+  }
+
+  TextSink& sink_;
+  std::vector<Frame> frames_;
+  std::string scratch_;
+};
+
+bool tell_list(JsonValue list, bool turns, Teller& teller) {
+  std::vector<JsonValue> kept;  // a ring: the newest
+  size_t count = 0;
+  for (JsonValue entry : JsonElements(list)) {
+    if (turns && is_answer(entry)) continue;
+    if (kept.size() < kMostTurns) kept.push_back(entry);
+    else kept[count % kMostTurns] = entry;
+    ++count;
+  }
+  for (size_t i = 0; i < kept.size(); ++i) {
+    if (!teller.tell(kept[(count - 1 - i) % kMostTurns])) return false;
+  }
+  return count == kept.size();
+}
+
+}  // namespace
+
+bool tell_texts(std::string_view body, std::initializer_list<TextMember> members, TextSink& sink) {
+  Teller teller(sink);
+  const JsonValue root(body);
+  for (const TextMember& member : members) {
+    const JsonValue value = find_member(root, member.name);
+    if (value.is_array()) {
+      if (!tell_list(value, member.turns, teller)) return false;
+    } else if (!(member.turns && is_answer(value)) && !teller.tell(value)) {
+      return false;
+    }
+  }
+  return true;
+}
+
+}  // namespace llmrouter::dialects

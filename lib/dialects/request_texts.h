@@ -1,0 +1,24 @@
+// What a caller says in a request's body, for rules on content: read where it lies, so that what no field stands for is there, too.
+#ifndef LLMROUTER_DIALECTS_REQUEST_TEXTS_H_
+#define LLMROUTER_DIALECTS_REQUEST_TEXTS_H_
+
+#include <initializer_list>
+#include <string_view>
+
+#include "llmrouter/chat.h"
+
+namespace llmrouter::dialects {
+
+// A member of the body that texts stand in.
+struct TextMember {
+  std::string_view name;
+  bool turns = false;  // a conversation: what the model said in it is left out
+};
+
+// As ClientCodec::tell_texts(): of these members, in this order, the last entry of each list first. Every string inside is told but what stands under the names of ids,
+// kinds, URLs and base64; inside a tool's result or a document that is JSON all of them. `body` was scanned.
+bool tell_texts(std::string_view body, std::initializer_list<TextMember> members, TextSink& sink);
+
+}  // namespace llmrouter::dialects
+
+#endif  // LLMROUTER_DIALECTS_REQUEST_TEXTS_H_

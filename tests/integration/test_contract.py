@@ -1,0 +1,191 @@
+"""What the names of the configuration and of the HTTP face promise, one by one."""
+import json
+import os
+
+import upstream as up
+from harness import ADMIN, wait
+
+
+def test_a_stronger_source_wins_over_a_file_of_a_secret(t):
+    """Command line over environment over file: also where the file names another file."""
+    folder = t.folder
+    with open(os.path.join(folder, "adm.txt"), "w") as f:
+        f.write("from-the-file\n")
+    u = t.upstream(up.good)
+    config = t.config(u)
+    del config["server"]["admin_key"]
+    config["server"]["admin_key_file"] = "adm.txt"
+    s = t.start(config, env={"LLMROUTER_ADMIN_KEY": "from-the-environment"})
+    assert s.get("/admin/v1/keys", key="from-the-environment").status == 200
+    assert s.get("/admin/v1/keys", key="from-the-file").status in (401, 403)
+    s.stop()
+    s = t.start(config, args=("--set", "server.admin_key=from-the-line"), env={"LLMROUTER_ADMIN_KEY": "from-the-environment"})
+    assert s.get("/admin/v1/keys", key="from-the-line").status == 200
+    assert s.get("/admin/v1/keys", key="from-the-environment").status in (401, 403)
+    s.stop()
+    config["server"]["admin_key"] = "beside"  # both in one place: which one is meant?
+    t.write_config(config)
+    check = t.cli("check")
+    assert check.returncode == 2 and "one of the two" in check.stdout + check.stderr, check
+
+
+def test_every_429_and_503_says_when_to_come_back(t):
+    async def busy(x):
+        await x.send(up.reply(b'{"error":{"message":"slow down"}}', 429))
+    u = t.upstream(busy)
+    config = t.config(u)
+    config["providers"]["few"] = {"base_url": config["providers"]["up"]["base_url"], "api_keys": [{"key": "k1", "models": ["only-*"]}]}
+    config["routing"]["attempts"] = 1
+    s = t.start(config)
+    r = s.chat()
+    assert (r.status, r.code) == (429, "upstream_rate_limited") and int(r.header("retry-after")) >= 1, r.headers
+    r = s.chat("few/other")
+    assert (r.status, r.code) == (503, "no_target") and int(r.header("retry-after")) >= 1, r.headers
+
+
+def test_a_plan_may_be_asked_for_with_a_name_alone(t):
+    s = t.server(t.upstream(up.good))
+    r = s.request("POST", "/v1/route/explain", {"model": "up/m1"})
+    assert r.status == 200 and b'"m1"' in r.body, r.body
+    assert s.request("POST", "/v1/route/explain", {"model": "nowhere/m1"}).status == 404
+    assert s.request("POST", "/v1/route/explain", {}).status in (400, 404)
+    r = s.request("POST", "/v1/route/explain", {"model": "up/m1", "messages": "no list"})
+    assert r.status == 400 and r.json()["error"]["param"] == "messages", r.body
+
+
+def test_whoever_comes_through_a_proxy_is_not_from_this_host(t):
+    s = t.server(t.upstream(up.good), server={"auth": "keys", "trust_loopback": True})
+    assert s.chat().status == 200
+    for name in ("x-forwarded-for", "X-Real-IP", "x-forwarded-host", "x-forwarded-proto", "forwarded", "via", "cf-connecting-ip", "true-client-ip"):
+        assert s.chat(headers=((name, "1.2.3.4"),)).status == 401, name
+
+
+def test_a_change_behind_a_link_is_seen(t):
+    u = t.upstream(up.good)
+    config = t.config(u)
+    real = os.path.join(t.folder, "elsewhere")
+    os.mkdir(real)
+    s = t.start(config)
+    s.stop()
+    path = os.path.join(t.folder, "llmrouter.yaml")
+    os.rename(path, os.path.join(real, "real.yaml"))
+    os.symlink(os.path.join(real, "real.yaml"), path)
+    s.start()
+    config["models"] = {"new-name": "up/m1"}
+    with open(os.path.join(real, "fresh"), "w") as f:
+        json.dump(config, f)
+    os.rename(os.path.join(real, "fresh"), os.path.join(real, "real.yaml"))
+    assert s.wait_log("configuration applied"), s.log
+    assert s.chat("new-name").status == 200
+
+
+def test_files_that_the_configuration_names_are_watched_too(t):
+    u = t.upstream(up.good)
+    config = t.config(u)
+    key = os.path.join(t.folder, "key.txt")
+    with open(key, "w") as f:
+        f.write("sk-first-0123456789")
+    config["keys"] = [{"name": "a", "key_file": "key.txt"}]
+    config["server"]["auth"] = "keys"
+    s = t.start(config)
+    assert s.chat(key="sk-first-0123456789").status == 200
+    with open(key, "w") as f:
+        f.write("sk-second-0123456789")
+    assert s.wait_log("configuration applied"), s.log
+    assert wait(lambda: s.chat(key="sk-second-0123456789").status == 200)
+    assert s.chat(key="sk-first-0123456789").status == 401
+
+
+def test_the_level_of_the_log_changes_with_the_file(t):
+    u = t.upstream(up.good)
+    config = t.config(u)
+    s = t.start(config)
+    assert not s.logged("model lists refreshed")
+    config["observe"] = {"log": {"level": "debug"}}
+    s.write(config)
+    assert s.wait_log("model lists refreshed"), s.log
+    assert not s.logged("takes effect at the next start"), s.log
+
+
+def test_paths_to_come_are_told_by_name_and_in_the_words_of_whose_they_are(t):
+    s = t.server(t.upstream(up.good))
+    for path in ("/v1/files", "/files", "/batches", "/realtime", "/fine_tuning/jobs", "/api/v1/files", "/v1/models/clear-cache", "/v1/responses/x"):
+        r = s.get(path)
+        assert r.status == 404 and b"not supported yet" in r.body, (path, r.status, r.body)
+    assert s.get("/v1beta/nope").json()["error"]["status"] == "NOT_FOUND"
+    assert isinstance(s.get("/api/nope").json()["error"], str)
+    assert s.get("/v1/messages/nope").json()["type"] == "error"
+    assert "message" in s.get("/v2/nope").json() and "error" not in s.get("/v2/nope").json()
+    assert s.get("/nope").json()["error"]["code"]
+
+
+def test_only_the_own_headers_of_a_protocol_pass_between_equals(t):
+    u = t.upstream(up.good)
+    s = t.server(u)
+    sent = (("anthropic-version", "2023-06-01"), ("openai-beta", "x=1"), ("idempotency-key", "k"))
+    assert s.chat(headers=sent).status == 200
+    got = dict(u.seen[-1].headers)
+    assert "anthropic-version" not in got and got["openai-beta"] == "x=1" and got["idempotency-key"] == "k", got
+
+
+def test_near_names_are_names_that_lead_somewhere(t):
+    async def lists(x):
+        if x.request.method == "GET":
+            return await x.send(up.reply(json.dumps({"data": [{"id": "m1"}]}).encode()))
+        await up.good(x)
+    a, b = t.upstream(lists), t.upstream(lists)
+    config = t.config(a)
+    config["providers"]["other"] = {"base_url": t.config(b)["providers"]["up"]["base_url"]}
+    s = t.start(config)
+    assert wait(lambda: b"other/m1" in s.get("/v1/models").body and b"up/m1" in s.get("/v1/models").body)
+    message = s.chat("m11").message
+    assert "up/m1, other/m1" in message and ": m1" not in message, message
+
+
+def test_models_by_their_short_names_and_for_googles_clients(t):
+    async def lists(x):
+        if x.request.method == "GET":
+            return await x.send(up.reply(json.dumps({"data": [{"id": "m1"}]}).encode()))
+        await up.good(x)
+    s = t.server(t.upstream(lists))
+    assert wait(lambda: b"up/m1" in s.get("/v1/models").body)
+    r = s.get("/v1/models/m1")
+    assert r.status == 200 and r.json()["id"] == "m1" and r.json()["object"] == "model", r.body
+    assert s.get("/v1/models/m2").status == 404
+    google = s.get("/v1/models", headers=(("x-goog-api-key", "k"),)).json()
+    assert any(m["name"] == "models/up/m1" for m in google["models"]), google
+    assert s.request("POST", "/api/show", {"name": "up/m1"}).status == 200
+    assert s.request("POST", "/api/show", {}).status == 400
+
+
+def test_counts_and_ranges_mean_the_same_in_json(t):
+    s = t.server(t.upstream(up.good))
+    r = s.request("POST", "/api/v1/routing/rules", {"name": "r1", "when": {"tokens_over": "100k"}, "use": "up/m1"}, key=ADMIN)
+    assert r.status in (200, 201), r.body
+    r = s.request("POST", "/admin/v1/keys", {"name": "k", "params": {"temperature": 1}}, key=ADMIN)
+    assert r.status == 201, r.body
+
+
+def test_answers_to_origins_are_not_for_others(t):
+    s = t.server(t.upstream(up.good), server={"cors": ["https://a.example"]})
+    r = s.get("/v1/models", headers=(("origin", "https://b.example"),))
+    assert r.header("vary") == "origin" and r.header("access-control-allow-origin") is None, r.headers
+    assert s.get("/v1/models").header("vary") == "origin"
+    assert s.get("/v1/models", headers=(("origin", "https://a.example"),)).header("access-control-allow-origin") == "https://a.example"
+
+
+def test_whoever_finds_no_place_has_a_number_to_ask_with(t):
+    s = t.server(t.upstream(up.good), server={"max_connections": 1})
+    with s.connect() as first:
+        first.send(b"GET /health HTTP/1.1\r\nhost: localhost\r\n\r\n")
+        first.read_reply("GET")
+        with s.connect() as second:
+            r = second.read_reply("GET")
+            assert (r.status, r.code) == (503, "too_many_connections") and r.header("x-request-id").startswith("req_") and r.complete, r.headers
+
+
+def test_the_region_may_stand_beside_a_base_url(t):
+    u = t.upstream(up.good)
+    config = t.config(u)
+    config["providers"]["up"]["region"] = "eu-west-1"
+    assert t.start(config).chat().status == 200
