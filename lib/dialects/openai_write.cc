@@ -8,6 +8,7 @@
 #include "dialects/foreign_tools.h"
 #include "dialects/media.h"
 #include "dialects/openai.h"
+#include "dialects/results_first.h"
 #include "dialects/signature.h"
 #include "dialects/tool_ids.h"
 #include "llmrouter/dropped.h"
@@ -254,7 +255,7 @@ class RequestWriter {
     w_.key("messages");
     w_.begin_array();
     Message shown;
-    for (size_t i = 0; i < request_.messages.size(); ++i) {
+    for (size_t i : results_first(request_.messages)) {
       const Message& message = request_.messages[i];
       check_parts(message, i);
       if (message.role != Role::kTool) write_shown(shown);
