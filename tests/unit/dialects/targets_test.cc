@@ -165,3 +165,160 @@ TEST_CASE("targets: results of an Ollama client, which have no ids, carry their 
       {"role":"assistant","content":"","tool_calls":[{"function":{"name":"fa","arguments":{}}}]},{"role":"tool","content":"ra","tool_name":"fa"}]})", "gemini-2.5-pro");
   CHECK_FALSE(bare.has(R"("id")"));
 }
+
+namespace {
+
+const std::string kLong(100, 'n');
+const std::string kOdd = "mcp.server/tool:name";
+
+// A request by the neutral form with these tools, all called before, the last one chosen; encoded, and the codec kept for the answer.
+struct Named {
+  Named(std::string_view to, const std::vector<std::string>& tools, bool foreign = true, bool stream = false) : codec(dialect(to)->new_upstream_codec()) {
+    ChatRequest chat = ChatRequest::of("m", "x");
+    Message calls;
+    calls.role = Role::kAssistant;
+    for (const std::string& name : tools) {
+      chat.tools.emplace_back();
+      chat.tools.back().name = name;
+      calls.tool_calls.push_back({"id" + std::to_string(calls.tool_calls.size()), name, "{}", {}, {}});
+    }
+    chat.messages.push_back(calls);
+    for (const ToolCall& call : calls.tool_calls) {
+      Message result;
+      result.role = Role::kTool;
+      result.tool_call_id = call.id;
+      result.name = call.name;
+      result.parts.push_back(Part::of_text("r"));
+      chat.messages.push_back(result);
+    }
+    chat.tool_choice.kind = ToolChoice::Kind::kNamed;
+    chat.tool_choice.name = tools.back();
+    ProviderConfig config = provider();
+    config.region = "eu-west-1";
+    EncodeInput input;
+    input.chat = &chat;
+    input.provider = &config;
+    input.upstream_model = to == "gemini" ? "gemini-2.5-pro" : "claude-sonnet-4-5";
+    input.foreign = foreign;
+    input.stream = stream;
+    EncodedRequest out;
+    REQUIRE(codec->encode(input, out).ok());
+    for (std::string_view piece : out.http.body) body += piece;
+    REQUIRE(wire::validate(body));
+  }
+  // As the tools are declared.
+  std::vector<std::string> names() const {
+    std::vector<std::string> out;
+    const JsonValue root(body);
+    JsonValue list = find(root, "toolConfig", "tools");
+    if (!list.exists()) list = find_member(root, "tools");
+    if (const JsonValue google = find_member(wire::find_element(list, 0), "functionDeclarations"); google.exists()) list = google;
+    for (JsonValue tool : wire::JsonElements(list)) {
+      if (const JsonValue spec = find_member(tool, "toolSpec"); spec.exists()) tool = spec;
+      if (const JsonValue function = find_member(tool, "function"); function.exists()) tool = function;
+      out.push_back(find_member(tool, "name").string_or());
+    }
+    return out;
+  }
+  size_t count(const std::string& text) const {
+    size_t n = 0;
+    for (size_t at = body.find(text); at != std::string::npos; at = body.find(text, at + 1)) ++n;
+    return n;
+  }
+  std::unique_ptr<UpstreamCodec> codec;
+  std::string body;
+};
+
+bool is_plain_name(const std::string& name) {
+  return !name.empty() && name.size() <= 64 &&
+         name.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") == std::string::npos;
+}
+
+}  // namespace
+
+TEST_CASE("targets: a tool's name that the vendor's rule does not take is fitted, everywhere in the request, and stays distinct") {
+  for (const char* to : {"anthropic", "bedrock", "responses", "openai", "gemini"}) {
+    CAPTURE(to);
+    const std::string other = "mcp.server/tool.name", same = "plain_name";
+    const Named named(to, {kOdd, other, kLong, kLong + "x", same});
+    const std::vector<std::string> names = named.names();
+    REQUIRE(names.size() == 5);
+    for (size_t i = 0; i < names.size(); ++i) {
+      std::string plain = names[i];
+      if (std::string_view(to) == "gemini") plain.erase(std::remove(plain.begin(), plain.end(), '.'), plain.end());
+      CHECK(is_plain_name(plain));
+      CHECK(names[i].size() <= 64);
+      for (size_t j = 0; j < i; ++j) CHECK(names[i] != names[j]);
+    }
+    CHECK(names[4] == same);
+    CHECK(named.count(kOdd) == 0);
+    CHECK(named.count(kLong) == 0);
+    CHECK(named.count('"' + names[0] + '"') >= 2);  // the tool and the call
+    // The same name has the same form beside others.
+    CHECK(Named(to, {"a", kOdd}).names()[1] == names[0]);
+    // The choice.
+    const Named chosen(to, {kOdd});
+    CHECK(chosen.count('"' + names[0] + '"') >= 3);
+    // A tool that has that very name already.
+    const Named taken(to, {names[0], kOdd});
+    CHECK(taken.names()[0] == names[0]);
+    CHECK(taken.names()[1] != names[0]);
+    // Of its own dialect's clients names stay: its vendor judges them.
+    CHECK(Named(to, {kOdd}, false).names()[0] == kOdd);
+  }
+  CHECK(Named("gemini", {"ns.tool"}).names()[0] == "ns.tool");
+  CHECK(Named("gemini", {"1st"}).names()[0].substr(0, 4) == "_1st");
+  CHECK(Named("anthropic", {"ns.tool"}).names()[0].substr(0, 8) == "ns_tool_");
+}
+
+TEST_CASE("targets: calls of an answer have the caller's names again, whole and streamed") {
+  struct Case {
+    const char *to, *whole, *stream;
+  };
+  const Case cases[] = {
+      {"anthropic",
+       R"({"id":"m","type":"message","role":"assistant","model":"c","content":[{"type":"tool_use","id":"t","name":"NAME","input":{}}],"stop_reason":"tool_use","usage":{"input_tokens":1,"output_tokens":1}})",
+       "event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"id\":\"m\",\"model\":\"c\",\"usage\":{\"input_tokens\":1}}}\n\n"
+       "event: content_block_start\ndata: {\"type\":\"content_block_start\",\"index\":0,\"content_block\":{\"type\":\"tool_use\",\"id\":\"t\",\"name\":\"NAME\",\"input\":{}}}\n\n"
+       "event: content_block_stop\ndata: {\"type\":\"content_block_stop\",\"index\":0}\n\n"
+       "event: message_delta\ndata: {\"type\":\"message_delta\",\"delta\":{\"stop_reason\":\"tool_use\"},\"usage\":{\"output_tokens\":1}}\n\n"
+       "event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n"},
+      {"bedrock", R"({"output":{"message":{"role":"assistant","content":[{"toolUse":{"toolUseId":"t","name":"NAME","input":{}}}]}},"stopReason":"tool_use"})", ""},
+      {"gemini", R"({"candidates":[{"content":{"role":"model","parts":[{"functionCall":{"name":"NAME","args":{}}}]},"finishReason":"STOP"}]})",
+       "data: {\"candidates\":[{\"content\":{\"role\":\"model\",\"parts\":[{\"functionCall\":{\"name\":\"NAME\",\"args\":{}}}]},\"finishReason\":\"STOP\"}]}\r\n\r\n"},
+      {"openai",
+       R"({"id":"c","object":"chat.completion","model":"g","choices":[{"index":0,"message":{"role":"assistant","content":null,"tool_calls":[{"id":"t","type":"function","function":{"name":"NAME","arguments":"{}"}}]},"finish_reason":"tool_calls"}]})",
+       "data: {\"choices\":[{\"index\":0,\"delta\":{\"tool_calls\":[{\"index\":0,\"id\":\"t\",\"type\":\"function\",\"function\":{\"name\":\"NAME\",\"arguments\":\"{}\"}}]},\"finish_reason\":\"tool_calls\"}]}\n\n"
+       "data: [DONE]\n\n"},
+      {"responses",
+       R"({"id":"r","object":"response","status":"completed","model":"g","output":[{"type":"function_call","id":"f","call_id":"t","name":"NAME","arguments":"{}"}]})",
+       "event: response.output_item.added\ndata: {\"type\":\"response.output_item.added\",\"output_index\":0,\"item\":{\"type\":\"function_call\",\"id\":\"f\",\"call_id\":\"t\",\"name\":\"NAME\",\"arguments\":\"\"}}\n\n"
+       "event: response.output_item.done\ndata: {\"type\":\"response.output_item.done\",\"output_index\":0,\"item\":{\"type\":\"function_call\",\"id\":\"f\",\"call_id\":\"t\",\"name\":\"NAME\",\"arguments\":\"{}\"}}\n\n"
+       "event: response.completed\ndata: {\"type\":\"response.completed\",\"response\":{\"id\":\"r\",\"status\":\"completed\",\"model\":\"g\",\"output\":[]}}\n\n"},
+  };
+  const auto with = [](std::string text, const std::string& name) {
+    for (size_t at; (at = text.find("NAME")) != std::string::npos;) text.replace(at, 4, name);
+    return text;
+  };
+  for (const Case& c : cases) {
+    CAPTURE(c.to);
+    for (const std::string& name : {kOdd, kLong, std::string("plain")}) {
+      const Named whole(c.to, {name});
+      auto answer = whole.codec->decode(with(c.whole, whole.names()[0]));
+      REQUIRE(answer.ok());
+      REQUIRE(answer->choices.at(0).message.tool_calls.size() == 1);
+      CHECK(answer->choices[0].message.tool_calls[0].name == name);
+      if (*c.stream == '\0') continue;
+      const Named streamed(c.to, {name}, true, true);
+      Recorder seen;
+      const std::string stream = with(c.stream, streamed.names()[0]);
+      for (size_t i = 0; i < stream.size(); i += 7) streamed.codec->feed(std::string_view(stream).substr(i, 7), seen);
+      streamed.codec->finish(seen);
+      CHECK(seen.errors.empty());
+      const Answer told = answer_of(seen);
+      REQUIRE(told.choices.count(0) == 1);
+      REQUIRE(told.choices.at(0).calls.size() == 1);
+      CHECK(told.choices.at(0).calls[0].name == name);
+    }
+  }
+}
