@@ -11,23 +11,13 @@
 namespace llmrouter::dialects::anthropic {
 namespace {
 
-// "data:image/png;base64,AAAA" in its two halves. False: it is no such URL.
-bool split_data_url(std::string_view url, std::string_view& mime, std::string_view& data) noexcept {
-  constexpr std::string_view kMark = ";base64,";
-  if (url.substr(0, 5) != "data:") return false;
-  const size_t at = url.find(kMark);
-  if (at == std::string_view::npos) return false;
-  mime = url.substr(5, at - 5);
-  mime = mime.substr(0, mime.find(';'));
-  data = url.substr(at + kMark.size());
-  return true;
-}
-
-std::string_view image_mime(std::string_view data) noexcept {
-  if (data.substr(0, 4) == "/9j/") return "image/jpeg";
-  if (data.substr(0, 6) == "R0lGOD") return "image/gif";
-  if (data.substr(0, 6) == "UklGRg") return "image/webp";
-  return "image/png";
+// What the vendor takes; empty: none of them. Where the label says something else, the first bytes decide.
+std::string_view image_type(std::string_view mime, std::string_view data) noexcept {
+  for (std::string_view known : {"image/jpeg", "image/png", "image/gif", "image/webp"}) {
+    if (mime == known) return known;
+  }
+  if (const std::string_view seen = image_mime_of(data); !seen.empty()) return seen;
+  return mime.empty() ? std::string_view("image/png") : std::string_view();
 }
 
 bool ends_with_ci(std::string_view text, std::string_view end) noexcept {
@@ -140,25 +130,32 @@ void BlockWriter::write_source(std::string_view mime, std::string_view data, std
 }
 
 void BlockWriter::write_image(const Part& part, const std::string& where) {
-  std::string_view mime = part.mime, data = part.data, url = part.url;
-  if (split_data_url(url, mime, data)) url = {};
+  const Inline bytes = inline_of(part);
+  const std::string_view url = bytes.data.empty() ? std::string_view(part.url) : std::string_view();
   if (is_openai_file(part.file_id)) return fail(cannot_express(where, "an image in another vendor's store", kTarget));
-  if (url.empty() && data.empty() && part.file_id.empty()) return fail(cannot_express(where, "an image without data or URL", kTarget));
+  if (url.empty() && bytes.data.empty() && part.file_id.empty()) return fail(cannot_express(where, "an image without data or URL", kTarget));
+  if (is_data_url(url)) return fail(cannot_express(where, "an image whose data: URL is not base64", kTarget));
   if (!url.empty() && !is_common_url(url)) return fail(cannot_express(where, "an image at such a URL", kTarget));
-  if (inline_only_ && !(url.empty() && part.file_id.empty())) return fail(cannot_express(where, "an image that is not inline", kInGoogle));
+  if (inline_only_ && bytes.data.empty()) return fail(cannot_express(where, "an image that is not inline", kInGoogle));
+  std::string_view mime = bytes.data.empty() ? std::string_view() : image_type(bytes.mime, bytes.data);
+  if (mime.empty() && !bytes.data.empty()) {
+    if (foreign_) return fail(cannot_express(where, "an image that is no png, jpeg, gif or webp", kTarget));
+    mime = bytes.mime;
+  }
   if (!part.detail.empty() && part.detail != "auto") add_dropped(dropped_, "detail");
   w_.begin_object();
   w_.member("type", "image");
-  write_source(mime.empty() ? image_mime(data) : mime, data, url, part.file_id);
+  write_source(mime, bytes.data, url, part.file_id);
   write_cache(part.cache);
   write_extras(part.extras);
   w_.end_object();
 }
 
 void BlockWriter::write_document(const Part& part, const std::string& where) {
-  std::string_view mime = part.mime, data = part.data, url = part.url;
-  if (split_data_url(url, mime, data)) url = {};
+  const auto [mime, data] = inline_of(part);
+  const std::string_view url = data.empty() ? std::string_view(part.url) : std::string_view();
   if (is_openai_file(part.file_id)) return fail(cannot_express(where, "a file in another vendor's store", kTarget));
+  if (is_data_url(url)) return fail(cannot_express(where, "a file whose data: URL is not base64", kTarget));
   if (!url.empty() && !is_common_url(url)) return fail(cannot_express(where, "a file at such a URL", kTarget));
   const bool inline_data = url.empty() && part.file_id.empty();
   if (inline_only_ && !inline_data) return fail(cannot_express(where, "a file that is not inline", kInGoogle));

@@ -5,6 +5,7 @@
 #include "dialects/anthropic_upstream.h"
 #include "dialects/fault.h"
 #include "dialects/task_codec.h"
+#include "dialects/tool_names.h"
 #include "dialects/vertex.h"
 
 namespace llmrouter::dialects::anthropic {
@@ -60,7 +61,8 @@ class CountUpstream final : public TaskUpstream {
     } else {
       if (input.task == nullptr) return Error(ErrorCode::kInternal, "nothing to encode");
       std::string body;
-      auto written = write_request(input.task->chat, bare_name(input), write_options(input, true), body, out.dropped);
+      std::optional<ChatRequest> copy;
+      auto written = write_request(ToolNames().fit(input.task->chat, kPlainNames, input.foreign, copy), bare_name(input), write_options(input, true), body, out.dropped);
       if (!written) return std::move(written).error();
       out.http.body.push_back(out.owned.emplace_back(std::move(body)));
     }

@@ -9,6 +9,7 @@
 #include "dialects/http_request.h"
 #include "dialects/own_edits.h"
 #include "dialects/text_match.h"
+#include "dialects/tool_names.h"
 #include "dialects/vertex.h"
 #include "llmrouter/secret.h"
 #include "wire/splice.h"
@@ -42,7 +43,8 @@ class AnthropicUpstream final : public UpstreamCodec {
     } else {
       if (input.chat == nullptr) return Error(ErrorCode::kInternal, "nothing to encode");
       std::string body;
-      auto wrote = write_request(*input.chat, input.upstream_model, write_options(input, false), body, out.dropped);
+      std::optional<ChatRequest> copy;
+      auto wrote = write_request(names_.fit(*input.chat, kPlainNames, input.foreign, copy), input.upstream_model, write_options(input, false), body, out.dropped);
       if (!wrote) return std::move(wrote).error();
       written = std::move(*wrote);
       out.http.body.push_back(out.owned.emplace_back(std::move(body)));
@@ -61,8 +63,8 @@ class AnthropicUpstream final : public UpstreamCodec {
     return traits_of(upstream_model).prefill || provider.has_quirk("prefill") ? Prefill::kGoesOn : Prefill::kNone;
   }
 
-  void feed(std::string_view bytes, UpstreamSink& sink) override { stream_.feed(bytes, sink); }
-  void finish(UpstreamSink& sink) override { stream_.finish(sink); }
+  void feed(std::string_view bytes, UpstreamSink& sink) override { stream_.feed(bytes, names_.restoring(sink)); }
+  void finish(UpstreamSink& sink) override { stream_.finish(names_.restoring(sink)); }
 
   Result<ReplyFacts> inspect(std::string_view body) override {
     auto root = read_root(body);
@@ -80,7 +82,9 @@ class AnthropicUpstream final : public UpstreamCodec {
   Result<ChatResponse> decode(std::string_view body) override {
     auto root = read_root(body);
     if (!root) return std::move(root).error();
-    return read_answer(*root, answer_tool_, key_.reveal());
+    auto answer = read_answer(*root, answer_tool_, key_.reveal());
+    if (answer) names_.restore(*answer);
+    return answer;
   }
 
   Error parse_error(const HttpHead& head, std::string_view body) const override { return error_of_reply(head, body, key_.reveal()); }
@@ -116,6 +120,7 @@ class AnthropicUpstream final : public UpstreamCodec {
 
   Secret key_;
   std::string answer_tool_;
+  ToolNames names_;
   StreamReader stream_;
 };
 

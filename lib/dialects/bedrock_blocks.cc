@@ -7,6 +7,7 @@
 #include "dialects/fields.h"
 #include "dialects/media.h"
 #include "dialects/openai.h"
+#include "dialects/results_first.h"
 #include "dialects/text_match.h"
 #include "llmrouter/dropped.h"
 
@@ -170,7 +171,7 @@ void BlockWriter::close_message() {
 void BlockWriter::write_messages() {
   w_.key("messages");
   w_.begin_array();
-  for (size_t i = 0; i < request_.messages.size(); ++i) {
+  for (size_t i : results_first(request_.messages)) {
     const Message& message = request_.messages[i];
     if (is_system(message.role)) continue;
     if (!message.name.empty() && message.role != Role::kTool) drop("messages.name");

@@ -6,6 +6,7 @@
 #include "dialects/dates.h"
 #include "dialects/fault.h"
 #include "dialects/text_match.h"
+#include "dialects/tool_names.h"
 
 namespace llmrouter::dialects::bedrock {
 namespace {
@@ -25,7 +26,8 @@ class BedrockUpstream final : public UpstreamCodec {
     model_ = input.upstream_model;
     stream_.start(model_, input.key);
     std::string body;
-    if (auto written = write_request(*input.chat, model_, input.foreign, body, out.dropped); !written) return written;
+    std::optional<ChatRequest> copy;
+    if (auto written = write_request(names_.fit(*input.chat, kPlainNames, input.foreign, copy), model_, input.foreign, body, out.dropped); !written) return written;
     out.http.body.push_back(out.owned.emplace_back(std::move(body)));
     const std::string path = "/model/" + percent_encode(model_) + (input.stream ? "/converse-stream" : "/converse");
     const std::string_view accept = input.stream ? "application/vnd.amazon.eventstream" : "application/json";
@@ -36,8 +38,8 @@ class BedrockUpstream final : public UpstreamCodec {
     return family_of(upstream_model) == Family::kClaude && anthropic::traits_of(upstream_model).prefill ? Prefill::kGoesOn : Prefill::kNone;
   }
 
-  void feed(std::string_view bytes, UpstreamSink& sink) override { stream_.feed(bytes, sink); }
-  void finish(UpstreamSink& sink) override { stream_.finish(sink); }
+  void feed(std::string_view bytes, UpstreamSink& sink) override { stream_.feed(bytes, names_.restoring(sink)); }
+  void finish(UpstreamSink& sink) override { stream_.finish(names_.restoring(sink)); }
 
   // Nobody speaks this dialect to us.
   Result<ReplyFacts> inspect(std::string_view) override { return Error(ErrorCode::kInternal, "bedrock answers are not relayed"); }
@@ -65,6 +67,7 @@ class BedrockUpstream final : public UpstreamCodec {
     }
     if (choice.finish == FinishReason::kStop && !choice.message.tool_calls.empty()) choice.finish = FinishReason::kToolCalls;
     response.choices.push_back(std::move(choice));
+    names_.restore(response);
     return response;
   }
 
@@ -111,6 +114,7 @@ class BedrockUpstream final : public UpstreamCodec {
 
   Secret key_;
   std::string model_;
+  ToolNames names_;
   StreamReader stream_;
 };
 

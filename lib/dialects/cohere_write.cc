@@ -5,6 +5,7 @@
 #include "dialects/effort.h"
 #include "dialects/fields.h"
 #include "dialects/foreign_tools.h"
+#include "dialects/results_first.h"
 #include "dialects/tool_ids.h"
 #include "llmrouter/dropped.h"
 
@@ -74,7 +75,7 @@ class RequestWriter {
   void write_messages() {
     w_.key("messages");
     w_.begin_array();
-    for (size_t i = 0; i < request_.messages.size(); ++i) {
+    for (size_t i : results_first(request_.messages)) {
       const Message& message = request_.messages[i];
       if (is_documents(message)) continue;
       if (message.role != Role::kTool) write_pictures();

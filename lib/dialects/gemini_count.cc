@@ -6,6 +6,7 @@
 #include "dialects/gemini_images.h"
 #include "dialects/own_edits.h"
 #include "dialects/task_codec.h"
+#include "dialects/tool_names.h"
 #include "dialects/vertex.h"
 #include "wire/splice.h"
 
@@ -96,7 +97,8 @@ class CountUpstream final : public TaskUpstream {
   static Result<void> write(const EncodeInput& input, std::string& out, std::vector<std::string>& dropped) {
     const WriteOptions options = write_options(*input.provider, input.foreign);
     std::string request;
-    auto written = write_request(input.task->chat, input.upstream_model, options, request, dropped);
+    std::optional<ChatRequest> copy;
+    auto written = write_request(ToolNames().fit(input.task->chat, kGoogleNames, input.foreign, copy), input.upstream_model, options, request, dropped);
     if (!written) return written;
     JsonWriter w(out);
     w.begin_object();

@@ -5,6 +5,7 @@
 #include "dialects/gemini_events.h"
 #include "dialects/http_request.h"
 #include "dialects/text_match.h"
+#include "dialects/tool_names.h"
 #include "dialects/usage.h"
 #include "dialects/vertex.h"
 #include "llmrouter/secret.h"
@@ -37,7 +38,8 @@ class GeminiUpstream final : public UpstreamCodec {
     } else {
       if (input.chat == nullptr) return Error(ErrorCode::kInternal, "nothing to encode");
       std::string body;
-      auto written = write_request(*input.chat, input.upstream_model, write_options(*input.provider, input.foreign), body, out.dropped);
+      std::optional<ChatRequest> copy;
+      auto written = write_request(names_.fit(*input.chat, kGoogleNames, input.foreign, copy), input.upstream_model, write_options(*input.provider, input.foreign), body, out.dropped);
       if (!written) return written;
       out.http.body.push_back(out.owned.emplace_back(std::move(body)));
     }
@@ -45,8 +47,9 @@ class GeminiUpstream final : public UpstreamCodec {
                        input.stream ? "text/event-stream" : "application/json", input.key, out.http);
   }
 
-  void feed(std::string_view bytes, UpstreamSink& sink) override {
+  void feed(std::string_view bytes, UpstreamSink& client) override {
     if (dead_) return;
+    UpstreamSink& sink = names_.restoring(client);
     if (shape_ == Shape::kUnknown) {
       // The content type says nothing; the first letter does.
       const size_t at = bytes.find_first_not_of(" \t\r\n");
@@ -61,8 +64,9 @@ class GeminiUpstream final : public UpstreamCodec {
     drain(sink);
   }
 
-  void finish(UpstreamSink& sink) override {
+  void finish(UpstreamSink& client) override {
     if (dead_) return;
+    UpstreamSink& sink = names_.restoring(client);
     if (shape_ == Shape::kWhole) {
       tell_whole(sink);
     } else {
@@ -98,6 +102,7 @@ class GeminiUpstream final : public UpstreamCodec {
       events_.step(root, collector);
     }
     Result<ChatResponse> response = collector.take();
+    if (response) names_.restore(*response);
     if (response && !events_.finished()) {
       return unreadable(response->choices.empty() ? "the upstream answered without any candidate" : "the upstream's answer does not say how it ended", text,
                         key_.reveal());
@@ -280,6 +285,7 @@ class GeminiUpstream final : public UpstreamCodec {
   Shape shape_ = Shape::kUnknown;
   std::string whole_, page_token_;
   SseParser parser_;
+  ToolNames names_;
   EventReader events_;
 };
 

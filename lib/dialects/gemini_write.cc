@@ -5,7 +5,10 @@
 #include "dialects/fields.h"
 #include "dialects/foreign_tools.h"
 #include "dialects/gemini.h"
+#include "dialects/media.h"
+#include "dialects/results_first.h"
 #include "dialects/text_match.h"
+#include "dialects/tool_ids.h"
 #include "llmrouter/dropped.h"
 
 namespace llmrouter::dialects::gemini {
@@ -22,17 +25,6 @@ constexpr std::string_view kTarget = "Gemini's API";
 
 // Google's word for a call that another model made, or whose signature the client did not give back (Gemini API, "Thought signatures").
 constexpr std::string_view kNoSignature = "skip_thought_signature_validator";
-
-// "data:image/png;base64,...": its type and data. False: another URL.
-bool split_data_url(std::string_view url, std::string_view* mime, std::string_view* data) noexcept {
-  constexpr std::string_view kMark = ";base64,";
-  const size_t at = url.substr(0, 5) == "data:" ? url.find(kMark) : std::string_view::npos;
-  if (at == std::string_view::npos) return false;
-  *mime = url.substr(5, at - 5);
-  *mime = mime->substr(0, mime->find(';'));
-  *data = url.substr(at + kMark.size());
-  return true;
-}
 
 // A document without a type: by its name, else by its first bytes in base64.
 std::string_view guess_mime(const Part& part, std::string_view data) noexcept {
@@ -59,7 +51,8 @@ std::string_view media_words(Part::Kind kind) noexcept {
 class RequestWriter {
  public:
   RequestWriter(const ChatRequest& request, std::string_view model, const WriteOptions& options, std::string& out, std::vector<std::string>& dropped)
-      : request_(request), traits_(traits_of(model)), options_(options), out_(out), w_(out), dropped_(dropped) {}
+      : request_(request), traits_(traits_of(model)), options_(options), out_(out), w_(out), dropped_(dropped), ids_(request.messages, nullptr),
+        has_ids_(options.call_ids && has_ids(request.messages)) {}
 
   Result<void> run() {
     drop_hints();
@@ -111,6 +104,12 @@ class RequestWriter {
     return begin;
   }
 
+  static bool has_ids(const std::vector<Message>& messages) {
+    return std::any_of(messages.begin(), messages.end(), [](const Message& m) {
+      return !m.tool_call_id.empty() || std::any_of(m.tool_calls.begin(), m.tool_calls.end(), [](const ToolCall& call) { return !call.id.empty(); });
+    });
+  }
+
   static bool is_system(const Message& m) noexcept { return m.role == Role::kSystem || m.role == Role::kDeveloper; }
 
   void write_system(std::string& out) {
@@ -159,22 +158,21 @@ class RequestWriter {
   }
 
   void write_contents(std::string& out) {
-    const std::vector<Message>& messages = request_.messages;
-    for (size_t i = 0; i < messages.size(); ++i) {
-      const Message& message = messages[i];
+    std::vector<size_t> results;  // one after the other
+    for (size_t i : results_first(request_.messages)) {
+      const Message& message = request_.messages[i];
       if (is_system(message)) continue;
       if (message.role == Role::kTool) {
-        size_t end = i;
-        while (end < messages.size() && messages[end].role == Role::kTool) ++end;
-        write_results(i, end, out);
-        i = end - 1;
+        results.push_back(i);
         continue;
       }
+      write_results(results, out);
       const Turn turn = message.role == Role::kAssistant ? Turn::kModel : Turn::kUser;
       for (size_t j = 0; j < message.parts.size(); ++j) write_part(message.parts[j], turn, i, j, out);
       if (!message.audio.empty()) fail(cannot_express(path("messages", i, "audio"), "a spoken answer of before", kTarget));
       if (message.role == Role::kAssistant) write_calls(message, i, out);
     }
+    write_results(results, out);
     close(out);
   }
 
@@ -234,8 +232,11 @@ class RequestWriter {
 
   void write_media(const Part& part, const std::string& where, JsonWriter& w) {
     if (part.detail == "low" || part.detail == "high") drop("detail");
-    std::string_view mime = part.mime, data = part.data;
-    const bool inside = split_data_url(part.url, &mime, &data) || !data.empty();
+    const Inline bytes = inline_of(part);
+    const std::string_view data = bytes.data;
+    std::string_view mime = bytes.data.empty() ? usual_mime(part.mime) : bytes.mime;
+    const bool inside = !data.empty();
+    if (!inside && is_data_url(part.url)) return fail(cannot_express(where, "a data: URL that is not base64", kTarget));
     if (mime.empty()) mime = guess_mime(part, inside ? data : std::string_view{});
     const std::string& uri = part.url.empty() ? part.file_id : part.url;
     const bool fetchable = is_googles(uri) || (options_.fetches_urls && uri.find("://") != std::string::npos);
@@ -260,15 +261,16 @@ class RequestWriter {
     for (size_t i = 0; i < message.tool_calls.size(); ++i) {
       const ToolCall& call = message.tool_calls[i];
       if (call.name.empty()) fail(cannot_express(path(path("messages", index, "tool_calls"), i), "a call that is no function", kTarget));
-      order_.emplace(call.id, order_.size());
-      names_[call.id] = call.name;
+      const std::string& id = ids_.call(index, i);
+      order_.emplace(id, order_.size());
+      names_[id] = call.name;
       JsonWriter& w = into(Turn::kModel, out);
       w.begin_object();
       w.key("functionCall");
       w.begin_object();
       w.member("name", call.name);
       w.raw_member("args", arguments_object(call.arguments));
-      if (options_.call_ids && !call.id.empty()) w.member("id", call.id);
+      if (has_ids_) w.member("id", id);
       if (!options_.foreign) w.raw_members(call.extras);
       w.end_object();
       const bool own = !call.signature.empty() && call.maker == kName;
@@ -280,14 +282,9 @@ class RequestWriter {
   }
 
   // In the order of the calls, whatever order they came in: where there are no ids the place counts.
-  void write_results(size_t begin, size_t end, std::string& out) {
-    std::vector<size_t> sorted;
-    for (size_t i = begin; i < end; ++i) sorted.push_back(i);
-    const auto place = [&](size_t i) {
-      auto found = order_.find(request_.messages[i].tool_call_id);
-      return found == order_.end() ? order_.size() : found->second;
-    };
-    std::stable_sort(sorted.begin(), sorted.end(), [&](size_t a, size_t b) { return place(a) < place(b); });
+  void write_results(std::vector<size_t>& results, std::string& out) {
+    const std::vector<size_t> sorted = in_order_of_calls(std::move(results));
+    results.clear();
     for (size_t i : sorted) write_result(request_.messages[i], i, out);
     if (takes_media_in_results()) return;
     for (size_t i : sorted) {
@@ -298,6 +295,15 @@ class RequestWriter {
     }
   }
 
+  std::vector<size_t> in_order_of_calls(std::vector<size_t> results) const {
+    const auto place = [&](size_t i) {
+      auto found = order_.find(ids_.result(i));
+      return found == order_.end() ? order_.size() : found->second;
+    };
+    std::stable_sort(results.begin(), results.end(), [&](size_t a, size_t b) { return place(a) < place(b); });
+    return results;
+  }
+
   // From 3 on pictures stand inside a result; before they come behind, as words of the user.
   bool takes_media_in_results() const noexcept { return traits_.has_levels; }
   static bool is_media(const Part& part) noexcept {
@@ -306,7 +312,8 @@ class RequestWriter {
 
   void write_result(const Message& message, size_t index, std::string& out) {
     std::string_view name = message.name;
-    if (auto found = names_.find(message.tool_call_id); found != names_.end()) name = found->second;
+    const std::string& id = ids_.result(index);
+    if (auto found = names_.find(id); found != names_.end()) name = found->second;
     if (name.empty()) {
       return fail(wrong_value(path("messages", index, "tool_call_id"), "the id of a call before it, since the function has to be named"));
     }
@@ -330,7 +337,7 @@ class RequestWriter {
     w.member("name", name);
     write_response(text, message.tool_error, w);
     if (!media.empty()) w.raw_member("parts", "[" + media + "]");
-    if (options_.call_ids && !message.tool_call_id.empty()) w.member("id", message.tool_call_id);
+    if (has_ids_ && !id.empty()) w.member("id", id);
     if (!options_.foreign) w.raw_members(message.extras);
     w.end_object();
     w.end_object();
@@ -459,7 +466,9 @@ class RequestWriter {
   Turn turn_ = Turn::kNone;
   std::optional<JsonWriter> parts_;                   // of the open content
   std::map<std::string_view, size_t> order_;          // of the calls last made, by id
-  std::map<std::string_view, std::string_view> names_;  // of all calls so far; an id used twice means the later one
+  std::map<std::string_view, std::string_view> names_;  // of all calls so far, by id
+  const ToolIds ids_;
+  const bool has_ids_;  // are written: a call or a result came with one, and the vendor takes them
   bool has_functions_ = false;
 };
 

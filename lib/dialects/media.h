@@ -4,6 +4,7 @@
 
 #include <string_view>
 
+#include "dialects/text_match.h"
 #include "llmrouter/chat.h"
 
 namespace llmrouter::dialects {
@@ -13,15 +14,33 @@ struct Inline {
   std::string_view data;  // base64; empty: the part holds no bytes, only a reference
 };
 
-// `data` and `mime` of a part, or what stands in its data: URL. Views of the part.
+// Types of pictures and documents as vendors spell them; others as they came, without parameters.
+inline std::string_view usual_mime(std::string_view mime) noexcept {
+  struct Row {
+    std::string_view said, usual;
+  };
+  constexpr Row kRows[] = {{"image/jpeg", "image/jpeg"}, {"image/jpg", "image/jpeg"}, {"image/pjpeg", "image/jpeg"},
+                           {"image/png", "image/png"},   {"image/x-png", "image/png"}, {"image/gif", "image/gif"},
+                           {"image/webp", "image/webp"}, {"application/pdf", "application/pdf"}};
+  mime = trim(mime.substr(0, mime.find(';')));
+  for (const Row& row : kRows) {
+    if (equals_ci(mime, row.said)) return row.usual;
+  }
+  return mime;
+}
+
+inline bool is_data_url(std::string_view url) noexcept { return starts_with_ci(url, "data:"); }
+
+// `data` and `mime` of a part, or what stands in its data: URL ("data:image/png;base64,AAAA", in any case). Views of the part, or of names.
 inline Inline inline_of(const Part& part) noexcept {
-  if (!part.data.empty()) return {part.mime, part.data};
+  if (!part.data.empty()) return {usual_mime(part.mime), part.data};
   const std::string_view url = part.url;
-  constexpr std::string_view kMark = ";base64,";
-  const size_t at = url.substr(0, 5) == "data:" ? url.find(kMark) : std::string_view::npos;
-  if (at == std::string_view::npos) return {};
-  const std::string_view type = url.substr(5, at - 5);
-  return {type.substr(0, type.find(';')), url.substr(at + kMark.size())};
+  const size_t comma = is_data_url(url) ? url.find(',') : std::string_view::npos;
+  if (comma == std::string_view::npos) return {};
+  const std::string_view type = url.substr(5, comma - 5);
+  constexpr std::string_view kMark = ";base64";
+  if (type.size() < kMark.size() || !equals_ci(type.substr(type.size() - kMark.size()), kMark)) return {};
+  return {usual_mime(type), url.substr(comma + 1)};
 }
 
 // What a picture is by the base64 of its first bytes; empty: not known.
@@ -62,7 +81,7 @@ inline std::string_view file_name_of(std::string_view mime) noexcept {
 
 // A URL that anybody could ask for, or one that holds the bytes: no "gs://".
 inline bool is_common_url(std::string_view url) noexcept {
-  return url.substr(0, 5) == "data:" || url.substr(0, 8) == "https://" || url.substr(0, 7) == "http://";
+  return is_data_url(url) || url.substr(0, 8) == "https://" || url.substr(0, 7) == "http://";
 }
 
 }  // namespace llmrouter::dialects

@@ -2,6 +2,7 @@
 #include "dialects/distinct.h"
 #include "dialects/estimate.h"
 #include "dialects/fields.h"
+#include "dialects/media.h"
 #include "dialects/ollama.h"
 
 namespace llmrouter::dialects::ollama {
@@ -151,14 +152,6 @@ class Scanner {
   bool model_seen_ = false, messages_seen_ = false;
 };
 
-// Base64 of a picture's first bytes tells its kind.
-std::string_view image_mime(std::string_view data) noexcept {
-  if (data.substr(0, 4) == "/9j/") return "image/jpeg";
-  if (data.substr(0, 6) == "R0lGOD") return "image/gif";
-  if (data.substr(0, 6) == "UklGRg") return "image/webp";
-  return "image/png";
-}
-
 Role role_of(JsonValue role) noexcept {
   if (role.equals("system")) return Role::kSystem;
   if (role.equals("assistant")) return Role::kAssistant;
@@ -179,8 +172,16 @@ ToolCall read_call(JsonValue call) {
 Part image_part(JsonValue image) {
   Part part;
   part.kind = Part::Kind::kImage;
-  part.data = image.string_or();
-  part.mime = image_mime(part.data);
+  // Base64, bare by the rule; some clients leave the data: URL around it.
+  part.url = image.string_or();
+  if (const Inline bytes = inline_of(part); !bytes.data.empty()) {
+    part.mime = bytes.mime;
+    part.data = bytes.data;
+  } else {
+    part.data = std::move(part.url);
+  }
+  part.url.clear();
+  if (const std::string_view seen = image_mime_of(part.data); !seen.empty() || part.mime.empty()) part.mime = seen.empty() ? "image/png" : seen;
   return part;
 }
 

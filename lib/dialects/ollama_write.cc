@@ -3,7 +3,10 @@
 
 #include "dialects/fields.h"
 #include "dialects/foreign_tools.h"
+#include "dialects/media.h"
 #include "dialects/ollama.h"
+#include "dialects/results_first.h"
+#include "dialects/tool_ids.h"
 #include "llmrouter/dropped.h"
 #include "wire/json_writer.h"
 
@@ -16,17 +19,10 @@ using wire::JsonWriter;
 
 constexpr std::string_view kTarget = "Ollama's native API";
 
-// The base64 inside "data:image/png;base64,...". Empty: it is no such URL.
-std::string_view inline_data(std::string_view url) noexcept {
-  constexpr std::string_view kMark = ";base64,";
-  const size_t at = url.substr(0, 5) == "data:" ? url.find(kMark) : std::string_view::npos;
-  return at == std::string_view::npos ? std::string_view{} : url.substr(at + kMark.size());
-}
-
 class RequestWriter {
  public:
   RequestWriter(const ChatRequest& request, bool foreign, std::string& out, std::vector<std::string>& dropped)
-      : request_(request), foreign_(foreign), w_(out), dropped_(dropped) {}
+      : request_(request), foreign_(foreign), ids_(request.messages, nullptr), w_(out), dropped_(dropped) {}
 
   Result<void> run(std::string_view model, bool stream) {
     check();
@@ -34,7 +30,7 @@ class RequestWriter {
     w_.member("model", model);
     w_.key("messages");
     w_.begin_array();
-    for (size_t i = 0; i < request_.messages.size(); ++i) write_message(request_.messages[i], i);
+    for (size_t i : results_first(request_.messages)) write_message(request_.messages[i], i);
     w_.end_array();
     w_.member("stream", stream);
     write_tools();
@@ -105,7 +101,7 @@ class RequestWriter {
         case Part::Kind::kRefusal: content += part.text; break;
         case Part::Kind::kReasoning: thinking += part.text; break;
         case Part::Kind::kImage: {
-          const std::string_view data = part.data.empty() ? inline_data(part.url) : std::string_view(part.data);
+          const std::string_view data = inline_of(part).data;
           if (data.empty()) fail(cannot_express(part_path(index, i), "an image that is not inline (base64)", kTarget));
           images.push_back(data);
           break;
@@ -127,7 +123,7 @@ class RequestWriter {
       w_.end_array();
     }
     write_calls(message, index);
-    if (message.role == Role::kTool) write_tool_result(message);
+    if (message.role == Role::kTool) write_tool_result(message, index);
     if (!foreign_) w_.raw_members(message.extras);
     w_.end_object();
   }
@@ -142,7 +138,8 @@ class RequestWriter {
       const ToolCall& call = message.tool_calls[i];
       if (call.name.empty()) fail(cannot_express(path(path("messages", index, "tool_calls"), i), "a call that is no function", kTarget));
       w_.begin_object();
-      if (!call.id.empty()) w_.member("id", call.id);
+      names_[ids_.call(index, i)] = call.name;
+      if (!call.id.empty()) w_.member("id", ids_.call(index, i));
       w_.key("function");
       w_.begin_object();
       w_.member("name", call.name);
@@ -154,25 +151,12 @@ class RequestWriter {
   }
 
   // Ollama's templates go by the tool's name; the OpenAI dialect gives only the call's id.
-  void write_tool_result(const Message& message) {
+  void write_tool_result(const Message& message, size_t index) {
     std::string_view name = message.name;
-    if (name.empty() && !message.tool_call_id.empty()) {
-      const auto& names = names_by_id();
-      if (auto found = names.find(message.tool_call_id); found != names.end()) name = found->second;
-    }
+    const std::string& id = ids_.result(index);
+    if (auto found = names_.find(id); name.empty() && found != names_.end()) name = found->second;
     if (!name.empty()) w_.member("tool_name", name);
-    if (!message.tool_call_id.empty()) w_.member("tool_call_id", message.tool_call_id);
-  }
-
-  // Of all calls of the conversation; views of the request.
-  const std::map<std::string_view, std::string_view>& names_by_id() {
-    if (!names_) {
-      names_.emplace();
-      for (const Message& message : request_.messages) {
-        for (const ToolCall& call : message.tool_calls) names_->emplace(call.id, call.name);
-      }
-    }
-    return *names_;
+    if (!message.tool_call_id.empty()) w_.member("tool_call_id", id);
   }
 
   void write_tools() {
@@ -266,7 +250,8 @@ class RequestWriter {
 
   const ChatRequest& request_;
   const bool foreign_;
-  std::optional<std::map<std::string_view, std::string_view>> names_;
+  const ToolIds ids_;
+  std::map<std::string_view, std::string_view> names_;  // of the calls so far, by id
   JsonWriter w_;
   std::vector<std::string>& dropped_;
   Error error_;

@@ -4,6 +4,7 @@
 #include "dialects/openai.h"
 #include "dialects/openai_stream.h"
 #include "dialects/text_match.h"
+#include "dialects/tool_names.h"
 #include "dialects/usage.h"
 #include "dialects/vertex.h"
 #include "llmrouter/secret.h"
@@ -49,8 +50,8 @@ class OpenAiUpstream final : public UpstreamCodec {
     return provider.has_quirk("repeats_prefill") ? Prefill::kRepeats : Prefill::kGoesOn;
   }
 
-  void feed(std::string_view bytes, UpstreamSink& sink) override { stream_.feed(bytes, sink); }
-  void finish(UpstreamSink& sink) override { stream_.finish(sink); }
+  void feed(std::string_view bytes, UpstreamSink& sink) override { stream_.feed(bytes, names_.restoring(sink)); }
+  void finish(UpstreamSink& sink) override { stream_.finish(names_.restoring(sink)); }
 
   Result<ReplyFacts> inspect(std::string_view body) override {
     auto root = read_root(body, key_.reveal());
@@ -69,6 +70,7 @@ class OpenAiUpstream final : public UpstreamCodec {
     if (!root) return std::move(root).error();
     Result<ChatResponse> response = read_answer(*root, ids_, key_.reveal());
     if (response && foreign_) cite_sources(*response);
+    if (response) names_.restore(*response);
     return response;
   }
 
@@ -108,7 +110,9 @@ class OpenAiUpstream final : public UpstreamCodec {
   Result<void> write_body(const EncodeInput& input, const Quirks& quirks, EncodedRequest& out) {
     if (input.chat == nullptr) return Error(ErrorCode::kInternal, "nothing to encode");
     std::string body;
-    auto written = write_request(*input.chat, input.upstream_model, quirks, {input.stream, input.want_usage, input.foreign, input.prefill}, body, out.dropped);
+    std::optional<ChatRequest> copy;
+    const ChatRequest& chat = names_.fit(*input.chat, kPlainNames, input.foreign, copy);
+    auto written = write_request(chat, input.upstream_model, quirks, {input.stream, input.want_usage, input.foreign, input.prefill}, body, out.dropped);
     if (!written) return written;
     out.http.body.push_back(out.owned.emplace_back(std::move(body)));
     return {};
@@ -117,6 +121,7 @@ class OpenAiUpstream final : public UpstreamCodec {
   const bool legacy_;  // text completions
   bool foreign_ = false;  // whose answers are told to another dialect
   Secret key_;
+  ToolNames names_;
   StreamReader stream_;
   IdSource ids_;
 };

@@ -9,6 +9,7 @@
 #include "dialects/media.h"
 #include "dialects/openai.h"
 #include "dialects/openai_model.h"
+#include "dialects/results_first.h"
 #include "dialects/signature.h"
 #include "dialects/text_match.h"
 #include "dialects/tool_ids.h"
@@ -321,7 +322,7 @@ class RequestWriter {
     w_.key("messages");
     w_.begin_array();
     Message shown;
-    for (size_t i = 0; i < request_.messages.size(); ++i) {
+    for (size_t i : results_first(request_.messages)) {
       const Message& message = request_.messages[i];
       check_parts(message, i);
       if (message.role != Role::kTool) write_shown(shown);

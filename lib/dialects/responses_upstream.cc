@@ -4,6 +4,7 @@
 #include "dialects/openai.h"
 #include "dialects/responses.h"
 #include "dialects/responses_stream.h"
+#include "dialects/tool_names.h"
 #include "dialects/usage.h"
 #include "llmrouter/secret.h"
 
@@ -25,8 +26,8 @@ class ResponsesUpstream final : public UpstreamCodec {
     return fill_request(*input.provider, "POST", "/responses", input.stream ? "text/event-stream" : "application/json", input.key, out.http);
   }
 
-  void feed(std::string_view bytes, UpstreamSink& sink) override { stream_.feed(bytes, sink); }
-  void finish(UpstreamSink& sink) override { stream_.finish(sink); }
+  void feed(std::string_view bytes, UpstreamSink& sink) override { stream_.feed(bytes, names_.restoring(sink)); }
+  void finish(UpstreamSink& sink) override { stream_.finish(names_.restoring(sink)); }
 
   Result<ReplyFacts> inspect(std::string_view body) override {
     auto root = read_root(body, key_.reveal());
@@ -52,7 +53,9 @@ class ResponsesUpstream final : public UpstreamCodec {
   Result<ChatResponse> decode(std::string_view body) override {
     auto root = read_root(body, key_.reveal());
     if (!root) return std::move(root).error();
-    return read_answer(*root, ids_, key_.reveal());
+    auto answer = read_answer(*root, ids_, key_.reveal());
+    if (answer) names_.restore(*answer);
+    return answer;
   }
 
   Error parse_error(const HttpHead& head, std::string_view body) const override { return error_of_reply(head, body, key_.reveal()); }
@@ -72,12 +75,14 @@ class ResponsesUpstream final : public UpstreamCodec {
   Result<void> write_body(const EncodeInput& input, EncodedRequest& out) {
     if (input.chat == nullptr) return Error(ErrorCode::kInternal, "nothing to encode");
     std::string body;
-    if (auto written = write_request(*input.chat, input.upstream_model, input.stream, input.foreign, body, out.dropped); !written) return written;
+    std::optional<ChatRequest> copy;
+    if (auto written = write_request(names_.fit(*input.chat, kPlainNames, input.foreign, copy), input.upstream_model, input.stream, input.foreign, body, out.dropped); !written) return written;
     out.http.body.push_back(out.owned.emplace_back(std::move(body)));
     return {};
   }
 
   Secret key_;
+  ToolNames names_;
   StreamReader stream_;
   IdSource ids_;
 };

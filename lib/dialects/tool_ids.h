@@ -11,7 +11,7 @@
 namespace llmrouter::dialects {
 
 // Dialects without ids (Ollama) leave them empty: then calls get some made up, and results are matched to the calls before them, by name
-// where they have one, else in order.
+// where they have one, else in order. Where an id comes twice (clients that count from one in every turn), the later calls get another.
 class ToolIds {
  public:
   // `shorten` makes another id of each; null: as they are.
