@@ -17,7 +17,8 @@ namespace llmrouter {
 
 // The most a request may ask for. Unset: not limited.
 struct ParamLimits {
-  std::optional<int64_t> max_tokens;  // a request that names none gets this one
+  // Of all answers of a request together, and of a budget for thinking; a request that names none gets this one, divided by its `n`.
+  std::optional<int64_t> max_tokens;
   std::optional<double> min_temperature, max_temperature;
   std::optional<bool> tools;          // false: a request with tools is refused
 };
