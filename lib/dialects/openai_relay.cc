@@ -45,6 +45,9 @@ class Relay {
   Relay(const EncodeInput& input, const Quirks& quirks, EncodedRequest& out) : input_(input), quirks_(quirks), out_(out) {}
 
   Result<void> run() {
+    if (quirks_.inline_media && input_.facts->has_image) {
+      if (auto held = check_inline(); !held) return held;
+    }
     if (quirks_.max_tokens_only) rename("max_completion_tokens", "max_tokens");
     if (quirks_.max_completion_tokens_only) rename("max_tokens", "max_completion_tokens");
     if (quirks_.random_seed) rename("seed", "random_seed");
@@ -146,6 +149,23 @@ class Relay {
     }
     if (quirks_.strip_unknown || !input_.stream || !input_.want_usage || input_.facts->include_usage) return;
     edits_.push_back({Kind::kSet, "stream_options", "include_usage", "true"});
+  }
+
+  // Pictures by URL are for other targets: this one would refuse them.
+  Result<void> check_inline() const {
+    size_t i = 0;
+    for (JsonValue message : JsonElements(member("messages"))) {
+      size_t j = 0;
+      for (JsonValue part : JsonElements(wire::find_member(message, "content"))) {
+        const std::string_view url = wire::find(part, "image_url", "url").raw();  // quoted, and not copied: most hold the picture
+        if (url.substr(0, 7) == "\"https:" || url.substr(0, 6) == "\"http:") {
+          return cannot_express(path(path("messages", i, "content"), j), "a picture that is not inline", "this vendor");
+        }
+        ++j;
+      }
+      ++i;
+    }
+    return {};
   }
 
   static bool is_short(JsonValue id, std::string& scratch) {

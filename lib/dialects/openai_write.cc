@@ -379,7 +379,7 @@ class RequestWriter {
     if (!part.file_id.empty() && part.kind != Part::Kind::kFile) return refuse(at, "a picture in a vendor's store", "the chat dialect");
     if (part.url.empty()) return;
     if (!is_common_url(part.url)) return refuse(at, "a file at such a URL", "the chat dialect");
-    if (quirks_.inline_media && inline_of(part).data.empty()) return refuse(at, "a file that is not inline", "this vendor");
+    if (quirks_.inline_media && inline_of(part).data.empty()) return refuse(at, "a picture or file that is not inline", "this vendor");
     if (quirks_.document_url) return;
     if (part.kind == Part::Kind::kFile && inline_of(part).data.empty()) refuse(at, "a file by URL", "the chat dialect");
   }

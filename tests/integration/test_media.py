@@ -128,6 +128,18 @@ def test_a_client_of_the_same_dialect_is_translated_for_it(t):
     assert source["type"] == "base64" and source["media_type"] == "image/png" and base64.b64decode(source["data"]) == PNG, source
 
 
+def test_a_vendor_of_the_chat_dialect_that_fetches_nothing(t):
+    u, p = t.upstream(), pictures(t)
+    kimi = {"kimi": {"type": "moonshot", "base_url": u.url, "api_key": "k", "models": {"override": ["m"]}}}
+    s = server(t, u, providers=kimi)
+    r = ask(s, at(p, "a.png"), model="kimi/m")
+    assert r.status == 200, r.body
+    url = u.chats()[0].json()["messages"][0]["content"][1]["image_url"]["url"]
+    assert url == "data:image/png;base64," + base64.b64encode(PNG).decode(), url[:60]
+    r = ask(server(t, u, providers=kimi, media={"fetch": False}), at(p, "a.png"), model="kimi/m")
+    assert r.status == 400 and "messages[0].content[1]" in r.message and len(u.chats()) == 1, r.body
+
+
 def test_who_goes_away_takes_the_fetch_along(t):
     u, p = ollama(t), pictures(t)
     s = server(t, u)

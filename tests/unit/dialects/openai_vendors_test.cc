@@ -439,6 +439,14 @@ TEST_CASE("quirk inline_media: a picture by URL is not for this server, until it
   REQUIRE(!refused.ok());
   CHECK(refused.error().param == "messages[0].content[0]");
   CHECK(translate_request("anthropic", "openai", body).ok());
+  const auto own = [](const char* url) {
+    auto out = relay_request("openai", R"({"model":"m","messages":[{"role":"system","content":"s"},{"role":"user","content":[{"type":"text","text":"t"},{"type":"image_url","image_url":{"url":")" + std::string(url) + R"("}}]}]})",
+                             provider({"inline_media"}));
+    return out.ok() ? std::string("passes") : out.error().param;
+  };
+  CHECK(own("https://x.example/a.png") == "messages[1].content[1]");
+  CHECK(own("data:image/png;base64,AAAA") == "passes");
+  CHECK(own("ms://file-1") == "passes");  // a file in the vendor's store
   const auto codec = dialect("openai")->new_upstream_codec();
   CHECK_FALSE(codec->fetches(provider({"inline_media"}), Part()));
   CHECK(codec->fetches(provider(), Part()));
