@@ -48,7 +48,7 @@ struct RequestPath {
 // What routing, limits and metering need to know of a request; found in one pass.
 struct RequestFacts {
   std::string model;
-  bool relayable = true;  // false: it has to be translated even for an upstream of its own dialect
+  bool relayable = true;  // false: a chat has to be translated even for an upstream of its own dialect, unless UpstreamCodec::relays() says that it mends it
   bool stream = false;
   bool include_usage = false;
   bool has_tools = false;

@@ -26,7 +26,7 @@ Result<TaskRequest> ClientCodec::decode_task() {
 }
 void ClientCodec::encode_task(const TaskResponse&, std::string&) {}
 
-bool UpstreamCodec::relays(const ProviderConfig&, const RequestFacts&) const { return true; }
+bool UpstreamCodec::relays(const ProviderConfig&, const RequestFacts& facts) const { return facts.relayable; }
 int64_t UpstreamCodec::max_inputs(const ProviderConfig&, std::string_view) const { return 0; }
 void UpstreamCodec::set_head(const HttpHead&) {}
 Result<TaskResponse> UpstreamCodec::decode_task(std::string_view) {

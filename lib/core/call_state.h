@@ -171,6 +171,7 @@ struct Call::State final {
   Result<void> decode_chat();            // once
   Result<void> encode_attempt(const core::Candidate& candidate);
   Result<void> encode_either_way(const core::Candidate& candidate);
+  bool passes(const core::ProviderRuntime& provider) const;
   Error in_clients_words(Error error);
   void name_dropped();
   void add_forwarded_headers();

@@ -51,11 +51,11 @@ Result<void> Call::State::encode_attempt(const Candidate& c) {
   at_->edits = param_edits_;
   if (c.route != nullptr) at_->edits.insert(at_->edits.end(), c.route->edits.begin(), c.route->edits.end());
   if (auto made = make_filters(c); !made) return made;
-  at_->relay = !committed_ && at_->filters.empty() && at_->provider->speaks(client_dialect_, c.model) && facts_.relayable &&
+  at_->relay = !committed_ && at_->filters.empty() && at_->provider->speaks(client_dialect_, c.model) && passes(*at_->provider) &&
                (at_->edits.empty() || client_dialect_->openai_members()) && !wants_inlined(c);
   auto encoded = encode_either_way(c);
   // Some edits come to more than other members (an answer's form that older models only give as a call): then the request is written anew.
-  if (!encoded && encoded.error().code == ErrorCode::kNotSupported && at_->relay && !at_->edits.empty()) {
+  if (!encoded && encoded.error().code == ErrorCode::kNotSupported && at_->relay && (!at_->edits.empty() || !facts_.relayable)) {
     at_->relay = false;
     encoded = encode_either_way(c);
   }
@@ -64,6 +64,13 @@ Result<void> Call::State::encode_attempt(const Candidate& c) {
   name_dropped();
   add_forwarded_headers();
   return {};
+}
+
+// May the client's own bytes go to an upstream of their dialect? Some of them that may not can be mended by its codec.
+bool Call::State::passes(const core::ProviderRuntime& provider) const {
+  if (facts_.relayable || operation_ != Operation::kChat) return facts_.relayable;
+  const auto codec = client_dialect_->new_upstream_codec();
+  return codec && codec->relays(provider.config, facts_);
 }
 
 // Relayed or translated, as at_->relay says.

@@ -1,9 +1,9 @@
 // The one pass over a client's request.
 #include "dialects/anthropic.h"
+#include "dialects/anthropic_thoughts.h"
 #include "dialects/distinct.h"
 #include "dialects/estimate.h"
 #include "dialects/fields.h"
-#include "dialects/signature.h"
 
 namespace llmrouter::dialects::anthropic {
 namespace {
@@ -185,7 +185,7 @@ class Scanner {
       if (of_result) return fields_.fail(wrong_value(path(where, index, "type"), "no tool_result"));
       return take_tool_result(block, where, index);
     }
-    if (type.equals("thinking") || type.equals("redacted_thinking")) take_thought(block, type);
+    if (type.equals("thinking") || type.equals("redacted_thinking")) take_thought(block);
     if (type.equals("tool_use")) {
       for (std::string_view member : {"id", "name"}) {
         const JsonValue value = find_member(block, member);
@@ -197,10 +197,9 @@ class Scanner {
   }
 
   // Thoughts of another maker's model, and those that nobody signed, came from here: an upstream of this dialect would refuse the whole request for
-  // them, so that it has to be written anew.
-  void take_thought(JsonValue block, JsonValue type) {
-    const JsonValue signature = find_member(block, type.equals("thinking") ? "signature" : "data");
-    if (!signature.nonempty_string() || is_sealed(signature.string_or())) facts_.relayable = false;
+  // them.
+  void take_thought(JsonValue block) {
+    if (is_refused_thought(block)) facts_.relayable = false;
   }
 
   void need_object(JsonValue block, std::string_view member, const std::string& where, size_t index) {

@@ -3,6 +3,7 @@
 
 #include "dialects/anthropic.h"
 #include "dialects/anthropic_stream.h"
+#include "dialects/anthropic_thoughts.h"
 #include "dialects/anthropic_upstream.h"
 #include "dialects/fault.h"
 #include "dialects/fields.h"
@@ -58,6 +59,9 @@ class AnthropicUpstream final : public UpstreamCodec {
     }
     return fill_anthropic(*input.provider, "POST", "/messages", accept, input.key, written.files ? kFilesBeta : std::string_view{}, out.http);
   }
+
+  // Thoughts that it would refuse are cut out.
+  bool relays(const ProviderConfig&, const RequestFacts&) const override { return true; }
 
   Prefill prefill(const ProviderConfig& provider, std::string_view upstream_model) const override {
     return traits_of(upstream_model).prefill || provider.has_quirk("prefill") ? Prefill::kGoesOn : Prefill::kNone;
@@ -148,6 +152,9 @@ Result<void> splice_request(const EncodeInput& input, bool counting, EncodedRequ
   std::vector<wire::SpliceEdit> edits;
   if (has_edits(input)) {
     if (auto added = add_policy(input, counting, out, edits); !added) return added;
+  }
+  if (!input.facts->relayable) {
+    if (auto cut = cut_thoughts(input, write_options(input, counting), out, edits); !cut) return cut;
   }
   std::string model, version;
   wire::append_json_string(model, bare_name(input));

@@ -277,5 +277,5 @@ def test_head_of_the_root_and_thoughts_of_another_model(t):
     content = [{"type": "thinking", "thinking": "t", "signature": ""}, {"type": "text", "text": "a"}]
     r = ask(s, messages=[{"role": "user", "content": "x"}, {"role": "assistant", "content": content}, {"role": "user", "content": "y"}], headers=(("anthropic-beta", "b-1"),))
     assert r.status == 200, r.body
-    assert u.chats()[0].json()["messages"][1] == {"role": "assistant", "content": "a"}, u.chats()[0].body
+    assert u.chats()[0].json()["messages"][1] == {"role": "assistant", "content": [{"type": "text", "text": "a"}]}, u.chats()[0].body
     assert u.chats()[0].headers["anthropic-beta"] == "b-1" and r.header("x-llmrouter-dropped") == "reasoning"

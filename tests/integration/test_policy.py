@@ -109,6 +109,21 @@ def test_equal_dialects_pass_bytes_beside_the_bound_of_a_key(t):
         assert ODD in sent and sent.count(b":77") == 1, (case.dialect, sent)
 
 
+def test_an_unsigned_thought_costs_an_anthropic_client_nothing_else(t):
+    case = CASES[0]
+    u = t.upstream(speaker(case))
+    s = t.server(providers={"p": {"dialect": "anthropic", "base_url": u.url[:-3], "api_key": "k", "models": {"override": ["claude-sonnet-4-5"]}}},
+                 models={"al": "p/claude-sonnet-4-5", "set": {"targets": ["p/claude-sonnet-4-5"], **POLICY}})
+    body = b'{"model":"%s", "max_tokens":9,"messages":[{"role":"user","content":"hi"},{"role":"assistant","content":[%s' + CLAUDES_BLOCKS[1:] + b'},{"role":"user","content":"go"}],' + ODD + b'%s}'
+    thought = b'{"type":"thinking","thinking":"hm","signature":""},'
+    for name, more in ((b"al", b""), (b"set", b',"temperature":0.7,"stop_sequences":["END"]')):
+        for streamed in (b"", b',"stream":true'):
+            r = s.request("POST", "/v1/messages", body % (name, thought, streamed))
+            assert r.status == 200 and r.body == (case.stream if streamed else case.whole), (r.status, r.body)
+            assert r.header("x-llmrouter-dropped") == "reasoning", r.head
+            assert u.chats()[-1].body == body % (b"claude-sonnet-4-5", b"", streamed + more), u.chats()[-1].body
+
+
 def test_one_bound_reaches_an_upstream_whichever_name_a_client_gives_it(t):
     u = t.upstream(up.good)
     s = t.server(u, models={"always": {"targets": ["up/m1"], "override": {"max_tokens": 55}}, "silent": {"targets": ["up/m1"], "defaults": {"max_tokens": 55}}})

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "catch.h"
+#include "dialects/anthropic.h"
 #include "dialects/anthropic_model.h"
 #include "dialects/anthropic_schema.h"
 #include "dialects/signature.h"
@@ -217,7 +218,7 @@ TEST_CASE("anthropic: sampling, effort and formats of its own clients come back 
   CHECK(same(both["output_config"], R"({"effort":"max"})") == "same");
 }
 
-TEST_CASE("anthropic: thoughts of other makers, or of none, make a request unfit for relay") {
+TEST_CASE("anthropic: thoughts of other makers, or of none, make a request unfit for relay as it is") {
   const auto with = [&](const std::string& block) { return scan(body_with("", R"([{"role":"user","content":"a"},{"role":"assistant","content":[)" + block + "]}]"))->relayable; };
   CHECK(with(R"({"type":"thinking","thinking":"t","signature":"EqQBCkYIARgC"})"));
   CHECK(with(R"({"type":"redacted_thinking","data":"EqQBCkYIARgC"})"));
@@ -231,6 +232,42 @@ TEST_CASE("anthropic: thoughts of other makers, or of none, make a request unfit
                                           R"("},{"type":"thinking","thinking":"own","signature":"EqQB"},{"type":"text","text":"b"}]},{"role":"user","content":"c"}])"));
   CHECK(same(find(out["messages"], 1, "content"), R"([{"type":"thinking","thinking":"own","signature":"EqQB"},{"type":"text","text":"b"}])") == "same");
   CHECK(out.dropped == std::vector<std::string>{"reasoning"});
+}
+
+TEST_CASE("anthropic: thoughts that Claude would refuse are cut out of a relayed body, and nothing else but what hangs on them") {
+  const std::string sealed = dialects::seal_signature("gemini", "anthropic", "abc"), call = dialects::anthropic::seal_call_signature("gemini", "abc");
+  const auto relayed = [](const std::string& messages, const std::string& members, std::vector<std::string>* dropped = nullptr, std::string model = "claude-sonnet-4-5") {
+    auto out = relay_request("anthropic", R"({"model":")" + model + R"(","max_tokens":9000,"messages":)" + messages + members + "}", provider(), {}, model);
+    if (!out) FAIL(out.error().message);
+    if (dropped != nullptr) *dropped = out->request.dropped;
+    return out->body.substr(out->body.find("\"messages\":") + 11);
+  };
+  const std::string odd = R"({"type":"server_tool_use", "id":"s","input":{ }})", own = R"({"type":"thinking","thinking":"own", "signature":"EqQB"})";
+  std::vector<std::string> dropped;
+  CHECK(relayed(R"([ {"role":"user","content":"a"},{"role":"assistant", "content":[{"type":"thinking","thinking":"t"},)" + own + "," + odd + R"(], "odd":1}, {"role":"user","content":"c"}])",
+                R"(, "container":{"id":"c"})", &dropped) ==
+        R"([{"role":"user","content":"a"},{"role":"assistant", "content":[)" + own + "," + odd + R"(], "odd":1},{"role":"user","content":"c"}], "container":{"id":"c"}})");
+  CHECK(dropped == std::vector<std::string>{"reasoning"});
+  // A turn of which nothing is left goes.
+  CHECK(relayed(R"([{"role":"user","content":"a"},{"role":"assistant","content":[{"type":"redacted_thinking","data":")" + sealed + R"("}]},{"role":"user","content":"c"}])", "") ==
+        R"([{"role":"user","content":"a"},{"role":"user","content":"c"}]})");
+  // A call's signature of another maker is no thought.
+  CHECK(relayed(R"([{"role":"user","content":"a"},{"role":"assistant","content":[{"type":"redacted_thinking","data":")" + call +
+                    R"("},{"type":"tool_use","id":"t","name":"f","input":{ }}]},{"role":"user","content":[{"type":"tool_result","tool_use_id":"t","content":"x"}]}])", "", &dropped) ==
+        R"([{"role":"user","content":"a"},{"role":"assistant","content":[{"type":"tool_use","id":"t","name":"f","input":{ }}]},{"role":"user","content":[{"type":"tool_result","tool_use_id":"t","content":"x"}]}]})");
+  CHECK(dropped.empty());
+  // Thinking with a budget wants the thought before the call, adaptive thinking does not.
+  const std::string call_head = R"([{"role":"user","content":"a"},{"role":"assistant","content":[)", call_tail =
+      R"({"type":"tool_use","id":"t","name":"f","input":{}}]},{"role":"user","content":[{"type":"tool_result","tool_use_id":"t","content":"x"}]}])";
+  const std::string unsigned_call = call_head + R"({"type":"thinking","thinking":"t","signature":""},)" + call_tail;
+  CHECK(relayed(unsigned_call, R"(,"thinking":{"type":"enabled","budget_tokens":2048},"top_p":0.5)", &dropped) == call_head + call_tail + R"(,"top_p":0.5})");
+  CHECK(dropped.size() == 2);
+  CHECK(relayed(unsigned_call, R"(,"thinking":{"type":"adaptive"})", &dropped, "claude-opus-4-7") == call_head + call_tail + R"(,"thinking":{"type":"adaptive"}})");
+  CHECK(dropped == std::vector<std::string>{"reasoning"});
+  // Nothing is left at all: it has to be told by whoever writes it anew.
+  auto none = relay_request("anthropic", R"({"model":"m","max_tokens":5,"messages":[{"role":"assistant","content":[{"type":"thinking","thinking":"t"}]}]})");
+  REQUIRE(!none.ok());
+  CHECK(none.error().code == ErrorCode::kNotSupported);
 }
 
 TEST_CASE("anthropic: what a model takes, by its name") {
