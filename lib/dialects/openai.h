@@ -144,7 +144,8 @@ std::string annotations_of_sources(wire::JsonValue citations, wire::JsonValue se
 void cite_sources(ChatResponse& response);
 
 // Appends the answer as a `chat.completion` object.
-void write_answer(const ChatResponse& response, IdSource& ids, std::string& out);
+// `model`: what is said when the upstream did not say.
+void write_answer(const ChatResponse& response, std::string_view model, IdSource& ids, std::string& out);
 // Appends an answer's message.
 void write_message(const Message& message, IdSource& ids, std::string& out);
 

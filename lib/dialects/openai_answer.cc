@@ -282,13 +282,13 @@ void write_message(const Message& message, IdSource& ids, std::string& out) {
   w.end_object();
 }
 
-void write_answer(const ChatResponse& response, IdSource& ids, std::string& out) {
+void write_answer(const ChatResponse& response, std::string_view model, IdSource& ids, std::string& out) {
   JsonWriter w(out);
   w.begin_object();
   w.member("id", response.id.empty() ? ids.next("chatcmpl-") : response.id);
   w.member("object", "chat.completion");
   w.member("created", response.created != 0 ? response.created : now_seconds());
-  w.member("model", response.model);
+  w.member("model", response.model.empty() ? model : std::string_view(response.model));
   w.key("choices");
   w.begin_array();
   for (const Choice& choice : response.choices) {
