@@ -72,6 +72,44 @@ TEST_CASE("annotations of a message or of its deltas are told, and go before sou
   }
 }
 
+TEST_CASE("a client of Cohere's hears what the words were that a source stands for") {
+  const std::string text = "\u00c4pfel sind rot, und Birnen gr\u00fcn.";
+  const std::string annotation = R"("annotations":[{"type":"url_citation","url_citation":{"start_index":0,"end_index":14,"url":"https://a.example/","title":"A"}},)"
+                                 R"({"type":"url_citation","url_citation":{"start_index":20,"end_index":31,"url":"https://b.example/","title":"B"}},)"
+                                 R"({"type":"url_citation","url_citation":{"start_index":30,"end_index":900,"url":"https://c.example/","title":"C"}},)"
+                                 R"({"type":"url_citation","url_citation":{"start_index":5,"end_index":2,"url":"https://d.example/","title":"D"}}])";
+  const std::string message = R"({"role":"assistant","content":")" + text + "\"," + annotation + "}";
+  const std::string whole_answer = R"({"id":"c","object":"chat.completion","created":1,"model":"m","choices":[{"index":0,"message":)" + message + R"(,"finish_reason":"stop"}]})";
+  const std::string out = answered("openai", "cohere", whole_answer, false);
+  const auto at = [&](int i) { return find(JsonValue(out), "message", "citations", i, "text").string_or("none"); };
+  CHECK(at(0) == "\u00c4pfel sind rot");
+  CHECK(at(1) == "Birnen gr\u00fcn");
+  CHECK(at(2) == "n.");
+  CHECK(at(3).empty());
+  const std::string stream = chunk(choice("{\"content\":\"\u00c4pfel sind\"}"), "") + chunk(choice("{\"content\":\" rot, und Birnen gr\u00fcn.\"}"), "") +
+                             chunk(choice("{" + annotation + "}"), "") + chunk(kStop, "") + "data: [DONE]\n\n";
+  const std::string told = answered("openai", "cohere", stream, true);
+  CHECK(count(told, "\"start\":0,\"end\":14,\"text\":\"\u00c4pfel sind rot\"") == 1);
+  CHECK(count(told, "\"start\":20,\"end\":31,\"text\":\"Birnen gr\u00fcn\"") == 1);
+}
+
+TEST_CASE("places in documents of the prompt, which have no URL, are told to clients of Gemini's and Cohere's") {
+  const std::string citation = R"({"type":"char_location","cited_text":"Grass is green.","document_index":0,"document_title":"Colours","start_char_index":0,"end_char_index":15})";
+  const std::string answer = R"({"id":"msg_1","type":"message","role":"assistant","model":"c","content":[{"type":"text","text":"Green.","citations":[)" + citation +
+                             R"(]}],"stop_reason":"end_turn","stop_sequence":null,"usage":{"input_tokens":1,"output_tokens":1}})";
+  const std::string gemini = answered("anthropic", "gemini", answer, false);
+  const JsonValue grounding = find(JsonValue(gemini), "candidates", 0, "groundingMetadata");
+  CHECK(find(grounding, "groundingChunks", 0, "retrievedContext", "title").equals("Colours"));
+  CHECK(find(grounding, "groundingChunks", 0, "retrievedContext", "text").equals("Grass is green."));
+  CHECK(find(grounding, "groundingSupports", 0, "segment", "text").equals("Green."));
+  CHECK(!find(grounding, "groundingChunks", 0, "retrievedContext", "uri").exists());
+  const std::string cohere = answered("anthropic", "cohere", answer, false);
+  const JsonValue source = find(JsonValue(cohere), "message", "citations", 0, "sources", 0);
+  CHECK(find_member(source, "id").equals("Colours"));
+  CHECK(find(source, "document", "text").equals("Grass is green."));
+  CHECK(find(JsonValue(cohere), "message", "citations", 0, "text").equals("Green."));
+}
+
 TEST_CASE("an upstream that names no model answers under the name that was asked for") {
   const std::string silent = R"({"candidates":[{"content":{"parts":[{"text":"hi"}],"role":"model"},"finishReason":"STOP","index":0}],"responseId":"r"})";
   for (const std::string client : {"openai", "anthropic", "responses", "ollama"}) {
