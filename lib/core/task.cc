@@ -130,6 +130,8 @@ void Call::State::finish_task() {
   add(more, at_->usage);  // of this attempt: one before it may have brought the first parts
   if (joined_->vectors.size() < task_->embed.inputs.size()) return send_next_part();
   end_attempt("ok", "answered");
+  // Nobody counted: the estimate that is recorded is told, too.
+  if (!joined_->usage.known && (operation_ == Operation::kEmbed || operation_ == Operation::kRerank)) joined_->usage = at_->usage;
   deliver_task();
 }
 

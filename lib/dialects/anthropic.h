@@ -80,7 +80,8 @@ int64_t count_characters(std::string_view text) noexcept;
 std::optional<Error> error_in_answer(wire::JsonValue root, std::string_view key);
 // A whole answer. `root` is valid JSON. Fails with what error_in_answer() finds. `answer_tool` as in Written.
 Result<ChatResponse> read_answer(wire::JsonValue root, std::string_view answer_tool, std::string_view key);
-void write_answer(const ChatResponse& response, IdSource& ids, std::string& out);
+// `model`: what is said when the upstream did not say.
+void write_answer(const ChatResponse& response, std::string_view model, IdSource& ids, std::string& out);
 
 // The signature of a call on its way through this dialect, which has no place for one: a redacted thought before the call, whose maker is marked.
 std::string seal_call_signature(std::string_view maker, std::string_view signature);

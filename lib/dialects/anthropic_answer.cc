@@ -301,7 +301,7 @@ void write_call_block(const ToolCall& call, IdSource& ids, JsonWriter& w) {
 
 }  // namespace
 
-void write_answer(const ChatResponse& response, IdSource& ids, std::string& out) {
+void write_answer(const ChatResponse& response, std::string_view model, IdSource& ids, std::string& out) {
   static const Choice kNothing;
   const Choice& choice = response.choices.empty() ? kNothing : response.choices.front();
   JsonWriter w(out);
@@ -309,7 +309,7 @@ void write_answer(const ChatResponse& response, IdSource& ids, std::string& out)
   w.member("id", response.id.empty() ? ids.next("msg_") : response.id);
   w.member("type", "message");
   w.member("role", "assistant");
-  w.member("model", response.model);
+  w.member("model", response.model.empty() ? model : std::string_view(response.model));
   w.key("content");
   w.begin_array();
   bool refused = false;

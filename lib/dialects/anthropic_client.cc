@@ -14,7 +14,9 @@ class AnthropicClient final : public ClientCodec {
   Result<RequestFacts> scan(std::string_view body) override {
     body_ = body;
     Result<RequestFacts> facts = scan_request(body);
-    if (facts) events_.start(facts->model, facts->input_tokens);
+    if (!facts) return facts;
+    model_ = facts->model;
+    events_.start(model_, facts->input_tokens);
     return facts;
   }
 
@@ -27,7 +29,7 @@ class AnthropicClient final : public ClientCodec {
 
   std::string_view content_type(bool stream) const noexcept override { return stream ? "text/event-stream" : "application/json"; }
 
-  void encode_response(const ChatResponse& response, std::string& out) override { write_answer(response, ids_, out); }
+  void encode_response(const ChatResponse& response, std::string& out) override { write_answer(response, model_, ids_, out); }
   void encode_event(const StreamEvent& event, std::string& out) override { events_.event(event, out); }
   void encode_end(std::string& out) override { events_.end(out); }
   bool take_over(const std::vector<StreamEvent>& told, std::string_view frames) override {
@@ -48,7 +50,7 @@ class AnthropicClient final : public ClientCodec {
  private:
   std::string_view body_;
   std::optional<Origins> origins_;  // looked for by the first error that names a field
-  std::string request_id_;
+  std::string request_id_, model_;
   EventWriter events_;
   IdSource ids_;
 };

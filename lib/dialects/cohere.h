@@ -9,6 +9,7 @@
 
 #include "dialects/ids.h"
 #include "dialects/origins.h"
+#include "dialects/text_index.h"
 #include "llmrouter/codec.h"
 #include "wire/json_scan.h"
 #include "wire/json_writer.h"
@@ -54,8 +55,8 @@ void read_answer_message(wire::JsonValue message, IdSource& ids, Message& out);
 
 // One citation as OpenAI's annotations: one for each of its sources; comma-separated objects, nothing when it has no place in the text.
 std::string annotations_of(wire::JsonValue citation);
-// An OpenAI annotation as a citation; empty when it is no url_citation.
-std::string citation_of(wire::JsonValue annotation);
+// An OpenAI annotation as a citation of this text; empty when it is no url_citation.
+std::string citation_of(wire::JsonValue annotation, const TextIndex& text);
 
 // [{text, token_ids, logprobs}] as the logprobs of OpenAI's chat dialect; empty when there is nothing in it. And back, as one object for each token.
 std::string openai_logprobs(wire::JsonValue list_or_one);

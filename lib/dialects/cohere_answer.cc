@@ -119,26 +119,29 @@ std::string annotations_of(JsonValue citation) {
   return out;
 }
 
-std::string citation_of(JsonValue annotation) {
+std::string citation_of(JsonValue annotation, const TextIndex& text) {
   std::string out;
   const JsonValue cited = find_member(annotation, "url_citation");
   if (!cited.is_object()) return out;
-  const std::string url = find_member(cited, "url").string_or();
+  const std::string url = find_member(cited, "url").string_or(), title = find_member(cited, "title").string_or(), words = find_member(cited, "cited_text").string_or();
+  const std::string& id = url.empty() ? title : url;  // a document of the prompt has no URL
+  const int64_t begin = find_member(cited, "start_index").integer().value_or(0), end = find_member(cited, "end_index").integer().value_or(0);
   JsonWriter w(out);
   w.begin_object();
-  w.member("start", find_member(cited, "start_index").integer().value_or(0));
-  w.member("end", find_member(cited, "end_index").integer().value_or(0));
-  w.member("text", "");
+  w.member("start", begin);
+  w.member("end", end);
+  w.member("text", text.between(begin, end));
   w.key("sources");
   w.begin_array();
   w.begin_object();
   w.member("type", "document");
-  w.member("id", url);
+  w.member("id", id);
   w.key("document");
   w.begin_object();
-  w.member("id", url);
-  w.member("url", url);
-  w.member("title", find_member(cited, "title").string_or());
+  w.member("id", id);
+  if (!url.empty()) w.member("url", url);
+  w.member("title", title);
+  if (!words.empty()) w.member("text", words);
   w.end_object();
   w.end_object();
   w.end_array();

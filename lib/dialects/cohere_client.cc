@@ -155,6 +155,7 @@ class CohereStream final : private ToolOrder::Teller {
     std::string content = "\"content\":{\"" + std::string(kind) + "\":";
     wire::append_json_string(content, text);
     content += '}';
+    if (kind == "text" && said_.size() + text.size() <= kMaxText) said_ += text;
     simple("content-delta", block_index_, content, logprobs_);
     logprobs_.clear();
   }
@@ -173,7 +174,8 @@ class CohereStream final : private ToolOrder::Teller {
   }
 
   void cite(std::string_view annotation) {
-    const std::string citation = citation_of(JsonValue(annotation));
+    index_.grow(said_);
+    const std::string citation = citation_of(JsonValue(annotation), index_);
     if (citation.empty()) return;
     simple("citation-start", citations_, "\"citations\":" + citation);
     simple("citation-end", citations_++, {});
@@ -211,7 +213,9 @@ class CohereStream final : private ToolOrder::Teller {
 
   std::string* out_ = nullptr;
   bool started_ = false, dead_ = false;
-  std::string id_, logprobs_;
+  static constexpr size_t kMaxText = 256 * 1024;  // of an answer's text, kept to place citations in it
+  std::string id_, logprobs_, said_;
+  TextIndex index_;  // of `said_`
   std::string_view block_;  // "text", "thinking"; empty: none is open
   int64_t block_index_ = -1, call_index_ = -1, citations_ = 0;
   ToolOrder calls_;
@@ -268,9 +272,13 @@ void write_message(const Message& message, IdSource& ids, JsonWriter& w) {
     }
     w.end_array();
   }
-  std::string citations;
+  std::string citations, said;
+  for (const Part& part : message.parts) {
+    if (part.kind == Part::Kind::kText) said += part.text;
+  }
+  const TextIndex index(said);
   for (JsonValue annotation : JsonElements(JsonValue(message.annotations))) {
-    const std::string citation = citation_of(annotation);
+    const std::string citation = citation_of(annotation, index);
     if (!citation.empty()) citations.append(citations.empty() ? "" : ",").append(citation);
   }
   if (!citations.empty()) w.raw_member("citations", "[" + citations + "]");

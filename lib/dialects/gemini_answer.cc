@@ -3,6 +3,7 @@
 
 #include "dialects/fields.h"
 #include "dialects/gemini.h"
+#include "dialects/text_index.h"
 #include "dialects/text_match.h"
 #include "dialects/usage.h"
 
@@ -280,42 +281,6 @@ void join_logprobs(std::string& all, std::string_view more) {
 
 namespace {
 
-// Google counts bytes, OpenAI characters. One pass over the text; a question costs at most a block.
-class TextIndex {
- public:
-  explicit TextIndex(std::string_view text) : text_(text) {
-    int64_t count = 0;
-    for (size_t i = 0; i < text.size(); ++i) {
-      if (i % kBlock == 0) before_.push_back(count);
-      count += begins_character(i) ? 1 : 0;
-    }
-  }
-  int64_t character_at(int64_t byte) const noexcept {
-    const size_t end = byte <= 0 ? 0 : std::min(static_cast<size_t>(byte), text_.size());
-    if (end == 0) return 0;
-    size_t i = (end - 1) / kBlock;
-    int64_t count = before_[i];
-    for (i *= kBlock; i < end; ++i) count += begins_character(i) ? 1 : 0;
-    return count;
-  }
-  size_t byte_at(int64_t character) const noexcept {
-    if (character <= 0 || before_.empty()) return 0;
-    const auto block = std::upper_bound(before_.begin(), before_.end(), character) - before_.begin() - 1;
-    int64_t count = before_[static_cast<size_t>(block)];
-    size_t i = static_cast<size_t>(block) * kBlock;
-    for (; i < text_.size(); ++i) {
-      if (begins_character(i) && count++ == character) break;
-    }
-    return i;
-  }
-
- private:
-  static constexpr size_t kBlock = 4096;
-  bool begins_character(size_t i) const noexcept { return (static_cast<unsigned char>(text_[i]) & 0xc0) != 0x80; }
-  std::string_view text_;
-  std::vector<int64_t> before_;  // characters before each block
-};
-
 std::string citation(JsonValue web, int64_t begin, int64_t end) {
   std::string out;
   JsonWriter w(out);
@@ -364,6 +329,23 @@ std::vector<std::string> annotations_of(JsonValue grounding, std::string_view te
   return out;
 }
 
+// A page, or a place without a URL: a document of the prompt. False: it says neither.
+static bool write_grounding_chunk(JsonValue cited, JsonWriter& w) {
+  const std::string url = find_member(cited, "url").string_or(), words = find_member(cited, "cited_text").string_or();
+  std::string title = find_member(cited, "title").string_or();
+  if (title.empty()) title = find_member(cited, "document_title").string_or();
+  if (url.empty() && title.empty() && words.empty()) return false;
+  w.begin_object();
+  w.key(url.empty() ? "retrievedContext" : "web");
+  w.begin_object();
+  if (!url.empty()) w.member("uri", url);
+  w.member("title", title);
+  if (url.empty() && !words.empty()) w.member("text", words);
+  w.end_object();
+  w.end_object();
+  return true;
+}
+
 std::string grounding_of(const std::vector<std::string>& annotations, std::string_view text) {
   std::string chunks, supports;
   JsonWriter c(chunks), s(supports);
@@ -372,24 +354,17 @@ std::string grounding_of(const std::vector<std::string>& annotations, std::strin
   for (const std::string& annotation : annotations) {
     if (count >= static_cast<int64_t>(kMaxAnnotations)) break;
     const JsonValue cited = find_member(JsonValue(annotation), "url_citation");
-    const std::string url = find_member(cited, "url").string_or();
-    if (url.empty()) continue;
-    c.begin_object();
-    c.key("web");
-    c.begin_object();
-    c.member("uri", url);
-    c.member("title", find_member(cited, "title").string_or());
-    c.end_object();
-    c.end_object();
+    if (!write_grounding_chunk(cited, c)) continue;
     const auto begin = find_member(cited, "start_index").integer(), end = find_member(cited, "end_index").integer();
     if (begin && end && *begin >= 0 && *end > *begin) {
-      const size_t from = index.byte_at(*begin), to = std::max(from, index.byte_at(*end));
+      const size_t from = index.byte_at(*begin);
+      const std::string_view words = index.between(*begin, *end);
       s.begin_object();
       s.key("segment");
       s.begin_object();
       s.member("startIndex", static_cast<int64_t>(from));
-      s.member("endIndex", static_cast<int64_t>(to));
-      s.member("text", text.substr(from, to - from));
+      s.member("endIndex", static_cast<int64_t>(from + words.size()));
+      s.member("text", words);
       s.end_object();
       s.key("groundingChunkIndices");
       s.begin_array();

@@ -165,8 +165,8 @@ Result<ChatResponse> read_answer(wire::JsonValue root, IdSource& ids, std::strin
 std::string annotations_of_sources(wire::JsonValue citations, wire::JsonValue search_results);
 void cite_sources(ChatResponse& response);
 
-// Appends the answer as a `chat.completion` object. `custom`: the client's custom tools, by name.
-void write_answer(const ChatResponse& response, const std::vector<std::string>& custom, IdSource& ids, std::string& out);
+// Appends the answer as a `chat.completion` object. `model`: what is said when the upstream did not say; `custom`: the client's custom tools, by name.
+void write_answer(const ChatResponse& response, std::string_view model, const std::vector<std::string>& custom, IdSource& ids, std::string& out);
 
 // Appends the error object `{"error":{"message":..,"type":..,"param":..,"code":..}}`.
 void write_error(const Error& error, std::string& out);

@@ -296,13 +296,13 @@ void write_message(const Message& message, const std::vector<std::string>& custo
 
 }  // namespace
 
-void write_answer(const ChatResponse& response, const std::vector<std::string>& custom, IdSource& ids, std::string& out) {
+void write_answer(const ChatResponse& response, std::string_view model, const std::vector<std::string>& custom, IdSource& ids, std::string& out) {
   JsonWriter w(out);
   w.begin_object();
   w.member("id", response.id.empty() ? ids.next("chatcmpl-") : response.id);
   w.member("object", "chat.completion");
   w.member("created", response.created != 0 ? response.created : now_seconds());
-  w.member("model", response.model);
+  w.member("model", response.model.empty() ? model : std::string_view(response.model));
   w.key("choices");
   w.begin_array();
   for (const Choice& choice : response.choices) {

@@ -21,7 +21,9 @@ class OpenAiClient final : public ClientCodec {
     body_ = body;
     Result<RequestFacts> facts = scan_request(body, path_model_);
     if (facts && !path_model_.empty() && !(may_name_ && !facts->model.empty())) facts->model = path_model_;
-    if (facts) chunks_.start(facts->model, facts->include_usage);
+    if (!facts) return facts;
+    model_ = facts->model;
+    chunks_.start(model_, facts->include_usage);
     return facts;
   }
 
@@ -39,7 +41,7 @@ class OpenAiClient final : public ClientCodec {
 
   std::string_view content_type(bool stream) const noexcept override { return stream ? "text/event-stream" : "application/json"; }
 
-  void encode_response(const ChatResponse& response, std::string& out) override { write_answer(response, custom_, ids_, out); }
+  void encode_response(const ChatResponse& response, std::string& out) override { write_answer(response, model_, custom_, ids_, out); }
   void encode_event(const StreamEvent& event, std::string& out) override { chunks_.event(event, out); }
   void encode_end(std::string& out) override { chunks_.end(out); }
   void encode_remark(std::string_view words, std::string& out) const override { write_comment(words, out); }
@@ -73,7 +75,7 @@ class OpenAiClient final : public ClientCodec {
 
   std::string_view body_;
   std::optional<Origins> origins_;  // looked for by the first error that names a field
-  std::string path_model_;
+  std::string path_model_, model_;
   bool may_name_ = false;
   std::vector<std::string> custom_;  // tools; of a translated call
   ChunkWriter chunks_;

@@ -26,6 +26,7 @@ class Said:
         self.text, self.thought, self.calls, self.finish_word, self.error = "", "", [], None, False
         self.input = self.output = None
         self.refused = False   # in words of its own, however it ended
+        self.pictures = 0
         self.other = False     # parts that no other dialect has
 
     @property
@@ -208,6 +209,7 @@ def read_responses(r, said):
             said.calls.append((item["name"], as_arguments(item["arguments"])))
         else:
             said.other = True
+            said.pictures += kind == "image_generation_call" and bool(item.get("result"))
     usage = value.get("usage") or {}
     said.input, said.output = usage.get("input_tokens"), usage.get("output_tokens")
     said.finish_word = (value.get("incomplete_details") or {}).get("reason") or value.get("status")

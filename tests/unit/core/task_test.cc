@@ -68,6 +68,23 @@ TEST_CASE("task: an application asks for vectors; inputs go in parts and come ba
   CHECK(record.attempts.size() == 1);
 }
 
+TEST_CASE("task: where nobody counts, the answer says the estimate that is recorded") {
+  World w;
+  w.config.providers = {provider("a")};
+  w.transport.push(ScriptedReply::json(R"({"data":[{"index":0,"embedding":[1]}]})"));
+  w.build();
+  HeardTask heard;
+  w.call = w.router->start(w.transport, embed("a/m", {"twelve bytes"}), {}, heard);
+  w.run();
+  REQUIRE(heard.responses.size() == 1);
+  REQUIRE(w.records().size() == 1);
+  CHECK(w.records()[0].usage.input > 0);
+  CHECK(w.records()[0].usage.estimated);
+  CHECK(heard.responses[0].usage.known);
+  CHECK(heard.responses[0].usage.estimated);
+  CHECK(heard.responses[0].usage.input == w.records()[0].usage.input);
+}
+
 TEST_CASE("task: what a target answered is kept when it is asked again, and not mixed with another's") {
   World w;
   w.config.providers = {provider("a"), provider("b")};
