@@ -163,11 +163,7 @@ class Planner {
   Result<void> use_tool(std::string_view schema) {
     const ToolChoice::Kind choice = request_.tool_choice.kind;
     if (!request_.tools.empty() && (choice == ToolChoice::Kind::kRequired || choice == ToolChoice::Kind::kNamed)) return {};
-    std::string& name = plan_.answer_tool;
-    for (char c : request_.response_format.name) name += is_alnum(c) || c == '_' || c == '-' ? c : '_';
-    name.resize(std::min<size_t>(name.size(), 48));
-    if (name.empty()) name = "answer";
-    while (std::any_of(request_.tools.begin(), request_.tools.end(), [&](const Tool& tool) { return tool.name == name; })) name += "_";
+    plan_.answer_tool = answer_tool_name(request_);
     plan_.answer_schema = schema;
     return {};
   }
@@ -182,6 +178,15 @@ class Planner {
 
 bool is_own_thought(const Part& part) noexcept {
   return part.kind == Part::Kind::kReasoning && part.maker == kMaker && !part.signature.empty();
+}
+
+std::string answer_tool_name(const ChatRequest& request) {
+  std::string name;
+  for (char c : request.response_format.name) name += is_alnum(c) || c == '_' || c == '-' ? c : '_';
+  name.resize(std::min<size_t>(name.size(), 48));
+  if (name.empty()) name = "answer";
+  while (std::any_of(request.tools.begin(), request.tools.end(), [&](const Tool& tool) { return tool.name == name; })) name += "_";
+  return name;
 }
 
 Result<Plan> make_plan(const ChatRequest& request, std::string_view model, bool foreign, bool schemas, std::vector<std::string>& dropped) {

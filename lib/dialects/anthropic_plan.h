@@ -32,6 +32,9 @@ struct Plan {
 // `schemas`: structured output is to be had where the model knows it.
 Result<Plan> make_plan(const ChatRequest& request, std::string_view model, bool foreign, bool schemas, std::vector<std::string>& dropped);
 
+// For a tool whose call is the answer, by the name of the wanted format; no other tool of the request has it.
+std::string answer_tool_name(const ChatRequest& request);
+
 // A thought that this dialect's upstreams take back.
 bool is_own_thought(const Part& part) noexcept;
 

@@ -24,8 +24,9 @@ Family family_of(std::string_view model) noexcept;
 std::string_view maker_of(Family family) noexcept;
 constexpr std::string_view kMaker = "bedrock";
 
-// Appends the request body. kInvalidRequest names what the API has no word for.
-Result<void> write_request(const ChatRequest& request, std::string_view model, bool foreign, std::string& out, std::vector<std::string>& dropped);
+// Appends the request body; the name of a tool whose call is the answer itself (structured output of models without), empty: none. kInvalidRequest names
+// what the API has no word for.
+Result<std::string> write_request(const ChatRequest& request, std::string_view model, bool foreign, std::string& out, std::vector<std::string>& dropped);
 
 FinishReason finish_reason_of(std::string_view word) noexcept;
 // inputTokens counts neither of the caches.

@@ -81,6 +81,11 @@ std::string plain_name(std::string_view name) {
 bool is_s3(std::string_view url) noexcept { return url.substr(0, 5) == "s3://"; }
 bool is_blank_text(std::string_view text) noexcept { return trim(text).empty(); }
 
+std::string_view without_blanks_behind(std::string_view text) noexcept {
+  while (!text.empty() && is_blank(text.back())) text.remove_suffix(1);
+  return text;
+}
+
 std::string_view side_of(Role role) noexcept { return role == Role::kAssistant ? std::string_view("assistant") : std::string_view("user"); }
 bool is_system(Role role) noexcept { return role == Role::kSystem || role == Role::kDeveloper; }
 
@@ -91,6 +96,22 @@ std::string (*shortener(std::string_view model))(std::string_view) { return fami
 BlockWriter::BlockWriter(const ChatRequest& request, std::string_view model, bool foreign, wire::JsonWriter& w, std::vector<std::string>& dropped)
     : request_(request), maker_(maker_of(family_of(model))), foreign_(foreign), w_(w), dropped_(dropped), ids_(request.messages, shortener(model)) {
   for (const Message& message : request.messages) has_calls_ = has_calls_ || !message.tool_calls.empty() || message.role == Role::kTool;
+  nobody_speaks_ = std::none_of(request.messages.begin(), request.messages.end(),
+                                [this](const Message& m) { return !is_system(m.role) && says_something(m); });
+  if (request.messages.empty() || family_of(model) != Family::kClaude) return;
+  const Message& last = request.messages.back();
+  if (last.role != Role::kAssistant || !last.tool_calls.empty()) return;
+  for (const Part& part : last.parts) {
+    if (!is_blank_text(part.text)) begun_ = &part;
+  }
+}
+
+bool BlockWriter::says_something(const Message& message) const noexcept {
+  if (message.role == Role::kTool || !message.tool_calls.empty()) return true;
+  return std::any_of(message.parts.begin(), message.parts.end(), [this](const Part& part) {
+    if (part.kind == Part::Kind::kText || part.kind == Part::Kind::kRefusal) return !is_blank_text(part.text);
+    return part.kind != Part::Kind::kReasoning || is_own_thought(part);
+  });
 }
 
 void BlockWriter::fail(Error error) {
@@ -129,6 +150,7 @@ void BlockWriter::write_text(std::string_view text) {
 }
 
 void BlockWriter::write_system() {
+  if (nobody_speaks_) return;  // a conversation of instructions alone: they are what the user says
   bool any = false;
   for (size_t i = 0; i < request_.messages.size(); ++i) {
     if (!is_system(request_.messages[i].role)) continue;
@@ -173,7 +195,7 @@ void BlockWriter::write_messages() {
   w_.begin_array();
   for (size_t i : results_first(request_.messages)) {
     const Message& message = request_.messages[i];
-    if (is_system(message.role)) continue;
+    if (is_system(message.role) != nobody_speaks_) continue;
     if (!message.name.empty() && message.role != Role::kTool) drop("messages.name");
     wanted_ = side_of(message.role);
     if (message.role == Role::kTool) {
@@ -185,6 +207,7 @@ void BlockWriter::write_messages() {
       write_call(message.tool_calls[k], ids_.call(i, k), path(path("messages", i, "tool_calls"), k));
     }
   }
+  if (open_.empty()) fail(wrong_value("messages", "a conversation in which something is said"));
   close_message();
   w_.end_array();
 }
@@ -202,7 +225,7 @@ void BlockWriter::write_part(const Part& part, const std::string& at) {
     case Part::Kind::kRefusal:
       if (is_blank_text(part.text)) return;
       open_message(wanted_);
-      return write_text(part.text);
+      return write_text(&part == begun_ ? without_blanks_behind(part.text) : std::string_view(part.text));
     case Part::Kind::kReasoning: return write_thought(part);
     case Part::Kind::kImage: return write_image(part, at);
     case Part::Kind::kFile: return write_document(part, at);

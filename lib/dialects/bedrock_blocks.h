@@ -32,6 +32,7 @@ class BlockWriter {
   std::optional<Error> take_error();
 
  private:
+  bool says_something(const Message& message) const noexcept;
   void fail(Error error);
   void drop(std::string_view name);
   void open_message(std::string_view role);
@@ -58,6 +59,8 @@ class BlockWriter {
   std::string_view wanted_;  // the side whose next block opens a message
   size_t documents_ = 0;
   bool has_calls_ = false;
+  bool nobody_speaks_ = false;   // but the system
+  const Part* begun_ = nullptr;  // what a Claude's answer is to go on from: it must not end with a blank
   Error error_;
 };
 

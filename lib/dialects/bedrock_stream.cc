@@ -16,8 +16,9 @@ using wire::JsonMembers;
 using wire::JsonValue;
 using Kind = StreamEvent::Kind;
 
-void StreamReader::start(std::string_view model, std::string_view key) {
+void StreamReader::start(std::string_view model, std::string_view key, std::string answer_tool) {
   model_ = model;
+  answer_tool_ = std::move(answer_tool);
   maker_ = maker_of(family_of(model));
   key_ = Secret(std::string(key));
 }
@@ -99,11 +100,13 @@ void StreamReader::begin_block(JsonValue start, UpstreamSink& sink) {
   end_block(sink);
   const JsonValue call = find_member(start, "toolUse");
   if (!call.is_object()) return;
+  has_input_ = false;
+  in_answer_ = !answer_tool_.empty() && find_member(call, "name").equals(answer_tool_);
+  if (in_answer_) return;
   if (static_cast<size_t>(calls_) >= ToolAssembler::kMaxCalls) {
     return fail(unreadable("the upstream's stream has more tool calls than " + std::to_string(ToolAssembler::kMaxCalls), {}, key_.reveal()), sink);
   }
   in_call_ = true;
-  has_input_ = false;
   const std::string id = find_member(call, "toolUseId").string_or(), name = find_member(call, "name").string_or();
   StreamEvent event;
   event.kind = Kind::kToolCallBegin;
@@ -128,16 +131,26 @@ void StreamReader::delta(JsonValue delta, UpstreamSink& sink) {
       event.raw = annotation;
       if (!annotation.empty()) tell(event, sink);
     } else if (m.key == "toolUse") {
-      if (!in_call_) return fail(unreadable("the upstream's stream has arguments of a call that never began", delta.raw(), key_.reveal()), sink);
+      if (!in_call_ && !in_answer_) return fail(unreadable("the upstream's stream has arguments of a call that never began", delta.raw(), key_.reveal()), sink);
       const std::string piece = text_of_value(find_member(m.value, "input"));
       if (piece.empty()) continue;
-      has_input_ = true;
-      event.kind = Kind::kToolCallDelta;
-      event.tool_index = calls_ - 1;
-      event.arguments = piece;
-      tell(event, sink);
+      tell_input(piece, sink);
     }
   }
+}
+
+void StreamReader::tell_input(std::string_view piece, UpstreamSink& sink) {
+  has_input_ = true;
+  StreamEvent event;
+  if (in_answer_) {
+    event.kind = Kind::kText;
+    event.text = piece;
+  } else {
+    event.kind = Kind::kToolCallDelta;
+    event.tool_index = calls_ - 1;
+    event.arguments = piece;
+  }
+  tell(event, sink);
 }
 
 void StreamReader::think(JsonValue thought, UpstreamSink& sink) {
@@ -164,14 +177,8 @@ void StreamReader::think(JsonValue thought, UpstreamSink& sink) {
 
 // A call without a piece of input has none.
 void StreamReader::end_block(UpstreamSink& sink) {
-  if (in_call_ && !has_input_) {
-    StreamEvent event;
-    event.kind = Kind::kToolCallDelta;
-    event.tool_index = calls_ - 1;
-    event.arguments = "{}";
-    tell(event, sink);
-  }
-  in_call_ = false;
+  if ((in_call_ || in_answer_) && !has_input_) tell_input("{}", sink);
+  in_call_ = in_answer_ = false;
 }
 
 void StreamReader::stop(JsonValue reason, UpstreamSink& sink) {
@@ -185,6 +192,10 @@ void StreamReader::stop(JsonValue reason, UpstreamSink& sink) {
     return fail(Error(ErrorCode::kUpstreamError, "the upstream broke the answer off: stopReason \"" + word + "\""), sink);
   }
   if (calls_ != 0 && event.finish == FinishReason::kStop) event.finish = FinishReason::kToolCalls;
+  if (calls_ == 0 && event.finish == FinishReason::kToolCalls && !answer_tool_.empty()) {
+    event.finish = FinishReason::kStop;  // the call was the answer
+    event.raw = "end_turn";
+  }
   stopped_ = true;
   tell(event, sink);
 }

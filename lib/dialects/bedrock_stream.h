@@ -15,8 +15,8 @@ namespace llmrouter::dialects::bedrock {
 
 class StreamReader {
  public:
-  // `model`: the answers do not name it.
-  void start(std::string_view model, std::string_view key);
+  // `model`: the answers do not name it. `answer_tool`: the tool whose call is the answer; empty: none.
+  void start(std::string_view model, std::string_view key, std::string answer_tool);
   void feed(std::string_view bytes, UpstreamSink& sink);
   void finish(UpstreamSink& sink);
 
@@ -29,14 +29,16 @@ class StreamReader {
   void begin_block(wire::JsonValue start, UpstreamSink& sink);
   void delta(wire::JsonValue delta, UpstreamSink& sink);
   void think(wire::JsonValue thought, UpstreamSink& sink);
+  void tell_input(std::string_view piece, UpstreamSink& sink);
   void end_block(UpstreamSink& sink);
   void stop(wire::JsonValue reason, UpstreamSink& sink);
 
-  std::string model_, maker_, scratch_;
+  std::string model_, maker_, answer_tool_, scratch_;
   Secret key_;
   wire::EventStreamParser parser_;
   bool started_ = false, stopped_ = false, dead_ = false;
   int64_t calls_ = 0;
+  bool in_answer_ = false;
   bool in_call_ = false, has_input_ = false;  // of the block that is open; blocks come one after the other
 };
 

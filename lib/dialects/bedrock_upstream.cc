@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "dialects/anthropic_model.h"
 #include "dialects/aws_sign.h"
 #include "dialects/bedrock.h"
@@ -24,10 +26,12 @@ class BedrockUpstream final : public UpstreamCodec {
     if (input.provider == nullptr || input.chat == nullptr) return Error(ErrorCode::kInternal, "nothing to encode, or no provider to encode for");
     key_ = Secret(std::string(input.key));
     model_ = input.upstream_model;
-    stream_.start(model_, input.key);
     std::string body;
     std::optional<ChatRequest> copy;
-    if (auto written = write_request(names_.fit(*input.chat, kPlainNames, input.foreign, copy), model_, input.foreign, body, out.dropped); !written) return written;
+    auto answer_tool = write_request(names_.fit(*input.chat, kPlainNames, input.foreign, copy), model_, input.foreign, body, out.dropped);
+    if (!answer_tool) return std::move(answer_tool).error();
+    answer_tool_ = *answer_tool;
+    stream_.start(model_, input.key, std::move(*answer_tool));
     out.http.body.push_back(out.owned.emplace_back(std::move(body)));
     const std::string path = "/model/" + percent_encode(model_) + (input.stream ? "/converse-stream" : "/converse");
     const std::string_view accept = input.stream ? "application/vnd.amazon.eventstream" : "application/json";
@@ -65,6 +69,7 @@ class BedrockUpstream final : public UpstreamCodec {
     if (choice.finish == FinishReason::kError) {
       return unreadable("the upstream broke the answer off: stopReason \"" + choice.finish_raw + "\"", text, key_.reveal());
     }
+    take_answer(choice);
     if (choice.finish == FinishReason::kStop && !choice.message.tool_calls.empty()) choice.finish = FinishReason::kToolCalls;
     response.choices.push_back(std::move(choice));
     names_.restore(response);
@@ -103,6 +108,22 @@ class BedrockUpstream final : public UpstreamCodec {
   }
 
  private:
+  // The call that is the answer is its text; words beside it would spoil its form.
+  void take_answer(Choice& choice) const {
+    if (answer_tool_.empty()) return;
+    std::vector<ToolCall>& calls = choice.message.tool_calls;
+    const auto answer = std::find_if(calls.begin(), calls.end(), [this](const ToolCall& call) { return call.name == answer_tool_; });
+    if (answer == calls.end()) return;
+    std::vector<Part>& parts = choice.message.parts;
+    parts.erase(std::remove_if(parts.begin(), parts.end(), [](const Part& part) { return part.kind == Part::Kind::kText; }), parts.end());
+    parts.push_back(Part::of_text(std::move(answer->arguments)));
+    calls.erase(answer);
+    if (calls.empty() && choice.finish == FinishReason::kToolCalls) {
+      choice.finish = FinishReason::kStop;
+      choice.finish_raw = "end_turn";
+    }
+  }
+
   // A 200 without an answer in it holds an exception's name or words.
   Result<ChatResponse> answer_without_message(JsonValue root) const {
     const std::string type = find_member(root, "__type").string_or();
@@ -114,6 +135,7 @@ class BedrockUpstream final : public UpstreamCodec {
 
   Secret key_;
   std::string model_;
+  std::string answer_tool_;  // as write_request() says
   ToolNames names_;
   StreamReader stream_;
 };

@@ -3,8 +3,10 @@
 #include <optional>
 
 #include "dialects/anthropic_model.h"
+#include "dialects/anthropic_schema.h"
 #include "dialects/bedrock.h"
 #include "dialects/bedrock_blocks.h"
+#include "dialects/bedrock_shape.h"
 #include "dialects/effort.h"
 #include "dialects/fields.h"
 #include "dialects/foreign_tools.h"
@@ -44,11 +46,11 @@ bool fits_metadata(JsonValue metadata) {
 
 class RequestWriter {
  public:
-  RequestWriter(const ChatRequest& request, std::string_view model, bool foreign, std::string& out, std::vector<std::string>& dropped)
-      : request_(request), family_(family_of(model)), traits_(anthropic::traits_of(model)), foreign_(foreign), w_(out), dropped_(dropped),
+  RequestWriter(const ChatRequest& request, std::string_view model, bool foreign, Shape shape, std::string& out, std::vector<std::string>& dropped)
+      : request_(request), shape_(std::move(shape)), family_(family_of(model)), traits_(anthropic::traits_of(model)), foreign_(foreign), w_(out), dropped_(dropped),
         blocks_(request, model, foreign, w_, dropped) {}
 
-  Result<void> run() {
+  Result<std::string> run() {
     check();
     plan_thinking();
     w_.begin_object();
@@ -63,7 +65,7 @@ class RequestWriter {
     w_.end_object();
     if (auto error = blocks_.take_error()) return std::move(*error);
     if (error_.code != ErrorCode::kNone) return std::move(error_);
-    return {};
+    return shape_.answer_tool;
   }
 
  private:
@@ -94,7 +96,7 @@ class RequestWriter {
   // --- thinking ---
 
   bool forced() const noexcept {
-    return request_.tool_choice.kind == ToolChoice::Kind::kRequired || request_.tool_choice.kind == ToolChoice::Kind::kNamed;
+    return !shape_.answer_tool.empty() || request_.tool_choice.kind == ToolChoice::Kind::kRequired || request_.tool_choice.kind == ToolChoice::Kind::kNamed;
   }
 
   // Does the last turn call a tool without the thought that led to it? With a budget Claude refuses that.
@@ -129,7 +131,8 @@ class RequestWriter {
     budget_ = std::max<int64_t>(1024, request_.reasoning_budget.value_or(budget_of_effort(effort_)));
     if (request_.max_tokens && budget_ >= *request_.max_tokens) budget_ = std::max<int64_t>(1024, *request_.max_tokens / 2);
     const bool no_room = !adaptive_ && request_.max_tokens && *request_.max_tokens <= 1024;
-    thinks_ = traits_.thinking != Can::kNone && !forced() && !no_room && (adaptive_ || !lacks_thought());
+    const bool begun = !request_.messages.empty() && request_.messages.back().role == Role::kAssistant;  // an answer to go on from
+    thinks_ = traits_.thinking != Can::kNone && !forced() && !begun && !no_room && (adaptive_ || !lacks_thought());
     drop_if(!thinks_, "reasoning_effort");
   }
 
@@ -242,25 +245,38 @@ class RequestWriter {
 
   // There is no "none": without tools nothing can be called, but a history with calls in it needs them.
   void write_tools() {
-    using Kind = ToolChoice::Kind;
-    const bool history = blocks_.has_calls();
-    const bool none = request_.tool_choice.kind == Kind::kNone;
-    if ((request_.tools.empty() || none) && !history) return;
+    const bool history = blocks_.has_calls(), answer = !shape_.answer_tool.empty();
+    const bool none = request_.tool_choice.kind == ToolChoice::Kind::kNone;
+    const bool shown = !none || history;
+    if (!answer && !(shown && (history || !request_.tools.empty()))) return;
     size_t written = 0;
     w_.key("toolConfig");
     w_.begin_object();
     w_.key("tools");
     w_.begin_array();
     for (const Tool& tool : request_.tools) {
-      if (!tool.raw.empty()) continue;
+      if (!shown || !tool.raw.empty()) continue;
       write_tool(tool);
       ++written;
     }
-    if (written == 0) blocks_.write_tools_of_history();
+    if (answer) write_answer_tool();
+    else if (written == 0) blocks_.write_tools_of_history();
     w_.end_array();
-    drop_if(none && written != 0, "tool_choice");
-    if (written != 0) write_tool_choice();
+    drop_if(none && written != 0 && !answer, "tool_choice");
+    if (answer) write_answer_choice(written != 0 && !none);
+    else if (written != 0) write_tool_choice();
     w_.end_object();
+  }
+
+  void write_answer_tool() {
+    const std::string& said = request_.response_format.description;
+    write_spec(shape_.answer_tool, trim(said).empty() ? std::string_view("Gives the final answer, in this form.") : std::string_view(said), shape_.answer_schema, false);
+  }
+
+  // Mistral's models take no tool by its name.
+  void write_answer_choice(bool others) {
+    if (others || family_ == Family::kMistral) w_.raw_member("toolChoice", R"({"any":{}})");
+    else write_choice_of(shape_.answer_tool);
   }
 
   void write_tool_choice() {
@@ -269,48 +285,54 @@ class RequestWriter {
     switch (choice.kind) {
       case Kind::kAuto: return w_.raw_member("toolChoice", R"({"auto":{}})");
       case Kind::kRequired: return w_.raw_member("toolChoice", R"({"any":{}})");
-      case Kind::kNamed: break;
+      case Kind::kNamed: return write_choice_of(choice.name);
       default: return;
     }
+  }
+
+  void write_choice_of(std::string_view name) {
     w_.key("toolChoice");
     w_.begin_object();
     w_.key("tool");
     w_.begin_object();
-    w_.member("name", choice.name);
+    w_.member("name", name);
     w_.end_object();
     w_.end_object();
   }
 
+  // Strict schemas have to be closed, and have no measures.
   void write_tool(const Tool& tool) {
-    w_.begin_object();
-    w_.key("toolSpec");
-    w_.begin_object();
-    w_.member("name", tool.name);
-    if (!trim(tool.description).empty()) w_.member("description", tool.description);
-    w_.key("inputSchema");
-    w_.begin_object();
     constexpr std::string_view kNoParameters = R"({"type":"object","properties":{}})";
-    w_.raw_member("json", tool.parameters.empty() ? kNoParameters : std::string_view(tool.parameters));
-    w_.end_object();
-    if (tool.strict) w_.member("strict", *tool.strict);
-    w_.end_object();
-    w_.end_object();
+    const std::string_view parameters = tool.parameters.empty() ? kNoParameters : std::string_view(tool.parameters);
+    std::string closed;
+    const bool strict = tool.strict.value_or(false) && shape_.strict_tools && anthropic::append_output_schema(parameters, closed);
+    drop_if(tool.strict.value_or(false) && !strict, "strict");
+    write_spec(tool.name, tool.description, strict ? std::string_view(closed) : parameters, strict);
     blocks_.write_cache_point(tool.cache);
   }
 
+  void write_spec(std::string_view name, std::string_view description, std::string_view schema, bool strict) {
+    w_.begin_object();
+    w_.key("toolSpec");
+    w_.begin_object();
+    w_.member("name", name);
+    if (!trim(description).empty()) w_.member("description", description);
+    w_.key("inputSchema");
+    w_.begin_object();
+    w_.raw_member("json", schema);
+    w_.end_object();
+    if (strict) w_.member("strict", true);
+    w_.end_object();
+    w_.end_object();
+  }
+
   void write_format() {
-    using Kind = ResponseFormat::Kind;
-    const ResponseFormat& format = request_.response_format;
     const std::string_view effort = output_effort();
-    const bool shaped = format.kind != Kind::kUnset && format.kind != Kind::kText;
-    if (!shaped && effort.empty()) return;
-    std::string schema = format.schema;
-    if (format.kind == Kind::kRaw) schema = wire::find(JsonValue(format.raw), "json_schema", "schema").raw();
-    if (shaped && schema.empty()) return fail(cannot_express("response_format", "JSON without a schema", kTarget));
+    if (shape_.schema.empty() && effort.empty()) return;
     w_.key("outputConfig");
     w_.begin_object();
     if (!effort.empty()) w_.member("effort", effort);
-    if (shaped) write_schema(schema);
+    if (!shape_.schema.empty()) write_schema(shape_.schema);
     w_.end_object();
   }
 
@@ -347,6 +369,7 @@ class RequestWriter {
   }
 
   const ChatRequest& request_;
+  const Shape shape_;
   const Family family_;
   const ModelTraits traits_;
   const bool foreign_;
@@ -361,9 +384,11 @@ class RequestWriter {
 
 }  // namespace
 
-Result<void> write_request(const ChatRequest& request, std::string_view model, bool foreign, std::string& out, std::vector<std::string>& dropped) {
+Result<std::string> write_request(const ChatRequest& request, std::string_view model, bool foreign, std::string& out, std::vector<std::string>& dropped) {
   const ForeignParts parts(request, foreign, dropped);
-  return RequestWriter(parts.request(), model, foreign, out, dropped).run();
+  auto shape = shape_of(parts.request(), model);
+  if (!shape) return std::move(shape).error();
+  return RequestWriter(parts.request(), model, foreign, std::move(*shape), out, dropped).run();
 }
 
 }  // namespace llmrouter::dialects::bedrock

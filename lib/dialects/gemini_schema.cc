@@ -202,12 +202,16 @@ class ToGoogleSchema {
       const bool only_null = nothing == types.begin() && !types.empty();
       nullable = nullable || nothing != types.end() || look(layers, "nullable").boolean().value_or(false);
       types.erase(nothing, types.end());
+      types.erase(std::remove(types.begin(), types.end(), std::string()), types.end());
       if (only_null) return w_.raw(R"({"type":"STRING","nullable":true})");
       if (types.size() > 1) return write_any_of_types(layers, types, nullable);
       if (types.size() == 1) type = types.front();
       JsonValue any = look(layers, "anyOf");
       if (!any.is_array()) any = look(layers, "oneOf");
       if (any.is_array() && !any.empty_container()) return write_any_of(any, nullable);
+      if (types.empty()) types = guess_types(layers);
+      if (types.size() > 1) return write_any_of_types(layers, types, nullable);
+      type = types.front();
     }
     write_one(layers, nullable, std::move(type));
   }
@@ -216,7 +220,7 @@ class ToGoogleSchema {
     w_.begin_object();
     w_.key("anyOf");
     w_.begin_array();
-    for (const std::string& type : types) write_layers(layers, nullable, type);
+    for (const std::string& type : types) write_one(layers, nullable, type);
     w_.end_array();
     w_.end_object();
   }
@@ -238,45 +242,92 @@ class ToGoogleSchema {
     w_.end_object();
   }
 
-  // The strings among an enum's or const's values; whether null is one of them.
-  static std::vector<JsonValue> words(const Layers& layers, bool& nullable) {
+  // Of an enum or a const.
+  static std::vector<JsonValue> values(const Layers& layers) {
     std::vector<JsonValue> out;
-    const auto take = [&](JsonValue value) {
-      if (value.is_string()) out.push_back(value);
-      if (value.is_null()) nullable = true;
-    };
-    if (JsonValue only = look(layers, "const"); only.exists()) take(only);
-    else for (JsonValue value : JsonElements(look(layers, "enum"))) take(value);
+    if (JsonValue only = look(layers, "const"); only.exists()) out.push_back(only);
+    else for (JsonValue value : JsonElements(look(layers, "enum"))) out.push_back(value);
     return out;
   }
 
-  static std::string guess_type(const Layers& layers, bool has_words) {
-    if (has_words) return "string";
-    if (look(layers, "properties").is_object()) return "object";
-    if (look(layers, "items").exists() || look(layers, "prefixItems").exists()) return "array";
-    switch (look(layers, "const").kind()) {
-      case wire::JsonKind::kNumber: return "number";
+  static std::string_view type_of_value(JsonValue value) {
+    switch (value.kind()) {
+      case wire::JsonKind::kString: return "string";
+      case wire::JsonKind::kNumber: return value.integer() ? "integer" : "number";
       case wire::JsonKind::kBool: return "boolean";
-      default: return "object";
+      case wire::JsonKind::kArray: return "array";
+      case wire::JsonKind::kObject: return "object";
+      default: return {};
     }
   }
 
-  void write_one(const Layers& layers, bool nullable, std::string type) {
-    const std::vector<JsonValue> enums = words(layers, nullable);
-    if (type.empty()) type = guess_type(layers, !enums.empty());
+  // Where no type is said: those of the values that there may be, else the one whose keywords stand here, else all. The root is an object.
+  std::vector<std::string> guess_types(const Layers& layers) const {
+    std::vector<std::string> types;
+    for (JsonValue value : values(layers)) {
+      const std::string_view type = type_of_value(value);
+      if (!type.empty() && std::find(types.begin(), types.end(), type) == types.end()) types.emplace_back(type);
+    }
+    if (!types.empty()) return types;
+    struct Row {
+      std::string_view keyword, type;
+    };
+    constexpr Row kRows[] = {{"properties", "object"}, {"required", "object"},  {"additionalProperties", "object"}, {"items", "array"},
+                             {"prefixItems", "array"}, {"minItems", "array"},   {"maxItems", "array"},              {"pattern", "string"},
+                             {"minLength", "string"},  {"maxLength", "string"}, {"format", "string"},               {"minimum", "number"},
+                             {"maximum", "number"},    {"multipleOf", "number"}, {"exclusiveMinimum", "number"},    {"exclusiveMaximum", "number"}};
+    for (const Row& row : kRows) {
+      if (look(layers, row.keyword).exists()) return {std::string(row.type)};
+    }
+    if (out_.empty()) return {"object"};
+    return {"string", "number", "boolean", "object", "array"};
+  }
+
+  // What Google's Schema has no keyword for is told in the description: the model can heed it.
+  static std::string untold(const Layers& layers, const std::string& type) {
+    std::string words;
+    const auto tell = [&](std::string_view name, std::string_view value) { words.append(words.empty() ? "" : ", ").append(name).append(": ").append(value); };
+    if (type != "string") {
+      std::string list;
+      for (JsonValue value : values(layers)) {
+        const std::string_view of = type_of_value(value);
+        if (of == type || (type == "number" && of == "integer")) list.append(list.empty() ? "" : ", ").append(value.raw());
+      }
+      if (!list.empty()) tell("one of", list);
+    }
+    for (std::string_view name : {"exclusiveMinimum", "exclusiveMaximum", "multipleOf"}) {
+      if (JsonValue value = look(layers, name); value.exists() && (type == "number" || type == "integer")) tell(name, value.raw());
+    }
+    if (type == "array" && look(layers, "uniqueItems").boolean().value_or(false)) tell("uniqueItems", "true");
+    for (std::string_view name : {"minProperties", "maxProperties"}) {
+      if (JsonValue value = look(layers, name); value.exists() && type == "object") tell(name, value.raw());
+    }
+    if (JsonValue format = look(layers, "format"); format.is_string() && known_format(format).empty() && type == "string") tell("format", format.raw());
+    return words;
+  }
+
+  void write_description(const Layers& layers, const std::string& type) {
+    const JsonValue said = look(layers, "description");
+    const std::string words = untold(layers, type);
+    if (words.empty()) {
+      if (said.is_string()) w_.raw_member("description", said.raw());
+      return;
+    }
+    std::string text = said.string_or();
+    if (!text.empty()) text += '\n';
+    w_.member("description", text.append("{").append(words).append("}"));
+  }
+
+  void write_one(const Layers& layers, bool nullable, const std::string& type) {
+    const std::vector<JsonValue> all = values(layers);
+    nullable = nullable || std::any_of(all.begin(), all.end(), [](JsonValue value) { return value.is_null(); });
     w_.begin_object();
     w_.member("type", capitals(type));
     if (nullable) w_.member("nullable", true);
-    for (std::string_view name : {"title", "description"}) {
-      if (JsonValue text = look(layers, name); text.is_string()) w_.raw_member(name, text.raw());
-    }
-    if (type == "string" && !enums.empty()) {
-      w_.key("enum");
-      w_.begin_array();
-      for (JsonValue word : enums) w_.raw(word.raw());
-      w_.end_array();
-    }
-    write_format(layers);
+    if (JsonValue title = look(layers, "title"); title.is_string()) w_.raw_member("title", title.raw());
+    write_description(layers, type);
+    if (type == "string") write_words(all);
+    if (const std::string_view format = known_format(look(layers, "format")); !format.empty()) w_.member("format", format);
     for (std::string_view name : {"minimum", "maximum", "minItems", "maxItems", "minLength", "maxLength"}) {
       if (JsonValue bound = look(layers, name); bound.is_number()) w_.raw_member(name, bound.raw());
     }
@@ -286,12 +337,27 @@ class ToGoogleSchema {
     w_.end_object();
   }
 
-  // Older models refuse any other.
-  void write_format(const Layers& layers) {
-    const JsonValue format = look(layers, "format");
-    for (std::string_view known : {"date-time", "enum", "float", "double", "int32", "int64"}) {
-      if (format.equals(known)) return w_.member("format", known);
+  // An enum is one of strings there.
+  void write_words(const std::vector<JsonValue>& all) {
+    bool any = false;
+    for (JsonValue value : all) {
+      if (!value.is_string()) continue;
+      if (!any) {
+        w_.key("enum");
+        w_.begin_array();
+      }
+      any = true;
+      w_.raw(value.raw());
     }
+    if (any) w_.end_array();
+  }
+
+  // Older models refuse any other.
+  static std::string_view known_format(JsonValue format) {
+    for (std::string_view known : {"date-time", "enum", "float", "double", "int32", "int64"}) {
+      if (format.equals(known)) return known;
+    }
+    return {};
   }
 
   void write_properties(const Layers& layers) {

@@ -5,6 +5,7 @@
 #include "dialects/fields.h"
 #include "dialects/foreign_tools.h"
 #include "dialects/gemini.h"
+#include "dialects/join_text.h"
 #include "dialects/media.h"
 #include "dialects/results_first.h"
 #include "dialects/text_match.h"
@@ -327,7 +328,7 @@ class RequestWriter {
         fail(cannot_express(part_path(index, j), "a part of this type", kTarget));
       } else {
         note_cache(part.cache);
-        text += part.text;
+        append_apart(text, part.text);
       }
     }
     JsonWriter& w = into(Turn::kResults, out);

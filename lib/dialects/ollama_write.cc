@@ -3,6 +3,7 @@
 
 #include "dialects/fields.h"
 #include "dialects/foreign_tools.h"
+#include "dialects/join_text.h"
 #include "dialects/media.h"
 #include "dialects/ollama.h"
 #include "dialects/results_first.h"
@@ -98,7 +99,10 @@ class RequestWriter {
       const Part& part = message.parts[i];
       switch (part.kind) {
         case Part::Kind::kText:
-        case Part::Kind::kRefusal: content += part.text; break;
+        case Part::Kind::kRefusal:
+          if (message.role == Role::kAssistant) content += part.text;
+          else append_apart(content, part.text);
+          break;
         case Part::Kind::kReasoning: thinking += part.text; break;
         case Part::Kind::kImage: {
           const std::string_view data = inline_of(part).data;

@@ -10,6 +10,7 @@
 #include "dialects/openai_model.h"
 #include "dialects/responses.h"
 #include "dialects/signature.h"
+#include "dialects/text_match.h"
 #include "dialects/tool_ids.h"
 #include "llmrouter/dropped.h"
 
@@ -31,6 +32,16 @@ std::string data_url(std::string_view mime, std::string_view data) {
   std::string url("data:");
   url.append(mime.empty() ? std::string_view("application/octet-stream") : mime).append(";base64,").append(data);
   return url;
+}
+
+// What the vendor takes; empty: nothing that it does. What its own client wrote stays as it was.
+std::string_view audio_format(std::string_view mime, bool foreign) noexcept {
+  const std::string_view type = trim(mime.substr(0, mime.find(';')));
+  for (std::string_view wav : {"audio/wav", "audio/x-wav", "audio/wave", "audio/vnd.wave"}) {
+    if (equals_ci(type, wav)) return "wav";
+  }
+  if (equals_ci(type, "audio/mpeg") || equals_ci(type, "audio/mp3")) return "mp3";
+  return foreign ? std::string_view() : mime.substr(mime.substr(0, 6) == "audio/" ? 6 : 0);
 }
 
 bool is_remote(std::string_view url) noexcept { return url.substr(0, 5) != "data:"; }
@@ -151,6 +162,8 @@ class RequestWriter {
         break;
       default: break;
     }
+    const std::string_view format = part.kind == Part::Kind::kAudio ? audio_format(part.mime, foreign_) : std::string_view();
+    if (part.kind == Part::Kind::kAudio && format.empty()) return refuse(at, "audio that is neither wav nor mp3");
     w_.begin_object();
     switch (part.kind) {
       case Part::Kind::kImage:
@@ -164,7 +177,7 @@ class RequestWriter {
         w_.key("input_audio");
         w_.begin_object();
         w_.member("data", part.data);
-        w_.member("format", part.mime == "audio/mpeg" ? std::string_view("mp3") : std::string_view(part.mime).substr(part.mime.substr(0, 6) == "audio/" ? 6 : 0));
+        w_.member("format", format);
         w_.end_object();
         break;
       case Part::Kind::kFile:
@@ -226,24 +239,28 @@ class RequestWriter {
   }
 
   void write_words_of(const Message& message, size_t index) {
-    std::string words, refusal;
+    std::vector<const Part*> said;
     for (size_t i = 0; i < message.parts.size(); ++i) {
       const Part& part = message.parts[i];
       note_cache(part.cache);
-      if (part.kind == Part::Kind::kText) words += part.text;
-      else if (part.kind == Part::Kind::kRefusal) refusal += part.text;
-      else if (part.kind != Part::Kind::kReasoning) refuse(path(path("messages", index, "content"), i), "a part of this type in an answer");
+      if (part.kind != Part::Kind::kText && part.kind != Part::Kind::kRefusal) {
+        if (part.kind != Part::Kind::kReasoning) refuse(path(path("messages", index, "content"), i), "a part of this type in an answer");
+      } else if (!part.text.empty()) {
+        said.push_back(&part);
+      }
     }
-    if (words.empty() && refusal.empty()) return;
+    if (said.empty()) return;
     w_.begin_object();
     w_.member("role", "assistant");
     w_.key("content");
-    if (refusal.empty()) {
-      w_.string(words);
+    if (said.size() == 1 && said[0]->kind == Part::Kind::kText) {
+      w_.string(said[0]->text);
     } else {
       w_.begin_array();
-      if (!words.empty()) write_said("output_text", "text", words);
-      write_said("refusal", "refusal", refusal);
+      for (const Part* part : said) {
+        if (part->kind == Part::Kind::kText) write_said("output_text", "text", part->text);
+        else write_said("refusal", "refusal", part->text);
+      }
       w_.end_array();
     }
     w_.end_object();

@@ -125,7 +125,7 @@ TEST_CASE("bedrock: a request in Converse's words") {
     {"role":"assistant","content":[{"text":"ok"},{"toolUse":{"toolUseId":")" + id + R"(","name":"f","input":{"x":1}}},{"toolUse":{"toolUseId":"c2","name":"f","input":{}}}]},
     {"role":"user","content":[{"toolResult":{"toolUseId":")" + id + R"(","content":[{"text":"42"}]}},{"toolResult":{"toolUseId":"c2","content":[{"json":{}}]}},{"text":"and?"}]}],
     "inferenceConfig":{"maxTokens":9,"temperature":0.3,"stopSequences":["a"]},
-    "toolConfig":{"tools":[{"toolSpec":{"name":"f","description":"d","inputSchema":{"json":{"type":"object"}},"strict":true}}],"toolChoice":{"any":{}}},
+    "toolConfig":{"tools":[{"toolSpec":{"name":"f","description":"d","inputSchema":{"json":{"type":"object","additionalProperties":false}},"strict":true}}],"toolChoice":{"any":{}}},
     "serviceTier":{"type":"priority"},"requestMetadata":{"team":"a b"},"additionalModelRequestFields":{"top_k":5}})"));
   CHECK(dropped == std::vector<std::string>{"seed", "user", "stop"});
 }
@@ -158,7 +158,7 @@ TEST_CASE("bedrock: structured output, tool choices, extras by Bedrock's own nam
     "tools":[{"type":"function","function":{"name":"f"}},{"type":"web_search"}],"tool_choice":{"type":"function","function":{"name":"f"}},
     "guardrailConfig":{"guardrailIdentifier":"g"},"performanceConfig":{"latency":"optimized"},"additionalModelRequestFields":{"x":1},"strange":2)");
   const JsonValue root(body);
-  CHECK(find(root, "outputConfig", "textFormat", "structure", "jsonSchema", "schema").equals(R"({"type":"object"})"));
+  CHECK(find(root, "outputConfig", "textFormat", "structure", "jsonSchema", "schema").equals(R"({"type":"object","additionalProperties":false})"));
   CHECK(find(root, "toolConfig", "toolChoice", "tool", "name").equals("f"));
   CHECK_FALSE(find(root, "toolConfig", "tools", 1).exists());
   CHECK(find(root, "guardrailConfig", "guardrailIdentifier").equals("g"));
@@ -380,4 +380,116 @@ TEST_CASE("bedrock: the list of models stands in the control plane") {
   REQUIRE(ids.ok());
   CHECK(*ids == std::vector<std::string>{"a", "c"});
   CHECK_FALSE(codec->parse_models(R"({"message":"no"})").ok());
+}
+
+namespace {
+
+const std::string kSchemaFormat = R"("response_format":{"type":"json_schema","json_schema":{"name":"city","schema":
+  {"type":"object","properties":{"n":{"type":"integer","minimum":1,"maximum":9},"s":{"type":"string","pattern":"^a","maxLength":3}},"required":["n"]}}})";
+
+std::string refused_by(const std::string& members, const std::string& model) {
+  auto out = translate_request("openai", "bedrock", R"({"model":"m","messages":)" + kHi + "," + members + "}", aws(), model);
+  return out.ok() ? "not refused" : out.error().param;
+}
+
+}  // namespace
+
+TEST_CASE("bedrock: a schema is structured output where the model has it, a tool that has to be called where not, and else refused") {
+  for (const char* model : {"anthropic.claude-sonnet-4-5-20250929-v1:0", "us.anthropic.claude-opus-4-6-v1", "qwen.qwen3-32b-v1:0", "openai.gpt-oss-120b-1:0",
+                            "mistral.mistral-large-3-675b-instruct", "arn:aws:bedrock:eu-west-1:1:application-inference-profile/x"}) {
+    CAPTURE(model);
+    const std::string body = to_bedrock(kSchemaFormat, kHi, nullptr, model);
+    const std::string schema = find(JsonValue(body), "outputConfig", "textFormat", "structure", "jsonSchema", "schema").string_or();
+    CHECK(canonical(schema) == canonical(R"({"type":"object","properties":{"n":{"type":"integer","description":"{minimum: 1, maximum: 9}"},
+      "s":{"type":"string","description":"{pattern: \"^a\", maxLength: 3}"}},"required":["n"],"additionalProperties":false})"));
+    CHECK_FALSE(find_member(JsonValue(body), "toolConfig").exists());
+  }
+  for (const char* model : {"anthropic.claude-3-5-sonnet-20241022-v2:0", "us.anthropic.claude-3-7-sonnet-20250219-v1:0", "anthropic.claude-opus-4-1-20250805-v1:0",
+                            "amazon.nova-pro-v1:0", "mistral.mistral-large-2407-v1:0"}) {
+    CAPTURE(model);
+    const std::string body = to_bedrock(kSchemaFormat, kHi, nullptr, model);
+    CHECK_FALSE(find_member(JsonValue(body), "outputConfig").exists());
+    const JsonValue config = find_member(JsonValue(body), "toolConfig");
+    CHECK(find(config, "tools", 0, "toolSpec", "name").equals("city"));
+    CHECK(find(config, "tools", 0, "toolSpec", "inputSchema", "json", "properties", "n", "maximum").integer() == 9);
+    const bool mistral = std::string_view(model).substr(0, 7) == "mistral";
+    if (mistral) CHECK(find(config, "toolChoice", "any").is_object());
+    else CHECK(find(config, "toolChoice", "tool", "name").equals("city"));
+  }
+  CHECK(refused_by(kSchemaFormat, "meta.llama3-1-70b-instruct-v1:0") == "response_format");
+  CHECK(refused_by(kSchemaFormat, "cohere.command-r-v1:0") == "response_format");
+}
+
+TEST_CASE("bedrock: JSON without a schema is a tool of any object; beside other tools one of them has to be called; thinking is off then") {
+  std::vector<std::string> dropped;
+  const std::string body = to_bedrock(R"("response_format":{"type":"json_object"},"reasoning_effort":"high","max_tokens":9000,
+    "tools":[{"type":"function","function":{"name":"answer","parameters":{"type":"object"}}}])", kHi, &dropped);
+  const JsonValue config = find_member(JsonValue(body), "toolConfig");
+  CHECK(find(config, "tools", 0, "toolSpec", "name").equals("answer"));
+  CHECK(find(config, "tools", 1, "toolSpec", "name").equals("answer_"));
+  CHECK(find(config, "toolChoice", "any").is_object());
+  CHECK(body.find("thinking") == std::string::npos);
+  CHECK(dropped == std::vector<std::string>{"reasoning_effort"});
+  CHECK(refused_by(R"("response_format":{"type":"json_object"})", "qwen.qwen3-32b-v1:0") == "response_format");
+}
+
+TEST_CASE("bedrock: the input of the tool that is the answer is the answer's text, whole and streamed") {
+  ChatRequest chat = ChatRequest::of("m", "x");
+  chat.response_format.kind = ResponseFormat::Kind::kJsonObject;
+  const ProviderConfig config = aws();
+  EncodeInput input;
+  input.chat = &chat;
+  input.provider = &config;
+  input.upstream_model = "anthropic.claude-3-5-sonnet-20241022-v2:0";
+  EncodedRequest out;
+  auto codec = dialect("bedrock")->new_upstream_codec();
+  REQUIRE(codec->encode(input, out).ok());
+  auto answer = codec->decode(R"({"output":{"message":{"role":"assistant","content":[{"text":"Here:"},{"toolUse":{"toolUseId":"t","name":"answer","input":{"a":1}}}]}},"stopReason":"tool_use"})");
+  REQUIRE(answer.ok());
+  CHECK(answer->text() == R"({"a":1})");
+  CHECK(answer->choices.at(0).message.tool_calls.empty());
+  CHECK(answer->choices[0].finish == FinishReason::kStop);
+  const std::string stream = kStart + call(0, "t", "answer") + delta(0, R"({"toolUse":{"input":"{\"a\""}})") + delta(0, R"({"toolUse":{"input":":1}"}})") +
+                             block_stop(0) + stop("tool_use") + kMetadata;
+  EncodedRequest again;
+  input.stream = true;
+  REQUIRE(codec->encode(input, again).ok());
+  Recorder seen;
+  codec->feed(stream, seen);
+  codec->finish(seen);
+  CHECK(seen.errors.empty());
+  const Answer told = answer_of(seen);
+  CHECK(told.choices.at(0).text == R"({"a":1})");
+  CHECK(told.choices.at(0).calls.empty());
+  CHECK(told.choices.at(0).finish == "stop");
+}
+
+TEST_CASE("bedrock: strict tools are closed and without measures, where the model has them") {
+  const std::string tools = R"("tools":[{"type":"function","function":{"name":"f","strict":true,"parameters":{"type":"object","properties":{"n":{"type":"integer","minimum":1}}}}}])";
+  std::vector<std::string> dropped;
+  const std::string body = to_bedrock(tools, kHi, &dropped);
+  const JsonValue spec = find(JsonValue(body), "toolConfig", "tools", 0, "toolSpec");
+  CHECK(find_member(spec, "strict").boolean() == true);
+  CHECK(find(spec, "inputSchema", "json", "additionalProperties").boolean() == false);
+  CHECK_FALSE(find(spec, "inputSchema", "json", "properties", "n", "minimum").exists());
+  CHECK(dropped.empty());
+  const std::string older = to_bedrock(tools, kHi, &dropped, "anthropic.claude-3-5-sonnet-20241022-v2:0");
+  CHECK_FALSE(find(JsonValue(older), "toolConfig", "tools", 0, "toolSpec", "strict").exists());
+  CHECK(find(JsonValue(older), "toolConfig", "tools", 0, "toolSpec", "inputSchema", "json", "properties", "n", "minimum").integer() == 1);
+  CHECK(dropped == std::vector<std::string>{"strict"});
+}
+
+TEST_CASE("bedrock: an answer that was begun ends without blanks and excludes thinking at Claude's; instructions alone are the user's; nothing said is refused") {
+  const std::string begun = R"([{"role":"user","content":"hi"},{"role":"assistant","content":"pre \n"}])";
+  std::vector<std::string> dropped;
+  const std::string body = to_bedrock(R"("reasoning_effort":"high","max_tokens":9000)", begun, &dropped);
+  CHECK(find(JsonValue(body), "messages", 1, "content", 0, "text").equals("pre"));
+  CHECK(body.find("thinking") == std::string::npos);
+  CHECK(dropped == std::vector<std::string>{"reasoning_effort"});
+  CHECK(find(JsonValue(to_bedrock("", begun, nullptr, "amazon.nova-pro-v1:0")), "messages", 1, "content", 0, "text").equals("pre \n"));
+  const std::string alone = to_bedrock("", R"([{"role":"system","content":"Be."},{"role":"user","content":"  "}])");
+  CHECK(find(JsonValue(alone), "messages", 0, "role").equals("user"));
+  CHECK(find(JsonValue(alone), "messages", 0, "content", 0, "text").equals("Be."));
+  CHECK_FALSE(find_member(JsonValue(alone), "system").exists());
+  CHECK(refused_param("", R"([{"role":"user","content":" "}])") == "messages");
 }

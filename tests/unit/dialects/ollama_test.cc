@@ -128,7 +128,7 @@ TEST_CASE("ollama: messages, inline images, calls and their results") {
     {"role":"user","content":[{"type":"text","text":"a"},{"type":"image_url","image_url":{"url":"data:image/png;base64,AAAA"}},{"type":"text","text":"b"}]},
     {"role":"assistant","content":null,"reasoning_content":"t","tool_calls":[{"id":"call_1","type":"function","function":{"name":"f","arguments":"{\"x\":1}"}}]},
     {"role":"tool","tool_call_id":"call_1","content":"42"}])");
-  CHECK(canonical(find_member(JsonValue(out), "messages")) == canonical(JsonValue(R"([{"role":"system","content":"s"},{"role":"user","content":"ab","images":["AAAA"]},
+  CHECK(canonical(find_member(JsonValue(out), "messages")) == canonical(JsonValue(R"([{"role":"system","content":"s"},{"role":"user","content":"a\n\nb","images":["AAAA"]},
     {"role":"assistant","content":"","thinking":"t","tool_calls":[{"id":"call_1","function":{"name":"f","arguments":{"x":1}}}]},
     {"role":"tool","content":"42","tool_name":"f","tool_call_id":"call_1"}])")));
 }

@@ -322,3 +322,27 @@ TEST_CASE("targets: calls of an answer have the caller's names again, whole and 
     }
   }
 }
+
+TEST_CASE("targets: texts that would run together are set apart where a dialect has room for one; pieces of an answer are not") {
+  const std::string claude = R"({"model":"m","max_tokens":9,"system":[{"type":"text","text":"You are A."},{"type":"text","text":"Rules: B"}],"messages":[
+    {"role":"user","content":[{"type":"text","text":"One."},{"type":"text","text":"Two."},{"type":"text","text":" Three."}]},
+    {"role":"assistant","content":[{"type":"text","text":"It is "},{"type":"text","text":"cited"},{"type":"text","text":"."},{"type":"tool_use","id":"t","name":"f","input":{}}]},
+    {"role":"user","content":[{"type":"tool_result","tool_use_id":"t","content":[{"type":"text","text":"ra"},{"type":"text","text":"rb"}]}]}]})";
+  const Sent ollama = send("anthropic", "ollama", claude);
+  CHECK(ollama.has(R"("content":"You are A.\n\nRules: B")"));
+  CHECK(ollama.has(R"("content":"One.\n\nTwo. Three.")"));
+  CHECK(ollama.has(R"("content":"It is cited.")"));
+  CHECK(ollama.has(R"("content":"ra\n\nrb")"));
+  CHECK(send("anthropic", "gemini", claude, "gemini-2.5-pro").has(R"("response":{"result":"ra\n\nrb"})"));
+  // Responses has room for all of them.
+  CHECK(send("anthropic", "responses", claude).has(R"([{"type":"output_text","text":"It is "},{"type":"output_text","text":"cited"},{"type":"output_text","text":"."}])"));
+}
+
+TEST_CASE("targets: OpenAI's Responses takes wav and mp3") {
+  const auto spoken = [](const std::string& mime) {
+    return R"({"model":"m","contents":[{"role":"user","parts":[{"inlineData":{"mimeType":")" + mime + R"(","data":"AAAA"}}]}]})";
+  };
+  for (const char* wav : {"audio/wav", "audio/x-wav", "audio/wave"}) CHECK(send("gemini", "responses", spoken(wav)).has(R"("format":"wav")"));
+  for (const char* mp3 : {"audio/mpeg", "audio/mp3"}) CHECK(send("gemini", "responses", spoken(mp3)).has(R"("format":"mp3")"));
+  CHECK(send("gemini", "responses", spoken("audio/ogg")).refused == "messages[0].content[0]");
+}
