@@ -17,8 +17,6 @@ using wire::JsonMembers;
 using wire::JsonValue;
 using wire::SpliceEdit;
 
-using Names = std::vector<std::string_view>;
-
 template <typename List>
 bool is_one_of(std::string_view name, const List& names) noexcept {
   return std::find(std::begin(names), std::end(names), name) != std::end(names);
