@@ -5,6 +5,7 @@
 #include "dialects/anthropic_blocks.h"
 #include "dialects/anthropic_plan.h"
 #include "dialects/anthropic_schema.h"
+#include "dialects/custom_tools.h"
 #include "dialects/fields.h"
 #include "dialects/foreign_tools.h"
 #include "dialects/text_match.h"
@@ -311,7 +312,7 @@ class RequestWriter {
     if (schema.empty()) schema = input_schema(tool.parameters);
     w_.begin_object();
     w_.member("name", tool.name);
-    if (!tool.description.empty()) w_.member("description", tool.description);
+    if (const std::string words = described(tool); !words.empty()) w_.member("description", words);
     w_.raw_member("input_schema", schema);
     if (strict || (tool.strict && !options_.foreign)) w_.member("strict", strict);
     blocks_.write_cache(tool.cache);

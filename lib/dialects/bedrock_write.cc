@@ -7,6 +7,7 @@
 #include "dialects/bedrock.h"
 #include "dialects/bedrock_blocks.h"
 #include "dialects/bedrock_shape.h"
+#include "dialects/custom_tools.h"
 #include "dialects/effort.h"
 #include "dialects/fields.h"
 #include "dialects/foreign_tools.h"
@@ -307,7 +308,7 @@ class RequestWriter {
     std::string closed;
     const bool strict = tool.strict.value_or(false) && shape_.strict_tools && anthropic::append_output_schema(parameters, closed);
     drop_if(tool.strict.value_or(false) && !strict, "strict");
-    write_spec(tool.name, tool.description, strict ? std::string_view(closed) : parameters, strict);
+    write_spec(tool.name, described(tool), strict ? std::string_view(closed) : parameters, strict);
     blocks_.write_cache_point(tool.cache);
   }
 

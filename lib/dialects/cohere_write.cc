@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "dialects/cohere.h"
+#include "dialects/custom_tools.h"
 #include "dialects/effort.h"
 #include "dialects/fields.h"
 #include "dialects/foreign_tools.h"
@@ -259,7 +260,7 @@ class RequestWriter {
     w_.key("function");
     w_.begin_object();
     w_.member("name", tool.name);
-    if (!tool.description.empty()) w_.member("description", tool.description);
+    if (const std::string words = described(tool); !words.empty()) w_.member("description", words);
     constexpr std::string_view kNoParameters = R"({"type":"object","properties":{}})";
     w_.raw_member("parameters", tool.parameters.empty() ? kNoParameters : std::string_view(tool.parameters));
     w_.end_object();

@@ -59,6 +59,15 @@ bool read_custom_format(JsonValue format, JsonValue grammar, std::string& format
   return true;
 }
 
+std::string described(const Tool& tool) {
+  if (tool.format.empty()) return tool.description;
+  const JsonValue format(tool.format);
+  std::string words = tool.description;
+  if (!words.empty()) words += "\n\n";
+  words.append("The input is plain text that follows this ").append(find_member(format, "syntax").string_or()).append(" grammar:\n");
+  return words + find_member(format, "definition").string_or();
+}
+
 std::vector<std::string> custom_names(const std::vector<Tool>& tools) {
   std::vector<std::string> names;
   for (const Tool& tool : tools) {

@@ -22,6 +22,10 @@ inline constexpr std::string_view kCustomParameters =
 // of a kind that is not known here.
 bool read_custom_format(wire::JsonValue format, wire::JsonValue grammar, std::string& format_out);
 
+// What a target hears of a tool that has no custom ones: its description, and the grammar in words. Nobody holds the model to it there, which is why it is named
+// among what was dropped; agents whose edits have a grammar (Codex) would reach no other vendor's model else.
+std::string described(const Tool& tool);
+
 // The names of a request's custom tools, for those who write its answer.
 std::vector<std::string> custom_names(const std::vector<Tool>& tools);
 bool is_custom(const std::vector<std::string>& names, std::string_view name) noexcept;

@@ -117,7 +117,7 @@ Result<void> check_foreign_tools(const ChatRequest& request, std::string_view ta
   for (size_t i = 0; i < request.tools.size(); ++i) {
     const Tool& tool = request.tools[i];
     if (tool.raw.empty()) {
-      if (wanted && !grammars && !tool.format.empty()) return cannot_express(path("tools", i), "a grammar that the tool's input has to follow", target);
+      if (wanted && !grammars && !tool.format.empty()) add_dropped(dropped, "tools.format");
       continue;
     }
     const std::string kind = kind_of(tool.raw);

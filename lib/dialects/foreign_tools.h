@@ -16,7 +16,7 @@ namespace llmrouter::dialects {
 // kInvalidRequest, which names the tool (`tools[2]`), the choice or the member, when the target would answer something else without it. Not an error,
 // but named in `dropped` ("tools.web_search"): what coding agents offer beside their functions whether the task needs it or not, and kinds that nobody
 // here has heard of. Where nothing else is in the request these are what it is about, and an error, too. The rule is told in README.md, "Tools that are no functions".
-// `spoken`: a member that this target understands. `grammars`: it has custom tools of its own; others hold no model to a grammar.
+// `spoken`: a member that this target understands. `grammars`: it has custom tools of its own; others hear of a grammar in words (described()).
 Result<void> check_foreign_tools(const ChatRequest& request, std::string_view target, std::vector<std::string>& dropped, std::string_view spoken = {},
                                  bool grammars = false);
 

@@ -3,6 +3,7 @@
 #include <map>
 
 #include "dialects/fields.h"
+#include "dialects/custom_tools.h"
 #include "dialects/foreign_tools.h"
 #include "dialects/gemini.h"
 #include "dialects/join_text.h"
@@ -379,7 +380,7 @@ class RequestWriter {
   void write_declaration(const Tool& tool, JsonWriter& w) {
     w.begin_object();
     w.member("name", tool.name);
-    w.member("description", tool.description);
+    w.member("description", described(tool));
     if (traits_.takes_json_schema) {
       if (!tool.parameters.empty()) w.raw_member("parametersJsonSchema", tool.parameters);
     } else if (!tool.parameters.empty()) {

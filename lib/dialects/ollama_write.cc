@@ -2,6 +2,7 @@
 #include <map>
 
 #include "dialects/fields.h"
+#include "dialects/custom_tools.h"
 #include "dialects/foreign_tools.h"
 #include "dialects/join_text.h"
 #include "dialects/media.h"
@@ -178,7 +179,7 @@ class RequestWriter {
       w_.key("function");
       w_.begin_object();
       w_.member("name", tool.name);
-      w_.member("description", tool.description);
+      w_.member("description", described(tool));
       constexpr std::string_view kNoParameters = R"({"type":"object","properties":{}})";
       w_.raw_member("parameters", tool.parameters.empty() ? kNoParameters : std::string_view(tool.parameters));
       w_.end_object();

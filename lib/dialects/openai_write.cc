@@ -489,7 +489,7 @@ class RequestWriter {
     w_.key("function");
     w_.begin_object();
     w_.member("name", tool.name);
-    if (!tool.description.empty()) w_.member("description", tool.description);
+    if (const std::string words = described(tool); !words.empty()) w_.member("description", words);
     if (!tool.parameters.empty()) w_.raw_member("parameters", tool.parameters);
     optional("strict", tool.strict);
     w_.raw_members(inner);
