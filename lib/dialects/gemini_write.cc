@@ -2,8 +2,8 @@
 #include <algorithm>
 #include <map>
 
-#include "dialects/fields.h"
 #include "dialects/custom_tools.h"
+#include "dialects/fields.h"
 #include "dialects/foreign_tools.h"
 #include "dialects/gemini.h"
 #include "dialects/join_text.h"

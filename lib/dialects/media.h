@@ -14,7 +14,7 @@ struct Inline {
   std::string_view data;  // base64; empty: the part holds no bytes, only a reference
 };
 
-// Types of pictures and documents as vendors spell them; others as they came, without parameters.
+// Types of pictures and documents as vendors spell them; others as they came, without parameters but for sounds, whose rate is one.
 inline std::string_view usual_mime(std::string_view mime) noexcept {
   struct Row {
     std::string_view said, usual;
@@ -22,6 +22,7 @@ inline std::string_view usual_mime(std::string_view mime) noexcept {
   constexpr Row kRows[] = {{"image/jpeg", "image/jpeg"}, {"image/jpg", "image/jpeg"}, {"image/pjpeg", "image/jpeg"},
                            {"image/png", "image/png"},   {"image/x-png", "image/png"}, {"image/gif", "image/gif"},
                            {"image/webp", "image/webp"}, {"application/pdf", "application/pdf"}};
+  if (starts_with_ci(mime, "audio/")) return trim(mime);
   mime = trim(mime.substr(0, mime.find(';')));
   for (const Row& row : kRows) {
     if (equals_ci(mime, row.said)) return row.usual;
@@ -40,7 +41,7 @@ inline Inline inline_of(const Part& part) noexcept {
   const std::string_view type = url.substr(5, comma - 5);
   constexpr std::string_view kMark = ";base64";
   if (type.size() < kMark.size() || !equals_ci(type.substr(type.size() - kMark.size()), kMark)) return {};
-  return {usual_mime(type), url.substr(comma + 1)};
+  return {usual_mime(type.substr(0, type.size() - kMark.size())), url.substr(comma + 1)};
 }
 
 // What a picture is by the base64 of its first bytes; empty: not known.

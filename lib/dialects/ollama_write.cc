@@ -1,8 +1,8 @@
 // Requests to an Ollama server.
 #include <map>
 
-#include "dialects/fields.h"
 #include "dialects/custom_tools.h"
+#include "dialects/fields.h"
 #include "dialects/foreign_tools.h"
 #include "dialects/join_text.h"
 #include "dialects/media.h"

@@ -173,9 +173,9 @@ TEST_CASE("quirk custom_tools: a grammar goes to who holds a model to it; others
       auto asked = chat ? ask("openai", upstream, chat_request(nested)) : ask("responses", upstream, responses_request(flat));
       REQUIRE(asked.ok());
       CHECK(asked->body.find(R"(d\n\nThe input is plain text that follows this regex grammar:\na+")") != std::string::npos);
-      CHECK(asked->dropped == std::vector<std::string>{"tools.format"});
+      CHECK(asked->request.dropped == std::vector<std::string>{"tools.format"});
     }
-    if (std::string_view(upstream) != "openai") CHECK(ask("openai", upstream, chat_request(R"({"type":"text"})"))->dropped.empty());
+    if (std::string_view(upstream) != "openai") CHECK(ask("openai", upstream, chat_request(R"({"type":"text"})"))->request.dropped.empty());
   }
   // A format of tomorrow is refused as a tool that is no function is.
   auto tomorrow = ask("openai", "anthropic", chat_request(R"({"type":"hologram"})"));
