@@ -88,4 +88,11 @@ ModelTraits traits_of(std::string_view model) noexcept {
   return t;
 }
 
+Kimi kimi_of(std::string_view model) noexcept {
+  const auto has = [model](std::string_view part) { return model.find(part) != std::string_view::npos; };
+  if (has("kimi-k3")) return Kimi::kEffort;
+  if (has("kimi-k2.5") || has("kimi-k2.6")) return Kimi::kSwitch;
+  return has("kimi-k2.7") || (has("kimi") && has("thinking")) ? Kimi::kAlways : Kimi::kNone;
+}
+
 }  // namespace llmrouter::dialects::openai

@@ -22,6 +22,16 @@ struct ModelTraits {
 // "gpt-5.2-codex", "openai/gpt-oss-20b", "o3-mini". A deployment that somebody named otherwise has no traits.
 ModelTraits traits_of(std::string_view model) noexcept;
 
+// How a model of Moonshot's thinks, by its name: platform.kimi.ai, "Create Chat Completion" and "Tool use". Beside thoughts a call cannot be forced.
+enum class Kimi {
+  kNone,    // another, or an older one
+  kSwitch,  // `thinking`, on unless it is switched off
+  kAlways,  // cannot be switched off
+  kEffort,  // always, by its effort; a call can be forced, but not which
+};
+
+Kimi kimi_of(std::string_view model) noexcept;
+
 }  // namespace llmrouter::dialects::openai
 
 #endif  // LLMROUTER_DIALECTS_OPENAI_MODEL_H_

@@ -9,13 +9,13 @@
 #include "dialects/media.h"
 #include "dialects/openai.h"
 #include "dialects/openai_model.h"
+#include "dialects/openai_parts.h"
+#include "dialects/openai_thinking.h"
 #include "dialects/results_first.h"
 #include "dialects/signature.h"
 #include "dialects/text_match.h"
 #include "dialects/tool_ids.h"
 #include "llmrouter/dropped.h"
-#include "wire/base64.h"
-#include "wire/bytes.h"
 
 namespace llmrouter::dialects::openai {
 namespace {
@@ -28,170 +28,6 @@ bool has_member(const RawMembers& members, std::string_view name) {
   bool found = false;
   for_each_member(members, [&](const JsonMember& m) { found = found || m.key == name; });
   return found;
-}
-
-void write_data_url(std::string_view mime, std::string_view data, std::string& url) {
-  url.assign("data:").append(mime).append(";base64,").append(data);
-}
-
-std::string_view audio_format(std::string_view mime) noexcept {
-  if (mime == "audio/mpeg") return "mp3";
-  if (mime == "audio/x-wav" || mime == "audio/wave") return "wav";
-  return mime.substr(0, 6) == "audio/" ? mime.substr(6) : mime;
-}
-
-void write_url_part(const Part& part, std::string_view name, JsonWriter& w) {
-  std::string url = part.url;
-  if (url.empty()) write_data_url(part.mime, part.data, url);
-  w.member("type", name);
-  w.key(name);
-  w.begin_object();
-  w.member("url", url);
-  if (!part.detail.empty()) w.member("detail", part.detail);
-  w.end_object();
-}
-
-// `named`: a file that has no name gets one.
-void write_file_part(const Part& part, bool named, JsonWriter& w) {
-  w.member("type", "file");
-  w.key("file");
-  w.begin_object();
-  if (!part.file_id.empty()) w.member("file_id", part.file_id);
-  if (!part.name.empty()) w.member("filename", part.name);
-  else if (named) w.member("filename", file_name_of(inline_of(part).mime));
-  if (!part.url.empty()) {
-    w.member("file_data", part.url);
-  } else if (!part.data.empty()) {
-    std::string data = part.data;
-    if (!part.mime.empty()) write_data_url(part.mime, part.data, data);
-    w.member("file_data", data);
-  }
-  w.end_object();
-}
-
-// Mistral's own part.
-void write_document(const Part& part, JsonWriter& w) {
-  std::string url = part.url;
-  if (url.empty()) write_data_url(part.mime.empty() ? std::string_view("application/pdf") : std::string_view(part.mime), part.data, url);
-  w.member("type", "document_url");
-  w.member("document_url", url);
-  if (!part.name.empty()) w.member("document_name", part.name);
-}
-
-bool is_utf8(std::string_view text) noexcept {
-  const char *p = text.data(), *end = p + text.size();
-  int bad = 0;
-  for (int length = 1; p != end; p += length) {
-    length = wire::utf8_length(p, end, &bad);
-    if (length == 0) return false;
-  }
-  return true;
-}
-
-// The words of a file that is text: `file` holds PDFs.
-std::optional<std::string> words_of(const Part& part) {
-  const Inline bytes = inline_of(part);
-  const bool text = bytes.mime.substr(0, 5) == "text/" || bytes.mime == "application/json" || bytes.mime == "application/xml";
-  if (!text || !part.file_id.empty()) return std::nullopt;
-  std::optional<std::string> words = wire::decode_base64(bytes.data);
-  if (!words || !is_utf8(*words)) return std::nullopt;
-  if (!part.name.empty()) words->insert(0, part.name + "\n\n");
-  return words;
-}
-
-struct PartOptions {
-  bool cache = false;      // cache_control is written
-  bool extras = false;     // and members and parts that have no field: they are this dialect's
-  bool documents = false;  // files are written as document_url
-};
-
-void write_file(const Part& part, PartOptions options, JsonWriter& w) {
-  if (options.extras) return write_file_part(part, false, w);
-  if (const std::optional<std::string> words = words_of(part)) {
-    w.member("type", "text");
-    return w.member("text", *words);
-  }
-  if (options.documents && part.file_id.empty()) return write_document(part, w);
-  write_file_part(part, part.file_id.empty(), w);
-}
-
-void write_part(const Part& part, PartOptions options, JsonWriter& w) {
-  if (!part.raw.empty()) return w.raw(part.raw);
-  w.begin_object();
-  switch (part.kind) {
-    case Part::Kind::kImage: write_url_part(part, "image_url", w); break;
-    case Part::Kind::kVideo: write_url_part(part, "video_url", w); break;
-    case Part::Kind::kFile: write_file(part, options, w); break;
-    case Part::Kind::kAudio:
-      w.member("type", "input_audio");
-      w.key("input_audio");
-      w.begin_object();
-      w.member("data", part.data);
-      w.member("format", audio_format(part.mime));
-      w.end_object();
-      break;
-    default:
-      w.member("type", "text");
-      w.member("text", part.text);
-  }
-  if (options.cache && !part.cache.empty()) w.raw_member("cache_control", part.cache);
-  if (options.extras) w.raw_members(part.extras);
-  w.end_object();
-}
-
-// Reasoning and refusals have members of their own; what is left stands in `content`.
-bool stands_in_content(const Part& part, PartOptions options) noexcept {
-  if (part.kind == Part::Kind::kOther) return options.extras;
-  if (part.kind == Part::Kind::kReasoning) return !part.raw.empty();
-  if (part.kind == Part::Kind::kText && part.text.empty()) {
-    if (!part.signature.empty()) return false;                                            // its signature was all of it
-    if (!options.extras && part.raw.empty() && part.cache.empty()) return false;  // streams leave such parts in the histories of other dialects
-  }
-  return part.kind != Part::Kind::kRefusal;
-}
-
-void write_content(const Message& message, PartOptions options, JsonWriter& w) {
-  size_t count = 0;
-  const Part* only = nullptr;
-  for (const Part& part : message.parts) {
-    if (!stands_in_content(part, options)) continue;
-    ++count;
-    only = &part;
-  }
-  w.key("content");
-  if (count == 0) {
-    // Some hosts refuse "" beside tool calls.
-    if (message.role == Role::kAssistant && !message.tool_calls.empty()) return w.null();
-    return w.string(message.tool_error ? "Error" : "");
-  }
-  // The chat dialect has no word for a tool that failed.
-  const std::string prefix = message.tool_error ? "Error: " : "";
-  const bool plain = count == 1 && only->kind == Part::Kind::kText && (!options.extras || only->extras.empty()) && (!options.cache || only->cache.empty());
-  if (plain) return w.string(prefix + only->text);
-  w.begin_array();
-  if (!prefix.empty()) write_part(Part::of_text(prefix), options, w);
-  for (const Part& part : message.parts) {
-    if (stands_in_content(part, options)) write_part(part, options, w);
-  }
-  w.end_array();
-}
-
-// Was the thought written? `thoughts`: the server takes them back. `details`: those that came in reasoning_details go back there; `verbatim`: from the extras.
-bool write_reasoning_and_refusal(const Message& message, bool thoughts, bool details, bool verbatim, JsonWriter& w) {
-  std::string reasoning, refusal, entries;
-  const Part* first = nullptr;
-  for (const Part& part : message.parts) {
-    if (part.kind == Part::Kind::kRefusal) refusal += part.text;
-    if (part.kind != Part::Kind::kReasoning || !part.raw.empty() || !thoughts) continue;
-    if (details && part.maker == kMaker && !part.signature.empty()) add_member(entries, detail_of(part));
-    if (part.redacted || (part.text.empty() && !part.signature.empty()) || (verbatim && part.name == "reasoning_details")) continue;
-    if (!first) first = &part;
-    reasoning += part.text;
-  }
-  if (first) w.member(first->name == "reasoning" ? "reasoning" : "reasoning_content", reasoning);
-  if (!entries.empty()) w.raw_member("reasoning_details", "[" + entries + "]");
-  if (!refusal.empty()) w.member("refusal", refusal);
-  return first != nullptr;
 }
 
 // The members of extras, without the pretend member `function`, whose inside goes where it came from.
@@ -244,21 +80,6 @@ void write_tool_call(const ToolCall& call, std::string_view id, std::string_view
 }
 
 namespace {
-
-// How a model of Moonshot's thinks, by its name: platform.kimi.ai, "Create Chat Completion" and "Tool use". Beside thoughts a call cannot be forced.
-enum class Kimi {
-  kNone,    // another, or an older one
-  kSwitch,  // `thinking`, on unless it is switched off
-  kAlways,  // cannot be switched off
-  kEffort,  // always, by its effort; a call can be forced, but not which
-};
-
-Kimi kimi_of(std::string_view model) noexcept {
-  const auto has = [model](std::string_view part) { return model.find(part) != std::string_view::npos; };
-  if (has("kimi-k3")) return Kimi::kEffort;
-  if (has("kimi-k2.5") || has("kimi-k2.6")) return Kimi::kSwitch;
-  return has("kimi-k2.7") || (has("kimi") && has("thinking")) ? Kimi::kAlways : Kimi::kNone;
-}
 
 // What transformers' server refuses although OpenAI's schema has it, split by whether an answer would be another one without it.
 constexpr std::string_view kTransformers = "a server that refuses unknown members (quirk strip_unknown)";
@@ -632,7 +453,7 @@ class RequestWriter {
 
   void write_words() {
     hint_text("user", request_.user, quirks_.no_user);
-    write_reasoning();
+    write_thinking({request_, quirks_, options_, model_, traits_, kimi_, forced()}, w_, dropped_);
     if (!request_.verbosity.empty() && hint("verbosity")) text("verbosity", request_.verbosity);
     if (!request_.prompt_cache_key.empty() && hint("prompt_cache_key")) text("prompt_cache_key", request_.prompt_cache_key);
     hint_text("service_tier", request_.service_tier, quirks_.no_service_tier);
@@ -643,103 +464,11 @@ class RequestWriter {
     else drop("metadata");
   }
 
-  // How much to think, as this vendor wants to hear it. What stands in the extras of a request of this dialect is written from there.
-  void write_reasoning() {
-    if (options_.prefill) return write_no_thoughts();
-    const std::string_view effort = effort_of(request_);
-    const bool said = !effort.empty() || request_.reasoning;
-    if (kimi_ != Kimi::kNone) return write_kimi_reasoning(effort, said);
-    const bool off = effort == "none";
-    if (not_taken(quirks_.thinks_streamed && traits_.thinks_streamed && !options_.stream)) {
-      if (said && !off) drop("reasoning");
-      return w_.member("enable_thinking", false);
-    }
-    if (!said) return;
-    auto own = [this](std::string_view name) { return !options_.foreign && has_member(request_.extras, name); };
-    if (quirks_.reasoning_object) {
-      if (!own("reasoning")) write_reasoning_object(effort);
-      return;
-    }
-    const bool either = quirks_.effort_or_thinking && !effort.empty() && !off;  // the word alone says it
-    if (quirks_.thinking_type && !either && !own("thinking")) {
-      w_.raw_member("thinking", off ? R"({"type":"disabled"})" : R"({"type":"enabled"})");
-      if (off || quirks_.kimi_models) return;  // who hears both of Moonshot refuses them
-    }
-    if (quirks_.enable_thinking) {
-      if (!own("enable_thinking")) w_.member("enable_thinking", !off);
-      const int64_t budget = request_.reasoning_budget.value_or(effort.empty() ? 0 : budget_of_effort(effort));
-      if (!off && budget > 0 && !own("thinking_budget")) w_.member("thinking_budget", budget);
-      return;
-    }
-    if (quirks_.template_thinking && !own("chat_template_kwargs")) {
-      w_.raw_member("chat_template_kwargs", off ? R"({"enable_thinking":false})" : R"({"enable_thinking":true})");
-      if (off) return;
-    }
-    if (effort.empty()) {
-      if (!quirks_.thinking_type && !quirks_.template_thinking && options_.foreign) drop("reasoning");
-      return;
-    }
-    if (quirks_.no_reasoning_effort) {
-      if (!quirks_.thinking_type) drop("reasoning_effort");
-      return;
-    }
-    if (options_.foreign) return write_fitted(effort);
-    if (!own("reasoning") && !own("thinking") && !own("enable_thinking") && !own("thinking_budget")) text("reasoning_effort", std::string(effort));
-    else if (!lifted_effort(effort)) text("reasoning_effort", request_.reasoning_effort);
-  }
-
-  void write_kimi_reasoning(std::string_view effort, bool said) {
-    const bool off = effort == "none" || request_.reasoning == false, asked = said && !off;
-    if (!options_.foreign && (has_member(request_.extras, "thinking") || has_member(request_.extras, "reasoning_effort"))) return;
-    if (kimi_ == Kimi::kSwitch) {
-      if (forced() && asked) drop("reasoning_effort");
-      if (forced() || said) w_.raw_member("thinking", asked && !forced() ? R"({"type":"enabled"})" : R"({"type":"disabled"})");
-    } else if (off) {
-      drop("reasoning_effort");
-    } else if (kimi_ == Kimi::kEffort && !effort.empty()) {
-      const bool low = effort == "minimal" || effort == "low";
-      w_.member("reasoning_effort", low ? std::string_view("low") : effort == "xhigh" || effort == "max" ? std::string_view("max") : std::string_view("high"));
-    }
-  }
-
-  // The word that comes next to another dialect's, of those that the vendor or the model takes.
-  void write_fitted(std::string_view effort) {
-    if (quirks_.effort_of_mini && find_ci(model_, "mini") == std::string_view::npos) return drop("reasoning_effort");
-    const FittedEffort fit = fit_effort(effort, quirks_.efforts != 0 ? quirks_.efforts : traits_.efforts);
-    if (!fit.told) drop("reasoning_effort");
-    text("reasoning_effort", std::string(fit.word));
-  }
-
-  // What was begun is the answer: no thought comes before the rest of it. Servers that think unasked are told so, and refuse the beginning otherwise.
-  void write_no_thoughts() {
-    if (quirks_.thinking_type && kimi_ != Kimi::kAlways && kimi_ != Kimi::kEffort) w_.raw_member("thinking", R"({"type":"disabled"})");
-    if (quirks_.enable_thinking) w_.member("enable_thinking", false);
-    if (quirks_.template_thinking || quirks_.prefill) w_.raw_member("chat_template_kwargs", R"({"enable_thinking":false})");
-  }
-
-  // What write_no_thoughts() and the marks of a beginning stand in for.
+  // What write_thinking() and the marks of a beginning stand in for.
   static bool replaced_by_prefill(std::string_view name) noexcept {
     static constexpr std::string_view kNames[] = {"reasoning", "thinking", "enable_thinking", "thinking_budget", "chat_template_kwargs",
                                                   "add_generation_prompt", "continue_final_message"};
     return std::find(std::begin(kNames), std::end(kNames), name) != std::end(kNames);
-  }
-
-  // Is the effort the one that the extras say already?
-  bool lifted_effort(std::string_view effort) const {
-    bool lifted = request_.reasoning_effort.empty();
-    for_each_member(request_.extras, [&](const JsonMember& m) {
-      lifted = lifted || (m.key == "reasoning" && wire::find_member(m.value, "effort").equals(effort));
-    });
-    return lifted;
-  }
-
-  void write_reasoning_object(std::string_view effort) {
-    w_.key("reasoning");
-    w_.begin_object();
-    if (request_.reasoning_budget && *request_.reasoning_budget > 0 && request_.reasoning_effort.empty()) w_.member("max_tokens", *request_.reasoning_budget);
-    else if (!effort.empty()) w_.member("effort", effort);
-    else w_.member("enabled", true);
-    w_.end_object();
   }
 
   void write_extras() {
