@@ -126,7 +126,9 @@ struct Paid : World {
     CHECK(1000 * tokens <= r.cost_nano_usd);
     CHECK(2000 * tokens >= r.cost_nano_usd);
     for (const ProviderState& p : router->providers()) CHECK(p.in_flight == 0);
-    for (const TargetCondition& t : router->model_health("m").value().targets) CHECK(t.in_flight == 0);
+    const auto health = router->model_health("m");
+    REQUIRE(health.ok());
+    for (const TargetCondition& t : health->targets) CHECK(t.in_flight == 0);
     // No limit of a provider or of the model keeps what it gave: as many may come as before, when nobody rests any more.
     clock.advance(hours(1));
     transport.fallback = [](const SeenRequest&) { return ScriptedReply::json(kWhole); };
