@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <functional>
 #include <memory>
@@ -20,6 +21,8 @@ constexpr size_t kMaxCompared = 16 * 1024 * 1024;
 constexpr size_t kMaxFolders = 64;
 
 std::string slurp(const std::string& path) {
+  std::error_code unknown;
+  if (!std::filesystem::is_regular_file(path, unknown)) return {};  // whoever opens a pipe waits for its other end
   std::ifstream in(path, std::ios::binary);
   std::string out;
   char block[4096];

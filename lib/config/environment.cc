@@ -1,7 +1,10 @@
 #include "config/environment.h"
 
+#include <fcntl.h>
+#include <poll.h>
+#include <unistd.h>
+
 #include <cerrno>
-#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <memory>
@@ -74,25 +77,33 @@ void read_env(const std::string& path, std::string_view text, std::unordered_map
 }  // namespace
 
 std::optional<std::string> read_file(const std::string& path, size_t most, std::string* error) {
-  std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "rb"), std::fclose);
-  if (!file) {
-    *error = std::strerror(errno);
-    return std::nullopt;
-  }
+  constexpr int kPatienceMs = 2000;  // with a pipe, which a shell may give in a file's place
+  struct Closed {
+    int fd;
+    ~Closed() {
+      if (fd >= 0) ::close(fd);
+    }
+  } const file{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
   std::string text;
   char buffer[16384];
-  while (size_t got = std::fread(buffer, 1, sizeof buffer, file.get())) {
-    text.append(buffer, got);
+  while (file.fd >= 0) {
+    pollfd ready{file.fd, POLLIN, 0};
+    if (::poll(&ready, 1, kPatienceMs) == 0) {
+      *error = "a pipe, and nothing came out of it";
+      return std::nullopt;
+    }
+    const ssize_t got = ::read(file.fd, buffer, sizeof buffer);
+    if (got == 0) return text;
+    if (got < 0 && (errno == EINTR || errno == EAGAIN)) continue;
+    if (got < 0) break;
+    text.append(buffer, static_cast<size_t>(got));
     if (text.size() > most) {
       *error = "larger than " + std::to_string(most) + " bytes";
       return std::nullopt;
     }
   }
-  if (std::ferror(file.get())) {
-    *error = std::strerror(errno);
-    return std::nullopt;
-  }
-  return text;
+  *error = std::strerror(errno);
+  return std::nullopt;
 }
 
 std::string beside(const std::string& config_file, const std::string& path) {

@@ -152,7 +152,12 @@ class Builder {
       if (found == snapshot_->filters.end()) return config_error(path + ".filters", "there is no filter \"" + name + "\"");
       r->filters.push_back(found->second);
     }
-    for (const std::string& name : config.drop) r->edits.push_back({BodyEdit::Kind::kRemove, name, {}});
+    for (const std::string& name : config.drop) {
+      r->edits.push_back({BodyEdit::Kind::kRemove, name, {}});
+      if (name != "tools") continue;
+      // A choice among tools that are gone is refused, and `functions` are tools by their older name.
+      for (const char* with : {"tool_choice", "parallel_tool_calls", "functions", "function_call"}) r->edits.push_back({BodyEdit::Kind::kRemove, with, {}});
+    }
     if (config.name.find('*') != std::string::npos) {
       snapshot_->wildcards.push_back(r.get());
     } else if (!snapshot_->route_by_name.emplace(config.name, r.get()).second) {

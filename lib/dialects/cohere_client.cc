@@ -293,7 +293,7 @@ class CohereClient final : public ClientCodec {
   }
 
   Result<ChatRequest> decode() override { return read_request(body_); }
-  Result<bool> tell_texts(TextSink& sink) override { return dialects::tell_texts(body_, {{"messages", true}, {"documents"}}, sink); }
+  Result<bool> tell_texts(TextSink& sink) override { return dialects::tell_texts(body_, {{"messages", true}, {"documents", false, false, true}}, sink); }
   std::string field(std::string_view neutral, const ChatRequest& decoded) override {
     if (!origins_) origins_ = origins_of(body_);
     return origins_->field(neutral, decoded, {{"reasoning_budget", "thinking.token_budget"}});

@@ -1,4 +1,6 @@
 // Requests of Ollama's clients.
+#include <algorithm>
+
 #include "dialects/distinct.h"
 #include "dialects/estimate.h"
 #include "dialects/fields.h"
@@ -15,6 +17,20 @@ using wire::JsonMember;
 using wire::JsonMembers;
 using wire::JsonValue;
 
+// Ollama reads names in any case, and of `Model` and `model` the last: what is checked here has to be what it reads. False: a fault.
+bool in_lower_case(Fields& fields, std::string_view name, std::string_view where) {
+  if (std::none_of(name.begin(), name.end(), [](char c) { return c >= 'A' && c <= 'Z'; })) return true;
+  const std::string at = std::string(where).append(where.empty() ? "" : ".").append(name.substr(0, 64));
+  fields.fail(Error(ErrorCode::kInvalidRequest, "`" + at + "`: names are in lower case here", at));
+  return false;
+}
+bool all_in_lower_case(Fields& fields, JsonValue object, const std::string& where) {
+  for (const JsonMember& m : JsonMembers(object)) {
+    if (!in_lower_case(fields, m.key, where)) return false;
+  }
+  return true;
+}
+
 size_t text_bytes(JsonValue string) noexcept { return string.is_string() ? string.raw().size() - 2 : 0; }
 
 class Scanner {
@@ -26,6 +42,7 @@ class Scanner {
     facts_.include_usage = true;  // the last line always counts
     if (wire::ScanResult scanned = wire::scan_object(body_, {}, facts_.members); !scanned) return scanned.to_error(body_);
     for (const MemberSpan& m : facts_.members) {
+      if (!in_lower_case(fields_, m.name, {})) return fields_.take_error();
       take(m.name, JsonValue(body_.substr(m.value_begin, m.value_end - m.value_begin)));
       if (!fields_.ok()) return fields_.take_error();
     }
@@ -71,6 +88,7 @@ class Scanner {
     if (!value.is_object()) return fields_.fail(wrong_type("options", "an object", value));
     JsonValue temperature, num_predict;
     if (!pick_distinct(fields_, value, {{"temperature", &temperature}, {"num_predict", &num_predict}}, [] { return "options"; })) return;
+    if (!all_in_lower_case(fields_, value, "options")) return;
     fields_.read("options.temperature", temperature, facts_.temperature);
     std::optional<int64_t> predict;
     fields_.read("options.num_predict", num_predict, predict);
@@ -108,7 +126,7 @@ class Scanner {
     const bool distinct = pick_distinct(
         fields_, message, {{"role", &role}, {"content", &content}, {"images", &images}, {"thinking", &thinking}, {"tool_calls", &tool_calls}},
         [index] { return path("messages", index); });
-    if (!distinct) return;
+    if (!distinct || !all_in_lower_case(fields_, message, path("messages", index))) return;
     estimate_.message();
     estimate_.text(text_bytes(content) + text_bytes(thinking));
     if (!role.exists()) return fields_.fail(missing(path("messages", index, "role"), "a string"));

@@ -30,10 +30,16 @@ bool is_no_text(std::string_view name) noexcept {
 // What is inside is JSON of the caller's own, whose names mean nothing here: a tool's result (Gemini), a document (Cohere), a prompt's variables (Responses).
 bool is_own_json(std::string_view name) noexcept { return name == "response" || name == "data" || name == "document" || name == "variables"; }
 
-bool ends_with(std::string_view text, std::string_view end) noexcept { return text.size() >= end.size() && text.substr(text.size() - end.size()) == end; }
+// Items of the Responses dialect that are the model's: what it thought or called. One of a kind that is not known here is the caller's.
+bool is_models_item(std::string_view type) noexcept {
+  constexpr std::string_view kTypes[] = {"reasoning", "function_call", "custom_tool_call", "web_search_call", "file_search_call", "computer_call",
+                                         "code_interpreter_call", "image_generation_call", "mcp_call", "local_shell_call", "shell_call", "apply_patch_call",
+                                         "tool_search_call"};
+  return std::find(std::begin(kTypes), std::end(kTypes), type) != std::end(kTypes);
+}
 
 // Said by the model: a message of its role, an item of what it thought or called. One that says several roles is the caller's.
-bool is_answer(JsonValue turn) {
+bool is_answer(JsonValue turn, bool items) {
   bool answer = false;
   std::string kind;
   for (const JsonMember& m : JsonMembers(turn)) {
@@ -44,17 +50,17 @@ bool is_answer(JsonValue turn) {
       m.value.string(kind);
     }
   }
-  return answer || kind == "reasoning" || ends_with(kind, "_call");
+  return answer || (items && is_models_item(kind));
 }
 
 class Teller {
  public:
   explicit Teller(TextSink& sink) : sink_(sink) {}
 
-  bool tell(JsonValue value) {
+  bool tell(JsonValue value, bool own) {
     if (!value.is_object() && !value.is_array()) return tell_string(value);
     JsonCursor at(value);
-    frames_.assign(1, Frame{value.is_object(), false, false, JsonValue()});
+    frames_.assign(1, Frame{value.is_object(), own, false, JsonValue()});
     while (!frames_.empty()) {
       Frame& frame = frames_.back();
       if (frame.object ? at.next_member() : at.next_element()) {
@@ -88,7 +94,10 @@ class Teller {
       own = is_own_json(name);
       if (name == "data") return tell_data(at, frame);
     }
-    return go_in(at, own) || tell_string(at.take());
+    if (frame.object && frame.own && !at.key().empty() && !sink_.on_text(at.key())) return false;
+    if (go_in(at, own)) return true;
+    const JsonValue value = at.take();
+    return own && value.is_number() ? sink_.on_text(value.raw()) : tell_string(value);
   }
 
   bool tell_data(JsonCursor& at, Frame& frame) {
@@ -114,17 +123,17 @@ class Teller {
   std::string scratch_;
 };
 
-bool tell_list(JsonValue list, bool turns, Teller& teller) {
+bool tell_list(JsonValue list, const TextMember& member, Teller& teller) {
   std::vector<JsonValue> kept;  // a ring: the newest
   size_t count = 0;
   for (JsonValue entry : JsonElements(list)) {
-    if (turns && is_answer(entry)) continue;
+    if (member.turns && is_answer(entry, member.items)) continue;
     if (kept.size() < kMostTurns) kept.push_back(entry);
     else kept[count % kMostTurns] = entry;
     ++count;
   }
   for (size_t i = 0; i < kept.size(); ++i) {
-    if (!teller.tell(kept[(count - 1 - i) % kMostTurns])) return false;
+    if (!teller.tell(kept[(count - 1 - i) % kMostTurns], member.own)) return false;
   }
   return count == kept.size();
 }
@@ -137,8 +146,8 @@ bool tell_texts(std::string_view body, std::initializer_list<TextMember> members
   for (const TextMember& member : members) {
     const JsonValue value = find_member(root, member.name);
     if (value.is_array()) {
-      if (!tell_list(value, member.turns, teller)) return false;
-    } else if (!(member.turns && is_answer(value)) && !teller.tell(value)) {
+      if (!tell_list(value, member, teller)) return false;
+    } else if (!(member.turns && is_answer(value, member.items)) && !teller.tell(value, member.own)) {
       return false;
     }
   }

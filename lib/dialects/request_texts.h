@@ -13,10 +13,12 @@ namespace llmrouter::dialects {
 struct TextMember {
   std::string_view name;
   bool turns = false;  // a conversation: what the model said in it is left out
+  bool items = false;  // whose entries say by their `type` who they are of (Responses)
+  bool own = false;    // JSON of the caller's own, all of it
 };
 
 // As ClientCodec::tell_texts(): of these members, in this order, the last entry of each list first. Every string inside is told but what stands under the names of ids,
-// kinds, URLs and base64; inside a tool's result or a document that is JSON all of them. `body` was scanned.
+// kinds, URLs and base64; inside a tool's result or a document that is JSON all of them, and its names and numbers. `body` was scanned.
 bool tell_texts(std::string_view body, std::initializer_list<TextMember> members, TextSink& sink);
 
 }  // namespace llmrouter::dialects

@@ -16,7 +16,7 @@ class ResponsesClient final : public ClientCodec {
   }
 
   Result<ChatRequest> decode() override { return read_request(body_); }
-  Result<bool> tell_texts(TextSink& sink) override { return dialects::tell_texts(body_, {{"input", true}, {"prompt"}, {"instructions"}}, sink); }
+  Result<bool> tell_texts(TextSink& sink) override { return dialects::tell_texts(body_, {{"input", true, true}, {"prompt"}, {"instructions"}}, sink); }
   std::string field(std::string_view neutral, const ChatRequest& decoded) override {
     if (!origins_) origins_ = origins_of(body_, decoded);
     return origins_->field(neutral, decoded, {{"messages", "input"}, {"response_format", "text.format"}, {"max_tokens", "max_output_tokens"}});

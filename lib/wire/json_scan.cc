@@ -22,6 +22,15 @@ std::string shown(std::string_view name) {
   return std::string(name.substr(0, cut)) + "...";
 }
 
+// Without regard to the case of ASCII letters: there are servers who read names so (Go's encoding/json), and take the last of two for the one that was checked here.
+int order_of_names(std::string_view a, std::string_view b) noexcept {
+  const auto folded = [](char c) { return static_cast<unsigned char>(c >= 'A' && c <= 'Z' ? c + 32 : c); };
+  for (size_t i = 0; i < a.size() && i < b.size(); ++i) {
+    if (a[i] != b[i] && folded(a[i]) != folded(b[i])) return folded(a[i]) < folded(b[i]) ? -1 : 1;
+  }
+  return a.size() == b.size() ? 0 : a.size() < b.size() ? -1 : 1;
+}
+
 class Scanner {
  public:
   Scanner(std::string_view text, const ScanLimits& limits)
@@ -113,7 +122,7 @@ bool Scanner::members_of_body(size_t max_members, std::vector<MemberSpan>& membe
     if (!member_name(member.name)) return false;
     if (members.size() < kCompareAtOnce) {
       for (const MemberSpan& m : members) {
-        if (m.name == member.name) return duplicate(member);
+        if (order_of_names(m.name, member.name) == 0) return duplicate(member);
       }
     }
     blanks();
@@ -153,11 +162,11 @@ bool Scanner::distinct(const std::vector<MemberSpan>& members) {
   std::vector<uint32_t> order(members.size());
   for (size_t i = 0; i < order.size(); ++i) order[i] = static_cast<uint32_t>(i);
   std::sort(order.begin(), order.end(), [&members](uint32_t a, uint32_t b) {
-    const int by_name = members[a].name.compare(members[b].name);
+    const int by_name = order_of_names(members[a].name, members[b].name);
     return by_name != 0 ? by_name < 0 : a < b;
   });
   for (size_t i = 1; i < order.size(); ++i) {
-    if (members[order[i]].name == members[order[i - 1]].name) return duplicate(members[order[i]]);
+    if (order_of_names(members[order[i]].name, members[order[i - 1]].name) == 0) return duplicate(members[order[i]]);
   }
   return true;
 }

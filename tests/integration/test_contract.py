@@ -189,3 +189,42 @@ def test_the_region_may_stand_beside_a_base_url(t):
     config = t.config(u)
     config["providers"]["up"]["region"] = "eu-west-1"
     assert t.start(config).chat().status == 200
+
+
+def test_a_pipe_in_a_files_place_stops_nothing(t):
+    u = t.upstream(up.good)
+    config = t.config(u)
+    key = os.path.join(t.folder, "key.txt")
+    with open(key, "w") as f:
+        f.write("sk-upstream")
+    del config["providers"]["up"]["api_key"]
+    config["providers"]["up"]["api_key_file"] = "key.txt"
+    s = t.start(config)
+    os.remove(key)
+    os.mkfifo(key)
+    assert s.wait_log("a pipe, and nothing came out of it", 15), s.log
+    assert s.chat().status == 200
+    os.remove(key)
+    with open(key, "w") as f:
+        f.write("sk-other")
+    assert s.wait_log("configuration applied", 15), s.log
+    s.stop()
+    assert s.code == 0
+
+
+def test_a_name_in_another_case_gets_round_nothing(t):
+    """Go's servers (Ollama) read `Model` as `model`, and the last of two counts."""
+    u = t.upstream(up.good)
+    config = t.config(u)
+    config["providers"]["up"].update({"dialect": "ollama", "base_url": config["providers"]["up"]["base_url"].removesuffix("/v1")})
+    config["keys"] = [{"name": "k", "key": "sk-some-key-0123456789", "allow": {"models": ["*/m1"]}, "params": {"max_tokens": 100, "tools": False}}]
+    config["server"]["auth"] = "keys"
+    s = t.start(config)
+    hi = [{"role": "user", "content": "hi"}]
+    for path, body in (("/api/chat", {"model": "up/m1", "Model": "big", "messages": hi}), ("/api/generate", {"model": "up/m1", "MODEL": "big", "prompt": "hi"}),
+                       ("/api/embed", {"model": "up/m1", "Model": "big", "input": "hi"}), ("/v1/chat/completions", {"model": "up/m1", "Model": "big", "messages": hi}),
+                       ("/api/chat", {"model": "up/m1", "messages": hi, "Tools": []}), ("/api/chat", {"model": "up/m1", "messages": hi, "options": {"Num_Predict": 9999}}),
+                       ("/api/chat", {"model": "up/m1", "messages": [{"role": "user", "content": "hi", "Content": "other"}]})):
+        r = s.request("POST", path, body, key="sk-some-key-0123456789")
+        assert r.status == 400, (path, body, r.status, r.body)
+    assert not [x for x in u.seen if x.method == "POST"], u.seen

@@ -75,7 +75,7 @@ TEST_CASE("texts of responses: items, results of tools that have no field here, 
     {"type":"reasoning","summary":[{"type":"summary_text","text":"hm"}],"encrypted_content":"AAAA"},
     {"type":"function_call","call_id":"c","name":"f","arguments":"{}"},
     {"type":"function_call_output","call_id":"c","output":"result"},
-    {"type":"local_shell_call_output","id":"x","output":"of a shell"}]})") == "of a shell|result|hi|v");
+    {"type":"local_shell_call_output","id":"x","output":"of a shell"}]})") == "of a shell|result|hi|type|v");
 }
 
 TEST_CASE("texts of Gemini: contents, results as JSON, the system's") {
@@ -85,14 +85,14 @@ TEST_CASE("texts of Gemini: contents, results as JSON, the system's") {
   CHECK(texts("gemini", R"({"systemInstruction":{"parts":[{"text":"sys"}]},"contents":[{"role":"user","parts":[{"text":"hi"},{"inlineData":{"mimeType":"image/png","data":"AAAA"}}]},
     {"role":"model","parts":[{"functionCall":{"name":"f","args":{"a":"b"}}}]},
     {"role":"user","parts":[{"functionResponse":{"name":"f","response":{"url":"deep","list":["down",1,{"type":"here"}]}}}]}]})",
-              path) == "deep|down|here|hi|sys");
+              path) == "url|deep|list|down|1|type|here|hi|sys");
   CHECK(texts("gemini", R"({"system_instruction":{"parts":{"text":"sys"}},"contents":{"parts":{"text":"hi"}}})", path) == "hi|sys");
 }
 
 TEST_CASE("texts of the other dialects") {
   CHECK(texts("cohere", R"({"model":"m","messages":[{"role":"user","content":"hi"},{"role":"assistant","content":"no"},
     {"role":"tool","tool_call_id":"c","content":[{"type":"document","document":{"data":"of a tool"}}]}],
-    "documents":["one",{"id":"2","data":{"title":"T","url":"U"}}]})") == "of a tool|hi|T|U|one");
+    "documents":["one",{"id":"2","data":{"title":"T","url":"U"}}]})") == "data|of a tool|hi|id|2|data|title|T|url|U|one");
   CHECK(texts("ollama", R"({"model":"m","messages":[{"role":"system","content":"s"},{"role":"user","content":"hi","images":["AAAA"]},{"role":"tool","content":"r"}]})") == "r|hi|s");
   RequestPath generate;
   generate.operation = "generate";
@@ -163,4 +163,14 @@ TEST_CASE("texts of recorded requests: what decode() has of the caller's words i
   if (dialect_test::recordings().empty()) return;
   CHECK(looked > 300);
   CHECK(texts > 300);
+}
+
+TEST_CASE("what a caller may write beside its words hides nothing of them") {
+  RequestPath path;
+  path.model = "m";
+  path.operation = "generateContent";
+  // Only Responses says by `type` who an entry is of; elsewhere, and of a kind that nobody knows, it is the caller's.
+  CHECK(texts("gemini", R"({"contents":[{"type":"reasoning","parts":[{"text":"a"}]},{"type":"x_call","parts":[{"text":"b"}]}]})", path) == "b|a");
+  CHECK(texts("responses", R"({"model":"m","input":[{"type":"x_call","content":[{"type":"input_text","text":"a"}]},{"type":"mcp_call","output":"no"}]})") == "a");
+  CHECK(texts("gemini", R"({"contents":[{"parts":[{"functionResponse":{"name":"f","response":{"card":4111111111111111,"ok":true}}}]}]})", path) == "card|4111111111111111|ok");
 }

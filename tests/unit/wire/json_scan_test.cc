@@ -242,7 +242,8 @@ TEST_CASE("a member that comes twice is refused by name, however it is spelled")
     CHECK(e.param == "model");
     CHECK(e.message.find("the member 'model' comes twice") != std::string::npos);
   }
-  CHECK(scan(R"({"a":1,"A":2,"a ":3})", members));
+  CHECK(scan(R"({"a":1,"a ":3,"\u00e4":4,"\u00c4":5})", members));
+  for (const char* body : {R"({"model":"a","Model":"b"})", R"({"MODEL":"a","n":1,"mod\u0065l":"b"})"}) CHECK(scan(body, members).fault == ScanFault::kDuplicate);
   CHECK(scan(R"({"a":{"b":1,"b":2}})", members));
 }
 
