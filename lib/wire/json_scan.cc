@@ -36,7 +36,7 @@ class Scanner {
   Scanner(std::string_view text, const ScanLimits& limits)
       : begin_(text.data()), p_(begin_), end_(begin_ + text.size()), max_depth_(std::clamp(limits.max_depth, 1, ScanLimits::kMaxDepth)) {}
 
-  bool object(size_t max_members, std::vector<MemberSpan>& members);
+  bool object(const ScanLimits& limits, std::vector<MemberSpan>& members);
   bool any();
   ScanResult take_result() { return std::move(result_); }
 
@@ -81,18 +81,20 @@ class Scanner {
   const char* p_;
   const char* const end_;
   const int max_depth_;
+  size_t max_containers_ = SIZE_MAX, containers_ = 0;
   int depth_ = 0;
   uint64_t objects_[ScanLimits::kMaxDepth / 64] = {};
   ScanResult result_;
 };
 
-bool Scanner::object(size_t max_members, std::vector<MemberSpan>& members) {
+bool Scanner::object(const ScanLimits& limits, std::vector<MemberSpan>& members) {
+  max_containers_ = limits.max_containers;
   members.clear();
   members.reserve(16);  // what most bodies have at most
   blanks();
   if (p_ == end_) return fail(ScanFault::kEmpty, p_);
   if (*p_ != '{') return fail(ScanFault::kNotAnObject, p_);
-  return members_of_body(max_members, members) && only_blanks_left() && distinct(members);
+  return members_of_body(limits.max_members, members) && only_blanks_left() && distinct(members);
 }
 
 bool Scanner::any() {
@@ -184,6 +186,7 @@ bool Scanner::value() {
       case '{':
       case '[':
         if (depth_ >= max_depth_) return fail_limit(ScanFault::kTooDeep, max_depth_);
+        if (++containers_ > max_containers_) return fail_limit(ScanFault::kTooManyContainers, static_cast<int64_t>(max_containers_));
         push(*p_++ == '{');
         opened = true;
         break;
@@ -318,6 +321,7 @@ std::string describe(const ScanResult& r) {
     case ScanFault::kUtf8: return "a byte that is not UTF-8";
     case ScanFault::kNumber: return "not a number as JSON writes it";
     case ScanFault::kTooDeep: return "nested deeper than " + std::to_string(r.limit) + " levels";
+    case ScanFault::kTooManyContainers: return "more than " + std::to_string(r.limit) + " arrays and objects";
     case ScanFault::kTooManyMembers: return "more than " + std::to_string(r.limit) + " members";
     case ScanFault::kDuplicate: return "the member '" + r.member + "' comes twice";
   }
@@ -336,13 +340,13 @@ std::string ScanResult::message(std::string_view text) const {
 Error ScanResult::to_error(std::string_view text) const {
   if (fault == ScanFault::kNotAnObject) return Error(ErrorCode::kInvalidRequest, "the body must be a JSON object");
   if (fault == ScanFault::kEmpty) return Error(ErrorCode::kInvalidRequest, "the body is empty: a JSON object was expected");
-  const bool ours = fault == ScanFault::kTooDeep || fault == ScanFault::kTooManyMembers || fault == ScanFault::kDuplicate;
+  const bool ours = fault == ScanFault::kTooDeep || fault == ScanFault::kTooManyMembers || fault == ScanFault::kTooManyContainers || fault == ScanFault::kDuplicate;
   return Error(ErrorCode::kInvalidRequest, (ours ? "the body is refused: " : "the body is not valid JSON: ") + message(text), member);
 }
 
 ScanResult scan_object(std::string_view body, const ScanLimits& limits, std::vector<MemberSpan>& members) {
   Scanner scanner(body, limits);
-  scanner.object(limits.max_members, members);
+  scanner.object(limits, members);
   return scanner.take_result();
 }
 

@@ -27,6 +27,7 @@ namespace llmrouter::wire {
 struct ScanLimits {
   int max_depth = 128;        // arrays and objects inside one another, the outermost counted; 1..kMaxDepth
   size_t max_members = 1024;  // of the top-level object
+  size_t max_containers = 250000;  // arrays and objects in a scan_object(): messages, parts, tools. Each costs whoever reads on; a loop serves others, too
   static constexpr int kMaxDepth = 1024;
 };
 
@@ -42,6 +43,7 @@ enum class ScanFault {
   kNumber,          // 01, 1., .5, +1, 1e
   kTooDeep,
   kTooManyMembers,
+  kTooManyContainers,
   kDuplicate,       // a top-level member comes twice; `member` names it
 };
 
@@ -51,7 +53,7 @@ struct [[nodiscard]] ScanResult {
   size_t offset = 0;          // of the byte at fault, from 0
   const char* expected = "";  // kSyntax: "',' or '}'"
   std::string member;         // the top-level member at fault, where one is
-  int64_t limit = 0;          // kTooDeep, kTooManyMembers
+  int64_t limit = 0;          // kTooDeep, kTooManyMembers, kTooManyContainers
 
   explicit operator bool() const noexcept { return fault == ScanFault::kNone; }
   // "line 3, column 7: expected ',' or '}'"; columns count bytes. `text` is what was scanned.

@@ -247,6 +247,16 @@ TEST_CASE("a member that comes twice is refused by name, however it is spelled")
   CHECK(scan(R"({"a":{"b":1,"b":2}})", members));
 }
 
+TEST_CASE("a body holds so many arrays and objects and no more") {
+  std::vector<MemberSpan> members;
+  ScanLimits limits;
+  limits.max_containers = 4;
+  CHECK(scan(R"({"a":[{},{}],"b":[1,2,3]})", members, limits));
+  const ScanResult r = scan(R"({"a":[{},{}],"b":[[]]})", members, limits);
+  CHECK(r.fault == ScanFault::kTooManyContainers);
+  CHECK(r.to_error("").message.find("more than 4 arrays and objects") != std::string::npos);
+}
+
 TEST_CASE("duplicates are found among many members too, at every place") {
   for (const int count : {2, 31, 32, 33, 34, 64, 200}) {
     for (int first = 0; first < count; first += 1 + count / 9) {
