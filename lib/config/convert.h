@@ -18,6 +18,7 @@ struct Context {
   Context(std::string file_, Lookup lookup) : file(std::move(file_)), faults(file), warnings(file), environment(std::move(lookup), file, faults) {}
 
   std::string file;
+  std::shared_ptr<const Table> rows = table();
   Faults faults;
   Faults warnings;  // of what is legal and surely not meant
   Environment environment;

@@ -53,7 +53,7 @@ NodePtr variable_value(const Key& key, const std::string& text) {
 }
 
 NodePtr with_variables(const Context& context, NodePtr root) {
-  for (const Key& key : table().keys()) {
+  for (const Key& key : context.rows->keys()) {
     if (key.variable.empty()) continue;
     auto text = context.environment.get_filled(key.variable);
     std::vector<Step> steps;
@@ -66,8 +66,8 @@ NodePtr with_variables(const Context& context, NodePtr root) {
 }
 
 // What the table says about a path; null: nothing, or inside a value that is JSON (`*json`).
-const Key* key_at(const std::vector<Step>& steps, bool* json) {
-  const Branch* branch = &table().root();
+const Key* key_at(const Table& rows, const std::vector<Step>& steps, bool* json) {
+  const Branch* branch = &rows.root();
   for (const Step& step : steps) {
     const Branch* next = step.is_index ? (branch->key->type == Type::kList ? branch->each.get() : nullptr)
                          : branch->key->type == Type::kNamed ? branch->each.get() : branch->member(step.name);
@@ -82,9 +82,9 @@ const Key* key_at(const std::vector<Step>& steps, bool* json) {
 
 // A value of the command line: YAML where the key is a collection, else the text as it is, so that `[::1]:8000` and a key with a `#` in it
 // need no quotes.
-NodePtr setting_value(const std::vector<Step>& steps, const std::string& text, std::string* error) {
+NodePtr setting_value(const Table& rows, const std::vector<Step>& steps, const std::string& text, std::string* error) {
   bool as_yaml = false;
-  if (const Key* key = key_at(steps, &as_yaml)) {
+  if (const Key* key = key_at(rows, steps, &as_yaml)) {
     const bool flow_list = text.size() >= 2 && text.front() == '[' && text.back() == ']';
     switch (key->type) {
       case Type::kMap: case Type::kNamed: case Type::kList: case Type::kHeaders: case Type::kJsonMap: case Type::kTemplate: as_yaml = true; break;
@@ -103,7 +103,7 @@ NodePtr with_settings(Context& context, NodePtr root, const ConfigInput& input) 
     NodePtr value, changed;
     if (!parse_path(path, &steps)) {
       error = "expected PATH=VALUE, such as routing.attempts=2 (a name with a dot in it in quotes: models.\"gpt-4.1\".strategy)";
-    } else if ((value = setting_value(steps, text, &error))) {
+    } else if ((value = setting_value(*context.rows, steps, text, &error))) {
       changed = with_value(root, steps, std::move(value), &error);
     }
     if (changed) root = std::move(changed);

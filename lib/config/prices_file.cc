@@ -58,7 +58,7 @@ NodePtr parse_tsv(std::string_view text, Faults& faults) {
         if (names[k] == names.back()) faults.add(Place{line, 1}, "", "the first line names `" + names[k] + "` twice");
       }
     }
-    if (!table().root().member("prices")->member("entries")->each->member(names[0])) {
+    if (!table()->root().member("prices")->member("entries")->each->member(names[0])) {
       faults.add(Place{line, 1}, "", "expected a first line of names (model, input, output, ...), separated by tabs");
       return nullptr;
     }
@@ -81,7 +81,7 @@ void read_prices(Context& context, const std::string& path, Config& config) {
   }
   Context inner(where, [&context](const std::string& name) { return context.environment.get(name); });
   NodePtr root = is_tsv(path) ? parse_tsv(*text, inner.faults) : parse_yaml(*text, Node::Kind::kList, inner.faults);
-  if (root) walk_list(inner, *table().root().member("prices")->member("entries"), root, config);
+  if (root) walk_list(inner, *context.rows->root().member("prices")->member("entries"), root, config);
   for (ConfigFault& fault : inner.faults.take()) {
     context.faults.add_in(std::move(fault.file), {fault.line, fault.column}, std::move(fault.path), std::move(fault.message));
   }

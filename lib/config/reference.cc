@@ -131,7 +131,8 @@ void row(std::string& out, const Key& key) {
 std::string_view section_of(const Key& key) { return std::string_view(key.path).substr(0, key.path.find_first_of(".[")); }
 
 void sections(std::string& out) {
-  const std::vector<Key>& keys = table().keys();
+  const auto rows = table();
+  const std::vector<Key>& keys = rows->keys();
   for (const Key& section : keys) {
     if (section_of(section) != section.path) continue;
     out += "\n## " + section.path + "\n\n" + section.doc + (section.later ? " *Not supported yet.*" : "") + "\n";
@@ -174,7 +175,8 @@ void presets(std::string& out) {
 void variables(std::string& out) {
   out += "\n## Environment\n\n| variable | |\n|---|---|\n";
   for (const Variable& variable : kVariables) out += std::string("| `") + variable.name + "` | " + variable.doc + " |\n";
-  for (const Key& key : table().keys()) {
+  const auto rows = table();
+  for (const Key& key : rows->keys()) {
     if (!key.variable.empty()) out += "| `" + key.variable + "` | `" + key.path + (key.type == Type::kTexts ? "`, separated by commas |\n" : "` |\n");
   }
   out += "\nWithout a section `providers` each preset whose variables are set makes a provider; `llmrouter-server` says at its start which ones\n";

@@ -25,7 +25,8 @@ class SchemaWriter {
     w_.begin_object();
     w_.member("$schema", std::string_view("http://json-schema.org/draft-07/schema#"));
     w_.member("title", std::string_view("llmrouter.yaml"));
-    object_members(table().root());
+    const auto rows = table();
+    object_members(rows->root());
     w_.end_object();
   }
 

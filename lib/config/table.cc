@@ -1,5 +1,7 @@
 #include "config/table.h"
 
+#include <mutex>
+
 namespace llmrouter::config {
 namespace {
 
@@ -57,9 +59,13 @@ Table::Table() : root_key_("", Type::kMap, "", "") {
   }
 }
 
-const Table& table() {
-  static const Table the_table;
-  return the_table;
+std::shared_ptr<const Table> table() {
+  static std::mutex mutex;
+  static std::weak_ptr<const Table> last;
+  std::lock_guard lock(mutex);
+  auto rows = last.lock();
+  if (!rows) last = rows = std::make_shared<const Table>();
+  return rows;
 }
 
 std::vector<std::string> words(std::string_view bounds) {

@@ -124,8 +124,8 @@ class Table {
   Key root_key_;
 };
 
-// Immutable; made on first use.
-const Table& table();
+// Immutable, made when asked for and there as long as somebody holds it: what reads a file now and then leaves no memory behind. Any thread.
+std::shared_ptr<const Table> table();
 
 // The words of a kWord ("a|b|c").
 std::vector<std::string> words(std::string_view bounds);

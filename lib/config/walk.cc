@@ -186,7 +186,7 @@ class Walker {
 void walk(Context& context, const NodePtr& root, Config& config) {
   Scope scope;
   scope.config = &config;
-  Walker(context).visit(table().root(), root, "", scope);
+  Walker(context).visit(context.rows->root(), root, "", scope);
 }
 
 void walk_list(Context& context, const Branch& list, const NodePtr& root, Config& config) {

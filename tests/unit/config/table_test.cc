@@ -84,7 +84,8 @@ bool has_fault_under(const ConfigResult& result, const std::string& path) {
 
 TEST_CASE("every row of the table is whole") {
   std::set<std::string> paths;
-  for (const Key& key : config::table().keys()) {
+  const auto rows = config::table();
+  for (const Key& key : rows->keys()) {
     CAPTURE(key.path);
     CHECK(paths.insert(key.path).second);
     CHECK(key.doc.size() > 3);
@@ -103,7 +104,8 @@ TEST_CASE("every row of the table is whole") {
 
 TEST_CASE("a value of a wrong type is refused at every key, with its place") {
   size_t tried = 0;
-  for (const Key& key : config::table().keys()) {
+  const auto rows = config::table();
+  for (const Key& key : rows->keys()) {
     for (const std::string& value : wrong_values(key)) {
       std::string path;
       const std::string text = file_with(key, value, &path);
@@ -124,7 +126,8 @@ TEST_CASE("a value of a wrong type is refused at every key, with its place") {
 }
 
 TEST_CASE("a value beyond its bounds is refused, the bounds themselves are not") {
-  for (const Key& key : config::table().keys()) {
+  const auto rows = config::table();
+  for (const Key& key : rows->keys()) {
     const size_t dots = key.bounds.find("..");
     if (dots == std::string::npos || key.later || key.type == Type::kRange) continue;
     for (const std::string& bound : {key.bounds.substr(0, dots), key.bounds.substr(dots + 2)}) {
@@ -140,7 +143,8 @@ TEST_CASE("a value beyond its bounds is refused, the bounds themselves are not")
 }
 
 TEST_CASE("an unknown key is refused inside every map") {
-  for (const Key& key : config::table().keys()) {
+  const auto rows = config::table();
+  for (const Key& key : rows->keys()) {
     if (key.type != Type::kMap || key.later) continue;
     std::string path;
     const std::string text = file_with(key, "{zyxwvu: 1}", &path);
@@ -157,7 +161,8 @@ TEST_CASE("an unknown key is refused inside every map") {
 TEST_CASE("the default that the table shows is the default that the structs have") {
   const std::string usual = dump(load("").config);
   size_t tried = 0;
-  for (const Key& key : config::table().keys()) {
+  const auto rows = config::table();
+  for (const Key& key : rows->keys()) {
     if (key.later || key.fallback.empty() || key.path.find('*') != std::string::npos || key.path.find("[]") != std::string::npos) continue;
     std::string path;
     const std::string text = file_with(key, key.fallback, &path);
@@ -173,7 +178,8 @@ TEST_CASE("the default that the table shows is the default that the structs have
 
 TEST_CASE("what is not supported yet takes its default and nothing else") {
   size_t tried = 0;
-  for (const Key& key : config::table().keys()) {
+  const auto rows = config::table();
+  for (const Key& key : rows->keys()) {
     if (!key.later) continue;
     ++tried;
     std::string nothing = key.fallback.empty() ? "\"\"" : key.fallback, path;
@@ -212,7 +218,8 @@ TEST_CASE("docs/configuration.md is what the table says") {
 
 TEST_CASE("the reference names every key, and its example is a good file") {
   const std::string reference = config_reference_markdown();
-  for (const Key& key : config::table().keys()) {
+  const auto rows = config::table();
+  for (const Key& key : rows->keys()) {
     CAPTURE(key.path);
     CHECK((reference.find("| `" + key.path + "` |") != std::string::npos || reference.find("\n## " + key.path + "\n") != std::string::npos));
   }
