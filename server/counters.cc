@@ -9,6 +9,14 @@ void Counters::count(Endpoint endpoint, int status) noexcept {
   add(requests[static_cast<int>(endpoint)][index]);
 }
 
+uint64_t Counters::events() const noexcept {
+  uint64_t sum = accepted.load(std::memory_order_relaxed);
+  for (const auto& classes : requests) {
+    for (const Cell& cell : classes) sum += cell.load(std::memory_order_relaxed);
+  }
+  return sum;
+}
+
 namespace {
 
 void append_head(std::string_view name, std::string_view help, std::string_view type, std::string& out) {

@@ -25,6 +25,7 @@ struct alignas(64) Counters {
   // One writer: no read-modify-write instruction is needed.
   static void add(Cell& cell) noexcept { cell.store(cell.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed); }
   void count(Endpoint endpoint, int status) noexcept;
+  uint64_t events() const noexcept;  // connections and requests so far: the same figure twice is a quiet time between
 };
 
 // In the Prometheus text format, the sum over all sets.

@@ -11,7 +11,7 @@
 namespace llmrouter::server {
 namespace {
 
-int give_back(dl_phdr_info* object, size_t, void* page) {
+int give_back_object(dl_phdr_info* object, size_t, void* page) {
   const uintptr_t mask = *static_cast<const uintptr_t*>(page) - 1;
   for (int i = 0; i < object->dlpi_phnum; ++i) {
     const ElfW(Phdr)& segment = object->dlpi_phdr[i];
@@ -33,12 +33,12 @@ void keep_some_memory() noexcept {
 #endif
 }
 
-void give_back_start() noexcept {
+void give_back() noexcept {
 #ifdef __GLIBC__
   ::malloc_trim(0);
 #endif
   auto page = static_cast<uintptr_t>(::sysconf(_SC_PAGESIZE));
-  ::dl_iterate_phdr(&give_back, &page);
+  ::dl_iterate_phdr(&give_back_object, &page);
 }
 
 }  // namespace llmrouter::server

@@ -27,6 +27,7 @@ namespace {
 constexpr Duration kRefreshEvery = std::chrono::minutes(10);
 constexpr Duration kRefreshAfterFailure = std::chrono::seconds(5);  // doubled from one to the next: some provider's list is missing
 constexpr Duration kBannerWaits = std::chrono::milliseconds(300);
+constexpr Duration kQuiet = std::chrono::seconds(10);
 constexpr Duration kAfterCut = std::chrono::seconds(3);  // for the last words to reach the clients
 
 bool reachable_from_outside(const Config& config) {
@@ -61,6 +62,7 @@ class Server {
   void apply_settings();
   void tell_what_needs_a_restart(const Config& next) const;
   void refresh_models();
+  void rest_when_quiet();
   void begin_shutdown();
   void cut_off();
   void log(LogLevel level, std::string_view message, std::initializer_list<LogField> fields = {}) { context_.logger->log(level, message, fields); }
@@ -79,6 +81,8 @@ class Server {
   Reactor::TimerId refresh_timer_ = 0;
   Duration refresh_again_ = kRefreshAfterFailure;
   bool refreshed_ = false;  // at least once
+  uint64_t events_ = 0;     // when it was last looked whether there are any
+  bool busy_ = true;        // there were some; the start counts as such
   std::unique_ptr<FileWatch> watch_;
   std::vector<std::unique_ptr<Loop>> loops_;
   std::vector<Listening> listening_;
@@ -177,7 +181,7 @@ Result<void> Server::start() {
   refresh_models();
   reactor_->run_until([this] { return refreshed_; }, reactor_->clock().now() + kBannerWaits);
   print_banner(config_, loaded_.notes, listening_, *context_.router, refreshed_);
-  give_back_start();
+  rest_when_quiet();
   return {};
 }
 
@@ -267,6 +271,17 @@ void Server::refresh_models() {
     reactor_->cancel_timer(refresh_timer_);
     refresh_timer_ = reactor_->add_timer(reactor_->clock().now() + wait, [this] { refresh_models(); });
   });
+}
+
+// After a time without a request nothing stays of what the last busy one took, be it ten thousand streams.
+void Server::rest_when_quiet() {
+  uint64_t events = context_.reloads;
+  for (const auto& loop : loops_) events += loop->counters().events();
+  const bool quiet = events == events_;
+  events_ = events;
+  if (quiet && busy_) give_back();
+  busy_ = !quiet;
+  reactor_->add_timer(reactor_->clock().now() + kQuiet, [this] { rest_when_quiet(); });
 }
 
 void Server::begin_shutdown() {

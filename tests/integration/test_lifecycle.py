@@ -491,6 +491,15 @@ def test_start_is_quick_and_idle_memory_small(t):
         assert isinstance(c.sock, socket.socket)
 
 
+def test_what_a_busy_time_took_is_given_back_when_it_is_quiet(t):
+    s = t.server(t.upstream())
+    for _ in range(20):
+        assert s.chat(text="x" * 200000).status == 200
+    busy = s.rss_kib()
+    assert wait(lambda: s.rss_kib() < busy * 0.8 or busy == 0, 40), (busy, s.rss_kib())
+    assert s.chat().status == 200
+
+
 def test_every_line_of_a_json_log_is_json(t):
     config = t.config(t.upstream(), observe={"log": {"format": "json"}}, keys=[{"name": "old", "key": "sk-old-0000000000", "expires": "2020-01-01T00:00:00Z"}])
     config["server"]["auth"] = "keys"
