@@ -145,6 +145,8 @@ std::string usage_text(std::string_view group) {
   return text;
 }
 
+namespace {
+
 ConfigInput config_input(const Args& args) {
   ConfigInput input;
   if (const auto file = args.maybe("--config")) {
@@ -169,14 +171,22 @@ ConfigInput config_input(const Args& args) {
   return input;
 }
 
+}  // namespace
+
+ConfigResult read(const Args& args) {
+  ConfigResult result = load_config(config_input(args));
+  if (!args.has("--listen")) return result;
+  // It wins over --set server.listen.
+  constexpr std::string_view kListen = "server.listen";
+  for (std::vector<ConfigFault>* list : {&result.faults, &result.warnings})
+    for (ConfigFault& fault : *list)
+      if (fault.file == "--set" && fault.path.compare(0, kListen.size(), kListen) == 0) fault.file = "--listen";
+  return result;
+}
+
 std::optional<ConfigResult> load(const Args& args) {
-  ConfigResult loaded = load_config(config_input(args));
-  for (ConfigFault& fault : loaded.faults) {
-    // --listen wins over --set server.listen.
-    constexpr std::string_view kListen = "server.listen";
-    if (fault.file == "--set" && args.has("--listen") && fault.path.compare(0, kListen.size(), kListen) == 0) fault.file = "--listen";
-    std::fprintf(stderr, "%s\n", fault.to_string().c_str());
-  }
+  ConfigResult loaded = read(args);
+  for (const ConfigFault& fault : loaded.faults) std::fprintf(stderr, "%s\n", fault.to_string().c_str());
   if (!loaded.ok()) return std::nullopt;
   return loaded;
 }

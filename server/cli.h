@@ -60,9 +60,10 @@ std::string usage_text(const Command& command);
 // Of a group of commands ("keys"), or of one; everything when `group` is empty, nothing when there is none of that name.
 std::string usage_text(std::string_view group);
 
-// The configuration that the options ask for: -c, LLMROUTER_CONFIG or ./llmrouter.yaml; --listen and --set on top.
-ConfigInput config_input(const Args& args);
-// Loads it; nullopt when it has faults, which are then said, each with the option that it came by.
+// The configuration that the options ask for: -c, LLMROUTER_CONFIG or ./llmrouter.yaml; --listen and --set on top. Faults and warnings name the
+// option that they came by.
+ConfigResult read(const Args& args);
+// The same; nullopt when it has faults, which are then said.
 std::optional<ConfigResult> load(const Args& args);
 
 // A key store that is not there, or an empty file, is not made by looking at it: `memory:` stands for it then, and the path is given. Empty: it is there.
