@@ -17,8 +17,8 @@ namespace {
 
 const std::vector<Option> kCommon = {
     {"--config", "FILE", "the configuration; default: $LLMROUTER_CONFIG, then ./llmrouter.yaml when it is there", 'c'},
-    {"--listen", "ADDRESS", "host:port, [::1]:8000 or unix:/path; may be repeated"},
-    {"--set", "PATH=VALUE", "one key of the configuration, as in --set routing.attempts=1; may be repeated"},
+    {"--listen", "ADDRESS", "host:port, [::1]:8000 or unix:/path; may be repeated", 0, true},
+    {"--set", "PATH=VALUE", "one key of the configuration, as in --set routing.attempts=1; may be repeated", 0, true},
     {"--help", "", "", 'h'},
 };
 
@@ -31,6 +31,12 @@ const Option* find_option(const Command& command, std::string_view word) {
     if (it != list->end()) return &*it;
   }
   return nullptr;
+}
+
+// A path that --listen stands for.
+bool is_listen(const std::string& path) {
+  constexpr std::string_view kListen = "server.listen";
+  return path.compare(0, kListen.size(), kListen) == 0 && (path.size() == kListen.size() || path[kListen.size()] == '[');
 }
 
 Error unknown_option(const Command& command, const std::string& word) {
@@ -85,6 +91,9 @@ Result<Args> Args::parse(const Command& command, const std::vector<std::string>&
       if (++i == words.size()) return Error(ErrorCode::kInvalidRequest, word + " needs a value: " + std::string(option->value));
       value = words[i];
     }
+    const std::string* earlier = option->repeats || option->value.empty() ? nullptr : args.find(option->name);
+    // Of two lists of models one would be lost, and with it what the key may not do.
+    if (earlier != nullptr && *earlier != *value) return Error(ErrorCode::kInvalidRequest, std::string(option->name) + ": given twice, with different values");
     args.options_.emplace_back(option->name, value.value_or(std::string()));
   }
   if (args.has("--help")) return args;
@@ -92,8 +101,11 @@ Result<Args> Args::parse(const Command& command, const std::vector<std::string>&
     if (command.max_arguments == 0) return Error(ErrorCode::kInvalidRequest, "unexpected \"" + args.arguments_.front() + "\"");
     return Error(ErrorCode::kInvalidRequest, std::string(command.name) + " takes " + std::string(command.arguments));
   }
-  for (const std::string& setting : args.all("--set"))
-    if (setting.find('=') == std::string::npos) return Error(ErrorCode::kInvalidRequest, "--set " + setting + ": expected PATH=VALUE");
+  for (const std::string& setting : args.all("--set")) {
+    const std::string path = setting.substr(0, setting.find('='));
+    if (path.size() == setting.size()) return Error(ErrorCode::kInvalidRequest, "--set " + setting + ": expected PATH=VALUE");
+    if (is_listen(path) && args.has("--listen")) return Error(ErrorCode::kInvalidRequest, "--listen, --set " + path + ": expected one of them");
+  }
   return args;
 }
 
@@ -176,11 +188,9 @@ ConfigInput config_input(const Args& args) {
 ConfigResult read(const Args& args) {
   ConfigResult result = load_config(config_input(args));
   if (!args.has("--listen")) return result;
-  // It wins over --set server.listen.
-  constexpr std::string_view kListen = "server.listen";
   for (std::vector<ConfigFault>* list : {&result.faults, &result.warnings})
     for (ConfigFault& fault : *list)
-      if (fault.file == "--set" && fault.path.compare(0, kListen.size(), kListen) == 0) fault.file = "--listen";
+      if (fault.file == "--set" && is_listen(fault.path)) fault.file = "--listen";
   return result;
 }
 

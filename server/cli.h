@@ -26,6 +26,7 @@ struct Option {
   std::string_view value;  // "FILE"; empty: takes none
   std::string_view help;
   char letter = 0;         // 'c': -c
+  bool repeats = false;    // may be given more than once
 };
 
 struct Command {
@@ -40,10 +41,11 @@ struct Command {
 // What was typed after the command's name.
 class Args {
  public:
-  // kInvalidRequest with the nearest option when one is unknown, a value is missing or the arguments are too few or many.
+  // kInvalidRequest with the nearest option when one is unknown, a value is missing, an option that does not repeat has two, or the arguments are
+  // too few or many.
   static Result<Args> parse(const Command& command, const std::vector<std::string>& words);
   bool has(std::string_view option) const noexcept { return find(option) != nullptr; }
-  std::string value(std::string_view option, std::string fallback = {}) const;  // the last one given
+  std::string value(std::string_view option, std::string fallback = {}) const;
   std::optional<std::string> maybe(std::string_view option) const;
   std::vector<std::string> all(std::string_view option) const;
   const std::vector<std::string>& arguments() const noexcept { return arguments_; }

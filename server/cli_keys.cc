@@ -73,15 +73,14 @@ Error bad(std::string_view option, const Error& why) {
   return Error(ErrorCode::kInvalidRequest, std::string(option) + ": " + (why.param.empty() ? "" : why.param + ": ") + why.message);
 }
 
-// Only what is named changes, as with PATCH /admin/v1/keys/ID.
+// Only what is named changes, as with PATCH /admin/v1/keys/ID. The budget first, so that --limits soft=80% may stand beside it.
 Result<void> apply_limits(const Args& args, Limits& limits) {
-  if (const auto text = args.maybe("--limits")) {
-    if (text->empty()) return Error(ErrorCode::kInvalidRequest, "--limits: expected NAME=VALUE,... or none");
-    auto parsed = *text == "none" ? Result<Limits>(Limits()) : parse_limits(*text, limits);
-    if (!parsed) return bad("--limits", parsed.error());
-    limits = *parsed;
-  }
   if (const auto text = args.maybe("--budget")) {
+    const std::string beside = args.value("--limits");
+    const bool usd = ("," + beside).find(",usd=") != std::string::npos;
+    if (usd || beside == "none") {
+      return Error(ErrorCode::kInvalidRequest, std::string("--budget, --limits ") + (usd ? "usd" : "none") + ": both say what the budget is; expected one of them");
+    }
     if (*text == "none") {
       limits.budget.reset();
     } else {
@@ -89,6 +88,12 @@ Result<void> apply_limits(const Args& args, Limits& limits) {
       if (!parsed) return bad("--budget", parsed.error());
       limits.budget = *parsed;
     }
+  }
+  if (const auto text = args.maybe("--limits")) {
+    if (text->empty()) return Error(ErrorCode::kInvalidRequest, "--limits: expected NAME=VALUE,... or none");
+    auto parsed = *text == "none" ? Result<Limits>(Limits()) : parse_limits(*text, limits);
+    if (!parsed) return bad("--limits", parsed.error());
+    limits = *parsed;
   }
   if (limits.budget && limits.budget->per == BudgetPeriod::k30d && limits.budget->anchor == WallTime{}) limits.budget->anchor = system_clock().wall();
   return {};

@@ -243,6 +243,7 @@ int run_usage(const Args& args) {
       return complain(error, kUsage);
     }
   }
+  if (auto span = check_span(filter); !span) return complain(Error(ErrorCode::kInvalidRequest, "--" + span.error().message), kUsage);
   if (const auto by = args.maybe("--by")) {
     for (const char* name : {"--limit", "--cursor"})
       if (args.has(name)) return complain(Error(ErrorCode::kInvalidRequest, std::string(name) + ": not with --by, which sums all"), kUsage);

@@ -79,6 +79,29 @@ def test_usage_is_whole_or_says_what_is_left(t):
     assert "default 20" in t.cli("usage", "--help").stdout
 
 
+def test_two_words_for_one_thing_are_refused(t):
+    t.write_config(t.config())
+    for args, words in (
+        (("keys", "create", "--budget", "5/day", "--limits", "usd=7"), "--budget, --limits usd: "),
+        (("keys", "create", "--limits", "requests=5/min,usd=7/month", "--budget", "none"), "--budget, --limits usd: "),
+        (("keys", "create", "--limits", "none", "--budget", "5"), "--budget, --limits none: "),
+        (("keys", "create", "--models", "gpt-*", "--models", "claude/*"), "--models: given twice, with different values"),
+        (("check", "-c", "a.yaml", "--config", "b.yaml"), "--config: given twice"),
+        (("check", "--listen", "127.0.0.1:1", "--set", "server.listen=127.0.0.1:2"), "--listen, --set server.listen: expected one of them"),
+        (("check", "--listen", "127.0.0.1:1", "--set", "server.listen[0]=127.0.0.1:2"), "--listen, --set server.listen[0]: expected one of them"),
+        (("usage", "--since", "1d", "--until", "2d"), "--since: expected a moment before `until`"),
+        (("simulate", "--until", "8d"), "--since: expected a moment before `until`"),
+        (("keys", "session", "a", "--end", "all", "--ttl", "5m"), "--ttl"),
+    ):
+        r = t.cli(*args)
+        assert r.returncode == 2 and words in r.stderr and not r.stdout, (args, r)
+    assert json.loads(t.cli("keys", "list", "--json").stdout) == {"data": []}
+    # What goes together.
+    r = t.cli("keys", "create", "--name", "a", "--budget", "5/day", "--limits", "soft=80%,requests=5/min", "--models", "x", "--models", "x")
+    assert r.returncode == 0 and limits_of(t, "a") == "requests=5/min usd=5.00/day soft=80%", r.stderr
+    assert t.cli("check", "--listen", "127.0.0.1:1", "--listen", "127.0.0.1:2", "--set", "routing.attempts=1", "--set", "routing.attempts=2").returncode == 0
+
+
 def test_a_servers_memory_is_not_seen(t):
     t.write_config(t.config(storage={"usage": "memory:"}))
     for args in (("usage",), ("usage", "--csv"), ("usage", "--by", "model"), ("simulate",)):
