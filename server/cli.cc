@@ -98,8 +98,11 @@ Result<Args> Args::parse(const Command& command, const std::vector<std::string>&
   }
   if (args.has("--help")) return args;
   if (args.arguments_.size() < command.min_arguments || args.arguments_.size() > command.max_arguments) {
-    if (command.max_arguments == 0) return Error(ErrorCode::kInvalidRequest, "unexpected \"" + args.arguments_.front() + "\"");
-    return Error(ErrorCode::kInvalidRequest, std::string(command.name) + " takes " + std::string(command.arguments));
+    std::string message(command.name);
+    message += command.max_arguments == 0 ? " takes no arguments" : " takes " + std::string(command.arguments);
+    if (args.arguments_.size() > command.max_arguments) message += ", found \"" + args.arguments_[command.max_arguments] + "\"";
+    if (command.max_arguments == 0 && find_option(command, "--name") != nullptr) message += "; a name is given with --name";
+    return Error(ErrorCode::kInvalidRequest, std::move(message));
   }
   for (const std::string& setting : args.all("--set")) {
     const std::string path = setting.substr(0, setting.find('='));
@@ -147,10 +150,14 @@ std::string usage_text(std::string_view group) {
   std::string text = "usage: llmrouter-server ";
   text.append(group.empty() ? "[COMMAND]" : std::string(group) + " COMMAND").append(" [options]\n\ncommands");
   text += group.empty() ? " (default: serve):\n" : ":\n";
+  const auto left_of = [](const Command& c) { return "  " + std::string(c.name) + (c.arguments.empty() ? "" : " ") + std::string(c.arguments); };
+  size_t width = 26;
+  for (const Command& c : all)
+    if (of_group(c)) width = std::max(width, left_of(c).size() + 2);
   for (const Command& c : all) {
     if (!of_group(c)) continue;
-    std::string left = "  " + std::string(c.name) + (c.arguments.empty() ? "" : " ") + std::string(c.arguments);
-    left.resize(std::max<size_t>(left.size() + 2, 26), ' ');
+    std::string left = left_of(c);
+    left.resize(width, ' ');
     text.append(left).append(c.help).append("\n");
   }
   text.append("\noptions of every command (more: llmrouter-server COMMAND --help):\n").append(option_lines(kCommon));

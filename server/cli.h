@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "llmrouter/config.h"
+#include "llmrouter/keys.h"
 #include "llmrouter/usage.h"
 
 namespace llmrouter::server {
@@ -70,6 +71,9 @@ std::optional<ConfigResult> load(const Args& args);
 
 // A key store that is not there, or an empty file, is not made by looking at it: `memory:` stands for it then, and the path is given. Empty: it is there.
 std::string leave_absent(StorageConfig& storage);
+
+// The key that is named by id or name. Who gives the key itself is told what to say instead: others see what is on a command line.
+Result<std::shared_ptr<const KeyRecord>> key_named(const KeyStore& keys, const std::string& id_or_name);
 
 int complain(const Error& error, int code = kFailed);  // to stderr; returns `code`
 void print(std::string_view text);                     // to stdout
