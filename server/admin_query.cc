@@ -92,10 +92,16 @@ Result<void> set_filter(UsageFilter& filter, std::string_view name, std::string_
   return {};
 }
 
+Result<void> check_span(const UsageFilter& filter) {
+  if (!filter.since || !filter.until || *filter.since < *filter.until) return {};
+  return fault("since", "a moment before `until`");
+}
+
 Result<UsageFilter> usage_filter(std::string_view query, WallTime now) {
   UsageFilter filter;
   auto read = each_parameter(query, [&](const std::string& name, const std::string& value) { return set_filter(filter, name, value, now); });
   if (!read) return std::move(read).error();
+  if (auto span = check_span(filter); !span) return std::move(span).error();
   return filter;
 }
 

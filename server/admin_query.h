@@ -16,6 +16,8 @@ namespace llmrouter::server {
 Result<WallTime> parse_moment(std::string_view text, WallTime now);
 // One filter by its name; kInvalidRequest when there is no such filter or the value is wrong.
 Result<void> set_filter(UsageFilter& filter, std::string_view name, std::string_view value, WallTime now);
+// kInvalidRequest when nothing can be between the two.
+Result<void> check_span(const UsageFilter& filter);
 // A query string; unknown and repeated parameters are errors.
 Result<UsageFilter> usage_filter(std::string_view query, WallTime now);
 

@@ -14,8 +14,7 @@ namespace {
 
 std::string auth_words(const Config& config, bool required) {
   if (config.server.auth == AuthMode::kNone) return "not asked for (server.auth: none)";
-  if (required) return "needed (make one: llmrouter-server keys create --name NAME)";
-  return "not needed until one exists (make one: llmrouter-server keys create --name NAME)";
+  return (required ? "needed (make one: " : "not needed until one exists (make one: ") + create_key_words(config, "NAME") + ")";
 }
 
 // With the whole path: which directory a server was started in is soon forgotten.
@@ -27,10 +26,19 @@ std::string whole_location(const std::string& location) {
   return unknown ? location : std::string(kSqlite) + path.lexically_normal().string();
 }
 
+// One word to a shell.
+std::string pasted(const std::string& text) {
+  constexpr std::string_view kPlain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./:@%+=,-";
+  if (!text.empty() && text.find_first_not_of(kPlain) == std::string::npos) return text;
+  std::string out = "'";
+  for (const char c : text) c == '\'' ? out += "'\\''" : out += c;
+  return out + "'";
+}
+
 std::string curl_line(const Listening& at, bool with_key) {
   std::string line = "curl ";
-  if (!at.unix_path.empty()) line += "--unix-socket " + at.unix_path + " http://localhost";
-  else line += at.url;
+  if (!at.unix_path.empty()) line += "--unix-socket " + pasted(at.unix_path) + " http://localhost";
+  else line += at.near_url;
   line += "/v1/chat/completions";
   if (with_key) line += " -H \"Authorization: Bearer $LLMROUTER_KEY\"";
   return line + " -d '{\"model\":\"demo/echo\",\"messages\":[{\"role\":\"user\",\"content\":\"Hello there\"}]}'";
@@ -65,6 +73,13 @@ void print_json(const std::vector<Listening>& listening, const std::vector<std::
 
 }  // namespace
 
+std::string create_key_words(const Config& config, std::string_view name) {
+  std::string words = "llmrouter-server keys create --name " + std::string(name);
+  // The file that would be read without being named needs no name; another one may keep its keys elsewhere.
+  if (!config.source.empty() && config.source != "llmrouter.yaml") words += " -c " + pasted(config.source);
+  return words;
+}
+
 void print_banner(const Config& config, const std::vector<std::string>& notes, const std::vector<Listening>& listening, const Router& router,
                   bool complete) {
   const bool required = router.keys_required();
@@ -80,7 +95,7 @@ void print_banner(const Config& config, const std::vector<std::string>& notes, c
   line("models    ", std::to_string(models) + (complete ? "" : " so far (some providers have not answered yet)"));
   line("keys      ", auth_words(config, required));
   line("data      ", "keys " + whole_location(config.storage.keys) + ", usage " + whole_location(config.storage.usage));
-  for (const Listening& l : listening) line("listening ", l.url);
+  for (const Listening& l : listening) line("listening ", l.url + (l.unix_path.empty() && l.url != l.near_url ? " (every address of this host)" : ""));
   if (!listening.empty()) line("try       ", curl_line(listening.front(), required));
   std::fputs(text.c_str(), stderr);
 }

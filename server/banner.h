@@ -3,6 +3,7 @@
 #define LLMROUTER_SERVER_BANNER_H_
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "llmrouter/config.h"
@@ -10,6 +11,9 @@
 #include "server/listener.h"
 
 namespace llmrouter::server {
+
+// The command that makes a key where this configuration keeps them, to be pasted.
+std::string create_key_words(const Config& config, std::string_view name);
 
 // To stderr: what was found and from where, whether keys are needed, where data lies, where it listens, and one curl line that works as
 // pasted (with keys required: once LLMROUTER_KEY holds one). One line of JSON in place of all that when the log is JSON.

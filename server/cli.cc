@@ -17,8 +17,8 @@ namespace {
 
 const std::vector<Option> kCommon = {
     {"--config", "FILE", "the configuration; default: $LLMROUTER_CONFIG, then ./llmrouter.yaml when it is there", 'c'},
-    {"--listen", "ADDRESS", "host:port, [::1]:8000 or unix:/path; may be repeated"},
-    {"--set", "PATH=VALUE", "one key of the configuration, as in --set routing.attempts=1; may be repeated"},
+    {"--listen", "ADDRESS", "host:port, [::1]:8000 or unix:/path; may be repeated", 0, true},
+    {"--set", "PATH=VALUE", "one key of the configuration, as in --set routing.attempts=1; may be repeated", 0, true},
     {"--help", "", "", 'h'},
 };
 
@@ -31,6 +31,12 @@ const Option* find_option(const Command& command, std::string_view word) {
     if (it != list->end()) return &*it;
   }
   return nullptr;
+}
+
+// A path that --listen stands for.
+bool is_listen(const std::string& path) {
+  constexpr std::string_view kListen = "server.listen";
+  return path.compare(0, kListen.size(), kListen) == 0 && (path.size() == kListen.size() || path[kListen.size()] == '[');
 }
 
 Error unknown_option(const Command& command, const std::string& word) {
@@ -85,15 +91,24 @@ Result<Args> Args::parse(const Command& command, const std::vector<std::string>&
       if (++i == words.size()) return Error(ErrorCode::kInvalidRequest, word + " needs a value: " + std::string(option->value));
       value = words[i];
     }
+    const std::string* earlier = option->repeats || option->value.empty() ? nullptr : args.find(option->name);
+    // Of two lists of models one would be lost, and with it what the key may not do.
+    if (earlier != nullptr && *earlier != *value) return Error(ErrorCode::kInvalidRequest, std::string(option->name) + ": given twice, with different values");
     args.options_.emplace_back(option->name, value.value_or(std::string()));
   }
   if (args.has("--help")) return args;
   if (args.arguments_.size() < command.min_arguments || args.arguments_.size() > command.max_arguments) {
-    if (command.max_arguments == 0) return Error(ErrorCode::kInvalidRequest, "unexpected \"" + args.arguments_.front() + "\"");
-    return Error(ErrorCode::kInvalidRequest, std::string(command.name) + " takes " + std::string(command.arguments));
+    std::string message(command.name);
+    message += command.max_arguments == 0 ? " takes no arguments" : " takes " + std::string(command.arguments);
+    if (args.arguments_.size() > command.max_arguments) message += ", found \"" + args.arguments_[command.max_arguments] + "\"";
+    if (command.max_arguments == 0 && find_option(command, "--name") != nullptr) message += "; a name is given with --name";
+    return Error(ErrorCode::kInvalidRequest, std::move(message));
   }
-  for (const std::string& setting : args.all("--set"))
-    if (setting.find('=') == std::string::npos) return Error(ErrorCode::kInvalidRequest, "--set " + setting + ": expected PATH=VALUE");
+  for (const std::string& setting : args.all("--set")) {
+    const std::string path = setting.substr(0, setting.find('='));
+    if (path.size() == setting.size()) return Error(ErrorCode::kInvalidRequest, "--set " + setting + ": expected PATH=VALUE");
+    if (is_listen(path) && args.has("--listen")) return Error(ErrorCode::kInvalidRequest, "--listen, --set " + path + ": expected one of them");
+  }
   return args;
 }
 
@@ -135,15 +150,21 @@ std::string usage_text(std::string_view group) {
   std::string text = "usage: llmrouter-server ";
   text.append(group.empty() ? "[COMMAND]" : std::string(group) + " COMMAND").append(" [options]\n\ncommands");
   text += group.empty() ? " (default: serve):\n" : ":\n";
+  const auto left_of = [](const Command& c) { return "  " + std::string(c.name) + (c.arguments.empty() ? "" : " ") + std::string(c.arguments); };
+  size_t width = 26;
+  for (const Command& c : all)
+    if (of_group(c)) width = std::max(width, left_of(c).size() + 2);
   for (const Command& c : all) {
     if (!of_group(c)) continue;
-    std::string left = "  " + std::string(c.name) + (c.arguments.empty() ? "" : " ") + std::string(c.arguments);
-    left.resize(std::max<size_t>(left.size() + 2, 26), ' ');
+    std::string left = left_of(c);
+    left.resize(width, ' ');
     text.append(left).append(c.help).append("\n");
   }
   text.append("\noptions of every command (more: llmrouter-server COMMAND --help):\n").append(option_lines(kCommon));
   return text;
 }
+
+namespace {
 
 ConfigInput config_input(const Args& args) {
   ConfigInput input;
@@ -169,14 +190,20 @@ ConfigInput config_input(const Args& args) {
   return input;
 }
 
+}  // namespace
+
+ConfigResult read(const Args& args) {
+  ConfigResult result = load_config(config_input(args));
+  if (!args.has("--listen")) return result;
+  for (std::vector<ConfigFault>* list : {&result.faults, &result.warnings})
+    for (ConfigFault& fault : *list)
+      if (fault.file == "--set" && is_listen(fault.path)) fault.file = "--listen";
+  return result;
+}
+
 std::optional<ConfigResult> load(const Args& args) {
-  ConfigResult loaded = load_config(config_input(args));
-  for (ConfigFault& fault : loaded.faults) {
-    // --listen wins over --set server.listen.
-    constexpr std::string_view kListen = "server.listen";
-    if (fault.file == "--set" && args.has("--listen") && fault.path.compare(0, kListen.size(), kListen) == 0) fault.file = "--listen";
-    std::fprintf(stderr, "%s\n", fault.to_string().c_str());
-  }
+  ConfigResult loaded = read(args);
+  for (const ConfigFault& fault : loaded.faults) std::fprintf(stderr, "%s\n", fault.to_string().c_str());
   if (!loaded.ok()) return std::nullopt;
   return loaded;
 }

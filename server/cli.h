@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "llmrouter/config.h"
+#include "llmrouter/keys.h"
 #include "llmrouter/usage.h"
 
 namespace llmrouter::server {
@@ -26,6 +27,7 @@ struct Option {
   std::string_view value;  // "FILE"; empty: takes none
   std::string_view help;
   char letter = 0;         // 'c': -c
+  bool repeats = false;    // may be given more than once
 };
 
 struct Command {
@@ -40,10 +42,11 @@ struct Command {
 // What was typed after the command's name.
 class Args {
  public:
-  // kInvalidRequest with the nearest option when one is unknown, a value is missing or the arguments are too few or many.
+  // kInvalidRequest with the nearest option when one is unknown, a value is missing, an option that does not repeat has two, or the arguments are
+  // too few or many.
   static Result<Args> parse(const Command& command, const std::vector<std::string>& words);
   bool has(std::string_view option) const noexcept { return find(option) != nullptr; }
-  std::string value(std::string_view option, std::string fallback = {}) const;  // the last one given
+  std::string value(std::string_view option, std::string fallback = {}) const;
   std::optional<std::string> maybe(std::string_view option) const;
   std::vector<std::string> all(std::string_view option) const;
   const std::vector<std::string>& arguments() const noexcept { return arguments_; }
@@ -60,13 +63,17 @@ std::string usage_text(const Command& command);
 // Of a group of commands ("keys"), or of one; everything when `group` is empty, nothing when there is none of that name.
 std::string usage_text(std::string_view group);
 
-// The configuration that the options ask for: -c, LLMROUTER_CONFIG or ./llmrouter.yaml; --listen and --set on top.
-ConfigInput config_input(const Args& args);
-// Loads it; nullopt when it has faults, which are then said, each with the option that it came by.
+// The configuration that the options ask for: -c, LLMROUTER_CONFIG or ./llmrouter.yaml; --listen and --set on top. Faults and warnings name the
+// option that they came by.
+ConfigResult read(const Args& args);
+// The same; nullopt when it has faults, which are then said.
 std::optional<ConfigResult> load(const Args& args);
 
 // A key store that is not there, or an empty file, is not made by looking at it: `memory:` stands for it then, and the path is given. Empty: it is there.
 std::string leave_absent(StorageConfig& storage);
+
+// The key that is named by id or name. Who gives the key itself is told what to say instead: others see what is on a command line.
+Result<std::shared_ptr<const KeyRecord>> key_named(const KeyStore& keys, const std::string& id_or_name);
 
 int complain(const Error& error, int code = kFailed);  // to stderr; returns `code`
 void print(std::string_view text);                     // to stdout

@@ -149,8 +149,8 @@ int run_explain(const Args& args) {
   Router& router = client->router();
   std::shared_ptr<const KeyRecord> key;
   if (const auto name = args.maybe("--key")) {
-    auto found = router.keys()->get(*name);
-    if (!found) return complain(found.error());
+    auto found = key_named(*router.keys(), *name);
+    if (!found) return complain(found.error(), found.error().code == ErrorCode::kInvalidRequest ? kUsage : kFailed);
     key = std::move(*found);
   }
   const std::string& model = args.arguments().front();

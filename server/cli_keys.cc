@@ -5,6 +5,7 @@
 #include <iterator>
 
 #include "llmrouter/llmrouter.h"
+#include "llmrouter/pattern.h"
 #include "llmrouter/values.h"
 #include "server/admin_query.h"
 #include "server/cli.h"
@@ -73,15 +74,14 @@ Error bad(std::string_view option, const Error& why) {
   return Error(ErrorCode::kInvalidRequest, std::string(option) + ": " + (why.param.empty() ? "" : why.param + ": ") + why.message);
 }
 
-// Only what is named changes, as with PATCH /admin/v1/keys/ID.
+// Only what is named changes, as with PATCH /admin/v1/keys/ID. The budget first, so that --limits soft=80% may stand beside it.
 Result<void> apply_limits(const Args& args, Limits& limits) {
-  if (const auto text = args.maybe("--limits")) {
-    if (text->empty()) return Error(ErrorCode::kInvalidRequest, "--limits: expected NAME=VALUE,... or none");
-    auto parsed = *text == "none" ? Result<Limits>(Limits()) : parse_limits(*text, limits);
-    if (!parsed) return bad("--limits", parsed.error());
-    limits = *parsed;
-  }
   if (const auto text = args.maybe("--budget")) {
+    const std::string beside = args.value("--limits");
+    const bool usd = ("," + beside).find(",usd=") != std::string::npos;
+    if (usd || beside == "none") {
+      return Error(ErrorCode::kInvalidRequest, std::string("--budget, --limits ") + (usd ? "usd" : "none") + ": both say what the budget is; expected one of them");
+    }
     if (*text == "none") {
       limits.budget.reset();
     } else {
@@ -89,6 +89,12 @@ Result<void> apply_limits(const Args& args, Limits& limits) {
       if (!parsed) return bad("--budget", parsed.error());
       limits.budget = *parsed;
     }
+  }
+  if (const auto text = args.maybe("--limits")) {
+    if (text->empty()) return Error(ErrorCode::kInvalidRequest, "--limits: expected NAME=VALUE,... or none");
+    auto parsed = *text == "none" ? Result<Limits>(Limits()) : parse_limits(*text, limits);
+    if (!parsed) return bad("--limits", parsed.error());
+    limits = *parsed;
   }
   if (limits.budget && limits.budget->per == BudgetPeriod::k30d && limits.budget->anchor == WallTime{}) limits.budget->anchor = system_clock().wall();
   return {};
@@ -202,6 +208,19 @@ int refused(const Error& error) { return complain(error, error.code == ErrorCode
 
 }  // namespace
 
+Result<std::shared_ptr<const KeyRecord>> key_named(const KeyStore& keys, const std::string& id_or_name) {
+  auto found = keys.get(id_or_name);
+  if (found || found.error().code != ErrorCode::kNotFound) return found;
+  if (const auto itself = keys.find(id_or_name)) return Error(ErrorCode::kInvalidRequest, "this is a key itself: say its id, " + itself->id + ", or its name");
+  std::vector<std::string> names;
+  for (const auto& key : keys.list())
+    if (!key->spec.name.empty()) names.push_back(key->spec.name);
+  const auto near = nearest_names(id_or_name, names, 1);
+  Error error = std::move(found).error();
+  error.message += near.empty() ? "; `llmrouter-server keys list` lists them" : "; did you mean \"" + near.front() + "\"?";
+  return error;
+}
+
 int run_keys_create(const Args& args) {
   KeySpec spec;
   if (auto applied = apply(args, spec); !applied) return complain(applied.error(), kUsage);
@@ -246,8 +265,8 @@ int run_keys_show(const Args& args) {
   int code = kDone;
   const auto keys = store_of(args, &code);
   if (!keys) return code;
-  auto key = keys->get(args.arguments().front());
-  if (!key) return complain(key.error());
+  const auto key = key_named(*keys, args.arguments().front());
+  if (!key) return refused(key.error());
   print(args.has("--json") ? to_json(**key) + "\n" : details(**key));
   return kDone;
 }
@@ -256,9 +275,8 @@ int run_keys_modify(const Args& args) {
   int code = kDone;
   const auto keys = store_of(args, &code);
   if (!keys) return code;
-  const std::string& id = args.arguments().front();
-  auto current = keys->get(id);
-  if (!current) return complain(current.error());
+  const auto current = key_named(*keys, args.arguments().front());
+  if (!current) return refused(current.error());
   if (!names_a_change(args)) return complain(Error(ErrorCode::kInvalidRequest, "keys modify: nothing to change was named; `llmrouter-server keys modify --help` lists what can be"), kUsage);
   KeySpec spec = (*current)->spec;
   if (auto applied = apply(args, spec); !applied) return complain(applied.error(), kUsage);
@@ -271,7 +289,7 @@ int run_keys_modify(const Args& args) {
   change.params = spec.params;
   change.limits = spec.limits;
   change.expires = spec.expires;
-  auto changed = keys->modify(id, change);
+  auto changed = keys->modify((*current)->id, change);
   if (!changed) return refused(changed.error());
   print(args.has("--json") ? to_json(*changed) + "\n" : details(*changed));
   return kDone;
@@ -281,8 +299,14 @@ int run_keys_revoke(const Args& args) {
   int code = kDone;
   const auto keys = store_of(args, &code);
   if (!keys) return code;
-  if (auto revoked = keys->revoke(args.arguments().front()); !revoked) return complain(revoked.error());
-  std::fprintf(stderr, "revoked %s\n", args.arguments().front().c_str());
+  const auto key = key_named(*keys, args.arguments().front());
+  if (!key) return refused(key.error());
+  const KeyRecord& was = **key;
+  if (auto revoked = keys->revoke(was.id); !revoked) return complain(revoked.error());
+  const auto now = keys->get(was.id);
+  if (!now) return complain(now.error());
+  if (args.has("--json")) print(to_json(**now) + "\n");
+  else std::fprintf(stderr, "%s %s\n", was.revoked ? "was revoked before:" : "revoked", (was.spec.name.empty() ? was.id : was.spec.name + " (" + was.id + ")").c_str());
   return kDone;
 }
 
@@ -300,7 +324,7 @@ Result<OneKey> one_key(const Config& config, const Args& args) {
   parts->models_hint = kModelsHint;
   auto router = Router::create(config, std::move(*parts));
   if (!router) return std::move(router).error();
-  auto key = (*router)->keys()->get(args.arguments().front());
+  auto key = key_named(*(*router)->keys(), args.arguments().front());
   if (!key) return std::move(key).error();
   return OneKey{std::move(*router), std::move(*key)};
 }
@@ -332,11 +356,11 @@ int run_keys_session(const Args& args) {
     wish.ttl = *duration;
   }
   auto one = one_key(loaded->config, args);
-  if (!one) return complain(one.error());
+  if (!one) return refused(one.error());
   KeyStore& keys = *one->router->keys();
   if (makes) {
     auto made = one->router->start_session(*one->key, wish);
-    if (!made) return complain(made.error());
+    if (!made) return refused(made.error().param == "ttl" ? Error(made.error().code, "--" + made.error().message) : made.error());
     print(args.has("--json") ? to_json(*made) + "\n" : std::string(made->token.reveal()) + "\n");
     return kDone;
   }
@@ -344,7 +368,8 @@ int run_keys_session(const Args& args) {
     if (id->empty()) return complain(Error(ErrorCode::kInvalidRequest, "--end: expected a session's id, or all"), kUsage);
     auto ended = keys.end_sessions(*one->key, *id == "all" ? std::string_view() : std::string_view(*id));
     if (!ended) return complain(ended.error());
-    std::fprintf(stderr, "ended %zu\n", *ended);
+    if (args.has("--json")) print("{\"ended\":" + std::to_string(*ended) + "}\n");
+    else std::fprintf(stderr, "ended %zu\n", *ended);
     return kDone;
   }
   print(sessions_text(keys.sessions(*one->key), args.has("--json")));
@@ -357,7 +382,7 @@ int run_keys_override(const Args& args) {
   const bool sets = args.arguments().size() == 2;
   if (sets && args.has("--clear")) return complain(Error(ErrorCode::kInvalidRequest, "a model, or --clear: one of the two"), kUsage);
   auto one = one_key(loaded->config, args);
-  if (!one) return complain(one.error());
+  if (!one) return refused(one.error());
   if (sets) {
     if (auto set = one->router->set_override(*one->key, args.arguments()[1]); !set) return complain(set.error());
   } else if (args.has("--clear")) {

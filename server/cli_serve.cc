@@ -5,7 +5,7 @@ namespace llmrouter::server {
 
 int run_serve(const Args& args) {
   const auto loaded = load(args);
-  return loaded ? serve(config_input(args), *loaded) : kUsage;
+  return loaded ? serve([&args] { return read(args); }, *loaded) : kUsage;
 }
 
 }  // namespace llmrouter::server

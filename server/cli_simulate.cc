@@ -68,6 +68,7 @@ int run_simulate(const Args& args) {
       return complain(Error(ErrorCode::kInvalidRequest, "--" + set.error().message), kUsage);
     }
   }
+  if (auto span = check_span(filter); !span) return complain(Error(ErrorCode::kInvalidRequest, "--" + span.error().message), kUsage);
   const auto limit = count_of(args, "--limit", 200000, kMostRecords), seed = count_of(args, "--seed", 1, int64_t{1} << 62);
   if (!limit || !seed) return kUsage;
   const auto loaded = load(args);

@@ -200,8 +200,8 @@ int print_records(const Args& args, UsageStore& store, const UsageFilter& filter
   const auto more = count_after(store, filter, page->next);
   if (!more) return complain(more.error());
   const bool uncounted = *more > kMostCounted;
-  std::fprintf(stderr, "llmrouter-server: %s%lld more; see them with --limit N (at most %d), --cursor %s, or --csv for all\n", uncounted ? "over " : "",
-               static_cast<long long>(uncounted ? kMostCounted : *more), kMostAtOnce, page->next.c_str());
+  std::fprintf(stderr, "llmrouter-server: %s%lld more; see them with --limit N (at most %d), --cursor %s, or %s for all\n", uncounted ? "over " : "",
+               static_cast<long long>(uncounted ? kMostCounted : *more), kMostAtOnce, page->next.c_str(), as_csv ? "--csv without --limit" : "--csv");
   return kDone;
 }
 
@@ -240,9 +240,11 @@ int run_usage(const Args& args) {
     if (auto set = set_filter(filter, name, *value, system_clock().wall()); !set) {
       Error error = std::move(set).error();
       error.message = "--" + error.message;
+      if (args.has("--csv") && name == std::string_view("limit")) error.message += "; without --limit, --csv writes all";
       return complain(error, kUsage);
     }
   }
+  if (auto span = check_span(filter); !span) return complain(Error(ErrorCode::kInvalidRequest, "--" + span.error().message), kUsage);
   if (const auto by = args.maybe("--by")) {
     for (const char* name : {"--limit", "--cursor"})
       if (args.has(name)) return complain(Error(ErrorCode::kInvalidRequest, std::string(name) + ": not with --by, which sums all"), kUsage);

@@ -104,10 +104,20 @@ std::string url_of(const sockaddr_storage& address) {
   char host[NI_MAXHOST] = "";
   ::getnameinfo(reinterpret_cast<const sockaddr*>(&address), sizeof address, host, sizeof host, nullptr, 0, NI_NUMERICHOST);
   std::string name = host;
-  if (name == "0.0.0.0") name = "127.0.0.1";
-  if (name == "::") name = "::1";
   if (name.find(':') != std::string::npos) name = "[" + name + "]";
   return "http://" + name + ":" + std::to_string(port_of(address));
+}
+
+// Every address of this host is no address to call: of those, the loopback one.
+sockaddr_storage near(sockaddr_storage address) noexcept {
+  if (address.ss_family == AF_INET) {
+    auto& in = reinterpret_cast<sockaddr_in&>(address);
+    if (in.sin_addr.s_addr == htonl(INADDR_ANY)) in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  } else {
+    auto& in6 = reinterpret_cast<sockaddr_in6&>(address);
+    if (IN6_IS_ADDR_UNSPECIFIED(&in6.sin6_addr)) in6.sin6_addr = in6addr_loopback;
+  }
+  return address;
 }
 
 Result<Listening> open_tcp(const std::string& address, int loops) {
@@ -133,6 +143,7 @@ Result<Listening> open_tcp(const std::string& address, int loops) {
     out.fds.push_back(fd);
   }
   out.url = url_of(bound);
+  out.near_url = url_of(near(bound));
   return out;
 }
 

@@ -10,7 +10,8 @@
 namespace llmrouter::server {
 
 struct Listening {
-  std::string url;        // for people: http://127.0.0.1:8000, or the path of a Unix socket
+  std::string url;        // for people: http://0.0.0.0:8000, or the path of a Unix socket
+  std::string near_url;   // TCP: where a caller of this host finds it, http://127.0.0.1:8000; the same unless it is every address
   std::string unix_path;  // empty: TCP
   bool local = false;     // only callers of this host reach it
   std::vector<int> fds;   // one for each loop, non-blocking, listening; the caller's

@@ -20,20 +20,38 @@ int run_version(const Args&) {
   return kDone;
 }
 
+Error unknown_command(const std::vector<std::string>& words) {
+  const std::string& typed = words.front();
+  std::vector<std::string> names, of_group;
+  for (const Command& c : commands()) {
+    const size_t blank = c.name.find(' ');
+    names.emplace_back(c.name.substr(0, blank));
+    if (blank != std::string_view::npos && names.back() == typed) of_group.emplace_back(c.name.substr(blank + 1));
+  }
+  if (!of_group.empty()) {
+    std::string message = typed + ": " + (words.size() > 1 ? "unknown command " + words[1] + "; " : "") + "expected ";
+    for (size_t i = 0; i < of_group.size(); ++i) message += (i == 0 ? "" : i + 1 == of_group.size() ? " or " : ", ") + of_group[i];
+    return Error(ErrorCode::kInvalidRequest, std::move(message));
+  }
+  const auto near = nearest_names(typed, names, 1);
+  const std::string more = near.empty() ? "; `llmrouter-server help` lists them" : "; did you mean " + near.front() + "?";
+  return Error(ErrorCode::kInvalidRequest, "unknown command " + typed + more);
+}
+
 // `help`, `help keys`, `help keys create`.
 int run_help(const Args& args) {
   const std::vector<std::string>& about = args.arguments();
-  std::string text = usage_text(about.empty() ? std::string_view() : about.front());
-  if (about.size() == 2) {
-    for (const Command& c : commands())
-      if (c.name == about[0] + " " + about[1]) text = usage_text(c);
-  }
-  if (text.empty()) return complain(Error(ErrorCode::kInvalidRequest, "there is no command " + about.front()), kUsage);
+  std::string text;
+  if (about.size() < 2) text = usage_text(about.empty() ? std::string_view() : about.front());
+  for (const Command& c : commands())
+    if (about.size() == 2 && c.name == about[0] + " " + about[1]) text = usage_text(c);
+  if (text.empty()) return complain(unknown_command(about), kUsage);
   print(text);
   return kDone;
 }
 
-int run_not_yet(const Args&) { return complain(Error(ErrorCode::kNotSupported, "this command is not supported yet"), kUsage); }
+// Of these run() says so itself: their words are not known.
+int run_not_yet(const Args&) { return kUsage; }
 
 std::vector<Option> key_options(bool create) {
   std::vector<Option> options = {
@@ -71,8 +89,8 @@ const std::vector<Command>& commands() {
       {"keys create", "", "make a key; it is shown once, on stdout", 0, 0, key_options(true), run_keys_create},
       {"keys list", "", "all keys", 0, 0, {kJson}, run_keys_list},
       {"keys show", "ID", "one key, by id or name", 1, 1, {kJson}, run_keys_show},
-      {"keys modify", "ID", "change what is named, leave the rest", 1, 1, key_options(false), run_keys_modify},
-      {"keys revoke", "ID", "for good", 1, 1, {}, run_keys_revoke},
+      {"keys modify", "ID", "change what is named of a key, by id or name; leave the rest", 1, 1, key_options(false), run_keys_modify},
+      {"keys revoke", "ID", "end a key, by id or name, for good", 1, 1, {kJson}, run_keys_revoke},
       {"keys override", "ID [MODEL]", "send its chats to a model, whatever they ask for; without one: show it", 1, 2,
        {{"--clear", "", "as they ask again"}, kJson}, run_keys_override},
       {"keys session", "ID [MODEL]", "make a token for a login, whose chats go to a model; without one: show those there are", 1, 2,
@@ -86,7 +104,7 @@ const std::vector<Command>& commands() {
         {"--model", "NAME", "as asked for or as the provider calls it"},
         {"--provider", "NAME", "of one provider"},
         {"--status", "STATUS", "ok, error, cancelled, cut or limited"},
-        {"--limit", "N", "records, at most 1000; default 20, with --json 1000, with --csv all"},
+        {"--limit", "N", "records, 1 to 1000; default 20, with --json 1000, with --csv all there are"},
         {"--cursor", "CURSOR", "the page after, as --json's `next` or the last line on stderr says"},
         kJson,
         {"--csv", "", "comma-separated; not with --json"}},
@@ -132,18 +150,6 @@ const Command* find_command(std::vector<std::string>& words) {
   return nullptr;
 }
 
-Error unknown_command(const std::vector<std::string>& words) {
-  std::vector<std::string> names;
-  for (const Command& c : commands()) names.emplace_back(c.name);
-  std::string typed = words.front();
-  if (typed == "keys") typed += words.size() > 1 ? " " + words[1] : "";
-  std::string message = "unknown command " + typed;
-  const auto near = nearest_names(typed, names, 1);
-  if (typed == "keys") message = "keys: expected create, list, show, modify, revoke, override or session";
-  else if (!near.empty()) message += "; did you mean " + near.front() + "?";
-  return Error(ErrorCode::kInvalidRequest, std::move(message));
-}
-
 bool asks_for_help(const std::vector<std::string>& words) {
   return std::find_if(words.begin(), words.end(), [](const std::string& w) { return w == "--help" || w == "-h"; }) != words.end();
 }
@@ -151,12 +157,18 @@ bool asks_for_help(const std::vector<std::string>& words) {
 int run(std::vector<std::string> words) {
   const Command* command = find_command(words);
   if (command == nullptr) {
-    const std::string text = asks_for_help(words) ? usage_text(words.front()) : std::string();
+    const bool help = asks_for_help(words) || (words.size() == 2 && words[1] == "help");
+    const std::string text = help ? usage_text(words.front()) : std::string();
     if (text.empty()) return complain(unknown_command(words), kUsage);
     print(text);
     return kDone;
   }
-  if (command->run == run_not_yet && !asks_for_help(words)) return run_not_yet(Args());
+  if (command->run == run_not_yet && !asks_for_help(words)) {
+    // `users add ...`: what was typed, up to its options.
+    std::string typed(command->name);
+    if (!words.empty() && words.front()[0] != '-') typed += " " + words.front();
+    return complain(Error(ErrorCode::kNotSupported, typed + ": this command is not supported yet"), kUsage);
+  }
   auto args = Args::parse(*command, words);
   if (!args) {
     complain(args.error());

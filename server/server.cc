@@ -45,7 +45,7 @@ Config effective(Config config) {
 // The control thread: everything that is not a request.
 class Server {
  public:
-  Server(const ConfigInput& input, const ConfigResult& loaded) : input_(input), loaded_(loaded), config_(effective(loaded.config)) {}
+  Server(const LoadAgain& load_again, const ConfigResult& loaded) : load_again_(load_again), loaded_(loaded), config_(effective(loaded.config)) {}
   ~Server();
   Result<void> start();
   void run();
@@ -67,7 +67,7 @@ class Server {
   void cut_off();
   void log(LogLevel level, std::string_view message, std::initializer_list<LogField> fields = {}) { context_.logger->log(level, message, fields); }
 
-  const ConfigInput& input_;
+  const LoadAgain& load_again_;
   const ConfigResult& loaded_;
   Config config_;
   sigset_t signals_{};
@@ -126,7 +126,7 @@ Result<void> Server::check_open_door() const {
   if (keys != nullptr && !keys->empty()) return {};
   return Error(ErrorCode::kConfig,
                "server.listen is open to other hosts and there is no key: anybody could spend your money. Make a key first\n"
-               "    llmrouter-server keys create --name first\n"
+               "    " + create_key_words(config_, "first") + "\n"
                "or listen on 127.0.0.1 alone, or (behind a door of your own) set server.auth: none");
 }
 
@@ -210,7 +210,7 @@ void Server::tell_warnings(const ConfigResult& loaded) const {
 
 void Server::reload(const char* why) {
   if (context_.draining) return;
-  ConfigResult next = load_config(input_);
+  ConfigResult next = load_again_();
   if (watch_) watch_->follow(next.files);
   for (const ConfigFault& fault : next.faults) log(LogLevel::kError, "configuration fault", {{"at", fault.to_string()}});
   if (!next.ok()) {
@@ -307,8 +307,8 @@ void Server::cut_off() {
 
 }  // namespace
 
-int serve(const ConfigInput& input, const ConfigResult& loaded) {
-  Server server(input, loaded);
+int serve(const LoadAgain& load_again, const ConfigResult& loaded) {
+  Server server(load_again, loaded);
   if (auto started = server.start(); !started) {
     if (loaded.config.observe.json) {
       make_stderr_logger(LogLevel::kError, true)->log(LogLevel::kError, "cannot start", {{"error", started.error().in_full()}});

@@ -4,6 +4,7 @@
 #include <numeric>
 
 #include "config/address.h"
+#include "config/members.h"
 #include "llmrouter/pattern.h"
 #include "llmrouter/values.h"
 
@@ -22,6 +23,13 @@ bool may_match_beginning(std::string_view pattern, std::string_view beginning) n
   return true;
 }
 
+// Could a text match both? Judged by what stands before their first stars, so that `may` is said too often rather than too rarely.
+bool may_meet(std::string_view a, std::string_view b) noexcept {
+  const size_t common = std::min(std::min(a.find('*'), a.size()), std::min(b.find('*'), b.size()));
+  if (!std::equal(a.begin(), a.begin() + static_cast<std::ptrdiff_t>(common), b.begin(), [](char x, char y) { return lower(x) == lower(y); })) return false;
+  return a.find('*') != std::string_view::npos || b.find('*') != std::string_view::npos || a.size() == b.size();
+}
+
 bool has_star(std::string_view text) noexcept { return text.find('*') != std::string_view::npos; }
 
 bool is_any(const std::vector<std::string>& patterns) noexcept {
@@ -38,6 +46,9 @@ bool same(const RuleConfig::When& a, const RuleConfig::When& b) {
          a.tokens_over == b.tokens_over && a.tokens_under == b.tokens_under && a.hours == b.hours;
 }
 
+constexpr size_t kShortKey = 12;     // what is asked for over a network
+constexpr size_t kShortSecret = 16;  // what somebody with the database may try at leisure
+
 class Adviser {
  public:
   Adviser(Context& context, const Config& config) : context_(context), config_(config) {
@@ -51,6 +62,7 @@ class Adviser {
     timeouts();
     rules();
     keys();
+    secrets();
     prices();
   }
 
@@ -120,6 +132,19 @@ class Adviser {
           warn(join(path, i), "the same target as [" + std::to_string(twin - model.targets.begin()) + "]: it is one to the health and the limits, `weight` gives it more");
         }
       }
+      members(join("models", model.name));
+    }
+  }
+
+  void members(const std::string& model) {
+    for (const char* list : {"defaults", "override"}) {
+      const std::string path = join(model, list);
+      const auto found = context_.seen.find(path);
+      if (found == context_.seen.end()) continue;
+      for (const Member& member : found->second->members) {
+        const std::string meant = misspelt_member(member.name);
+        if (!meant.empty()) context_.warnings.add(member, join(path, member.name), "no member of a request is known by this name; did you mean `" + meant + "`?");
+      }
     }
   }
 
@@ -174,7 +199,44 @@ class Adviser {
     for (size_t i = 0; i < config_.keys.size(); ++i) {
       const auto& expires = config_.keys[i].spec.expires;
       if (expires && *expires <= now) warn(join("keys", i) + ".expires", "is over: this key is refused");
+      const auto& allow = config_.keys[i].spec.allow;
+      const std::string path = join("keys", i) + ".allow";
+      const std::pair<const char*, const std::vector<std::string>*> lists[] = {{"models", &allow.models}, {"providers", &allow.providers}, {"endpoints", &allow.endpoints}};
+      for (const auto& [name, patterns] : lists) {
+        const std::string at = join(path, name);
+        const auto found = context_.seen.find(at);
+        if (patterns->empty() && found != context_.seen.end() && found->second->kind == Node::Kind::kScalar) {
+          warn(at, shown(*found->second) + " is empty, and so this key may use all " + name);
+        }
+      }
+      for (size_t k = 0; k < allow.models.size(); ++k) allowed_model(join(join(path, "models"), k), allow.models[k]);
     }
+  }
+
+  // What providers offer is not known here: a pattern without a provider may always match something.
+  void allowed_model(const std::string& path, std::string_view pattern) {
+    pattern.remove_prefix(!pattern.empty() && pattern[0] == '!' ? 1 : 0);
+    const size_t slash = pattern.find('/');
+    if (slash == std::string_view::npos) return;
+    if (std::any_of(config_.models.begin(), config_.models.end(), [&](const ModelConfig& m) { return may_meet(pattern, m.name); })) return;
+    if (std::any_of(providers_.begin(), providers_.end(), [&](const std::string& name) { return may_match_beginning(pattern, name + "/"); })) return;
+    warn(path, "matches no model: " + no_provider(pattern.substr(0, slash)));
+  }
+
+  std::string no_provider(std::string_view name) const {
+    const std::vector<std::string> near = nearest_names(name, providers_, 1);
+    return "there is no provider `" + std::string(name) + "`" + (near.empty() ? "" : "; did you mean `" + near[0] + "`?");
+  }
+
+  // Of what opens this server. Upstreams choose their own keys.
+  void secrets() {
+    const auto judge = [this](const std::string& path, const Secret& secret, size_t shortest) {
+      if (secret.empty() || secret.reveal().size() >= shortest) return;
+      warn(path, "shorter than " + std::to_string(shortest) + " characters: others may guess it; 32 random ones are safe");
+    };
+    judge("server.admin_key", config_.server.admin_key, kShortKey);
+    judge("storage.secret_key", config_.storage.secret_key, kShortSecret);
+    for (size_t i = 0; i < config_.keys.size(); ++i) judge(join("keys", i) + ".key", config_.keys[i].key, kShortKey);
   }
 
   // Of a price list of their own (prices.file) people use what they need.
@@ -189,8 +251,7 @@ class Adviser {
         warn(path, "matches no model: patterns are of `provider/model`");
         continue;
       }
-      const std::vector<std::string> near = nearest_names(match.substr(0, slash), providers_, 1);
-      warn(path, "matches no model: there is no provider `" + match.substr(0, slash) + "`" + (near.empty() ? "" : "; did you mean `" + near[0] + "`?"));
+      warn(path, "matches no model: " + no_provider(std::string_view(match).substr(0, slash)));
     }
   }
 

@@ -179,9 +179,10 @@ Got convert_texts(Context& context, const Key& key, const NodePtr& node, const s
     const Got got = scalar_text(context, items[i], at, expectation(key), &text);
     if (!is_list && got == Got::kUnset) return got;
     std::string fault;
-    if (got == Got::kUnset || (got == Got::kValue && text.empty())) fault = "expected a text that is not empty";
-    if (got == Got::kValue && fault.empty() && key.check) fault = key.check(text);
-    if (!fault.empty()) context.faults.add(*items[i], at, fault + ", found " + shown(*items[i]));
+    if (got == Got::kUnset || (got == Got::kValue && text.empty())) fault = "expected a text that is not empty, found nothing" + why_nothing(*items[i]);
+    else if (got == Got::kValue && key.check) fault = key.check(text);
+    if (got == Got::kValue && !text.empty() && !fault.empty()) fault += ", found " + shown(*items[i]);
+    if (!fault.empty()) context.faults.add(*items[i], at, fault);
     const bool bad = got == Got::kFault || !fault.empty();
     if (bad) good = false;
     out->texts.push_back(bad ? std::string() : std::move(text));
@@ -382,6 +383,11 @@ std::string shown(const Node& node) {
     if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) c = ' ';
   }
   return "`" + text + (cut ? "...`" : "`");
+}
+
+std::string why_nothing(const Node& node) {
+  const bool variable = node.kind == Node::Kind::kScalar && !node.literal && node.text.find("${") != std::string::npos;
+  return variable ? ": " + shown(node) + " is empty" : std::string();
 }
 
 std::pair<std::string, NodePtr> Context::written(std::string path) const {

@@ -46,6 +46,8 @@ Got scalar_text(Context& context, const NodePtr& node, const std::string& path, 
 std::string expectation(const Key& key);
 // What stands there instead, for a fault: "`text`", "a list". Variables by name; never what they hold.
 std::string shown(const Node& node);
+// Why nothing came of a text, behind a fault's "found nothing": ": `${NAME}` is empty". Empty when no variable is the reason.
+std::string why_nothing(const Node& node);
 // A name that was read at a node, for a fault: "`name`", or what stands there when a variable made it.
 std::string shown(const Node& node, std::string_view name);
 

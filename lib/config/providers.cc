@@ -187,6 +187,11 @@ class Completion {
     return found == context_.seen.end() || found->second->is_null() ? nullptr : found->second;
   }
 
+  std::string why_nothing(const char* name) const {
+    const NodePtr node = seen(name);
+    return node ? config::why_nothing(*node) : std::string();
+  }
+
   // Whether a fault of this member was told already.
   bool failed(const char* name) const { return context_.faults.any_under(join(path_, name)); }
 
@@ -234,7 +239,7 @@ class Completion {
     if (wrong_url) return;
     if (!own && preset_ && preset_->base_url.empty() && provider_.base_url.empty()) {
       auto url = preset_->base_url_variable.empty() ? std::nullopt : context_.environment.get_filled(preset_->base_url_variable);
-      if (!url) return fault("base_url", "expected a base_url" + (preset_->base_url_variable.empty() ? "" : " (nor is the variable " + preset_->base_url_variable + " set)"));
+      if (!url) return fault("base_url", "expected a base_url" + why_nothing("base_url") + (preset_->base_url_variable.empty() ? "" : " (nor is the variable " + preset_->base_url_variable + " set)"));
       const std::string wrong = check_base_url(*url);
       if (!wrong.empty()) return context_.faults.add_in(preset_->base_url_variable, Place(), "", wrong);
       provider_.base_url = azure_base_url(*url, !provider_.api_version.empty());
@@ -246,7 +251,7 @@ class Completion {
       return;
     }
     if (!own) {
-      return fault("base_url", "expected a base_url, or a known `type`" + did_you_mean(provider_.name, known_types()));
+      return fault("base_url", "expected a base_url, or a known `type`" + why_nothing("base_url") + did_you_mean(provider_.name, known_types()));
     }
     if (provider_.base_url == "demo:" && provider_.dialect != "openai") return fault("dialect", "`demo:` speaks openai");
     if (is_elsewhere(preset_, provider_.base_url)) forget_place(*preset_, seen("also") != nullptr, provider_);
@@ -310,7 +315,7 @@ class Completion {
     // An empty variable gives no key; a fault in it was told already.
     const bool needs = preset_ && preset_->key_required && !own_url_ && !provider_.pass_client_key;
     if (needs && provider_.credentials.empty() && !failed("api_key") && !failed("api_keys") && !failed("credentials_file"))
-      fault("api_key", "expected an api_key, found none" + usual_variables());
+      fault("api_key", "expected an api_key, found none" + why_nothing("api_key") + usual_variables());
     name_credentials();
   }
 

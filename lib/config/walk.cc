@@ -29,7 +29,7 @@ class Walker {
     Value value;
     const Got got = convert(context_, key, node, path, &value);
     if (got == Got::kValue || got == Got::kPart) key.set(scope, value);
-    else if (got == Got::kUnset && key.required) context_.faults.add(*node, path, "expected " + expectation(key) + ", found nothing");
+    else if (got == Got::kUnset && key.required) context_.faults.add(*node, path, "expected " + expectation(key) + ", found nothing" + why_nothing(*node));
   }
 
   // A key that is not served yet takes what it would be without being there, and nothing else.
@@ -125,7 +125,7 @@ class Walker {
     Value value;
     const Got got = convert_secret_file(context_, key, node, path, &value);
     if (got == Got::kValue) key.set(scope, value);
-    else if (got == Got::kUnset && key.required) context_.faults.add(*node, path, "expected the path of a file, found nothing");
+    else if (got == Got::kUnset && key.required) context_.faults.add(*node, path, "expected the path of a file, found nothing" + why_nothing(*node));
   }
 
   static bool known(const Branch& branch, const std::string& name) {

@@ -104,6 +104,8 @@ std::vector<std::shared_ptr<const KeyRecord>> KeyTable::list() const {
 }
 
 Result<std::shared_ptr<const KeyRecord>> KeyTable::get(std::string_view id_or_name) const {
+  // Keys without a name are not what an empty one (a variable that was not set) means: the wrong one might be revoked.
+  if (id_or_name.empty()) return Error(ErrorCode::kInvalidRequest, "no key is named: expected an id or a name");
   std::vector<std::shared_ptr<const KeyRecord>> live, revoked;
   for (const auto& record : list()) {
     if (record->id == id_or_name) return record;

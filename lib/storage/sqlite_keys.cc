@@ -15,17 +15,11 @@ constexpr milliseconds kBusyTimeout{2000};
 constexpr milliseconds kLookEvery{500};
 constexpr milliseconds kGather{20};  // what is spent meanwhile is written together; a kill -9 forgets no more than that
 constexpr int kLastTries = 3;
-constexpr size_t kShortSecret = 16;
 constexpr int64_t kBookSeconds = 40 * 86400;  // longer than the longest period that ends
 
 // The secret that was given, or the one beside the database.
 Result<Secret> secret_for(const SqliteKeyOptions& options, bool database_has_one, Logger& logger) {
-  if (!options.secret_key.empty()) {
-    if (options.secret_key.reveal().size() < kShortSecret) {
-      logger.log(LogLevel::kWarn, "the secret key is short: 32 random characters are safer", {{"setting", "storage.secret_key"}});
-    }
-    return options.secret_key;
-  }
+  if (!options.secret_key.empty()) return options.secret_key;
   const std::string path = directory_of(options.path) + "/secret.key";
   auto kept = read_secret_file(path, logger);
   if (!kept) return std::move(kept).error();

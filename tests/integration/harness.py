@@ -224,10 +224,9 @@ class Server:
             time.sleep(0.005)
         for line in self.log:
             found = re.match(r"\s+listening\s+(\S+)", line)
-            if not found:
-                continue
-            tcp = re.match(r"http://\[?([^\]]+?)\]?:(\d+)$", found.group(1))
-            self.addresses.append((tcp.group(1), int(tcp.group(2))) if tcp else found.group(1))
+            for address in json.loads(line)["listen"] if '"listening"' in line else [found.group(1)] if found else []:
+                tcp = re.match(r"http://\[?([^\]]+?)\]?:(\d+)$", address)
+                self.addresses.append((tcp.group(1), int(tcp.group(2))) if tcp else address)
         self.address = self.addresses[0]
         return self
 

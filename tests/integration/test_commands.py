@@ -75,8 +75,93 @@ def test_usage_is_whole_or_says_what_is_left(t):
     assert whole.returncode == 0 and len(whole.stdout.splitlines()) == 1 + 1123 and whole.stdout.count("time,id,key") == 1, whole.stderr
     assert len(set(line.split(",")[1] for line in whole.stdout.splitlines())) == 1124
     cut = t.cli("usage", "--csv", "--limit", "5")
-    assert len(cut.stdout.splitlines()) == 6 and "1118 more" in cut.stderr, cut
+    assert len(cut.stdout.splitlines()) == 6 and "1118 more" in cut.stderr and "or --csv without --limit for all" in cut.stderr, cut
     assert "default 20" in t.cli("usage", "--help").stdout
+
+
+def test_what_was_typed_wrongly_is_named(t):
+    t.write_config(t.config())
+    for args, words in (
+        (("keys",), "keys: expected create, list, show, modify, revoke, override or session"),
+        (("keys", "lsit"), "keys: unknown command lsit; expected create, list,"),
+        (("help", "keys", "lsit"), "keys: unknown command lsit; expected create, list,"),
+        (("help", "modls"), "unknown command modls; did you mean models?"),
+        (("zzzzzzzzzz",), "unknown command zzzzzzzzzz; `llmrouter-server help` lists them"),
+        (("keys", "create", "bob"), 'keys create takes no arguments, found "bob"; a name is given with --name'),
+        (("keys", "list", "bob"), 'keys list takes no arguments, found "bob"\n'),
+        (("keys", "show"), "keys show takes ID\n"),
+        (("keys", "show", "a", "b"), 'keys show takes ID, found "b"'),
+        (("users", "add", "bob", "--email", "b@example.com"), "users add: this command is not supported yet"),
+        (("import", "litellm", "f.yaml"), "import litellm: this command is not supported yet"),
+        (("users",), "users: this command is not supported yet"),
+        (("usage", "--csv", "--limit", "5000"), "--limit: expected a number from 1 to 1000; without --limit, --csv writes all"),
+    ):
+        r = t.cli(*args)
+        assert r.returncode == 2 and words in r.stderr and not r.stdout, (args, r)
+    for args in (("keys", "help"), ("keys", "--help"), ("help", "keys")):
+        r = t.cli(*args)
+        assert r.returncode == 0 and "keys revoke ID" in r.stdout, (args, r)
+    assert "id or name" in t.cli("help", "keys", "revoke").stdout
+
+
+def test_a_key_is_named_by_id_or_name_and_not_by_itself(t):
+    t.write_config(t.config(keys=[{"name": "ci", "key": "sk-ci-00000000000000000"}]))
+    anna = json.loads(t.cli("keys", "create", "--name", "anna", "--json").stdout)
+    nameless = json.loads(t.cli("keys", "create", "--json").stdout)
+    every = (("show",), ("modify", "--max-tokens", "5"), ("revoke",), ("override",), ("session",))
+    for words in every:
+        r = t.cli("keys", words[0], anna["key"], *words[1:])
+        assert r.returncode == 2 and "its id, %s, or its name" % anna["id"] in r.stderr and anna["key"] not in r.stderr, (words, r)
+        r = t.cli("keys", words[0], "ana", *words[1:])
+        assert r.returncode == 1 and 'there is no key "ana"; did you mean "anna"?' in r.stderr, (words, r)
+        r = t.cli("keys", words[0], "zzzzzzzz", *words[1:])
+        assert r.returncode == 1 and "`llmrouter-server keys list` lists them" in r.stderr, (words, r)
+        # A script's variable that is not set: not the one key without a name.
+        r = t.cli("keys", words[0], "", *words[1:])
+        assert r.returncode == 2 and "no key is named" in r.stderr and not r.stdout, (words, r)
+    r = t.cli("explain", "demo/echo", "--key", "ana")
+    assert r.returncode == 1 and 'did you mean "anna"?' in r.stderr, r
+    assert json.loads(t.cli("keys", "show", nameless["id"], "--json").stdout)["state"] == "active"
+    first, again = (t.cli("keys", "revoke", anna["id"], *json_too) for json_too in (("--json",), ()))
+    assert json.loads(first.stdout)["state"] == "revoked" and json.loads(first.stdout)["id"] == anna["id"], first
+    assert again.returncode == 0 and again.stderr == "was revoked before: anna (%s)\n" % anna["id"] and not again.stdout, again
+    assert t.cli("keys", "revoke", nameless["id"]).stderr == "revoked %s\n" % nameless["id"]
+    assert "stands in the configuration" in t.cli("keys", "revoke", "ci").stderr
+    assert json.loads(t.cli("keys", "session", "ci", "--end", "all", "--json").stdout) == {"ended": 0}
+    assert "--ttl: expected a duration" in t.cli("keys", "session", "ci", "demo/echo", "--ttl", "40d").stderr
+
+
+def test_no_name_revokes_no_key(t):
+    s = t.server()
+    made = s.request("POST", "/admin/v1/keys", {}, key=ADMIN).json()
+    for method, body in (("DELETE", None), ("PATCH", {"name": "x"})):
+        r = s.request(method, "/admin/v1/keys", body, key=ADMIN)
+        assert r.status in (400, 405), (method, r.status, r.body)
+    kept = s.get("/admin/v1/keys/" + made["id"], key=ADMIN).json()
+    assert kept["state"] == "active" and kept["name"] == "", kept
+
+
+def test_two_words_for_one_thing_are_refused(t):
+    t.write_config(t.config())
+    for args, words in (
+        (("keys", "create", "--budget", "5/day", "--limits", "usd=7"), "--budget, --limits usd: "),
+        (("keys", "create", "--limits", "requests=5/min,usd=7/month", "--budget", "none"), "--budget, --limits usd: "),
+        (("keys", "create", "--limits", "none", "--budget", "5"), "--budget, --limits none: "),
+        (("keys", "create", "--models", "gpt-*", "--models", "claude/*"), "--models: given twice, with different values"),
+        (("check", "-c", "a.yaml", "--config", "b.yaml"), "--config: given twice"),
+        (("check", "--listen", "127.0.0.1:1", "--set", "server.listen=127.0.0.1:2"), "--listen, --set server.listen: expected one of them"),
+        (("check", "--listen", "127.0.0.1:1", "--set", "server.listen[0]=127.0.0.1:2"), "--listen, --set server.listen[0]: expected one of them"),
+        (("usage", "--since", "1d", "--until", "2d"), "--since: expected a moment before `until`"),
+        (("simulate", "--until", "8d"), "--since: expected a moment before `until`"),
+        (("keys", "session", "a", "--end", "all", "--ttl", "5m"), "--ttl"),
+    ):
+        r = t.cli(*args)
+        assert r.returncode == 2 and words in r.stderr and not r.stdout, (args, r)
+    assert json.loads(t.cli("keys", "list", "--json").stdout) == {"data": []}
+    # What goes together.
+    r = t.cli("keys", "create", "--name", "a", "--budget", "5/day", "--limits", "soft=80%,requests=5/min", "--models", "x", "--models", "x")
+    assert r.returncode == 0 and limits_of(t, "a") == "requests=5/min usd=5.00/day soft=80%", r.stderr
+    assert t.cli("check", "--listen", "127.0.0.1:1", "--listen", "127.0.0.1:2", "--set", "routing.attempts=1", "--set", "routing.attempts=2").returncode == 0
 
 
 def test_a_servers_memory_is_not_seen(t):

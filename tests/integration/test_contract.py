@@ -1,6 +1,8 @@
 """What the names of the configuration and of the HTTP face promise, one by one."""
+import glob
 import json
 import os
+import re
 
 import upstream as up
 from harness import ADMIN, wait
@@ -41,6 +43,51 @@ def test_every_429_and_503_says_when_to_come_back(t):
     assert (r.status, r.code) == (429, "upstream_rate_limited") and int(r.header("retry-after")) >= 1, r.headers
     r = s.chat("few/other")
     assert (r.status, r.code) == (503, "no_target") and int(r.header("retry-after")) >= 1, r.headers
+
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+
+def headers_of_the_source():
+    """The name of every header that the code sends: what is pushed to a reply's headers, and what a session writes itself."""
+    names = set()
+    for path in glob.glob(ROOT + "/server/*.cc") + glob.glob(ROOT + "/lib/core/*.cc"):
+        if os.path.basename(path).startswith("cli"):
+            continue  # the command line's requests
+        with open(path) as f:
+            text = f.read()
+        names |= set(re.findall(r'\b(?:\w+\.)?(?:headers|h)\.push_back\(\{"([\w-]+)",', text))
+        if path.endswith("session_write.cc"):
+            names |= set(re.findall(r'append_header\(out_, "([\w-]+)"', text))
+            names |= set(re.findall(r'(?:"|\\n)([a-z][a-z-]*): ', text))
+    return names
+
+
+def test_every_header_of_an_answer_is_documented(t):
+    with open(ROOT + "/docs/server.md") as f:
+        section = f.read().split("## What an answer says besides its body", 1)[1].split("\n## ", 1)[0]
+    rows = [line.split("|")[1] for line in section.splitlines() if line.startswith("| `")]
+    told = set(re.findall(r"`([\w-]+)`", "".join(rows)))
+    sent = headers_of_the_source()
+    assert len(sent) > 25 and {"x-llmrouter-dropped", "x-llmrouter-unreachable", "x-request-id", "retry-after", "vary", "connection", "request-id", "allow"} <= sent, sorted(sent)
+    assert sent == told, "only in the code: %s; only in docs/server.md: %s" % (sorted(sent - told), sorted(told - sent))
+    # Pages may read all of those that are ours.
+    s = t.server(t.upstream(), server={"cors": ["https://app.example.com"], "auth": "keys"}, routing={"attempts": 1}, keys=[
+        {"name": "ann", "key": "sk-ann-0000000000000000", "limits": {"requests": "60/min", "tokens": "100k/min"}},
+        {"name": "few", "key": "sk-few-0000000000000000", "limits": {"requests": "1/h"}, "budget": {"usd": "0.000001", "per": "day"}}])
+    origin = (("Origin", "https://app.example.com"),)
+    whole = s.chat(headers=origin, key="sk-ann-0000000000000000", logprobz=1)
+    exposed = set(whole.header("access-control-expose-headers").split(", "))
+    assert {n for n in sent if n.startswith("x-") and n != "x-accel-buffering"} | {"retry-after"} == exposed, exposed
+    # And what is really sent is among them.
+    seen = set()
+    for r in (whole, s.chat(stream=True, key="sk-ann-0000000000000000"), s.chat("nowhere/x"), s.get("/v1/models"), s.get("/nowhere"), s.get("/admin/v1/keys"),
+              s.get("/admin/v1/keys", key=ADMIN), s.request("PUT", "/v1/models"), s.request("OPTIONS", "/v1/models", headers=origin),
+              s.chat(key="sk-few-0000000000000000"), s.chat(key="sk-few-0000000000000000"),
+              s.request("POST", "/v1/messages", {"model": "up/m1", "max_tokens": 5, "messages": [{"role": "user", "content": "x"}]}), s.get("/metrics"), s.get("/")):
+        seen |= {name for name, _ in r.headers}
+    assert seen <= told, seen - told
+    assert {"x-ratelimit-reset-tokens", "x-llmrouter-cost-usd", "x-llmrouter-overhead-us", "www-authenticate", "allow", "request-id", "transfer-encoding"} <= seen, sorted(seen)
 
 
 def test_a_plan_may_be_asked_for_with_a_name_alone(t):

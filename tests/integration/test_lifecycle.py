@@ -5,10 +5,8 @@ import signal
 import socket
 import sqlite3
 import subprocess
-import threading
 import time
 
-import harness
 import upstream as up
 from harness import ADMIN, Connection, request_bytes, wait
 
@@ -323,6 +321,38 @@ def test_the_printed_curl_line_works(t):
         assert "Hello there" in out.stdout.decode(), out.stdout
 
 
+def test_every_address_is_told_as_such(t):
+    import shutil
+    config = t.config(t.upstream(), server={"listen": "0.0.0.0:0"})
+    s = t.start(config)
+    port = s.address[1]
+    assert any(l.split(None, 1)[1] == "http://0.0.0.0:%d (every address of this host)\n" % port for l in s.log if l.strip().startswith("listening")), s.log
+    command = next(l for l in s.log if l.strip().startswith("try ")).split("try", 1)[1].strip()
+    assert command.startswith("curl http://127.0.0.1:%d/" % port), command
+    if shutil.which("curl"):
+        out = subprocess.run(command, shell=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=20)
+        assert "Hello there" in out.stdout.decode(), out.stdout
+    s.stop()
+    # What listens there came by an option, a variable or the file, and the warning names which.
+    file = t.folder + "/llmrouter.yaml"
+    for args, env, named in (((), {}, file + ":"), (("--listen", "0.0.0.0:0"), {}, "--listen: "), (("--set", "server.listen=0.0.0.0:0"), {}, "--set: "),
+                             ((), {"LLMROUTER_LISTEN": "0.0.0.0:0"}, "LLMROUTER_LISTEN: ")):
+        r = t.cli("check", "-c", file, *args, env=env)
+        line, = [l for l in r.stderr.splitlines() if "other hosts can reach this" in l]
+        assert line.startswith(named), (named, line)
+    config["observe"] = {"log": {"format": "json"}}
+    s = t.start(config)
+    assert json.loads(next(l for l in s.log if '"listening"' in l))["listen"] == ["http://0.0.0.0:%d" % s.address[1]], s.log
+
+
+def test_the_command_that_makes_a_key_is_for_this_configuration(t):
+    s = t.server(t.upstream(), server={"auth": "keys"})
+    words = next(l for l in s.log if l.strip().startswith("keys ")).split("(make one: ", 1)[1].rstrip(")\n")
+    assert words == "llmrouter-server keys create --name NAME -c %s/llmrouter.yaml" % t.folder, words
+    made = t.cli(*words.split()[1:], cwd="/")
+    assert made.returncode == 0 and wait(lambda: s.chat(key=made.stdout.strip()).status == 200, 3), made.stderr
+
+
 def test_command_line(t):
     u = t.upstream()
     config = t.config(u, models={"m": "up/a"})
@@ -503,11 +533,7 @@ def test_what_a_busy_time_took_is_given_back_when_it_is_quiet(t):
 def test_every_line_of_a_json_log_is_json(t):
     config = t.config(t.upstream(), observe={"log": {"format": "json"}}, keys=[{"name": "old", "key": "sk-old-0000000000", "expires": "2020-01-01T00:00:00Z"}])
     config["server"]["auth"] = "keys"
-    s = harness.Server(t.binary, t.folder, config)
-    s.process = subprocess.Popen([s.binary, "serve", "-c", s.file], cwd=t.folder, env=s.env, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-    s.reader = threading.Thread(target=s.read_log, daemon=True)
-    s.reader.start()
-    assert s.wait_log('"listening"', 30), s.log
+    s = t.start(config)
     listening = json.loads(next(line for line in s.log if '"listening"' in line))
     assert listening["level"] == "info" and listening["time"].endswith("Z") and listening["listen"][0].startswith("http://127.0.0.1:"), listening
     s.signal(signal.SIGTERM)

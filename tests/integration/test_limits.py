@@ -165,6 +165,27 @@ def test_parameter_limits(t):
     assert s.chat(key=KEY, tools=[{"type": "function", "function": {"name": "f", "parameters": {}}}]).status == 403
 
 
+def test_the_end_of_the_last_key_opens_no_door(t):
+    config = t.config(t.upstream(), server={"auth": "auto"})
+    s = t.start(config)
+    assert s.chat().status == 200
+    made = s.request("POST", "/admin/v1/keys", {"name": "only"}, key=ADMIN).json()
+    assert s.chat().status == 401 and s.chat(key=made["key"]).status == 200
+    assert s.request("DELETE", "/admin/v1/keys/only", key=ADMIN).json()["state"] == "revoked"
+    assert s.chat().status == 401 and s.chat(key=made["key"]).status == 401
+    s.stop()
+    s = t.start(config)
+    assert s.chat().status == 401
+    s.stop()
+    config["storage"] = {"keys": "memory:", "usage": "off"}
+    config["keys"] = [{"name": "old", "key": "sk-old-0000000000", "expires": "2020-01-01T00:00:00Z"}]
+    s = t.start(config)
+    assert s.chat().status == 401
+    del config["keys"]
+    s.write(config)
+    assert s.wait_log("configuration applied") and s.chat().status == 200
+
+
 def test_expired_and_revoked_keys(t):
     u = t.upstream()
     s = t.server(u, server={"auth": "keys"}, keys=[{"name": "old", "key": "sk-old-00000000000000000", "expires": "2020-01-01T00:00:00Z"}])

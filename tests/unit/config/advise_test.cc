@@ -93,3 +93,39 @@ TEST_CASE("targets and prices of nothing") {
   check("a provider that is this server", "server: {listen: \"127.0.0.1:8123\"}\nproviders:\n  me: {base_url: \"http://127.0.0.1:8123/v1\"}\n",
         {"t.yaml:3:18: warning: providers.me.base_url: its base_url has the port of server.listen"});
 }
+
+TEST_CASE("what can be guessed") {
+  check("an admin key", "server:\n  admin_key: short-one\n", {"t.yaml:2:14: warning: server.admin_key: shorter than 12 characters"});
+  check("from the environment", "", {"LLMROUTER_ADMIN_KEY: warning: server.admin_key: shorter than 12 characters", "LLMROUTER_SECRET_KEY: warning: storage.secret_key: shorter than 16 characters"},
+        {{"LLMROUTER_ADMIN_KEY", "eleven-chrs"}, {"LLMROUTER_SECRET_KEY", "fifteen-letters"}});
+  check("a key", "keys:\n  - {name: ci, key: secret}\n", {"t.yaml:2:21: warning: keys[0].key: shorter than 12 characters"});
+  check("long enough", "server: {admin_key: twelve-chars}\nstorage: {secret_key: sixteen-letters-}\nkeys: [{name: ci, key: sk-123456789}]\n", {});
+  for (const ConfigFault& warning : load("server: {admin_key: hunter2}\nkeys: [{name: ci, key: hunter3}]\n").warnings)
+    CHECK(warning.to_string().find("hunter") == std::string::npos);
+}
+
+TEST_CASE("what a key may use of nothing") {
+  const std::string models = kLab + "models: {smart: lab/a, \"team/*\": lab/*}\nkeys:\n  - {name: ci, key: sk-1234567890, allow: ";
+  check("patterns of something", models + "{models: [\"lab/*\", \"LAB/x\", \"!lab/b\", \"*/x\", smart, unheard-of, \"gpt-*\", \"team/x\", \"demo/*\", \"l*\"]}}\n", {});
+  check("a model", models + "{models: [smart, \"lba/*\"]}}\n",
+        {"t.yaml:5:60: warning: keys[0].allow.models[1]: matches no model: there is no provider `lba`; did you mean `lab`?"});
+  check("one that is excluded", models + "{models: [\"!claude/opus\"]}}\n", {"t.yaml:5:53: warning: keys[0].allow.models[0]: matches no model: there is no provider `claude`"});
+  check("an alias", models + "{models: \"tean/x\"}}\n", {"t.yaml:5:52: warning: keys[0].allow.models: matches no model: there is no provider `tean`"});
+  check("an empty variable allows everything", models + "{models: \"${MINE}\", endpoints: [chat]}}\n", {"t.yaml:5:52: warning: keys[0].allow.models: `${MINE}` is empty, and so this key may use all models"}, {{"MINE", ""}});
+  check("so does an empty list, which says so", models + "{models: [], providers: [], endpoints: []}}\n", {});
+}
+
+TEST_CASE("members one slip away") {
+  const std::string model = kLab + "models:\n  a:\n    targets: lab/a\n";
+  check("known, or somebody's own",
+        model + "    defaults: {temperature: 0.2, top_p: 1, top_k: 5, min_p: 0.1, n: 1, seed: 1, logprobs: true, max_tokens: 5, my_own: 1, temper: 1, top_x: 1, feed: 1}\n", {});
+  check("a letter missing, wrong, too many, out of place",
+        model + "    defaults: {temprature: 0.2, presence_penalti: 1}\n    override: {max_tokenss: 5, raesoning_effort: low}\n",
+        {"t.yaml:6:16: warning: models.a.defaults.temprature: no member of a request is known by this name; did you mean `temperature`?",
+         "t.yaml:6:33: warning: models.a.defaults.presence_penalti: no member of a request is known by this name; did you mean `presence_penalty`?",
+         "t.yaml:7:16: warning: models.a.override.max_tokenss: no member of a request is known by this name; did you mean `max_tokens`?",
+         "t.yaml:7:32: warning: models.a.override.raesoning_effort: no member of a request is known by this name; did you mean `reasoning_effort`?"});
+  check("other dashes and capitals", model + "    defaults: {maxTokens: 5, top-p: 1}\n",
+        {"t.yaml:6:16: warning: models.a.defaults.maxTokens: no member of a request is known by this name; did you mean `max_tokens`?",
+         "t.yaml:6:30: warning: models.a.defaults.top-p: no member of a request is known by this name; did you mean `top_p`?"});
+}

@@ -381,3 +381,22 @@ TEST_CASE("faults as an error") {
   CHECK(ConfigFault{"", 3, 4, "p", "m"}.to_string() == "3:4: p: m");
   CHECK(ConfigFault{"f", 0, 0, "", "m"}.to_string() == "f: m");
 }
+
+TEST_CASE("a variable that is empty is named") {
+  const Variables empty = {{"EMPTY", ""}};
+  const Bad rows[] = {
+      {"an item", "providers:\n  openai:\n    api_keys: [\"${EMPTY}\"]\n",
+       {{3, 16, "providers.openai.api_keys[0]", "expected a text, found nothing: `${EMPTY}` is empty"}}, empty},
+      {"an item's member", "providers:\n  openai:\n    api_keys: [sk-1, {key: \"${NOT_SET:-}\"}]\n",
+       {{3, 28, "providers.openai.api_keys[1].key", "found nothing: `${NOT_SET:-}` is empty"}}},
+      {"what a vendor needs", "providers: {openai: {api_key: \"${EMPTY}\"}}\n",
+       {{1, 31, "providers.openai.api_key", "expected an api_key, found none: `${EMPTY}` is empty (nor the variable OPENAI_API_KEY)"}}, empty},
+      {"a place", "providers: {lab: {base_url: \"${EMPTY}\"}}\n", {{1, 29, "providers.lab.base_url", "`type`: `${EMPTY}` is empty"}}, empty},
+      {"a text of a list", "server: {cors: [\"${EMPTY}\"]}\n", {{1, 17, "server.cors[0]", "expected a text that is not empty, found nothing: `${EMPTY}` is empty"}}, empty},
+      {"a target", "models: {a: [\"${EMPTY}\"]}\n", {{1, 14, "models.a[0]", "found nothing: `${EMPTY}` is empty"}}, empty},
+      {"a secret's file", "keys: [{name: a, key_file: \"${EMPTY}\"}]\n", {{1, 28, "keys[0].key_file", "found nothing: `${EMPTY}` is empty"}}, empty},
+      {"nothing of a variable", "providers: {openai: {api_keys: [\"\"]}}\nserver: {cors: [\"\"]}\n",
+       {{1, 33, "providers.openai.api_keys[0]", "found nothing"}, {2, 17, "server.cors[0]", "expected a text that is not empty, found nothing"}}, empty},
+  };
+  for (const Bad& row : rows) check(row);
+}

@@ -230,7 +230,7 @@ TEST_CASE("Two keys never have the same name") {
   // Without a name, as many as one likes.
   CHECK(f.keys->create(named("")).ok());
   CHECK(f.keys->create(named("")).ok());
-  CHECK(f.keys->get("").error().code == ErrorCode::kConflict);
+  CHECK(f.keys->get("").error().code == ErrorCode::kInvalidRequest);
   // A revoked key gives its name back.
   CHECK(f.keys->revoke("same").ok());
   CHECK(f.keys->create(named("same")).ok());
