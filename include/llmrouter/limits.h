@@ -69,7 +69,9 @@ struct Denial {
   LimitKind kind = LimitKind::kRequests;
   int64_t limit = 0;
   int64_t remaining = 0;
-  Duration retry_after{0};  // 0: not known (concurrency), or never (a demand above the burst or the whole budget; a total budget)
+  // 0: not known (concurrency), or never (a demand above the burst or the whole budget; a total budget). A second where only what calls in flight reserve
+  // of a budget stands in the way.
+  Duration retry_after{0};
   bool never = false;       // the demand is above the burst or the whole budget: it would not fit into an empty bucket either
   std::string words;        // "60 requests/min of key ci"; for a budget which one and when it renews
   LLMROUTER_EXPORT Error to_error() const;  // kRateLimited or kBudgetExceeded
