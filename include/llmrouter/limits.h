@@ -5,7 +5,8 @@
 //
 // Rates are the generic cell rate algorithm (GCRA, ITU-T I.371): a limit of N per period with burst B grants at most B + N*t/period
 // in any window t, at any concurrency. Tokens are granted as estimated and corrected when the call settles: their bound holds for every window
-// that begins while no call is open.
+// that begins while no call is open. Money is granted by the most that a call's input may cost, as far as that is known (docs/operations.md, "What limits
+// promise", says what may go beyond it).
 #ifndef LLMROUTER_LIMITS_H_
 #define LLMROUTER_LIMITS_H_
 
