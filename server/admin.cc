@@ -1,13 +1,16 @@
 // Administration: keys and usage. It asks for the admin key, and its work is done on the worker's thread because it may wait on a disk.
 #include <algorithm>
+#include <functional>
 #include <iterator>
 
+#include "llmrouter/pattern.h"
 #include "llmrouter/values.h"
 #include "server/admin.h"
 #include "server/admin_query.h"
 #include "server/handlers.h"
 #include "server/json.h"
 #include "server/session.h"
+#include "server/usage_json.h"
 
 namespace llmrouter::server {
 
@@ -74,9 +77,26 @@ Reply list_keys(Context& context, const Page& page) {
   return admin_reply(body + "}");
 }
 
+// Of the providers that a key is to be allowed, each leads to one that there is: a misspelt one would allow less, and one with `!` more, than is meant.
+Result<void> check_providers(const Router& router, const std::vector<std::string>& wanted, const std::vector<std::string>& before) {
+  const auto providers = router.providers();
+  for (size_t i = 0; i < wanted.size(); ++i) {
+    if (wanted[i].empty() || std::find(before.begin(), before.end(), wanted[i]) != before.end()) continue;  // its provider may have gone since
+    const std::string_view pattern = std::string_view(wanted[i]).substr(wanted[i].front() == '!' ? 1 : 0);
+    if (pattern.find('*') != std::string_view::npos) continue;  // for what is to come, too
+    if (std::any_of(providers.begin(), providers.end(), [&](const ProviderState& p) { return pattern_match(pattern, p.name); })) continue;
+    std::string there;
+    for (const ProviderState& p : providers) there.append(there.empty() ? "" : ", ").append(p.name);
+    const std::string field = "allow.providers[" + std::to_string(i) + ']';
+    return Error(ErrorCode::kInvalidRequest, field + ": there is no provider \"" + wanted[i].substr(0, 100) + "\"; there are: " + there, field);
+  }
+  return {};
+}
+
 Reply create_key(Context& context, const std::string& json, const std::string& prefix) {
   auto spec = key_spec_from_json(json, context.router->clock().wall());
   if (!spec) return failed(context, spec.error());
+  if (auto known = check_providers(*context.router, spec->allow.providers, {}); !known) return failed(context, known.error());
   auto created = context.router->keys()->create(*spec, prefix);
   if (!created) return failed(context, created.error());
   // The record, and before it the key itself: here alone, this once.
@@ -96,6 +116,9 @@ Reply modify_key(Context& context, const std::string& id, const std::string& jso
   if (!current) return failed(context, current.error());
   auto change = key_change_from_json(json, (*current)->spec, context.router->clock().wall());
   if (!change) return failed(context, change.error());
+  if (change->allow) {
+    if (auto known = check_providers(*context.router, change->allow->providers, (*current)->spec.allow.providers); !known) return failed(context, known.error());
+  }
   auto changed = keys.modify(id, *change);
   return changed ? admin_reply(to_json(*changed)) : failed(context, changed.error());
 }
@@ -106,22 +129,28 @@ Reply revoke_key(Context& context, const std::string& id) {
   return show_key(context, id);
 }
 
-Reply list_usage(Context& context, UsageFilter filter) {
-  if (const KeyStore* keys = context.router->keys(); keys != nullptr && !filter.key.empty()) {
-    auto key = key_of_filter(*keys, filter.key);
+Reply list_usage(Context& context, UsageQuestion question) {
+  KeyStore* keys = context.router->keys();
+  if (keys != nullptr && !question.filter.key.empty()) {
+    auto key = key_of_filter(*keys, question.filter.key);
     if (!key) return failed(context, key.error());
-    filter.key = std::move(*key);
+    question.filter.key = std::move(*key);
   }
-  auto page = context.usage->query(filter);
-  if (!page) return failed(context, page.error());
-  std::string body = "{\"data\":[";
-  for (const UsageRecord& record : page->data) {
-    if (body.back() == '}') body += ',';
-    body += to_json(record);
+  if (question.by.empty()) {
+    auto page = context.usage->query(question.filter);
+    return page ? admin_reply(usage_page_json(*page)) : failed(context, page.error());
   }
-  body += "],\"next\":";
-  body += page->next.empty() ? "null" : json_string(page->next);
-  return admin_reply(body + "}");
+  auto sums = context.usage->sum(question.by, question.filter);
+  if (!sums) return failed(context, sums.error());
+  std::function<std::string(const std::string&)> name_of;
+  if (question.by == "key") {
+    name_of = [keys](const std::string& id) {
+      if (keys == nullptr || id.empty()) return std::string();
+      const auto key = keys->get(id);
+      return key ? (*key)->spec.name : std::string();
+    };
+  }
+  return admin_reply(usage_sums_json(question.by, *sums, name_of));
 }
 
 }  // namespace
@@ -157,9 +186,9 @@ void handle_usage(Session& session) {
   if (!authorized(session)) return;
   const Context& context = session.loop().context();
   if (!context.usage) return session.fail(Error(ErrorCode::kNotFound, "no usage is kept (storage.usage: off)"));
-  auto filter = usage_filter(session.request().query(), context.router->clock().wall());
-  if (!filter) return session.fail(filter.error());
-  on_worker(session, [filter = *filter](Context& c) { return list_usage(c, filter); });
+  auto question = usage_question(session.request().query(), context.router->clock().wall());
+  if (!question) return session.fail(question.error());
+  on_worker(session, [question = *question](Context& c) { return list_usage(c, question); });
 }
 
 }  // namespace llmrouter::server

@@ -6,6 +6,7 @@
 
 #include "llmrouter/values.h"
 #include "server/http.h"
+#include "server/usage_json.h"
 
 namespace llmrouter::server {
 
@@ -80,7 +81,7 @@ Result<void> set_filter(UsageFilter& filter, std::string_view name, std::string_
     filter.status = value;
     return {};
   }
-  constexpr std::string_view kNames = "since, until, key, user, model, provider, status, limit or cursor";
+  constexpr std::string_view kNames = "since, until, key, user, model, provider, status, limit, cursor or by";
   const bool text = name == "key" || name == "user" || name == "model" || name == "provider";
   if (text && value.empty()) return fault(name, "a value");
   if (name == "key") filter.key = value;
@@ -97,12 +98,20 @@ Result<void> check_span(const UsageFilter& filter) {
   return fault("since", "a moment before `until`");
 }
 
-Result<UsageFilter> usage_filter(std::string_view query, WallTime now) {
-  UsageFilter filter;
-  auto read = each_parameter(query, [&](const std::string& name, const std::string& value) { return set_filter(filter, name, value, now); });
+Result<UsageQuestion> usage_question(std::string_view query, WallTime now) {
+  UsageQuestion question;
+  std::string paged;  // the parameter that asks for a part
+  auto read = each_parameter(query, [&](const std::string& name, const std::string& value) -> Result<void> {
+    if (name == "limit" || name == "cursor") paged = name;
+    if (name != "by") return set_filter(question.filter, name, value, now);
+    if (!is_usage_group(value)) return fault(name, kUsageGroups);
+    question.by = value;
+    return {};
+  });
   if (!read) return std::move(read).error();
-  if (auto span = check_span(filter); !span) return std::move(span).error();
-  return filter;
+  if (auto span = check_span(question.filter); !span) return std::move(span).error();
+  if (!question.by.empty() && !paged.empty()) return Error(ErrorCode::kInvalidRequest, paged + ": not with `by`, which sums all", paged);
+  return question;
 }
 
 bool is_key_id(std::string_view text) noexcept { return text.substr(0, 4) == "key_" || text.substr(0, 5) == "file:"; }

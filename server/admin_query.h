@@ -18,8 +18,13 @@ Result<WallTime> parse_moment(std::string_view text, WallTime now);
 Result<void> set_filter(UsageFilter& filter, std::string_view name, std::string_view value, WallTime now);
 // kInvalidRequest when nothing can be between the two.
 Result<void> check_span(const UsageFilter& filter);
-// A query string; unknown and repeated parameters are errors.
-Result<UsageFilter> usage_filter(std::string_view query, WallTime now);
+// What `GET /admin/v1/usage` asks for.
+struct UsageQuestion {
+  UsageFilter filter;
+  std::string by;  // sums of these; empty: the records
+};
+// A query string; unknown and repeated parameters are errors, and `limit` and `cursor` beside `by`, which sums all.
+Result<UsageQuestion> usage_question(std::string_view query, WallTime now);
 
 // The id of the key that a filter names by id or name. An id of a key that is gone stands for itself: its records are still there.
 // kInvalidRequest when there is no such key.

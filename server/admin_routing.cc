@@ -42,8 +42,9 @@ Reply put_rule(Context& context, const std::string& json, const std::string& pat
   if (!path_name.empty() && rule->name != path_name) {
     return failed(context, Error(ErrorCode::kInvalidRequest, "name: expected the name that the path says, or none", "name"));
   }
-  const bool there = rule_named(*context.router, rule->name).has_value();
-  if (path_name.empty() && there) {
+  const auto known = rule_named(*context.router, rule->name);
+  const bool there = known.has_value();
+  if (path_name.empty() && there && known->stored) {
     return failed(context, Error(ErrorCode::kConflict, "name: there is a rule \"" + rule->name + "\"; PUT replaces it", "name"));
   }
   if (auto put = context.router->put_rule(*rule); !put) return failed(context, put.error());

@@ -1,11 +1,12 @@
 // usage: reads the usage database; a server may be writing it meanwhile.
 #include <cstdio>
+#include <functional>
 
 #include "llmrouter/llmrouter.h"
 #include "llmrouter/values.h"
 #include "server/admin_query.h"
 #include "server/cli.h"
-#include "server/json.h"
+#include "server/usage_json.h"
 
 namespace llmrouter::server {
 
@@ -77,32 +78,6 @@ class KeyNames {
   std::shared_ptr<KeyStore> keys_;
 };
 
-std::string sums_json(const std::string& by, const std::vector<UsageSum>& sums, KeyNames* names) {
-  std::string out = "{\"by\":" + json_string(by) + ",\"data\":[";
-  for (const UsageSum& sum : sums) {
-    if (out.back() == '}') out += ',';
-    out += '{';
-    if (sum.group.empty()) {
-      append_name(out, "group");
-      out += "null";
-    } else {
-      append_member(out, "group", sum.group);
-    }
-    if (names != nullptr) append_member(out, "name", names->name_of(sum.group));
-    append_member(out, "calls", sum.calls);
-    append_member(out, "errors", sum.errors);
-    append_member(out, "limited", sum.limited);
-    append_member(out, "cancelled", sum.cancelled);
-    append_member(out, "input_tokens", sum.usage.input);
-    append_member(out, "cached_tokens", sum.usage.cached);
-    append_member(out, "output_tokens", sum.usage.output);
-    append_member(out, "reasoning_tokens", sum.usage.reasoning);
-    append_member(out, "cost_nano_usd", sum.cost_nano_usd);
-    out += '}';
-  }
-  return out + "]}\n";
-}
-
 void say_nothing_found() { std::fprintf(stderr, "llmrouter-server: no records are of this time and these filters\n"); }
 
 int print_sums(const Args& args, UsageStore& store, const UsageFilter& filter, KeyNames& names) {
@@ -111,7 +86,7 @@ int print_sums(const Args& args, UsageStore& store, const UsageFilter& filter, K
   auto sums = store.sum(by, filter);
   if (!sums) return complain(sums.error());
   if (args.has("--json")) {
-    print(sums_json(by, *sums, keys ? &names : nullptr));
+    print(usage_sums_json(by, *sums, keys ? [&names](const std::string& id) { return names.name_of(id); } : std::function<std::string(const std::string&)>()) + "\n");
     return kDone;
   }
   const bool as_csv = args.has("--csv");
@@ -182,13 +157,7 @@ int print_records(const Args& args, UsageStore& store, const UsageFilter& filter
   auto page = store.query(filter);
   if (!page) return complain(page.error());
   if (args.has("--json")) {
-    std::string out = "{\"data\":[";
-    for (const UsageRecord& record : page->data) {
-      if (out.back() == '}') out += ',';
-      out += to_json(record);
-    }
-    out += "],\"next\":";
-    print(out + (page->next.empty() ? "null" : json_string(page->next)) + "}\n");
+    print(usage_page_json(*page) + "\n");
     return kDone;
   }
   if (page->data.empty()) say_nothing_found();
@@ -248,9 +217,7 @@ int run_usage(const Args& args) {
   if (const auto by = args.maybe("--by")) {
     for (const char* name : {"--limit", "--cursor"})
       if (args.has(name)) return complain(Error(ErrorCode::kInvalidRequest, std::string(name) + ": not with --by, which sums all"), kUsage);
-    bool known = false;
-    for (const char* name : {"model", "provider", "key", "user", "day"}) known |= *by == name;
-    if (!known) return complain(Error(ErrorCode::kInvalidRequest, "--by: expected model, provider, key, user or day"), kUsage);
+    if (!is_usage_group(*by)) return complain(Error(ErrorCode::kInvalidRequest, "--by: expected " + std::string(kUsageGroups)), kUsage);
   }
   if (args.has("--json") && args.has("--csv")) return complain(Error(ErrorCode::kInvalidRequest, "--json, --csv: expected one of them"), kUsage);
   const auto loaded = load(args);

@@ -43,7 +43,31 @@ void append_anthropic_model(std::string& out, const ModelEntry& model) {
   out += '}';
 }
 
-void append_cohere_model(std::string& out, const ModelEntry& model) {
+// What a model is for. Lists of providers do not say it, so it is told by the words that makers put into the names of such models.
+enum class Use { kChat, kEmbed, kRerank };
+
+Use use_of_name(std::string_view name) {
+  std::string low(name.substr(name.rfind('/') + 1));  // npos + 1: all of it
+  std::transform(low.begin(), low.end(), low.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+  if (low.find("rerank") != std::string::npos) return Use::kRerank;
+  if (low.find("embed") != std::string::npos) return Use::kEmbed;
+  for (std::string_view beginning : {"bge-", "gte-", "e5-", "voyage-", "all-minilm", "jina-clip"})
+    if (low.compare(0, beginning.size(), beginning) == 0) return Use::kEmbed;
+  return Use::kChat;
+}
+
+// A configured name is what its first target is.
+Use use_of(const Context& context, const ModelEntry& model) {
+  if (!model.provider.empty()) return use_of_name(model.id);
+  CallOptions options;
+  options.endpoint = "models";  // rules are for chats
+  const auto plan = context.router->explain_for(nullptr, model.id, options);
+  return use_of_name(plan && !plan->steps.empty() ? plan->steps.front().model : model.id);
+}
+
+std::string_view cohere_endpoint(Use use) { return use == Use::kEmbed ? "embed" : use == Use::kRerank ? "rerank" : "chat"; }
+
+void append_cohere_model(std::string& out, const ModelEntry& model, Use use) {
   if (out.back() == '}') out += ',';
   out += '{';
   append_member(out, "name", model.id);
@@ -51,7 +75,7 @@ void append_cohere_model(std::string& out, const ModelEntry& model) {
   out += "false";
   if (model.context_window > 0) append_member(out, "context_length", model.context_window);
   append_name(out, "endpoints");
-  out += "[\"chat\"]}";  // which model embeds or ranks is not known
+  (out += '[') += json_string(cohere_endpoint(use)) + "]}";
 }
 
 // One page of the list, as Anthropic's clients turn them: `limit`, `after_id`, `before_id`. Without a limit all of it.
@@ -126,7 +150,7 @@ Reply json_reply(std::string body) {
 constexpr int64_t kUsualInput = 1048576, kUsualOutput = 65536;
 constexpr size_t kMaxPage = 1000;  // Google's own bound
 
-void append_google_model(std::string& out, const ModelEntry& model) {
+void append_google_model(std::string& out, const ModelEntry& model, Use use) {
   if (out.back() == '}') out += ',';
   out += '{';
   append_member(out, "name", "models/" + model.id);
@@ -136,7 +160,8 @@ void append_google_model(std::string& out, const ModelEntry& model) {
   append_member(out, "inputTokenLimit", model.context_window > 0 ? model.context_window : kUsualInput);
   append_member(out, "outputTokenLimit", model.max_output > 0 ? model.max_output : kUsualOutput);
   append_name(out, "supportedGenerationMethods");
-  out += R"(["generateContent","streamGenerateContent","countTokens"]})";
+  if (use == Use::kEmbed) out += R"(["embedContent","batchEmbedContents"]})";
+  else out += use == Use::kRerank ? "[]}" : R"(["generateContent","streamGenerateContent","countTokens"]})";
 }
 
 // A number of the query; `otherwise` when it is none.
@@ -146,25 +171,28 @@ size_t query_number(const Request& request, std::string_view name, size_t otherw
   return static_cast<size_t>(std::stoul(*text));
 }
 
-// `page_size` and `page_token`, as Cohere's clients have them; tokens are places.
-Reply cohere_list(const Request& request, const std::vector<ModelEntry>& models) {
+// `page_size` and `page_token`, as Cohere's clients have them, and `endpoint`: models of that use alone. Tokens are places.
+Reply cohere_list(const Context& context, const Request& request, std::vector<ModelEntry> models) {
+  if (const auto endpoint = query_value(request.query(), "endpoint")) {
+    models.erase(std::remove_if(models.begin(), models.end(), [&](const ModelEntry& m) { return cohere_endpoint(use_of(context, m)) != *endpoint; }), models.end());
+  }
   const size_t begin = std::min(query_number(request, "page_token", 0), models.size());
   const size_t size = std::min(query_number(request, "page_size", kMaxPage), kMaxPage);
   const size_t end = std::min(begin + (size == 0 ? kMaxPage : size), models.size());
   std::string body = "{\"models\":[";
-  for (size_t i = begin; i < end; ++i) append_cohere_model(body, models[i]);
+  for (size_t i = begin; i < end; ++i) append_cohere_model(body, models[i], use_of(context, models[i]));
   body += ']';
   if (end < models.size()) append_member(body, "next_page_token", std::to_string(end));
   return json_reply(body + "}\n");
 }
 
 // Pages are asked for by the place where they begin.
-Reply google_list(const Request& request, const std::vector<ModelEntry>& models) {
+Reply google_list(const Context& context, const Request& request, const std::vector<ModelEntry>& models) {
   const size_t begin = std::min(query_number(request, "pageToken", 0), models.size());
   const size_t size = std::min(query_number(request, "pageSize", kMaxPage), kMaxPage);
   const size_t end = std::min(begin + (size == 0 ? kMaxPage : size), models.size());
   std::string body = "{\"models\":[";
-  for (size_t i = begin; i < end; ++i) append_google_model(body, models[i]);
+  for (size_t i = begin; i < end; ++i) append_google_model(body, models[i], use_of(context, models[i]));
   body += ']';
   if (end < models.size()) append_member(body, "nextPageToken", std::to_string(end));
   return json_reply(body + "}\n");
@@ -189,6 +217,7 @@ std::optional<ModelEntry> named_model(Session& session, const std::string& id, c
   if (const auto it = listed(plan->steps.front().provider + '/' + plan->steps.front().model); it != models.end()) model = *it;
   else if (session.route().dialect != "gemini") return std::nullopt;
   model.id = id;
+  model.provider.clear();  // a name like a configured one
   return model;
 }
 
@@ -203,8 +232,8 @@ Reply list_reply(Session& session, const KeyRecord* caller) {
   const bool anthropic = dialect == "anthropic";
   const auto models = context.router->models(caller);
   const bool cohere = dialect == "cohere", google = dialect == "gemini";
-  if (session.route().id.empty() && google) return google_list(session.request(), models);
-  if (session.route().id.empty() && cohere) return cohere_list(session.request(), models);
+  if (session.route().id.empty() && google) return google_list(context, session.request(), models);
+  if (session.route().id.empty() && cohere) return cohere_list(context, session.request(), models);
   if (session.route().id.empty() && anthropic) {
     auto page = anthropic_page(models, session.request().query());
     return page ? json_reply(std::move(*page)) : error_reply(context, dialect, page.error());
@@ -218,7 +247,9 @@ Reply list_reply(Session& session, const KeyRecord* caller) {
   const auto model = named_model(session, id, models);
   if (!model) return error_reply(context, dialect, unknown_model(id, models));
   std::string body(" ");
-  google ? append_google_model(body, *model) : anthropic ? append_anthropic_model(body, *model) : cohere ? append_cohere_model(body, *model) : append_model(body, *model);
+  if (google) append_google_model(body, *model, use_of(context, *model));
+  else if (cohere) append_cohere_model(body, *model, use_of(context, *model));
+  else anthropic ? append_anthropic_model(body, *model) : append_model(body, *model);
   return json_reply(body.substr(1) + "\n");
 }
 

@@ -5,7 +5,8 @@
 //
 // Rates are the generic cell rate algorithm (GCRA, ITU-T I.371): a limit of N per period with burst B grants at most B + N*t/period
 // in any window t, at any concurrency. Tokens are granted as estimated and corrected when the call settles: their bound holds for every window
-// that begins while no call is open.
+// that begins while no call is open. Money is granted by the most that a call's input may cost, as far as that is known (docs/operations.md, "What limits
+// promise", says what may go beyond it).
 #ifndef LLMROUTER_LIMITS_H_
 #define LLMROUTER_LIMITS_H_
 
@@ -69,7 +70,9 @@ struct Denial {
   LimitKind kind = LimitKind::kRequests;
   int64_t limit = 0;
   int64_t remaining = 0;
-  Duration retry_after{0};  // 0: not known (concurrency), or never (a demand above the burst or the whole budget; a total budget)
+  // 0: not known (concurrency), or never (a demand above the burst or the whole budget; a total budget). A second where only what calls in flight reserve
+  // of a budget stands in the way.
+  Duration retry_after{0};
   bool never = false;       // the demand is above the burst or the whole budget: it would not fit into an empty bucket either
   std::string words;        // "60 requests/min of key ci"; for a budget which one and when it renews
   LLMROUTER_EXPORT Error to_error() const;  // kRateLimited or kBudgetExceeded

@@ -102,13 +102,19 @@ Got convert_word(Context& context, const Key& key, const Node& node, const std::
 }
 
 Got convert_rate_map(Context& context, const Key& key, const NodePtr& node, const std::string& path, Value* out) {
-  // The count has the name of what is counted: the key's own.
+  // The count has the name of what is counted, the key's own, or is called `count`, as keys over HTTP are shown and take it.
   const std::string count_name = key.path.substr(key.path.rfind('.') + 1);
-  bool good = true;
+  bool good = true, counted = false;
   for (const Member& member : node->members) {
     const std::string at = join(path, member.name);
     std::string text;
-    if (member.name != count_name && member.name != "per" && member.name != "burst") {
+    const bool is_count = member.name == count_name || member.name == "count";
+    if (is_count && std::exchange(counted, true)) {
+      context.faults.add(member, at, "given twice: as " + count_name + " and as count");
+      good = false;
+      continue;
+    }
+    if (!is_count && member.name != "per" && member.name != "burst") {
       std::vector<std::string> near = nearest_names(member.name, {count_name, "per", "burst"}, 1);
       context.faults.add(member, at,
                          near.empty() ? "unknown key; known here: " + count_name + ", per, burst" : "unknown key; did you mean `" + near[0] + "`?");
@@ -132,7 +138,7 @@ Got convert_rate_map(Context& context, const Key& key, const NodePtr& node, cons
     }
   }
   for (const std::string& name : {count_name, std::string("per")}) {
-    if (node->find(name)) continue;
+    if (name == "per" ? node->find(name) != nullptr : counted) continue;
     context.faults.add(*node, join(path, name), "missing");
     good = false;
   }

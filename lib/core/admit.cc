@@ -122,25 +122,11 @@ Result<void> Call::State::reserve() {
   LimitBucket* buckets[2] = {key_ && !key_->spec.limits.empty() ? router_.bucket_of(*key_) : nullptr,
                              resolved_.route != nullptr ? resolved_.route->bucket : nullptr};
   if (buckets[0] == nullptr && buckets[1] == nullptr) return {};
-  reserved_.requests = 1;
-  reserved_.tokens = charged_input() + expected_output();
-  Demand least;
-  least.tokens = charged_input();
-  if (key_ && key_->spec.limits.budget && snap_->catalog) {
-    const Candidate& first = candidates_.front();
-    auto price = snap_->catalog->price(first.provider->config.name, first.provider->config.type, first.model, facts_.input_tokens,
-                                              record_.time);
-    if (price) {
-      TokenUsage expected;
-      expected.input = charged_input();
-      least.nano_usd = cost_nano_usd(expected, *price);
-      expected.output = expected_output();
-      reserved_.nano_usd = cost_nano_usd(expected, *price);
-    }
-  }
-  if (facts_.max_tokens) least = reserved_;
+  core::Wanted wanted = core::wanted_of(*snap_, candidates_.front(), key_ && key_->spec.limits.budget, charged_input(), expected_output(),
+                                        facts_.max_tokens.has_value(), record_.time);
   Denial denial;
-  reservation_ = core::reserve_or_what_is_left(*router_.parts.limiter, buckets, reserved_, least, &denial);
+  reservation_ = core::reserve_or_what_is_left(*router_.parts.limiter, buckets, wanted, &denial);
+  reserved_ = {1, std::min(wanted.most.tokens, wanted.expected.tokens), std::min(wanted.most.nano_usd, wanted.expected.nano_usd)};
   owes_reservation_ = !reservation_.active();
   if (!owes_reservation_) return {};
   if (denial.bucket.compare(0, 6, "model:") == 0) blocked_by(denial);

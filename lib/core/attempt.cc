@@ -237,6 +237,7 @@ void Call::State::end_attempt(std::string_view outcome, std::string_view reason,
     shared.set_last_error(with_detail(reason, detail));
   }
   const int64_t cost = charge_attempt(outcome);
+  if (at_->usage.known && !at_->usage.estimated && at_->usage.input > 0 && !joint_) c.enter().unseen_input.counted(charged_input(), at_->usage.input);
   let_probes_go();  // succeeded(), failed() and rest() have judged by now, where there was something to judge
   if (!learn) {
     c.enter().stats.cancelled();

@@ -55,6 +55,8 @@ void explain_budget(const LimitRules& rules, const core::Moment& at, int64_t nan
   const int64_t taken = view.spent + view.reserved;
   denial->limit = budget.nano_usd;
   denial->remaining = taken < budget.nano_usd ? budget.nano_usd - taken : 0;
+  // What calls in flight reserve is more than what most of them cost: room is back when one of them ends, and nobody knows when that is.
+  const bool soon = !never && view.reserved > 0 && view.spent < budget.nano_usd && nano <= budget.nano_usd - view.spent;
   std::string& words = denial->words;
   words = "budget of " + format_usd(budget.nano_usd) + " USD";
   if (budget.per == BudgetPeriod::kTotal) {
@@ -69,17 +71,22 @@ void explain_budget(const LimitRules& rules, const core::Moment& at, int64_t nan
   if (never) {
     words += ": this request alone may cost " + format_usd(nano) + " USD, and that is more than the whole budget: it can never be let through, ask for less";
   } else if (denial->remaining == 0) {
-    words += view.reserved > 0 ? " is used up or reserved by calls in flight" : " is used up";
+    words += soon ? " is reserved by calls in flight; try again when one has ended" : view.reserved > 0 ? " is used up or reserved by calls in flight" : " is used up";
+  } else if (soon) {
+    words += " has " + format_usd(denial->remaining) + " USD left beside what calls in flight reserve, this request may cost " + format_usd(nano) +
+             " USD; try again when one has ended";
   } else {
     words += " has " + format_usd(denial->remaining) + " USD left, this request may cost " + format_usd(nano) + " USD";
   }
+  constexpr Duration kSoon = std::chrono::seconds(1);
+  if (soon) denial->retry_after = kSoon;
   if (span.end == core::PeriodSpan::kNever) {
     words += "; it does not renew";
     return;
   }
   const WallTime renews{std::chrono::seconds(span.end)};
   words += "; renews " + format_time_rfc3339(renews);
-  if (!never) denial->retry_after = renews - at.wall;
+  if (!never && !soon) denial->retry_after = renews - at.wall;
 }
 
 }  // namespace

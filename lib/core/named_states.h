@@ -2,6 +2,7 @@
 #ifndef LLMROUTER_CORE_NAMED_STATES_H_
 #define LLMROUTER_CORE_NAMED_STATES_H_
 
+#include <algorithm>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -13,10 +14,34 @@
 
 namespace llmrouter::core {
 
+// How much more input a target counts than the bytes of a request can be: prompts that its provider puts before it, pictures behind addresses. One token is
+// a byte of text at least, and four bytes are what an estimated token stands for; what is counted beyond that is kept at its peak, of which each later answer
+// takes away a 32nd of the difference. Lock-free; of two at once one may be lost.
+class UnseenInput {
+ public:
+  static constexpr int64_t kBeforeAny = 4096;             // tokens: nobody has counted yet
+  static constexpr int64_t kMost = int64_t{1} << 20;      // what a provider says is believed up to here
+  // The most that a request of so many estimated tokens is taken for.
+  int64_t bound(int64_t estimated) const noexcept {
+    const int64_t known = word_.load(std::memory_order_relaxed);
+    return in_bytes(estimated) + (known == 0 ? kBeforeAny : known - 1);
+  }
+  void counted(int64_t estimated, int64_t truth) noexcept {
+    const int64_t beyond = std::clamp<int64_t>(truth - in_bytes(estimated), 0, kMost), known = word_.load(std::memory_order_relaxed);
+    const int64_t peak = known - 1;
+    word_.store(1 + (known == 0 || beyond >= peak ? beyond : peak - (peak - beyond + 31) / 32), std::memory_order_relaxed);
+  }
+
+ private:
+  static int64_t in_bytes(int64_t estimated) noexcept { return 4 * std::min(std::max<int64_t>(0, estimated), int64_t{1} << 50); }
+  std::atomic<int64_t> word_{0};  // the peak and one; 0: nobody has counted
+};
+
 // A target as all snapshots know it. A decision reads one line of the cache for each of the two; what is written of one target disturbs no other.
 struct alignas(64) TargetState {
   TargetHealth health;
   alignas(64) TargetStats stats;
+  UnseenInput unseen_input;
 };
 
 // Of a target that nothing is remembered of.

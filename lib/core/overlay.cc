@@ -28,6 +28,11 @@ std::chrono::milliseconds until(WallTime when, WallTime now) {
 
 WallTime after(WallTime when, Duration delay) { return when + std::chrono::duration_cast<std::chrono::microseconds>(delay); }
 
+Error rule_of_the_file(std::string_view name) {
+  return Error(ErrorCode::kConflict, "name: rule \"" + std::string(name) + "\" stands in the configuration file: change or remove it there, under routing.rules; a changed file is "
+                                     "applied without a restart. A stored rule of another name and a higher priority is asked before it", "name");
+}
+
 Error session_alone() { return Error(ErrorCode::kConflict, "a session changes nothing for the others of its key: present the key itself"); }
 
 }  // namespace
@@ -97,7 +102,7 @@ Result<void> Router::put_rule(const RuleConfig& rule) {
   std::lock_guard<std::mutex> lock(overlay.writers);
   auto snap = impl_->snapshot.load();
   if (has_rule(snap->config.routing.rules, rule.name)) {
-    return Error(ErrorCode::kConflict, "name: rule \"" + rule.name + "\" stands in the configuration file and is changed there", "name");
+    return rule_of_the_file(rule.name);
   }
   if (auto there = core::check_rule_names(*snap, rule, true); !there) return there;
   std::vector<RuleConfig> next = overlay.rules;
@@ -126,7 +131,7 @@ Result<void> Router::remove_rule(std::string_view name) {
   std::lock_guard<std::mutex> lock(overlay.writers);
   auto snap = impl_->snapshot.load();
   if (has_rule(snap->config.routing.rules, name)) {
-    return Error(ErrorCode::kConflict, "rule \"" + std::string(name) + "\" stands in the configuration file and is changed there", "name");
+    return rule_of_the_file(name);
   }
   auto removed = overlay.store->remove(kRule, name);
   if (!removed) return std::move(removed).error();

@@ -37,7 +37,6 @@ struct Rehearsal::Flight {
   TurnOrder order;
   uint64_t affinity = 0, session = 0, home = 0;
   Reservation reservation;
-  Demand reserved;
   TimePoint began{}, deadline{}, wait_until{}, blocked_until{};
   bool owes = false;         // the key's and the model's limits are not reserved
   bool limited = false;      // what it was not asked for was a limit of ours
@@ -196,23 +195,10 @@ bool Rehearsal::reserve(Flight& f) {
   LimitBucket* buckets[2] = {key != nullptr && !key->spec.limits.empty() ? bucket_of(*key) : nullptr,
                              f.resolved.route != nullptr ? f.resolved.route->bucket : nullptr};
   if (buckets[0] == nullptr && buckets[1] == nullptr) return true;
-  f.reserved = Demand();
-  const int64_t output = f.facts.max_tokens.value_or(kUnknownOutput);
-  f.reserved.tokens = f.facts.input_tokens + output;
-  Demand least;
-  least.tokens = f.facts.input_tokens;
-  if (key != nullptr && key->spec.limits.budget && snapshot_->catalog) {
-    const Candidate& first = f.candidates.front();
-    const auto price = snapshot_->catalog->price(first.provider->config.name, first.provider->config.type, first.model, f.facts.input_tokens, f.wall);
-    TokenUsage expected;
-    expected.input = f.facts.input_tokens;
-    if (price) least.nano_usd = cost_nano_usd(expected, *price);
-    expected.output = output;
-    if (price) f.reserved.nano_usd = cost_nano_usd(expected, *price);
-  }
-  if (f.facts.max_tokens) least = f.reserved;
+  Wanted wanted = wanted_of(*snapshot_, f.candidates.front(), key != nullptr && key->spec.limits.budget, f.facts.input_tokens,
+                            f.facts.max_tokens.value_or(kUnknownOutput), f.facts.max_tokens.has_value(), f.wall);
   Denial denial;
-  f.reservation = reserve_or_what_is_left(limiter_, buckets, f.reserved, least, &denial);
+  f.reservation = reserve_or_what_is_left(limiter_, buckets, wanted, &denial);
   if (f.reservation.active()) return true;
   f.limited = true;
   if (denial.bucket.compare(0, 6, "model:") == 0) denied(f, denial);
@@ -423,6 +409,7 @@ void Rehearsal::attempt_ends(Flight& f) {
       sample.output_tokens = f.call.usage.output;
     }
     c.enter().stats.ended(sample, t);
+    if (ok) c.enter().unseen_input.counted(f.facts.input_tokens, f.call.usage.input);
   }
   if (f.mine().reservation.active()) {
     f.mine().reservation.settle({1, ok ? f.call.usage.input + f.call.usage.output : 0, 0});

@@ -29,6 +29,7 @@ struct Candidate {
 
   const TargetHealth& health() const noexcept { return (state != nullptr ? *state : kNothingKnown).health; }
   const TargetStats& stats() const noexcept { return (state != nullptr ? *state : kNothingKnown).stats; }
+  const UnseenInput& unseen_input() const noexcept { return (state != nullptr ? *state : kNothingKnown).unseen_input; }
   // Others may have learned of it since the plan was made.
   void look_again() noexcept {
     if (state == nullptr) state = provider->shared->named.find(model);

@@ -25,15 +25,40 @@ size_t take_turn(const ProviderRuntime& provider) noexcept {
   return at;
 }
 
-Reservation reserve_or_what_is_left(RateLimiter& limiter, LimitBucket* (&buckets)[2], Demand& demand, const Demand& least, Denial* denial) {
+Wanted wanted_of(const Snapshot& snapshot, const Candidate& first, bool budget, int64_t input, int64_t output, bool bounded, WallTime wall) {
+  Wanted w;
+  w.bounded = bounded;
+  w.expected.tokens = input + output;
+  w.least.tokens = bounded ? w.expected.tokens : input;
+  std::optional<PriceRow> price;
+  const ProviderConfig& provider = first.provider->config;
+  if (budget && snapshot.catalog) price = snapshot.catalog->price(provider.name, provider.type, first.model, input, wall);
+  w.most = w.expected;
+  if (!price) return w;
+  TokenUsage usage;
+  usage.input = input;
+  w.least.nano_usd = cost_nano_usd(usage, *price);
+  usage.output = output;
+  w.expected.nano_usd = cost_nano_usd(usage, *price);
+  if (bounded) w.least.nano_usd = w.expected.nano_usd;
+  if (input > 0) usage.input = first.unseen_input().bound(input);
+  if (const int64_t window = snapshot.catalog->facts(provider.type, first.model).context_window; window > 0) usage.input = std::max(input, std::min(usage.input, window));
+  w.most.nano_usd = cost_nano_usd(usage, *price);
+  return w;
+}
+
+Reservation reserve_or_what_is_left(RateLimiter& limiter, LimitBucket* (&buckets)[2], Wanted& wanted, Denial* denial) {
   constexpr int kGuesses = 8;  // what is left changes while others settle
+  Demand& demand = wanted.most;
+  const Demand& least = wanted.least;
   const bool guessed = least.tokens < demand.tokens || least.nano_usd < demand.nano_usd;
   const int64_t least_tokens = std::max<int64_t>(1, least.tokens);
   Reservation reservation = limiter.reserve(buckets, 2, demand, denial);
   for (int tries = 0; !reservation.active() && guessed && tries < kGuesses; ++tries) {
     const int64_t left = denial->remaining;
     if (denial->kind == LimitKind::kBudget) {
-      const int64_t nano = left > 0 && least.nano_usd <= denial->limit ? left : least.nano_usd;
+      const bool some_will_do = !wanted.bounded && left > 0 && least.nano_usd <= denial->limit;
+      const int64_t nano = some_will_do ? left : std::max(left, least.nano_usd);
       if (nano >= demand.nano_usd) break;
       demand.nano_usd = nano;
     } else if (denial->kind == LimitKind::kTokens) {

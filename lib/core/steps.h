@@ -112,11 +112,22 @@ size_t hedge_target(const std::vector<Candidate>& candidates, size_t current, Ti
 // Where in its provider's pool the turn begins, by the weights. The pool is not empty.
 size_t take_turn(const ProviderRuntime& provider) noexcept;
 
-// What the key's and the model's limits are asked for. How long the answer will be is a guess when the request does not say; `least` is `demand` without
-// that guess. A guess alone refuses nobody: what is left is reserved instead (and stands in `demand`), so that the last call may pass the limit by what it
-// is longer, and no other call comes in beside it. Where nothing is left, or not even the input's tokens, `denial` is about `least`: when that fits, or
-// that it never will.
-Reservation reserve_or_what_is_left(RateLimiter& limiter, LimitBucket* (&buckets)[2], Demand& demand, const Demand& least, Denial* denial);
+// What a call reserves at its key's and its model's limits.
+struct Wanted {
+  Demand expected;        // as estimated: what a call that nobody counted is charged at least
+  Demand most;            // the same with the most that its input may turn out to cost: what is asked for
+  Demand least;           // what has to fit; without the answer where the request does not say how long it may be
+  bool bounded = false;   // it says so
+};
+
+// `budget`: somebody pays. Money is then reserved for the most tokens that the input's bytes may be, and for what `first` counted beyond them before
+// (UnseenInput), within its window where that is known.
+Wanted wanted_of(const Snapshot& snapshot, const Candidate& first, bool budget, int64_t input, int64_t output, bool bounded, WallTime wall);
+
+// Reserves `most`. How long the answer will be is a guess when the request does not say, and what its input will be counted as always is. A guess alone
+// refuses nobody: what is left is reserved instead (and stands in `most`), so that the last call may pass the limit by what it is longer, and no other call
+// comes in beside it. Where nothing is left, or not even `least`, `denial` is about that: when it fits, or that it never will.
+Reservation reserve_or_what_is_left(RateLimiter& limiter, LimitBucket* (&buckets)[2], Wanted& wanted, Denial* denial);
 
 // What an attempt's failure says of its target and of the credential that it was made with (-1: none).
 void learn_from(const Error& error, Candidate& candidate, int credential, TimePoint now, const CooldownConfig& config);

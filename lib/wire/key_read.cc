@@ -194,8 +194,8 @@ class KeyPatch {
     }
     std::optional<int64_t> burst;
     each(v, path, [&](const JsonMember& m, const std::string& at) {
-      if (m.key == "requests") return rate(m.value, at, limits.requests);
-      if (m.key == "tokens") return rate(m.value, at, limits.tokens);
+      if (m.key == "requests") return rate(m.value, at, "requests", limits.requests);
+      if (m.key == "tokens") return rate(m.value, at, "tokens", limits.tokens);
       if (m.key != "concurrent" && m.key != "burst") return false;
       const std::optional<int64_t> count = m.value.is_null() ? std::optional<int64_t>(0) : number(m.value);
       if (!count || *count < 0) wanted(at, "a whole number from 0 to 1000000000M");
@@ -214,8 +214,8 @@ class KeyPatch {
     return true;
   }
 
-  // "60/min", or {requests: 50, per: 60s, burst: 20}.
-  bool rate(JsonValue v, const std::string& path, std::optional<Rate>& out) {
+  // "60/min", or {requests: 50, per: 60s, burst: 20}: the count is called what is counted, or `count`.
+  bool rate(JsonValue v, const std::string& path, std::string_view unit, std::optional<Rate>& out) {
     out.reset();
     if (v.is_null()) return true;
     if (v.is_string()) {
@@ -228,6 +228,7 @@ class KeyPatch {
       return true;
     }
     Rate read;
+    bool counted = false;
     each(v, path, [&](const JsonMember& m, const std::string& at) {
       if (m.key == "per") {
         const auto per = parse_period(m.value.string_or());
@@ -235,7 +236,8 @@ class KeyPatch {
         if (!per) wanted(at, "a period like \"60s\" or \"min\", above 0 and at most 36500d");
         return true;
       }
-      if (m.key != "requests" && m.key != "tokens" && m.key != "count" && m.key != "burst") return false;
+      if (m.key != unit && m.key != "count" && m.key != "burst") return false;
+      if (m.key != "burst" && std::exchange(counted, true)) fail(at, "the count is given twice");
       const auto count = number(m.value);
       if (!count || *count < 0) wanted(at, "a whole number from 0 to 1000000000M");
       (m.key == "burst" ? read.burst : read.count) = count.value_or(0);

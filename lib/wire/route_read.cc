@@ -207,11 +207,14 @@ Result<bool> read_route_header(std::string_view name, std::string_view value, Ro
   }
   if (name == "x-llmrouter-strategy") {
     into.strategy = trimmed(value);
+    for (char& c : into.strategy)
+      if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
     if (into.strategy.empty() || into.strategy.size() > kLongestName) return fault(field, "expected a strategy's name");
     return true;
   }
   if (name == "x-llmrouter-cache") {
-    if (trimmed(value) != "no") return fault(field, "expected `no`");
+    const std::string_view word = trimmed(value);
+    if (word.size() != 2 || (word[0] | 0x20) != 'n' || (word[1] | 0x20) != 'o') return fault(field, "expected `no`");
     into.cache = false;
     return true;
   }

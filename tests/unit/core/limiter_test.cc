@@ -509,14 +509,19 @@ TEST_CASE("A budget counts what is spent and what is reserved") {
   CHECK(f.denial.kind == LimitKind::kBudget);
   CHECK(f.denial.limit == 50 * kUsd);
   CHECK(f.denial.remaining == 20 * kUsd);
-  CHECK(f.denial.retry_after == hours(24 * 9 + 12));
+  CHECK(f.denial.retry_after == seconds(1));  // most of what is reserved comes back
   CHECK(f.denial.words ==
-        "budget of 50.00 USD per month of key a has 20.00 USD left, this request may cost 20.000000001 USD; renews 2026-12-01T00:00:00Z");
+        "budget of 50.00 USD per month of key a has 20.00 USD left beside what calls in flight reserve, this request may cost 20.000000001 USD; try again when "
+        "one has ended; renews 2026-12-01T00:00:00Z");
   Reservation second = f.reserve(bucket, {1, 0, 20 * kUsd});
   REQUIRE(second.active());
   CHECK_FALSE(f.reserve(bucket, {1, 0, 0}).active());
-  CHECK(f.denial.words == "budget of 50.00 USD per month of key a is used up or reserved by calls in flight; renews 2026-12-01T00:00:00Z");
+  CHECK(f.denial.retry_after == seconds(1));
+  CHECK(f.denial.words == "budget of 50.00 USD per month of key a is reserved by calls in flight; try again when one has ended; renews 2026-12-01T00:00:00Z");
   first.settle({1, 0, 31 * kUsd});
+  CHECK_FALSE(f.reserve(bucket, {1, 0, 20 * kUsd}).active());
+  CHECK(f.denial.retry_after == hours(24 * 9 + 12));  // whatever the other one gives back
+  CHECK(f.denial.words == "budget of 50.00 USD per month of key a is used up or reserved by calls in flight; renews 2026-12-01T00:00:00Z");
   second.settle({1, 0, 19 * kUsd});
   CHECK_FALSE(f.reserve(bucket, {1, 0, 0}).active());
   CHECK(f.denial.remaining == 0);

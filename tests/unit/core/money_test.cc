@@ -1,4 +1,6 @@
 // What calls cost that nobody counted to the end: cut, cancelled, failed, or without usage.
+#include <algorithm>
+
 #include "unit/core/call_fixture.h"
 
 using namespace llmrouter;
@@ -389,4 +391,72 @@ TEST_CASE("money: usage that is told twice: the last counts, and what it lacks i
   CHECK(r.usage.output == output);
   CHECK(!r.usage.estimated);
   if (translated) CHECK(w.heard.bytes.find("\"output_tokens\":" + std::to_string(output) + "}") != std::string::npos);
+}
+
+// Calls that are all in flight before the first is answered; how many were.
+size_t at_once(Paid& w, size_t calls, const std::string& body) {
+  std::vector<std::unique_ptr<Heard>> heard;
+  std::vector<Call> open;
+  CallOptions options;
+  options.key = Secret(std::string(kKey));
+  for (size_t i = 0; i < calls; ++i) {
+    heard.push_back(std::make_unique<Heard>());
+    open.push_back(w.router->relay(w.transport, {"openai", body}, options, *heard.back()));
+  }
+  for (int i = 0; i < 100; ++i) w.reactor->drive();
+  return static_cast<size_t>(std::count_if(heard.begin(), heard.end(), [](const auto& h) { return h->head.status == 200; }));
+}
+
+TEST_CASE("money: a budget is not passed by calls at once whose input is counted far above the estimate") {
+  Paid w;
+  // A token for a byte, or more than there are bytes: what a provider puts before each prompt.
+  const int64_t counted = GENERATE(900, 3000, 9000);
+  const bool bounded = GENERATE(false, true);
+  CAPTURE(counted, bounded);
+  w.config.keys[0].spec.limits.budget->nano_usd = 20 * counted * 1000;
+  const std::string usage = R"("usage":{"prompt_tokens":)" + std::to_string(counted) + R"(,"completion_tokens":0,"total_tokens":)" + std::to_string(counted) + "}";
+  std::string whole = kWhole;
+  whole.replace(whole.find(R"("usage")"), std::string::npos, usage + "}");
+  w.transport.fallback = [whole](const SeenRequest&) { return ScriptedReply::json(whole); };
+  w.build();
+  const std::string body = R"({"model":"a/m",)" + std::string(bounded ? R"("max_tokens":1,)" : "") + R"("messages":[{"role":"user","content":")" +
+                           std::string(900, 'x') + R"("}]})";
+  const int64_t budget = 20 * counted * 1000;
+  // Nobody knows before the first answer what is not in the bytes.
+  if (counted > 4096 + 900) CHECK(at_once(w, 1, body) == 1);
+  size_t answered = counted > 4096 + 900 ? 1 : 0;
+  for (int round = 0; round < 40; ++round) {
+    answered += at_once(w, 19, body);
+    CHECK(w.limits().spent_nano_usd <= budget);
+    CHECK(w.limits().reserved_nano_usd == 0);
+  }
+  CHECK(answered >= 19);  // and it is not out of reach
+}
+
+TEST_CASE("money: what is reserved to be sure is not what an answer without counts costs") {
+  Paid w;
+  std::string whole = kWhole;
+  whole.replace(whole.find(R"(,"usage")"), std::string::npos, "}");
+  w.transport.fallback = [whole](const SeenRequest&) { return ScriptedReply::json(whole); };
+  const UsageRecord r = w.ask(R"({"model":"a/m","max_tokens":10,"messages":[{"role":"user","content":")" + std::string(4000, 'x') + R"("}]})");
+  CHECK(r.usage.estimated);
+  CHECK(w.limits().spent_nano_usd == (r.usage.input * 1000) + 10 * 2000);
+}
+
+TEST_CASE("money: what calls in flight reserve to be sure does not last: whoever is refused for it hears to come back") {
+  Paid w;
+  w.config.keys[0].spec.limits.budget->nano_usd = 2'000'000;
+  w.transport.fallback = [](const SeenRequest&) { return hanging(ScriptedReply::json("")); };
+  w.build();
+  CallOptions options;
+  options.key = Secret(std::string(kKey));
+  Heard first, second;
+  const std::string body = World::body("a/m", false, R"(,"max_tokens":5)");
+  Call one = w.router->relay(w.transport, {"openai", body}, options, first);
+  Call two = w.router->relay(w.transport, {"openai", body}, options, second);
+  for (int i = 0; i < 10; ++i) w.reactor->drive();
+  CHECK(first.heads == 0);
+  CHECK(second.head.status == 402);
+  CHECK(second.header("retry-after") == "1");
+  CHECK(second.bytes.find("calls in flight") != std::string::npos);
 }
