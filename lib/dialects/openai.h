@@ -62,9 +62,11 @@ struct Quirks {
   bool fixed_samplers = false;
   bool thinks_without_samplers = false;
   bool thinks_streamed = false;
+  bool thoughts_beside_bound = false;
   bool thoughts_with_calls = false;
   bool inline_media = false;
   bool document_url = false;
+  bool audio_wav_mp3 = false;
   bool thinking_type = false;
   bool enable_thinking = false;
   bool reasoning_object = false;
