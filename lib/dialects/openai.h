@@ -67,6 +67,7 @@ struct Quirks {
   bool inline_media = false;
   bool document_url = false;
   bool audio_wav_mp3 = false;
+  bool text_completions = false;  // no vendor's: the body is one of /completions, whose bound has the older name alone
   bool thinking_type = false;
   bool enable_thinking = false;
   bool reasoning_object = false;

@@ -96,7 +96,7 @@ class Relay {
   }
 
   std::string_view renamed(std::string_view name) const noexcept {
-    if (quirks_.max_tokens_only && name == "max_completion_tokens") return "max_tokens";
+    if ((quirks_.max_tokens_only || quirks_.text_completions) && name == "max_completion_tokens") return "max_tokens";
     if (quirks_.max_completion_tokens_only && name == "max_tokens") return "max_completion_tokens";
     if (quirks_.random_seed && name == "seed") return "random_seed";
     return name;
@@ -107,7 +107,7 @@ class Relay {
   bool place_bound(SpliceEdit& e) {
     constexpr std::string_view kOlder = "max_tokens", kNewer = "max_completion_tokens";
     if (e.kind == Kind::kRemove || (e.name != kOlder && e.name != kNewer)) return true;
-    if (bound_.empty() && !member(kNewer).is_unset()) bound_ = renamed(kNewer);
+    if (bound_.empty() && !quirks_.text_completions && !member(kNewer).is_unset()) bound_ = renamed(kNewer);
     if (bound_.empty() && !member(kOlder).is_unset()) bound_ = renamed(kOlder);
     if (e.kind == Kind::kDefault && !bound_.empty()) return false;
     if (bound_.empty()) bound_ = e.name;

@@ -55,6 +55,7 @@ Result<JsonValue> TaskUpstream::read_root(std::string_view body) const {
 Result<RequestFacts> scan_task(std::string_view body) {
   RequestFacts facts;
   if (wire::ScanResult scanned = wire::scan_object(body, {}, facts.members); !scanned) return scanned.to_error(body);
+  if (auto named = check_case(facts.members); !named) return std::move(named).error();
   Fields fields;
   for (const MemberSpan& m : facts.members) {
     const JsonValue value(body.substr(m.value_begin, m.value_end - m.value_begin));

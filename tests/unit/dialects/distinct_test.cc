@@ -165,6 +165,25 @@ TEST_CASE("a name that comes twice in what is embedded or ranked is refused by i
   CHECK(codec->scan(R"({"model":"m","query":"q","documents":[{"text":"a","meta":{"x":1,"x":2}}]})"));
 }
 
+TEST_CASE("a name that limits look at is refused in another case, which some servers read as the same") {
+  const std::string hi = R"("messages":[{"role":"user","content":"hi"}])";
+  const std::pair<std::string, std::string> refused[] = {
+      {"openai", R"({"model":"m","Max_Tokens":9,)" + hi + "}"},      {"openai", R"({"model":"m","TEMPERATURE":9,)" + hi + "}"},
+      {"openai", R"({"model":"m","Tools":[],)" + hi + "}"},           {"anthropic", R"({"model":"m","max_tokens":1,"Thinking":{},)" + hi + "}"},
+      {"responses", R"({"model":"m","input":"hi","Tools":[]})"},      {"completions", R"({"model":"m","prompt":"hi","Best_of":3})"},
+      {"cohere", R"({"model":"m","maX_tokens":3,)" + hi + "}"},
+  };
+  for (const auto& [name, body] : refused) {
+    INFO(body);
+    const auto facts = scan(name, body);
+    REQUIRE(!facts);
+    CHECK(facts.error().code == ErrorCode::kInvalidRequest);
+    CHECK(body.find("\"" + facts.error().param + "\":") != std::string::npos);
+  }
+  CHECK(!dialect("openai")->new_task_client(Operation::kEmbed)->scan(R"({"model":"m","input":"a","Input":"b"})"));
+  CHECK(scan("openai", R"({"model":"m","vendorOption":1,"Max":2,)" + hi + "}"));
+}
+
 TEST_CASE("the same name in different objects is no repetition") {
   CHECK(scan("openai", R"({"model":"m","messages":[{"role":"user","content":[{"type":"text","text":"a"},{"type":"text","text":"a"}]},{"role":"user","content":"a"}]})"));
   CHECK(scan("gemini", R"({"contents":[{"parts":[{"text":"a"},{"text":"a"}]},{"parts":{"text":"a"}}],"generation_config":{"topP":1,"top_k":1}})"));
