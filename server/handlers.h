@@ -2,6 +2,8 @@
 #ifndef LLMROUTER_SERVER_HANDLERS_H_
 #define LLMROUTER_SERVER_HANDLERS_H_
 
+#include <optional>
+
 #include "server/http.h"
 
 namespace llmrouter::server {
@@ -16,6 +18,8 @@ Reply options_reply(Session& session);
 Reply models_reply(Session& session);  // in the shape of the route's dialect
 Reply tags_reply(Session& session);
 Reply show_reply(Session& session);
+// The answer to a chat that asks nothing (Ollama's way to have a model loaded or unloaded); nothing: it has to be relayed.
+std::optional<Reply> load_reply(Session& session);
 Reply explain_reply(Session& session);
 Reply model_health_reply(Session& session);
 Reply provider_health_reply(Session& session);

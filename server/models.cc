@@ -293,6 +293,24 @@ Reply tags_reply(Session& session) {
   return reply;
 }
 
+namespace {
+
+// Does this name lead somewhere for whoever asks?
+Result<void> check_name(Session& session, const Caller& caller, const std::string& model, std::string_view endpoint) {
+  const Router& router = *session.loop().context().router;
+  CallOptions options;
+  options.trusted = session.trusted();
+  options.endpoint = endpoint;
+  options.forced_provider = session.request().provider;
+  if (caller) options.key = Secret(session.request().key);
+  auto plan = router.explain(model, options);
+  if (!plan) return std::move(plan).error();
+  if (!leads_somewhere(*plan)) return unknown_model(model, router.models(caller.get()));
+  return {};
+}
+
+}  // namespace
+
 // What Ollama's clients ask before they use a model: any name that leads somewhere has an answer.
 Reply show_reply(Session& session) {
   const Context& context = session.loop().context();
@@ -304,13 +322,7 @@ Reply show_reply(Session& session) {
   codec->set_path(path);
   auto facts = codec->scan(session.request().body);
   if (!facts) return error_reply(context, "ollama", facts.error());
-  CallOptions options;
-  options.trusted = session.trusted();
-  options.endpoint = "models";
-  if (*caller) options.key = Secret(session.request().key);
-  auto plan = context.router->explain(facts->model, options);
-  if (!plan) return error_reply(context, "ollama", plan.error());
-  if (!leads_somewhere(*plan)) return error_reply(context, "ollama", unknown_model(facts->model, context.router->models(caller->get())));
+  if (auto known = check_name(session, *caller, facts->model, "models"); !known) return error_reply(context, "ollama", known.error());
   std::string body = "{";
   for (const char* name : {"license", "modelfile", "parameters", "template"}) append_member(body, name, "");
   append_member(body, "modified_at", format_time_rfc3339(WallTime(std::chrono::seconds(0))));
@@ -323,6 +335,25 @@ Reply show_reply(Session& session) {
   body += '}';
   append_name(body, "capabilities");
   return json_reply(body + "[\"completion\",\"tools\"]}\n");
+}
+
+std::optional<Reply> load_reply(Session& session) {
+  const Route& route = session.route();
+  if (route.endpoint != Endpoint::kChat || route.dialect != "ollama") return std::nullopt;
+  const Context& context = session.loop().context();
+  auto codec = context.dialect("ollama").new_client_codec();
+  RequestPath path;
+  path.operation = route.operation == "generate" ? "load_generate" : "load";
+  codec->set_path(path);
+  const auto facts = codec->scan(session.request().body);
+  if (!facts) return std::nullopt;
+  const std::string_view endpoint = operation_name(Operation::kChat);
+  auto caller = caller_of(session, endpoint);
+  if (!caller) return error_reply(context, "ollama", caller.error());
+  if (auto known = check_name(session, *caller, facts->model, endpoint); !known) return error_reply(context, "ollama", known.error());
+  std::string body;
+  codec->encode_response(ChatResponse(), body);
+  return json_reply(body + '\n');
 }
 
 Reply explain_reply(Session& session) {

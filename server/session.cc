@@ -230,6 +230,7 @@ void Session::on_request() {
   if (refusal_.code != ErrorCode::kNone) return fail(refusal_);
   if (request.method == Method::kOptions) return respond(options_reply(*this));
   if (is_call(route_.endpoint)) {
+    if (auto loaded = load_reply(*this)) return respond(std::move(*loaded));
     relay_.emplace(*this);
     return relay_->start(request);
   }

@@ -44,6 +44,7 @@ bool Call::State::start_attempt(size_t index) {
   at_->stream_error.reset();
   at_->usage = TokenUsage();
   at_->payload_frames = at_->payload_bytes = 0;
+  at_->call_bytes = 0;
   at_->exchanges = 1;
   at_->began = now();
   if (attempts_ == 1) sent_ = at_->began;

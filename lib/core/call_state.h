@@ -113,6 +113,7 @@ struct Call::State final {
     TokenUsage usage;
     int64_t payload_frames = 0;
     int64_t payload_bytes = 0;
+    size_t call_bytes = 0;               // of the arguments of its calls, streamed
     TimePoint first_token{};
   };
 

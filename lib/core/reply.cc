@@ -11,6 +11,9 @@ namespace {
 constexpr size_t kPreludeBytes = 64 * 1024;
 constexpr size_t kPreludeEvents = 256;
 
+// Clients of some dialects get calls whole: what they wait for is held.
+constexpr size_t kMaxCallBytes = 32 * 1024 * 1024;
+
 std::string number(int64_t value) { return std::to_string(value); }
 
 // nano-USD as decimal USD, exact, no trailing zeros.
@@ -85,6 +88,11 @@ Flow Call::State::on_frame(std::string_view bytes, FrameKind kind) {
 Flow Call::State::on_event(const StreamEvent& event) {
   if (ended_ || at_->stream_error) return Flow::kCancel;
   if (event.kind == StreamEvent::Kind::kUsage) at_->usage = event.usage;
+  at_->call_bytes += event.arguments.size();
+  if (at_->call_bytes > kMaxCallBytes && !at_->collecting) {  // a whole answer has a bound of its own
+    at_->stream_error = std::make_unique<Error>(ErrorCode::kUpstreamError, "the arguments of its tool calls are larger than 32 MiB");
+    return Flow::kCancel;
+  }
   if (event.visible()) {
     if (at_->payload_frames++ == 0) at_->first_token = now();
     at_->payload_bytes += static_cast<int64_t>(event.text.size() + event.name.size() + event.arguments.size());

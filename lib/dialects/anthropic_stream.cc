@@ -164,11 +164,11 @@ FrameKind StreamReader::look(JsonValue root, JsonValue type, UpstreamSink& sink)
     const JsonValue message = find_member(root, "message"), content = find_member(message, "content");
     stopped_ = false;
     stop_reason_.clear();
-    tell_usage(find_member(message, "usage"), false, sink);
+    tell_usage(last_told(message, "usage"), false, sink);
     return content.is_array() && !content.empty_container() ? FrameKind::kPayload : FrameKind::kPrelude;
   }
   if (type.equals("message_delta")) {
-    tell_usage(find_member(root, "usage"), true, sink);
+    tell_usage(last_told(root, "usage"), true, sink);
     const JsonValue reason = wire::find(root, "delta", "stop_reason");
     if (!reason.nonempty_string()) return FrameKind::kPrelude;
     reason.string(stop_reason_);
@@ -233,10 +233,10 @@ void StreamReader::translate(JsonValue root, JsonValue type, UpstreamSink& sink)
 void StreamReader::take_message(JsonValue message, UpstreamSink& sink) {
   stopped_ = false;
   stop_reason_.clear();
-  JsonValue id, model, content, usage, reason;
-  wire::pick(message, {{"id", &id}, {"model", &model}, {"content", &content}, {"usage", &usage}, {"stop_reason", &reason}});
+  JsonValue id, model, content, reason;
+  wire::pick(message, {{"id", &id}, {"model", &model}, {"content", &content}, {"stop_reason", &reason}});
   tell_start(id.string_or(), model.string_or(), sink);
-  tell_usage(usage, reason.nonempty_string(), sink);
+  tell_usage(last_told(message, "usage"), reason.nonempty_string(), sink);
   while (!blocks_.empty()) end_block(blocks_.front(), sink);
   for (JsonValue block : JsonElements(content)) {
     if (dead_) return;
@@ -247,7 +247,7 @@ void StreamReader::take_message(JsonValue message, UpstreamSink& sink) {
 }
 
 void StreamReader::take_message_delta(JsonValue root, UpstreamSink& sink) {
-  tell_usage(find_member(root, "usage"), true, sink);
+  tell_usage(last_told(root, "usage"), true, sink);
   if (const JsonValue reason = wire::find(root, "delta", "stop_reason"); reason.nonempty_string()) reason.string(stop_reason_);
 }
 

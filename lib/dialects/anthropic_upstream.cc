@@ -11,6 +11,7 @@
 #include "dialects/own_edits.h"
 #include "dialects/text_match.h"
 #include "dialects/tool_names.h"
+#include "dialects/usage.h"
 #include "dialects/vertex.h"
 #include "llmrouter/secret.h"
 #include "wire/splice.h"
@@ -74,10 +75,10 @@ class AnthropicUpstream final : public UpstreamCodec {
     auto root = read_root(body);
     if (!root) return std::move(root).error();
     if (auto error = error_in_answer(*root, key_.reveal())) return std::move(*error);
-    JsonValue model, reason, usage;
-    wire::pick(*root, {{"model", &model}, {"stop_reason", &reason}, {"usage", &usage}});
+    JsonValue model, reason;
+    wire::pick(*root, {{"model", &model}, {"stop_reason", &reason}});
     ReplyFacts facts;
-    read_usage(usage, facts.usage);
+    read_usage(last_told(*root, "usage"), facts.usage);
     facts.finish = finish_reason_of(reason.string_or());
     model.string(facts.model);
     return facts;

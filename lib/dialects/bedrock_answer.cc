@@ -62,14 +62,13 @@ FinishReason finish_reason_of(std::string_view word) noexcept {
 
 TokenUsage read_usage(JsonValue usage) noexcept {
   TokenUsage out;
-  JsonValue input, output, read, written;
-  wire::pick(usage, {{"inputTokens", &input}, {"outputTokens", &output}, {"cacheReadInputTokens", &read}, {"cacheWriteInputTokens", &written}});
+  const JsonValue input = last_told(usage, "inputTokens"), output = last_told(usage, "outputTokens");
   if (!input.is_number() && !output.is_number()) return out;
   const auto count = [](JsonValue value) { return std::max<int64_t>(0, value.integer().value_or(0)); };
   out.known = true;
   mark_missing(out, input.is_number(), output.is_number());
-  out.cached = count(read);
-  out.cache_write = count(written);
+  out.cached = count(last_told(usage, "cacheReadInputTokens"));
+  out.cache_write = count(last_told(usage, "cacheWriteInputTokens"));
   out.input = count(input) + out.cached + out.cache_write;
   out.output = count(output);
   return out;

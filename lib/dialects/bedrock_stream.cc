@@ -5,6 +5,7 @@
 #include "dialects/fault.h"
 #include "dialects/fields.h"
 #include "dialects/tool_assembler.h"
+#include "dialects/usage.h"
 
 namespace llmrouter::dialects::bedrock {
 
@@ -74,7 +75,7 @@ void StreamReader::take(const EventStreamMessage& message, UpstreamSink& sink) {
     if (type != "metadata") return;
     StreamEvent event;
     event.kind = Kind::kUsage;
-    event.usage = read_usage(find_member(root, "usage"));
+    event.usage = read_usage(last_told(root, "usage"));
     if (event.usage.known) tell(event, sink);
     return;
   }

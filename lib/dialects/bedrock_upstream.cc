@@ -9,6 +9,7 @@
 #include "dialects/fault.h"
 #include "dialects/text_match.h"
 #include "dialects/tool_names.h"
+#include "dialects/usage.h"
 
 namespace llmrouter::dialects::bedrock {
 namespace {
@@ -58,7 +59,7 @@ class BedrockUpstream final : public UpstreamCodec {
     ChatResponse response;
     response.model = model_;
     response.created = now_seconds();
-    response.usage = read_usage(find_member(root, "usage"));
+    response.usage = read_usage(last_told(root, "usage"));
     response.service_tier = find(root, "serviceTier", "type").string_or();
     Choice choice;
     choice.message.role = Role::kAssistant;

@@ -40,13 +40,13 @@ std::string_view finish_word(FinishReason reason, bool called) noexcept {
 
 TokenUsage read_usage(JsonValue usage) noexcept {
   TokenUsage out;
-  JsonValue tokens, billed, cached;
-  wire::pick(usage, {{"tokens", &tokens}, {"billed_units", &billed}, {"cached_tokens", &cached}});
-  const auto count = [](JsonValue object, std::string_view name) { return std::max<int64_t>(0, find_member(object, name).integer().value_or(0)); };
-  const JsonValue counts = find_member(tokens, "input_tokens").is_number() || find_member(tokens, "output_tokens").is_number() ? tokens : billed;
-  if (!find_member(counts, "input_tokens").is_number() && !find_member(counts, "output_tokens").is_number()) return out;
+  const JsonValue tokens = last_told(usage, "tokens"), cached = last_told(usage, "cached_tokens");
+  const auto has = [](JsonValue object, std::string_view name) { return last_told(object, name).is_number(); };
+  const auto count = [](JsonValue object, std::string_view name) { return std::max<int64_t>(0, last_told(object, name).integer().value_or(0)); };
+  const JsonValue counts = has(tokens, "input_tokens") || has(tokens, "output_tokens") ? tokens : last_told(usage, "billed_units");
+  if (!has(counts, "input_tokens") && !has(counts, "output_tokens")) return out;
   out.known = true;
-  mark_missing(out, find_member(counts, "input_tokens").is_number(), find_member(counts, "output_tokens").is_number());
+  mark_missing(out, has(counts, "input_tokens"), has(counts, "output_tokens"));
   out.image = count(counts, "image_tokens");
   out.input = count(counts, "input_tokens") + out.image;  // pictures are counted beside the text
   out.output = count(counts, "output_tokens");

@@ -6,6 +6,7 @@
 #include "dialects/fields.h"
 #include "dialects/text_match.h"
 #include "dialects/tool_assembler.h"
+#include "dialects/usage.h"
 
 namespace llmrouter::dialects::cohere {
 
@@ -96,7 +97,7 @@ bool StreamReader::end(JsonValue delta, UpstreamSink& sink) {
   }
   ended_ = true;
   if (finish == FinishReason::kStop && !calls_.empty()) finish = FinishReason::kToolCalls;
-  const TokenUsage usage = read_usage(find_member(delta, "usage"));
+  const TokenUsage usage = read_usage(last_told(delta, "usage"));
   if (relay_) {
     if (usage.known) sink.on_usage(usage);
     sink.on_finish(finish);

@@ -6,6 +6,7 @@
 #include "dialects/http_request.h"
 #include "dialects/own_edits.h"
 #include "dialects/text_match.h"
+#include "dialects/usage.h"
 #include "wire/splice.h"
 
 namespace llmrouter::dialects::cohere {
@@ -42,7 +43,7 @@ class CohereUpstream final : public UpstreamCodec {
     auto root = read_root(body);
     if (!root) return std::move(root).error();
     ReplyFacts facts;
-    facts.usage = read_usage(find_member(*root, "usage"));
+    facts.usage = read_usage(last_told(*root, "usage"));
     facts.finish = finish_reason_of(find_member(*root, "finish_reason").string_or());
     facts.model = model_;
     return facts;
@@ -55,7 +56,7 @@ class CohereUpstream final : public UpstreamCodec {
     response.id = find_member(*root, "id").string_or();
     response.model = model_;
     response.created = now_seconds();
-    response.usage = read_usage(find_member(*root, "usage"));
+    response.usage = read_usage(last_told(*root, "usage"));
     Choice choice;
     read_answer_message(find_member(*root, "message"), ids_, choice.message);
     choice.finish_raw = find_member(*root, "finish_reason").string_or();

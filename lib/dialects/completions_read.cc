@@ -19,6 +19,7 @@ class Scanner {
  public:
   Result<RequestFacts> run(std::string_view body) {
     if (wire::ScanResult scanned = wire::scan_object(body, {}, facts_.members); !scanned) return scanned.to_error(body);
+    if (auto named = check_case(facts_.members); !named) return std::move(named).error();
     for (const MemberSpan& m : facts_.members) {
       take(m.name, JsonValue(body.substr(m.value_begin, m.value_end - m.value_begin)));
       if (!fields_.ok()) return fields_.take_error();

@@ -6,6 +6,8 @@
 #include <set>
 #include <vector>
 
+#include "dialects/text_match.h"
+
 namespace llmrouter::dialects {
 namespace {
 
@@ -104,6 +106,22 @@ std::optional<NameFault> pick_distinct(wire::JsonCursor& at, std::string_view te
 std::optional<NameFault> pick_distinct(JsonValue object, std::initializer_list<wire::Pick> wanted, Spelling spelling) {
   wire::JsonCursor at(object.is_object() ? object : JsonValue());
   return pick_distinct(at, object.raw(), wanted, spelling);
+}
+
+Result<void> check_case(const std::vector<MemberSpan>& members) {
+  constexpr std::string_view kRead[] = {
+      "model", "models", "route", "messages", "input", "inputs", "prompt", "instructions", "system", "suffix", "texts", "images", "query", "documents",
+      "stream", "stream_options", "n", "best_of", "max_tokens", "max_completion_tokens", "max_output_tokens", "temperature", "top_p", "top_k", "seed", "stop",
+      "stop_sequences", "tools", "functions", "tool_choice", "function_call", "mcp_servers", "web_search_options", "parallel_tool_calls", "response_format", "text",
+      "output_config", "output_format", "modalities", "audio", "thinking", "reasoning", "reasoning_effort", "thinking_budget", "enable_thinking", "user",
+      "safety_identifier", "metadata", "previous_response_id", "conversation", "background"};
+  const auto is_upper = [](char c) { return c >= 'A' && c <= 'Z'; };
+  for (const MemberSpan& m : members) {
+    if (std::none_of(m.name.begin(), m.name.end(), is_upper)) continue;
+    const auto same = [&m](std::string_view known) { return equals_ci(m.name, known); };
+    if (std::any_of(std::begin(kRead), std::end(kRead), same)) return Error(ErrorCode::kInvalidRequest, "`" + m.name + "`: names are in lower case here", m.name);
+  }
+  return {};
 }
 
 Error not_distinct(std::string where, const NameFault& fault) {

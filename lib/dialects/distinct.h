@@ -7,8 +7,10 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "dialects/fields.h"
+#include "llmrouter/codec.h"
 #include "wire/json_scan.h"
 
 namespace llmrouter::dialects {
@@ -31,6 +33,10 @@ std::optional<NameFault> pick_distinct(wire::JsonValue object, std::initializer_
 
 // The same for the object that a cursor was put inside of; it is behind it afterwards. `text`: what the cursor walks. For what lies in long texts: nobody has to find the end of the object before.
 std::optional<NameFault> pick_distinct(wire::JsonCursor& at, std::string_view text, std::initializer_list<wire::Pick> wanted, Spelling spelling = Spelling::kExact);
+
+// kInvalidRequest when a member of a body has the name of one that limits, keys or rules look at, in another case. There are servers that read names in any case
+// (Go's encoding/json): they would obey what nobody here has seen.
+Result<void> check_case(const std::vector<MemberSpan>& members);
 
 // kInvalidRequest: "`options.num_predict` comes twice".
 Error not_distinct(std::string where, const NameFault& fault);

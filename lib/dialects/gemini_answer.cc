@@ -78,7 +78,7 @@ TokenUsage usage_of_answer(JsonValue answer) {
   JsonValue candidates, counts;
   for (const JsonMember& m : JsonMembers(answer)) {
     if (m.key == "candidates") candidates = m.value;
-    else if (is_field(m.key, "usageMetadata")) counts = m.value;
+    else if (is_field(m.key, "usageMetadata") && !m.value.is_null()) counts = m.value;
   }
   if (!read_usage(counts, usage)) return usage;
   const JsonValue parts = wire::find(candidates, 0, "content", "parts");

@@ -1,5 +1,6 @@
 #include "dialects/gemini_embed.h"
 
+#include "dialects/distinct.h"
 #include "dialects/fault.h"
 #include "dialects/gemini.h"
 #include "dialects/http_request.h"
@@ -48,6 +49,11 @@ class GeminiEmbedClient final : public TaskClient {
     facts.model = model_;
     if (facts.model.empty()) return missing("model", "its name in the path");
     Fields fields;
+    if (!pick_distinct(fields, JsonValue(body), {}, [] { return std::string(); }, Spelling::kCamelOrSnake)) return fields.take_error();
+    for (const MemberSpan& m : facts.members) {
+      const JsonValue value(body.substr(m.value_begin, m.value_end - m.value_begin));
+      if (!distinct_inside(fields, value, 4, [&m] { return m.name; }, Spelling::kCamelOrSnake)) return fields.take_error();
+    }
     if (!batch_) {
       take_content("content", find_field(JsonValue(body), "content"), fields, facts);
     } else {

@@ -146,7 +146,7 @@ bool EventReader::step(JsonValue response, UpstreamSink& sink) {
   for (const JsonMember& m : JsonMembers(response)) {
     if (m.key == "candidates") candidates = m.value;
     else if (is_field(m.key, "promptFeedback")) feedback = m.value;
-    else if (is_field(m.key, "usageMetadata")) usage = m.value;
+    else if (is_field(m.key, "usageMetadata")) usage = m.value.is_null() ? usage : m.value;
     else if (is_field(m.key, "modelVersion")) model = m.value;
     else if (is_field(m.key, "responseId")) id = m.value;
     else if (is_field(m.key, "createTime")) created = m.value;

@@ -52,6 +52,15 @@ inline std::string_view image_mime_of(std::string_view data) noexcept {
   return data.substr(0, 6) == "iVBORw" ? std::string_view("image/png") : std::string_view();
 }
 
+// The two sounds that OpenAI takes, in its words; empty: another one.
+inline std::string_view wav_or_mp3(std::string_view mime) noexcept {
+  const std::string_view type = trim(mime.substr(0, mime.find(';')));
+  for (std::string_view wav : {"audio/wav", "audio/x-wav", "audio/wave", "audio/vnd.wave"}) {
+    if (equals_ci(type, wav)) return "wav";
+  }
+  return equals_ci(type, "audio/mpeg") || equals_ci(type, "audio/mp3") ? std::string_view("mp3") : std::string_view();
+}
+
 // An id of one vendor's store says nothing at another's; by how it begins one knows whose it is. Clients of any dialect may name any.
 inline bool is_openai_file(std::string_view id) noexcept { return id.substr(0, 5) == "file-" || id.substr(0, 10) == "assistant-"; }
 inline bool is_anthropic_file(std::string_view id) noexcept { return id.substr(0, 5) == "file_"; }

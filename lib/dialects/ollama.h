@@ -29,6 +29,14 @@ Result<ChatRequest> read_request(std::string_view body, bool generate);
 // Where its messages, parts, calls and tools stand in that body.
 Origins origins_of(std::string_view body, bool generate);
 
+// A request that only wants a model in memory (no prompt, no messages), or out of it (`keep_alive` 0 beside that).
+struct Load {
+  std::string model;
+  bool unload = false;
+};
+// An error for any other request; a long one is not read to its end for that.
+Result<Load> read_load(std::string_view body, bool generate);
+
 // Appends the request body. kInvalidRequest names what Ollama has no word for.
 Result<void> write_request(const ChatRequest& request, std::string_view model, bool stream, bool foreign, std::string& out,
                            std::vector<std::string>& dropped);

@@ -28,11 +28,13 @@ class OllamaClient final : public ClientCodec {
  public:
   void set_path(const RequestPath& path) override {
     show_ = path.operation == "show";
-    generate_ = show_ || path.operation == "generate";
+    load_ = path.operation == "load" || path.operation == "load_generate";
+    generate_ = show_ || path.operation == "generate" || path.operation == "load_generate";
   }
 
   Result<RequestFacts> scan(std::string_view body) override {
     body_ = body;
+    if (load_) return scan_load();
     Result<RequestFacts> facts = scan_request(body, generate_);
     if (!facts && show_ && facts.error().param == "model") facts = named(std::move(facts));
     if (facts) model_ = facts->model;
@@ -124,6 +126,17 @@ class OllamaClient final : public ClientCodec {
   }
 
  private:
+  // Nobody is asked, so that a name is all there is.
+  Result<RequestFacts> scan_load() {
+    auto load = read_load(body_, generate_);
+    if (!load) return std::move(load).error();
+    done_word_ = load->unload ? "unload" : "load";
+    model_ = load->model;
+    RequestFacts facts;
+    facts.model = std::move(load->model);
+    return facts;
+  }
+
   ToolCall& call_at(int64_t index) {
     for (auto& [at, call] : calls_) {
       if (at == index) return call;
@@ -171,7 +184,7 @@ class OllamaClient final : public ClientCodec {
     }
     w.member("done", done);
     if (done) {
-      w.member("done_reason", done_word(finish_));
+      w.member("done_reason", done_word_.empty() ? done_word(finish_) : done_word_);
       if (usage_.known) {
         w.member("prompt_eval_count", usage_.input);
         w.member("eval_count", usage_.output);
@@ -211,6 +224,8 @@ class OllamaClient final : public ClientCodec {
 
   bool generate_ = false;
   bool show_ = false;  // only a name is asked about
+  bool load_ = false;  // only a model in memory is asked for, or none
+  std::string_view done_word_;  // of such a request
   std::string model_;
   int64_t created_ = 0;
   TokenUsage usage_;

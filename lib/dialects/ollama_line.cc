@@ -25,8 +25,8 @@ Line read_line(JsonValue root) {
     else if (m.key == "done") line.done = m.value.boolean().value_or(false);
     else if (m.key == "done_reason") m.value.string(line.done_reason);
     else if (m.key == "logprobs" && m.value.is_array() && !m.value.empty_container()) line.logprobs = m.value;
-    else if (m.key == "prompt_eval_count") line.prompt_count = m.value.integer();
-    else if (m.key == "eval_count") line.answer_count = m.value.integer();
+    else if (m.key == "prompt_eval_count") line.prompt_count = m.value.is_null() ? line.prompt_count : m.value.integer();
+    else if (m.key == "eval_count") line.answer_count = m.value.is_null() ? line.answer_count : m.value.integer();
   }
   if (!line.done) return line;
   if (line.done_reason == "length") line.finish = FinishReason::kLength;

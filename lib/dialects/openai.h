@@ -62,9 +62,12 @@ struct Quirks {
   bool fixed_samplers = false;
   bool thinks_without_samplers = false;
   bool thinks_streamed = false;
+  bool thoughts_beside_bound = false;
   bool thoughts_with_calls = false;
   bool inline_media = false;
   bool document_url = false;
+  bool audio_wav_mp3 = false;
+  bool text_completions = false;  // no vendor's: the body is one of /completions, whose bound has the older name alone
   bool thinking_type = false;
   bool enable_thinking = false;
   bool reasoning_object = false;

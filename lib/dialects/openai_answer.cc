@@ -206,7 +206,9 @@ std::optional<Error> read_top(JsonValue root, std::string_view key, AnswerTop& t
         top.choices = at.take();
       }
     }
-    else if (name == "usage") top.usage = at.take();
+    else if (name == "usage") {
+      if (const JsonValue usage = at.take(); !usage.is_null()) top.usage = usage;
+    }
     else if (name == "model") top.model = at.take();
     else if (name == "error") top.error = at.take();
     else if (name == "x_groq") top.x_groq = at.take();

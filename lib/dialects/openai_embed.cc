@@ -3,6 +3,7 @@
 
 #include "dialects/fault.h"
 #include "dialects/openai_tasks.h"
+#include "dialects/usage.h"
 #include "llmrouter/dropped.h"
 #include "wire/json_writer.h"
 
@@ -108,12 +109,12 @@ Result<void> write_embed(const TaskRequest& request, std::string_view model, con
 }
 
 Result<TaskResponse> read_embed_answer(JsonValue root, std::string_view key) {
-  JsonValue data, usage, model;
-  wire::pick(root, {{"data", &data}, {"usage", &usage}, {"model", &model}});
+  JsonValue data, model;
+  wire::pick(root, {{"data", &data}, {"model", &model}});
   if (!data.is_array()) return unreadable("the upstream's answer has no `data`", root.raw(), key);
   TaskResponse out;
   model.string(out.model);
-  out.usage = read_task_usage(usage);
+  out.usage = read_task_usage(last_told(root, "usage"));
   std::vector<std::pair<int64_t, std::vector<float>>> rows;
   for (JsonValue entry : JsonElements(data)) {
     JsonValue index, embedding;

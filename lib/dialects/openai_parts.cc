@@ -19,8 +19,8 @@ void write_data_url(std::string_view mime, std::string_view data, std::string& u
 }
 
 std::string_view audio_format(std::string_view mime) noexcept {
-  if (mime == "audio/mpeg") return "mp3";
-  if (mime == "audio/x-wav" || mime == "audio/wave") return "wav";
+  const std::string_view usual = wav_or_mp3(mime);
+  if (!usual.empty()) return usual;
   return mime.substr(0, 6) == "audio/" ? mime.substr(6) : mime;
 }
 

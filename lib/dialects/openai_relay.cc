@@ -55,6 +55,7 @@ class Relay {
     if (quirks_.short_tool_ids) shorten_ids();
     if (quirks_.no_top_k && member("top_k").exists()) drop("top_k");
     add_edits();
+    if (quirks_.thoughts_beside_bound) bound_thoughts();
     if (quirks_.strip_unknown) {
       if (auto stripped = strip(); !stripped) return stripped;
     }
@@ -95,7 +96,7 @@ class Relay {
   }
 
   std::string_view renamed(std::string_view name) const noexcept {
-    if (quirks_.max_tokens_only && name == "max_completion_tokens") return "max_tokens";
+    if ((quirks_.max_tokens_only || quirks_.text_completions) && name == "max_completion_tokens") return "max_tokens";
     if (quirks_.max_completion_tokens_only && name == "max_tokens") return "max_completion_tokens";
     if (quirks_.random_seed && name == "seed") return "random_seed";
     return name;
@@ -106,7 +107,7 @@ class Relay {
   bool place_bound(SpliceEdit& e) {
     constexpr std::string_view kOlder = "max_tokens", kNewer = "max_completion_tokens";
     if (e.kind == Kind::kRemove || (e.name != kOlder && e.name != kNewer)) return true;
-    if (bound_.empty() && !member(kNewer).is_unset()) bound_ = renamed(kNewer);
+    if (bound_.empty() && !quirks_.text_completions && !member(kNewer).is_unset()) bound_ = renamed(kNewer);
     if (bound_.empty() && !member(kOlder).is_unset()) bound_ = renamed(kOlder);
     if (e.kind == Kind::kDefault && !bound_.empty()) return false;
     if (bound_.empty()) bound_ = e.name;
@@ -124,6 +125,19 @@ class Relay {
       if (quirks_.required_is_any && e.name == "tool_choice" && edit.json == R"("required")") e.json = R"("any")";
       edits_.push_back(e);
     }
+  }
+
+  // Where thoughts are counted beside the answer, a bound that a policy puts on it is one for them, too.
+  void bound_thoughts() {
+    std::string_view bound;
+    bool thinks = member("enable_thinking").boolean().value_or(false), told = !member("thinking_budget").is_unset();
+    for (const SpliceEdit& e : edits_) {
+      if (e.kind == Kind::kRemove) continue;
+      if (e.name == bound_) bound = e.json;
+      if (e.name == "thinking_budget") told = true;
+      if (e.name == "enable_thinking" && (e.kind == Kind::kSet || member(e.name).is_unset())) thinks = e.json == "true";
+    }
+    if (thinks && !told && !bound.empty()) set("thinking_budget", bound);
   }
 
   Result<void> strip() {
@@ -239,9 +253,11 @@ Quirks Quirks::of(const std::vector<std::string>& names) {
       {"fixed_samplers", &Quirks::fixed_samplers},
       {"thinks_without_samplers", &Quirks::thinks_without_samplers},
       {"thinks_streamed", &Quirks::thinks_streamed},
+      {"thoughts_beside_bound", &Quirks::thoughts_beside_bound},
       {"thoughts_with_calls", &Quirks::thoughts_with_calls},
       {"inline_media", &Quirks::inline_media},
       {"document_url", &Quirks::document_url},
+      {"audio_wav_mp3", &Quirks::audio_wav_mp3},
       {"thinking_type", &Quirks::thinking_type},
       {"enable_thinking", &Quirks::enable_thinking},
       {"reasoning_object", &Quirks::reasoning_object},

@@ -3,6 +3,7 @@
 
 #include "dialects/fault.h"
 #include "dialects/openai_tasks.h"
+#include "dialects/usage.h"
 #include "llmrouter/dropped.h"
 #include "wire/json_writer.h"
 
@@ -113,12 +114,12 @@ Result<TaskResponse> read_rerank_answer(JsonValue root, std::string_view key) {
   TaskResponse out;
   JsonValue list = root;  // TEI answers the bare array
   if (root.is_object()) {
-    JsonValue results, data, usage, id, model;
-    wire::pick(root, {{"results", &results}, {"data", &data}, {"usage", &usage}, {"id", &id}, {"model", &model}});
+    JsonValue results, data, id, model;
+    wire::pick(root, {{"results", &results}, {"data", &data}, {"id", &id}, {"model", &model}});
     list = results.is_array() ? results : data;
     id.string(out.id);
     model.string(out.model);
-    out.usage = read_task_usage(usage);
+    out.usage = read_task_usage(last_told(root, "usage"));
     out.search_units = wire::find(root, "meta", "billed_units", "search_units").integer().value_or(0);
   }
   if (!list.is_array()) return unreadable("the upstream's answer has no `results`", root.raw(), key);

@@ -1,5 +1,6 @@
 // The one pass over a client's request.
 #include <algorithm>
+#include <utility>
 
 #include "dialects/distinct.h"
 #include "dialects/estimate.h"
@@ -22,6 +23,7 @@ class Scanner {
 
   Result<RequestFacts> run() {
     if (wire::ScanResult scanned = wire::scan_object(body_, {}, facts_.members); !scanned) return scanned.to_error(body_);
+    if (auto named = check_case(facts_.members); !named) return std::move(named).error();
     for (const MemberSpan& m : facts_.members) {
       take(m.name, JsonValue(body_.substr(m.value_begin, m.value_end - m.value_begin)));
       if (!fields_.ok()) return fields_.take_error();
@@ -149,9 +151,10 @@ class Scanner {
 
   // `at` is inside of the message.
   void take_message(wire::JsonCursor& at, size_t index) {
-    JsonValue role, content, tool_calls, tool_call_id, reasoning_content, reasoning, refusal;
+    JsonValue role, content, tool_calls, tool_call_id, reasoning_content, reasoning, refusal, details, audio, annotations, function_call;
     const auto fault = pick_distinct(at, body_, {{"role", &role}, {"content", &content}, {"tool_calls", &tool_calls}, {"tool_call_id", &tool_call_id},
-                                                 {"reasoning_content", &reasoning_content}, {"reasoning", &reasoning}, {"refusal", &refusal}});
+                                                 {"reasoning_content", &reasoning_content}, {"reasoning", &reasoning}, {"refusal", &refusal},
+                                                 {"reasoning_details", &details}, {"audio", &audio}, {"annotations", &annotations}, {"function_call", &function_call}});
     if (fault) return fields_.fail(not_distinct(path("messages", index), *fault));
     estimate_.message();
     for (JsonValue said : {reasoning_content, reasoning, refusal}) estimate_.text(text_bytes(said));
@@ -162,6 +165,11 @@ class Scanner {
     }
     take_content(content, role, index);
     take_tool_calls(tool_calls, index);
+    const std::pair<std::string_view, JsonValue> read_inside[] = {
+        {"reasoning_details", details}, {"audio", audio}, {"annotations", annotations}, {"function_call", function_call}};
+    for (const auto& [name, value] : read_inside) {
+      if (!distinct_inside(fields_, value, 2, [index, member = name] { return path("messages", index, member); })) return;
+    }
     if (!tool_call_id.is_unset() && !tool_call_id.is_string()) {
       fields_.fail(wrong_type(path("messages", index, "tool_call_id"), "a string", tool_call_id));
     }

@@ -143,7 +143,7 @@ void StreamReader::chunk(const SseFrame& frame, std::string_view json, UpstreamS
   ChunkTop top;
   for (const JsonMember& m : JsonMembers(root)) {
     if (m.key == "choices") top.choices = m.value;
-    else if (m.key == "usage") top.usage = m.value;
+    else if (m.key == "usage") top.usage = m.value.is_null() ? top.usage : m.value;
     else if (m.key == "x_groq") top.x_groq = m.value;
     else if (m.key == "error") top.error = m.value;
     else if (m.key == "id") top.id = m.value;

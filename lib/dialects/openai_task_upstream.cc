@@ -6,6 +6,7 @@
 #include "dialects/http_request.h"
 #include "dialects/openai_tasks.h"
 #include "dialects/text_match.h"
+#include "dialects/usage.h"
 #include "dialects/vertex.h"
 #include "wire/json_writer.h"
 #include "wire/multipart.h"
@@ -168,7 +169,7 @@ class OpenAiTaskUpstream final : public TaskUpstream {
   }
 
  protected:
-  TokenUsage usage_of(JsonValue root) const override { return read_task_usage(find_member(root, "usage")); }
+  TokenUsage usage_of(JsonValue root) const override { return read_task_usage(last_told(root, "usage")); }
 
  private:
   Result<void> write_body(const EncodeInput& input, const TaskQuirks& quirks, EncodedRequest& out) {
@@ -218,10 +219,10 @@ class OpenAiTaskUpstream final : public TaskUpstream {
     if (!root.is_object() || !wire::validate(frame.data)) {
       return fail(unreadable("an event of the upstream's stream is not JSON: " + scrub(plain_words(frame.data), key_.reveal()), frame.data, key_.reveal()), sink);
     }
-    JsonValue type, usage, error;
-    wire::pick(root, {{"type", &type}, {"usage", &usage}, {"error", &error}});
+    JsonValue type, error;
+    wire::pick(root, {{"type", &type}, {"error", &error}});
     if (frame.event == "error" || type.equals("error") || has_error_member(root)) return fail(error_of_object(root, key_.reveal()), sink);
-    if (const TokenUsage used = read_task_usage(usage); used.known) sink.on_usage(used);
+    if (const TokenUsage used = read_task_usage(last_told(root, "usage")); used.known) sink.on_usage(used);
     std::string name = type.string_or();
     if (name.empty()) name = frame.event;
     // image_generation.completed, speech.audio.done, transcript.text.done; a segment's own end is not the end.

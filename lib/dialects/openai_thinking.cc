@@ -27,6 +27,7 @@ class ThinkingWriter {
       if (said && !off) drop("reasoning");
       return w_.member("enable_thinking", false);
     }
+    if (!said && asked_.traits.thinks_streamed && within_bound(0) > 0) return w_.member("thinking_budget", within_bound(0));  // it thinks unasked
     if (!said) return;
     auto own = [this](std::string_view name) { return !asked_.options.foreign && has_extra(name); };
     if (asked_.quirks.reasoning_object) {
@@ -40,7 +41,7 @@ class ThinkingWriter {
     }
     if (asked_.quirks.enable_thinking) {
       if (!own("enable_thinking")) w_.member("enable_thinking", !off);
-      const int64_t budget = asked_.request.reasoning_budget.value_or(effort.empty() ? 0 : budget_of_effort(effort));
+      const int64_t budget = within_bound(asked_.request.reasoning_budget.value_or(effort.empty() ? 0 : budget_of_effort(effort)));
       if (!off && budget > 0 && !own("thinking_budget")) w_.member("thinking_budget", budget);
       return;
     }
@@ -62,6 +63,12 @@ class ThinkingWriter {
   }
 
  private:
+  // A budget where thoughts are counted beside `max_tokens`, and have no bound unless one is told. 0: none.
+  int64_t within_bound(int64_t budget) const noexcept {
+    const int64_t most = asked_.quirks.thoughts_beside_bound ? asked_.request.max_tokens.value_or(0) : 0;
+    return most > 0 && (budget <= 0 || budget > most) ? most : budget;
+  }
+
   void drop(std::string_view name) { add_dropped(dropped_, name); }
   void text(std::string_view name, const std::string& value) {
     if (value.empty()) return;

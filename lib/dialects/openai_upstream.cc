@@ -35,6 +35,7 @@ class OpenAiUpstream final : public UpstreamCodec {
     if (!legacy_ && vertex::serves(*input.provider)) return encode_for_vertex(input, out);
     Quirks quirks;
     if (!legacy_) quirks = Quirks::of(input.provider->quirks);
+    quirks.text_completions = legacy_;
     if (auto body = encode_body(input, quirks, out); !body) return body;
     if (input.prefill && input.provider->has_quirk("prefill_at_beta")) {
       return fill_request(at_beta(*input.provider), "POST", "/chat/completions", "text/event-stream", input.key, out.http);

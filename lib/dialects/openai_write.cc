@@ -186,6 +186,9 @@ class RequestWriter {
       if (part.kind == Part::Kind::kAudio && part.data.empty() && part.raw.empty()) {
         refuse(path(path("messages", index, "content"), i), "audio by URL", "the chat dialect");
       }
+      if (part.kind == Part::Kind::kAudio && quirks_.audio_wav_mp3 && options_.foreign && part.raw.empty() && wav_or_mp3(part.mime).empty()) {
+        refuse(path(path("messages", index, "content"), i), "audio that is neither wav nor mp3", "this vendor");
+      }
       check_place(part, path(path("messages", index, "content"), i));
       ++i;
     }

@@ -20,6 +20,7 @@ class Scanner {
   Result<RequestFacts> run() {
     if (wire::ScanResult scanned = wire::scan_object(body_, {}, facts_.members); !scanned) return scanned.to_error(body_);
     facts_.include_usage = true;
+    if (auto named = check_case(facts_.members); !named) return std::move(named).error();
     for (const MemberSpan& m : facts_.members) {
       take(m.name, JsonValue(body_.substr(m.value_begin, m.value_end - m.value_begin)));
       if (!fields_.ok()) return fields_.take_error();

@@ -164,7 +164,7 @@ FrameKind StreamReader::kind_of(const Event& e) const {
 void StreamReader::failed(const Event& e, UpstreamSink& sink) {
   const JsonValue response = find_member(e.root, "response");
   TokenUsage usage;
-  if (read_usage(find_member(response, "usage"), usage) && relay_) sink.on_usage(usage);
+  if (read_usage(last_told(response, "usage"), usage) && relay_) sink.on_usage(usage);
   if (auto error = failure_of(response, key_)) return fail(std::move(*error), sink);
   if (Fault fault; read_fault(e.root, fault)) {
     if (fault.type == "error") fault.type.clear();  // the event's own type
@@ -176,7 +176,7 @@ void StreamReader::failed(const Event& e, UpstreamSink& sink) {
 void StreamReader::end(const Event& e, UpstreamSink& sink) {
   const JsonValue response = find_member(e.root, "response");
   TokenUsage usage;
-  const bool counted = read_usage(find_member(response, "usage"), usage);
+  const bool counted = read_usage(last_told(response, "usage"), usage);
   const JsonValue output = find_member(response, "output");
   if (auto error = failure_of(response, key_)) return fail(std::move(*error), sink);
   finished_ = true;

@@ -39,7 +39,7 @@ class ResponsesUpstream final : public UpstreamCodec {
     }
     if (auto error = failure_of(*root, key_.reveal())) return std::move(*error);
     ReplyFacts facts;
-    read_usage(find_member(*root, "usage"), facts.usage);
+    read_usage(last_told(*root, "usage"), facts.usage);
     bool calls = false;
     for (JsonValue item : JsonElements(output)) {
       const JsonValue type = find_member(item, "type");

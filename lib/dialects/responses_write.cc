@@ -36,11 +36,8 @@ std::string data_url(std::string_view mime, std::string_view data) {
 
 // What the vendor takes; empty: nothing that it does. What its own client wrote stays as it was.
 std::string_view audio_format(std::string_view mime, bool foreign) noexcept {
-  const std::string_view type = trim(mime.substr(0, mime.find(';')));
-  for (std::string_view wav : {"audio/wav", "audio/x-wav", "audio/wave", "audio/vnd.wave"}) {
-    if (equals_ci(type, wav)) return "wav";
-  }
-  if (equals_ci(type, "audio/mpeg") || equals_ci(type, "audio/mp3")) return "mp3";
+  const std::string_view usual = wav_or_mp3(mime);
+  if (!usual.empty()) return usual;
   return foreign ? std::string_view() : mime.substr(mime.substr(0, 6) == "audio/" ? 6 : 0);
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "dialects/distinct.h"
 #include "dialects/fault.h"
 #include "dialects/own_edits.h"
 #include "dialects/text_match.h"
@@ -54,10 +55,13 @@ Result<JsonValue> TaskUpstream::read_root(std::string_view body) const {
 Result<RequestFacts> scan_task(std::string_view body) {
   RequestFacts facts;
   if (wire::ScanResult scanned = wire::scan_object(body, {}, facts.members); !scanned) return scanned.to_error(body);
+  if (auto named = check_case(facts.members); !named) return std::move(named).error();
+  Fields fields;
   for (const MemberSpan& m : facts.members) {
-    if (m.name != "model") continue;
     const JsonValue value(body.substr(m.value_begin, m.value_end - m.value_begin));
-    if (!value.is_unset() && !value.string(facts.model)) return wrong_type("model", "a string", value);
+    if (m.name == "model" && !value.is_unset() && !value.string(facts.model)) return wrong_type("model", "a string", value);
+    // Of a document what it is ranked by is read; what lies deeper in it is the caller's own.
+    if (!distinct_inside(fields, value, m.name == "documents" ? 1 : 3, [&m] { return m.name; })) return fields.take_error();
   }
   return facts;
 }

@@ -139,18 +139,22 @@ bool has_counts(JsonValue usage) {
 
 }  // namespace
 
-JsonValue find_usage(JsonValue root) {
-  JsonValue usage, groq, choices;
-  wire::pick(root, {{"usage", &usage}, {"x_groq", &groq}, {"choices", &choices}});
-  return find_usage(usage, groq, choices);
+JsonValue last_told(JsonValue object, std::string_view name) {
+  JsonValue last;
+  for (const JsonMember& m : JsonMembers(object)) {
+    if (m.key == name && !m.value.is_null()) last = m.value;
+  }
+  return last;
 }
+
+JsonValue find_usage(JsonValue root) { return find_usage(last_told(root, "usage"), find_member(root, "x_groq"), find_member(root, "choices")); }
 
 JsonValue find_usage(JsonValue usage, JsonValue groq, JsonValue choices) {
   if (has_counts(usage)) return usage;
   if (groq.exists()) {
-    if (JsonValue inner = find_member(groq, "usage"); has_counts(inner)) return inner;
+    if (JsonValue inner = last_told(groq, "usage"); has_counts(inner)) return inner;
   }
-  if (JsonValue inner = find(choices, 0, "usage"); has_counts(inner)) return inner;
+  if (JsonValue inner = last_told(wire::find_element(choices, 0), "usage"); has_counts(inner)) return inner;
   return {};
 }
 

@@ -3,6 +3,7 @@
 #define LLMROUTER_DIALECTS_USAGE_H_
 
 #include <string>
+#include <string_view>
 
 #include "llmrouter/chat.h"
 #include "wire/json_scan.h"
@@ -24,6 +25,9 @@ inline void mark_missing(TokenUsage& usage, bool has_input, bool has_output) noe
 
 // Counts told a second time in one answer: the last stand, and what they lack is what was told before.
 void keep_told(const TokenUsage& before, TokenUsage& usage) noexcept;
+
+// The last member of that name that is not null: who says a count twice in one object means the last. Absent when there is none.
+wire::JsonValue last_told(wire::JsonValue object, std::string_view name);
 
 // The usage object that counts in an answer or a chunk: `usage`, `x_groq.usage`, `choices[0].usage`; absent when there is none.
 wire::JsonValue find_usage(wire::JsonValue root);

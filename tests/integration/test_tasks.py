@@ -485,6 +485,32 @@ def test_ollama_generate_passes_to_ollama(t):
     assert (s.usage()[0]["input_tokens"], s.usage()[0]["output_tokens"]) == (3, 2)
 
 
+def test_ollama_requests_that_only_load_a_model_are_answered_without_asking_it(t):
+    u = t.upstream()
+    s = t.server(u, models={"fast": ["up/m1"]})
+    for path, body, reason in (("/api/chat", {"messages": []}, "load"), ("/api/chat", {}, "load"), ("/api/chat", {"messages": [], "keep_alive": 0}, "unload"),
+                               ("/api/chat", {"messages": None, "keep_alive": "0s", "stream": False}, "unload"), ("/api/chat", {"messages": [], "keep_alive": "10m"}, "load"),
+                               ("/api/generate", {}, "load"), ("/api/generate", {"prompt": "", "keep_alive": -1}, "load"), ("/api/generate", {"keep_alive": 0}, "unload")):
+        r = s.request("POST", path, dict(body, model="fast"))
+        said = r.json()
+        assert r.status == 200 and said["done"] is True and said["done_reason"] == reason and said["model"] == "fast" and said["created_at"], (path, body, r.body)
+        assert said["response"] == "" if path == "/api/generate" else said["message"] == {"role": "assistant", "content": ""}, r.body
+    assert u.chats() == [], [x.body for x in u.chats()]
+    assert s.usage() == []
+    # Names and keys are looked at as for a chat, and a fault in such a request is told as one.
+    r = s.request("POST", "/api/chat", {"model": "fasst", "messages": []})
+    assert r.status == 404 and "fast" in r.json()["error"], r.body
+    assert s.request("POST", "/api/chat", {"messages": []}).status == 400
+    assert s.request("POST", "/api/chat", b'{"model":"fast","messages":[],"messages":[{"role":"user","content":"hi"}]}').status == 400
+    assert s.request("POST", "/api/chat", {"model": "fast", "messages": {}}).status == 400
+    # What says something is asked.
+    assert s.request("POST", "/api/generate", {"model": "fast", "images": ["iVBORw0KGgo="], "stream": False}).json()["done_reason"] == "stop"
+    assert s.request("POST", "/api/chat", {"model": "fast", "messages": [{"role": "user", "content": ""}], "stream": False}).json()["done_reason"] == "stop"
+    assert len(u.chats()) == 2
+    locked = t.server(u, server={"auth": "keys"}, models={"fast": ["up/m1"]})
+    assert locked.request("POST", "/api/chat", {"model": "fast", "messages": []}).status == 401
+
+
 def test_ollama_show(t):
     s = t.server(models={"fast": "demo/echo"})
     r = s.request("POST", "/api/show", {"model": "fast"})

@@ -69,6 +69,26 @@ TEST_CASE("completions: what a chat cannot say is refused by name, and passes in
   CHECK(relayed->body == R"({"model":"upstream-model","prompt":"x","max_tokens":5})");
 }
 
+TEST_CASE("completions: a bound under its newer name is one under the older, the only one that /completions has") {
+  using Kind = BodyEdit::Kind;
+  const auto relayed = [](const std::string& body, Kind kind, const char* name) {
+    const auto out = relay_request("completions", body, provider(), {{kind, name, "7"}}, "m");
+    REQUIRE(out.ok());
+    return out->body;
+  };
+  const std::string plain = R"({"model":"m","prompt":"x"})", bounded = R"({"model":"m","prompt":"x","max_tokens":5})", newer = R"({"model":"m","prompt":"x","max_completion_tokens":5000})";
+  for (const char* name : {"max_completion_tokens", "max_tokens"}) {
+    INFO(name);
+    CHECK(canonical(relayed(plain, Kind::kSet, name)) == canonical(R"({"model":"m","prompt":"x","max_tokens":7})"));
+    CHECK(canonical(relayed(plain, Kind::kDefault, name)) == canonical(R"({"model":"m","prompt":"x","max_tokens":7})"));
+    CHECK(canonical(relayed(bounded, Kind::kSet, name)) == canonical(R"({"model":"m","prompt":"x","max_tokens":7})"));
+    CHECK(relayed(bounded, Kind::kDefault, name) == bounded);
+    // What the endpoint does not know bounds nothing.
+    CHECK(canonical(relayed(newer, Kind::kDefault, name)) == canonical(R"({"model":"m","prompt":"x","max_completion_tokens":5000,"max_tokens":7})"));
+    CHECK(canonical(relayed(newer, Kind::kSet, name)) == canonical(R"({"model":"m","prompt":"x","max_tokens":7})"));
+  }
+}
+
 TEST_CASE("completions: a request is checked, and an error names its field") {
   struct Row {
     const char *body, *param;

@@ -112,6 +112,13 @@ TEST_CASE("a name that comes twice where limits and rules read is refused by its
       {"gemini", R"({"contents":[{"parts":[{"functionCall":{"name":"f","args":{},"args":{"x":1}}}]}]})", "contents[0].parts[0].functionCall.args"},
       {"gemini", R"({"contents":[{"parts":[{"functionResponse":{"name":"f","response":{},"parts":[{"inlineData":{"mimeType":"a","mime_type":"b"}}]}}]}]})",
        "contents[0].parts[0].functionResponse.parts[0].inlineData.mime_type"},
+      // What else of a message is read by name.
+      {"openai", R"({"model":"m","messages":[{"role":"assistant","content":"a","reasoning_details":[{"type":"reasoning.text"},{"type":"reasoning.text","text":"a","text":"b"}]}]})",
+       "messages[0].reasoning_details[1].text"},
+      {"openai", R"({"model":"m","messages":[{"role":"assistant","audio":{"id":"a","id":"b"}}]})", "messages[0].audio.id"},
+      {"openai", R"({"model":"m","messages":[{"role":"assistant","function_call":{"name":"a","name":"b","arguments":"{}"}}]})", "messages[0].function_call.name"},
+      {"openai", R"({"model":"m","messages":[{"role":"assistant","content":"a","annotations":[{"type":"url_citation","url_citation":{"url":"a","url":"b"}}]}]})",
+       "messages[0].annotations[0].url_citation.url"},
   };
   for (const Case& c : cases) {
     INFO(c.dialect << ' ' << c.body);
@@ -121,6 +128,60 @@ TEST_CASE("a name that comes twice where limits and rules read is refused by its
     CHECK(facts.error().param == c.param);
     CHECK(facts.error().message.find("`" + c.param + "` comes twice") != std::string::npos);
   }
+}
+
+TEST_CASE("a name that comes twice in what is embedded or ranked is refused by its path") {
+  struct TaskCase {
+    std::string dialect;
+    Operation operation;
+    std::string operation_name, body, param;
+  };
+  const std::vector<TaskCase> cases = {
+      {"openai", Operation::kEmbed, "", R"({"model":"m","input":["x",{"text":"a","text":"b"}]})", "input[1].text"},
+      {"openai", Operation::kEmbed, "", R"({"model":"m","inputs":[{"content":[{"type":"text","text":"a","te\u0078t":"b"}]}],"input":"x"})", "inputs[0].content[0].text"},
+      {"openai", Operation::kRerank, "", R"({"model":"m","query":"q","documents":["x",{"text":"a","text":"b"}]})", "documents[1].text"},
+      {"openai", Operation::kRerank, "", R"({"model":"m","query":{"text":"a","text":"b"},"documents":["x"]})", "query.text"},
+      {"openai", Operation::kModerate, "", R"({"model":"m","input":[{"type":"text","text":"a","text":"b"}]})", "input[0].text"},
+      {"cohere", Operation::kEmbed, "", R"({"model":"m","inputs":[{"content":[{"type":"text","text":"a","text":"b"}]}]})", "inputs[0].content[0].text"},
+      {"cohere", Operation::kRerank, "", R"({"model":"m","query":"q","documents":[{"text":"a","text":"b"}]})", "documents[0].text"},
+      {"gemini", Operation::kEmbed, "embedContent", R"({"content":{"parts":[{"text":"a","text":"b"}]}})", "content.parts[0].text"},
+      {"gemini", Operation::kEmbed, "embedContent", R"({"content":{"parts":[{"text":"a"}]},"taskType":"CLUSTERING","task_type":"CLUSTERING"})", "task_type"},
+      {"gemini", Operation::kEmbed, "batchEmbedContents", R"({"requests":[{"content":{"parts":[{"text":"a"}]},"content":{"parts":[{"text":"b"}]}}]})", "requests[0].content"},
+  };
+  for (const TaskCase& c : cases) {
+    INFO(c.dialect << ' ' << c.body);
+    auto codec = dialect(c.dialect)->new_task_client(c.operation);
+    RequestPath path;
+    path.operation = c.operation_name;
+    if (c.dialect == "gemini") path.model = "m";
+    codec->set_path(path);
+    const auto facts = codec->scan(c.body);
+    REQUIRE(!facts);
+    CHECK(facts.error().param == c.param);
+    CHECK(facts.error().message.find("`" + c.param + "` comes twice") != std::string::npos);
+  }
+  // What lies deeper in a document is the caller's own.
+  auto codec = dialect("openai")->new_task_client(Operation::kRerank);
+  CHECK(codec->scan(R"({"model":"m","query":"q","documents":[{"text":"a","meta":{"x":1,"x":2}}]})"));
+}
+
+TEST_CASE("a name that limits look at is refused in another case, which some servers read as the same") {
+  const std::string hi = R"("messages":[{"role":"user","content":"hi"}])";
+  const std::pair<std::string, std::string> refused[] = {
+      {"openai", R"({"model":"m","Max_Tokens":9,)" + hi + "}"},      {"openai", R"({"model":"m","TEMPERATURE":9,)" + hi + "}"},
+      {"openai", R"({"model":"m","Tools":[],)" + hi + "}"},           {"anthropic", R"({"model":"m","max_tokens":1,"Thinking":{},)" + hi + "}"},
+      {"responses", R"({"model":"m","input":"hi","Tools":[]})"},      {"completions", R"({"model":"m","prompt":"hi","Best_of":3})"},
+      {"cohere", R"({"model":"m","maX_tokens":3,)" + hi + "}"},
+  };
+  for (const auto& [name, body] : refused) {
+    INFO(body);
+    const auto facts = scan(name, body);
+    REQUIRE(!facts);
+    CHECK(facts.error().code == ErrorCode::kInvalidRequest);
+    CHECK(body.find("\"" + facts.error().param + "\":") != std::string::npos);
+  }
+  CHECK(!dialect("openai")->new_task_client(Operation::kEmbed)->scan(R"({"model":"m","input":"a","Input":"b"})"));
+  CHECK(scan("openai", R"({"model":"m","vendorOption":1,"Max":2,)" + hi + "}"));
 }
 
 TEST_CASE("the same name in different objects is no repetition") {

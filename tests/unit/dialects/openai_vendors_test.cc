@@ -216,6 +216,53 @@ TEST_CASE("quirk enable_thinking: a switch and a budget") {
   CHECK(member_of(write(chat, {"enable_thinking"}), "thinking_budget") == "3000");
 }
 
+TEST_CASE("quirk thoughts_beside_bound: a bound of the answer is one for the thoughts, too") {
+  ChatRequest chat = ChatRequest::of("m", "q");
+  const auto budget = [&chat](std::vector<std::string> quirks) { return member_of(write(chat, std::move(quirks)), "thinking_budget"); };
+  chat.reasoning = true;
+  CHECK(budget({"enable_thinking", "thoughts_beside_bound"}).empty());
+  chat.max_tokens = 700;
+  CHECK(budget({"enable_thinking", "thoughts_beside_bound"}) == "700");
+  CHECK(budget({"enable_thinking"}).empty());
+  chat.reasoning_effort = "high";
+  CHECK(budget({"enable_thinking", "thoughts_beside_bound"}) == "700");
+  CHECK(budget({"enable_thinking"}) == "4096");
+  chat.reasoning_budget = 300;
+  CHECK(budget({"enable_thinking", "thoughts_beside_bound"}) == "300");
+  chat.reasoning_effort = "none";
+  CHECK(budget({"enable_thinking", "thoughts_beside_bound"}).empty());
+  // A client's own bytes: where a policy sets the bound.
+  const auto relayed = [](const std::string& members, std::vector<BodyEdit> edits) {
+    auto out = relay_request("openai", R"({"model":"m",)" + members + R"("messages":[{"role":"user","content":"q"}]})", provider({"enable_thinking", "thoughts_beside_bound"}), edits);
+    REQUIRE(out.ok());
+    return member_of(*out, "thinking_budget");
+  };
+  const BodyEdit bound{BodyEdit::Kind::kDefault, "max_tokens", "64"};
+  CHECK(relayed(R"("enable_thinking":true,)", {bound}) == "64");
+  CHECK(relayed(R"("enable_thinking":true,"thinking_budget":9,)", {bound}) == "9");
+  CHECK(relayed(R"("enable_thinking":false,)", {bound}).empty());
+  CHECK(relayed("", {bound}).empty());
+  CHECK(relayed("", {bound, {BodyEdit::Kind::kSet, "enable_thinking", "true"}}) == "64");
+  CHECK(relayed(R"("enable_thinking":true,"max_tokens":5000,)", {bound}).empty());
+  CHECK(relayed(R"("enable_thinking":true,)", {}).empty());
+}
+
+TEST_CASE("quirk audio_wav_mp3: other sounds are not for this server") {
+  const auto sent = [](const char* format, std::vector<std::string> quirks) {
+    auto out = translate_request("responses", "openai",
+                                 R"({"model":"m","input":[{"role":"user","content":[{"type":"input_text","text":"t"},{"type":"input_audio","input_audio":{"data":"AAAA","format":")" +
+                                     std::string(format) + R"("}}]}]})",
+                                 provider(std::move(quirks)));
+    return out.ok() ? find(JsonValue(out->body), "messages", 0, "content", 1, "input_audio", "format").string_or() : out.error().param;
+  };
+  CHECK(sent("wav", {"audio_wav_mp3"}) == "wav");
+  CHECK(sent("x-wav", {"audio_wav_mp3"}) == "wav");
+  CHECK(sent("MPEG", {"audio_wav_mp3"}) == "mp3");
+  CHECK(sent("ogg", {"audio_wav_mp3"}) == "messages[0].content[1]");
+  CHECK(sent("ogg;codecs=opus", {"audio_wav_mp3"}) == "messages[0].content[1]");
+  CHECK(sent("ogg", {}) == "ogg");
+}
+
 TEST_CASE("quirk reasoning_object: OpenRouter's one member for all of it") {
   CHECK(member_of(to_vendor({"reasoning_object"}, kLow), "reasoning") == R"({"effort":"low"})");
   CHECK(member_of(to_vendor({"reasoning_object"}, kNone), "reasoning") == R"({"effort":"none"})");
