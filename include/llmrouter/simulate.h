@@ -67,7 +67,8 @@ struct SimulationParts {
 // and second attempts beside slow ones (routing.hedge) are the configuration's. Limits and budgets are full at the first record.
 //
 // What a target does with an attempt is one of the target's own recorded ones, drawn from those within a minute of it, or, where these are fewer than
-// four, from all. What was in a request is not recorded: rules on content, headers, tags and `has` do not hold (`uncertain` counts those that they
+// four, from all. Whether its key is refused or limited is drawn before, in the same way, from that key's attempts alone (by the credential's name, at that
+// target, or else at the provider's others): a bad key is bad for nobody else. A key of another name is a good one, and limited as the others were. What was in a request is not recorded: rules on content, headers, tags and `has` do not hold (`uncertain` counts those that they
 // might have decided), and no target is left out for what it cannot take but more tokens than its window holds. A request that a model refused for its
 // length is refused by that model wherever it runs, one refused for its content by the same provider, and goes to the fallbacks for that. Probes of
 // providers, `params` of keys, silences within a stream (timeouts.idle), turns of keys in the queue, answers that another goes on with (continue_on) and affinity by session or

@@ -6,7 +6,7 @@
 #include <tuple>
 #include <unordered_map>
 
-#include "core/random.h"
+#include "core/past.h"
 #include "core/rehearsal.h"
 
 namespace llmrouter {
@@ -17,70 +17,12 @@ void add(int64_t more, int64_t& sum) noexcept {
   if (__builtin_add_overflow(sum, std::max<int64_t>(more, 0), &sum)) sum = INT64_MAX;
 }
 
-
 using core::Acting;
 using core::Candidate;
-
-std::string target_name(std::string_view provider, std::string_view model) { return std::string(provider).append("/").append(model); }
+using core::refusal_of;
+using core::target_name;
 
 bool counts(const UsageRecord& r) { return r.endpoint == "chat" && !r.requested_model.empty() && r.status != CallStatus::kCancelled; }
-
-// The upstream's verdict on the request itself: another would have found the same.
-bool is_own_fault(int status) noexcept { return status == 400 || status == 404 || status == 413 || status == 415 || status == 422; }
-
-// What an attempt says of the request; kNone: nothing.
-ErrorCode refusal_of(const UsageRecord& r, const AttemptRecord& a) {
-  if (a.outcome == "ok" || a.outcome == "cancelled" || a.outcome == "skipped") return ErrorCode::kNone;
-  const bool last = &a == &r.attempts.back();
-  for (const ErrorCode code : {ErrorCode::kContextLengthExceeded, ErrorCode::kContentPolicy}) {
-    const std::string_view name = code_name(code);
-    if (a.reason.compare(0, name.size(), name) == 0 || (last && r.error_code == name)) return code;
-  }
-  if (!is_own_fault(a.http_status)) return ErrorCode::kNone;
-  // Somebody else was asked after it, in a record that does not say why: that is for one of the two, and long prompts are the commoner.
-  return last ? ErrorCode::kUpstreamRejected : ErrorCode::kContextLengthExceeded;
-}
-
-// What the records say of a target, by time.
-class Past {
- public:
-  void add(WallTime at, const Acting& acting) { attempts_.push_back({at, acting}); }
-  void order() {
-    std::stable_sort(attempts_.begin(), attempts_.end(), [](const Attempt& a, const Attempt& b) { return a.at < b.at; });
-  }
-  const Acting& draw(WallTime at, double chance) const {
-    constexpr auto kNear = std::chrono::minutes(1);
-    constexpr std::ptrdiff_t kEnough = 4;
-    auto begin = std::lower_bound(attempts_.begin(), attempts_.end(), at - kNear, [](const Attempt& a, WallTime t) { return a.at < t; });
-    auto end = std::upper_bound(begin, attempts_.end(), at + kNear, [](WallTime t, const Attempt& a) { return t < a.at; });
-    if (end - begin < kEnough) begin = attempts_.begin(), end = attempts_.end();
-    return begin[static_cast<std::ptrdiff_t>(chance * static_cast<double>(end - begin))].acting;
-  }
-
- private:
-  struct Attempt {
-    WallTime at;
-    Acting acting;
-  };
-  std::vector<Attempt> attempts_;
-};
-
-Acting acting_of(const UsageRecord& r, const AttemptRecord& a) {
-  Acting acting;
-  acting.total = std::chrono::milliseconds(std::max<int64_t>(0, a.duration_ms));
-  if (a.outcome == "ok") {
-    if (r.stream && r.first_token_ms > a.started_ms) acting.first_token = std::min<Duration>(acting.total, std::chrono::milliseconds(r.first_token_ms - a.started_ms));
-    return acting;
-  }
-  acting.code = ErrorCode::kUpstreamError;
-  acting.final = r.status == CallStatus::kCut && &a == &r.attempts.back();
-  if (a.outcome == "timeout") acting.code = ErrorCode::kUpstreamTimeout;
-  else if (a.http_status == 429) acting.code = ErrorCode::kUpstreamRateLimited;
-  else if (a.http_status >= 401 && a.http_status <= 403) acting.code = ErrorCode::kUpstreamCredentialsRejected;
-  acting.out_of_quota = a.http_status == 402;
-  acting.unreached = a.outcome == "error" && a.http_status == 0;
-  return acting;
-}
 
 // Why a target was not asked for a request, counted.
 class Idle {
@@ -165,7 +107,7 @@ class Replay final : core::Stage {
 
   Result<Simulation> run(int64_t skipped) {
     for (const UsageRecord& r : records_) learn(r);
-    for (auto& [name, past] : past_) past.order();
+    past_.order();
     if (auto ready = prepare(); !ready) return std::move(ready).error();
     core::Rehearsal rehearsal(snapshot_, overlay_, limiter_, clock_, *this, parts_.seed);
     const Unknowable unknowable(snapshot_->rules.get());
@@ -183,12 +125,7 @@ class Replay final : core::Stage {
 
  private:
   void learn(const UsageRecord& r) {
-    for (const AttemptRecord& a : r.attempts) {
-      if (a.outcome == "skipped" || a.outcome == "cancelled" || refusal_of(r, a) != ErrorCode::kNone) continue;
-      const Acting acting = acting_of(r, a);
-      past_[target_name(a.provider, a.model)].add(r.time + std::chrono::milliseconds(std::max<int64_t>(0, a.started_ms)), acting);
-      if (acting.code == ErrorCode::kNone) ++answers_, answer_time_ += acting.total;
-    }
+    past_.learn(r);
     if (r.status != CallStatus::kOk) return;
     Mean& mean = means_[r.requested_model];
     ++mean.count;
@@ -282,7 +219,7 @@ class Replay final : core::Stage {
     }
   }
 
-  Acting act(const core::RehearsedCall& call, const Candidate& c, int, TimePoint) override {
+  Acting act(const core::RehearsedCall& call, const Candidate& c, int credential, TimePoint) override {
     const UsageRecord& r = records_[call.number];
     for (const AttemptRecord& a : r.attempts) {
       const ErrorCode code = refusal_of(r, a);
@@ -292,12 +229,8 @@ class Replay final : core::Stage {
       refused.total = std::chrono::milliseconds(std::max<int64_t>(0, a.duration_ms));
       return refused;
     }
-    const double chance = core::Random(parts_.seed * 0x9e3779b97f4a7c15ull + ++acts_).unit();
-    const auto found = past_.find(target_name(c.provider->config.name, c.model));
-    if (found != past_.end()) return found->second.draw(clock_.wall(), chance);
-    Acting average;
-    average.total = answers_ == 0 ? Duration(0) : answer_time_ / answers_;
-    return average;
+    core::Random random(parts_.seed * 0x9e3779b97f4a7c15ull + ++acts_);
+    return past_.draw(c.provider->config.name, c.model, credential < 0 ? std::string_view() : c.provider->credentials[static_cast<size_t>(credential)].config->name, clock_.wall(), random);
   }
 
   void ended(const core::EndedCall& e) override {
@@ -311,7 +244,7 @@ class Replay final : core::Stage {
     }
     const UsageRecord& r = records_[e.call.number];
     const std::string name = target_name(e.by->provider->config.name, e.by->model);
-    if (past_.find(name) == past_.end()) ++out_.guessed;
+    if (!past_.knows(name)) ++out_.guessed;
     ++out_.after.ok;
     after_ms_ += std::chrono::duration_cast<std::chrono::milliseconds>(e.took).count();
     ++shares_[name].after;
@@ -405,10 +338,8 @@ class Replay final : core::Stage {
   std::shared_ptr<const core::Snapshot> snapshot_;
   core::Overlay overlay_;
   std::map<std::string, std::shared_ptr<const KeyRecord>, std::less<>> keys_;  // by id
-  std::map<std::string, Past> past_;
+  core::Past past_;
   std::map<std::string, Mean, std::less<>> means_;  // of what was answered, by the model that was asked for
-  int64_t answers_ = 0;
-  Duration answer_time_{0};
   uint64_t acts_ = 0;
   std::map<std::string, SimulationShare> shares_;
   std::map<std::string, Idle> idle_;                    // by target
