@@ -1,6 +1,7 @@
 #include "core/past.h"
 
 #include <algorithm>
+#include <charconv>
 
 namespace llmrouter::core {
 namespace {
@@ -12,6 +13,21 @@ bool is_keys_fault(ErrorCode code) noexcept { return code == ErrorCode::kUpstrea
 
 std::string with_key(std::string_view whose, std::string_view credential) { return std::string(whose).append("\n").append(credential); }
 
+bool begins(std::string_view text, std::string_view with) noexcept { return text.substr(0, with.size()) == with; }
+
+// How long an attempt that was given up for its silence had said nothing, as Call::State::stall() words it; 0: it was given up for something else.
+Duration silence_of(std::string_view reason) noexcept {
+  constexpr std::string_view kBegin = "timeout: idle: nothing came within ";
+  if (!begins(reason, kBegin)) return Duration(0);
+  reason.remove_prefix(kBegin.size());
+  int64_t n = 0;
+  const auto [end, error] = std::from_chars(reason.data(), reason.data() + reason.size(), n);
+  if (error != std::errc() || n <= 0 || n > 100'000'000) return Duration(0);
+  reason.remove_prefix(static_cast<size_t>(end - reason.data()));
+  if (begins(reason, " s")) return std::chrono::seconds(n);
+  return begins(reason, " ms") ? std::chrono::milliseconds(n) : Duration(0);
+}
+
 Acting acting_of(const UsageRecord& r, const AttemptRecord& a) {
   Acting acting;
   acting.total = std::chrono::milliseconds(std::max<int64_t>(0, a.duration_ms));
@@ -19,6 +35,8 @@ Acting acting_of(const UsageRecord& r, const AttemptRecord& a) {
     if (r.stream && r.first_token_ms > a.started_ms) acting.first_token = std::min<Duration>(acting.total, std::chrono::milliseconds(r.first_token_ms - a.started_ms));
     return acting;
   }
+  acting.connecting = begins(a.reason, "timeout: connect:");
+  acting.silence = silence_of(a.reason);
   acting.code = ErrorCode::kUpstreamError;
   acting.final = r.status == CallStatus::kCut && &a == &r.attempts.back();
   if (a.outcome == "timeout") acting.code = ErrorCode::kUpstreamTimeout;

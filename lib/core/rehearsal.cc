@@ -9,7 +9,7 @@
 namespace llmrouter::core {
 
 Rehearsal::Rehearsal(std::shared_ptr<const Snapshot> snapshot, const Overlay& overlay, RateLimiter& limiter, ManualClock& clock, Stage& stage, uint64_t seed)
-    : snapshot_(std::move(snapshot)), overlay_(overlay), limiter_(limiter), clock_(clock), stage_(stage), seed_(seed) {}
+    : snapshot_(std::move(snapshot)), overlay_(overlay), limiter_(limiter), clock_(clock), stage_(stage), seed_(seed), probes_(*snapshot_, limiter, stage, clock.now(), seed) {}
 
 Rehearsal::~Rehearsal() = default;
 
@@ -40,13 +40,18 @@ void Rehearsal::later(Flight& f, int timer, TimePoint when, void (Rehearsal::*st
 }
 
 void Rehearsal::pass(TimePoint until) {
-  while (!due_.empty() && due_.top().at <= until.time_since_epoch().count()) {
+  for (;;) {
+    const TimePoint at = due_.empty() ? TimePoint::max() : TimePoint(Duration(due_.top().at)), probe = probes_.next();
+    if (std::min(at, probe) > until) break;
+    if (std::min(at, probe) > now()) clock_.advance(std::min(at, probe) - now());
+    if (probe <= at) {
+      probes_.pass(probe);
+      continue;
+    }
     const Due due = due_.top();
     due_.pop();
     Flight& f = *due.flight;
     if (due.stamp != f.timers[due.timer].stamp) continue;
-    const TimePoint at{Duration(due.at)};
-    if (at > now()) clock_.advance(at - now());
     if (due.timer == kFirst || due.timer == kSecond) f.at = due.timer - kFirst;
     (this->*f.timers[due.timer].step)(f);
   }

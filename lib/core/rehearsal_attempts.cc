@@ -71,6 +71,29 @@ bool Rehearsal::pick_credential(Flight& f, Candidate& c) {
   return false;
 }
 
+// What the timeouts leave of it: the first of them to come makes it a failure. As Call::State::on_watch() has them.
+Acting Rehearsal::in_time(Acting acting, const ProviderRuntime& provider, bool stream, Duration left) const {
+  const Timeouts& timeouts = provider.timeouts;
+  const auto fails_after = [&](Duration limit, bool final) {
+    const Duration first_token = final ? acting.first_token : Duration(0);
+    acting = Acting();
+    acting.code = ErrorCode::kUpstreamTimeout;
+    acting.first_token = first_token;
+    acting.total = limit;
+    acting.final = final;
+  };
+  if (acting.connecting && timeouts.connect > Duration(0)) acting.total = std::min(acting.total, timeouts.connect);
+  if (acting.silence > timeouts.idle && timeouts.idle > Duration(0)) acting.total -= std::min(acting.total, acting.silence - timeouts.idle);
+  const bool spoken = stream && acting.first_token > Duration(0);
+  const bool never_said = stream && acting.first_token == Duration(0);  // records of streams need not say when the first token came
+  const Duration patience = timeouts.first_token > Duration(0) ? timeouts.first_token : stream ? kFirstTokenOfStreams : Duration(0);
+  if (patience > Duration(0) && !never_said && (spoken ? acting.first_token : acting.total) > patience) fails_after(patience, false);
+  const Duration total = provider.config.timeouts.total;
+  if (total > Duration(0) && acting.total > total) fails_after(total, spoken && acting.first_token <= total);
+  if (acting.total > left) fails_after(left, true);
+  return acting;
+}
+
 void Rehearsal::send(Flight& f, Candidate& c) {
   const TimePoint t = now();
   ++f.attempts;
@@ -79,23 +102,10 @@ void Rehearsal::send(Flight& f, Candidate& c) {
   c.enter().stats.started();
   if (f.session != 0 && f.home == 0 && c.id != 0) snapshot_->affinity->put(f.session, c.id, t + snapshot_->config.routing.affinity.ttl);
   f.mine().acting = stage_.act(f.call, c, f.mine().credential, t);
-  const Timeouts& timeouts = c.provider->timeouts;
-  const Duration patience = timeouts.first_token > Duration(0) ? timeouts.first_token : f.call.stream ? kFirstTokenOfStreams : Duration(0);
-  const Duration silence = f.call.stream && f.mine().acting.first_token > Duration(0) ? f.mine().acting.first_token : f.mine().acting.total;
-  if (patience > Duration(0) && silence > patience && !(f.call.stream && f.mine().acting.first_token == Duration(0))) {
-    f.mine().acting = Acting();
-    f.mine().acting.code = ErrorCode::kUpstreamTimeout;
-    f.mine().acting.total = patience;
-  }
-  if (f.deadline - t < f.mine().acting.total) {
-    f.mine().acting = Acting();
-    f.mine().acting.code = ErrorCode::kUpstreamTimeout;
-    f.mine().acting.final = true;
-    f.mine().acting.total = f.deadline - t;
-  }
+  f.mine().acting = in_time(f.mine().acting, *c.provider, f.call.stream, f.deadline - t);
   f.mine().in_flight = true;
   const HedgeConfig& hedge = snapshot_->config.routing.hedge;
-  const bool speaks_first = may_hedge(hedge) && f.mine().acting.code == ErrorCode::kNone && f.call.stream && f.mine().acting.first_token > Duration(0);
+  const bool speaks_first = may_hedge(hedge) && (f.mine().acting.code == ErrorCode::kNone || f.mine().acting.final) && f.call.stream && f.mine().acting.first_token > Duration(0);
   if (speaks_first) later(f, kFirst + f.at, t + f.mine().acting.first_token, &Rehearsal::speaks);
   else later(f, kFirst + f.at, t + f.mine().acting.total, &Rehearsal::attempt_ends);
   if (may_hedge(hedge)) arm_hedge(f);

@@ -174,18 +174,27 @@ class Replay final : core::Stage {
     call.usage = r.usage;
     call.number = static_cast<uint64_t>(&r - records_.data());
     if (const auto found = keys_.find(r.key); found != keys_.end()) call.key = found->second;
-    if (r.status != CallStatus::kLimited && !was_refused(r)) return call;
-    ++out_.estimated;
-    const auto mean = means_.find(r.requested_model);
-    if (mean == means_.end()) return call;
-    call.usage.input = mean->second.input / mean->second.count;
-    call.usage.cached = mean->second.cached / mean->second.count;
-    call.usage.output = mean->second.output / mean->second.count;
+    if (call.key) call.max_output = call.key->spec.params.max_tokens;  // as a request gets it that names none
+    if (r.status == CallStatus::kLimited || was_refused(r)) estimate(r.requested_model, call.usage);
+    if (call.max_output) {  // its answer ends there
+      call.usage.output = std::min(call.usage.output, *call.max_output);
+      call.usage.reasoning = std::min(call.usage.reasoning, call.usage.output);
+    }
     return call;
+  }
+
+  void estimate(const std::string& model, TokenUsage& usage) {
+    ++out_.estimated;
+    const auto mean = means_.find(model);
+    if (mean == means_.end()) return;
+    usage.input = mean->second.input / mean->second.count;
+    usage.cached = mean->second.cached / mean->second.count;
+    usage.output = mean->second.output / mean->second.count;
   }
 
   bool is_uncertain(const Unknowable& unknowable, const UsageRecord& r, const core::RehearsedCall& call) const {
     if (r.error_code == code_name(ErrorCode::kParameterNotAllowed) && call.key && limits_params(call.key->spec.params)) return true;
+    if (call.max_output && r.usage.output > *call.max_output) return true;  // it was cut short there, or refused for having asked for more
     if (!overlay_.gate.enabled(r.time) && !snapshot_->default_model.empty()) return false;
     if (r.decision.compare(0, 7, "session") == 0) return true;
     RequestFacts facts;
@@ -230,7 +239,17 @@ class Replay final : core::Stage {
       return refused;
     }
     core::Random random(parts_.seed * 0x9e3779b97f4a7c15ull + ++acts_);
-    return past_.draw(c.provider->config.name, c.model, credential < 0 ? std::string_view() : c.provider->credentials[static_cast<size_t>(credential)].config->name, clock_.wall(), random);
+    return past_.draw(c.provider->config.name, c.model, name_of(*c.provider, credential), clock_.wall(), random);
+  }
+
+  Acting probed(const core::ProviderRuntime& p, const core::RouteTarget* target, int credential, TimePoint) override {
+    core::Random random(parts_.seed * 0xd1342543de82ef95ull + ++probes_);
+    if (target == nullptr) return past_.draw_reach(p.config.name, clock_.wall(), random);
+    return past_.draw(p.config.name, target->model, name_of(p, credential), clock_.wall(), random);
+  }
+
+  static std::string_view name_of(const core::ProviderRuntime& p, int credential) {
+    return credential < 0 ? std::string_view() : p.credentials[static_cast<size_t>(credential)].config->name;
   }
 
   void ended(const core::EndedCall& e) override {
@@ -297,14 +316,14 @@ class Replay final : core::Stage {
       if (is) out_.not_played.emplace_back(words);
     };
     const RoutingConfig& routing = config_.routing;
-    const auto probes = [](const ProviderConfig& p) { return p.health.probe != ProbeKind::kOff; };
-    const auto idles = [&](const auto& p) { return p->timeouts.idle > Duration(0); };
+    const auto silent = [&](const auto& p) { return p->timeouts.idle > Duration(0) && past_.may_hold_silence(p->config.name, p->timeouts.idle); };
     const auto limited = [](const auto& k) { return limits_params(k.second->spec.params); };
     const auto& by = routing.affinity.by;
     const auto belongs = [&](const char* word) { return std::find(by.begin(), by.end(), word) != by.end(); };
-    tell(std::any_of(config_.providers.begin(), config_.providers.end(), probes), "probes of providers (health.probe): a target that rests is found well by its next request alone");
-    tell(std::any_of(keys_.begin(), keys_.end(), limited), "params of keys: what a request asked for is not recorded, so none is refused or changed for it");
-    tell(std::any_of(snapshot_->providers.begin(), snapshot_->providers.end(), idles), "silences within an answer (timeouts.idle): records hold none");
+    tell(std::any_of(keys_.begin(), keys_.end(), limited),
+         "refusals by params of keys: what a request asked for is not recorded, so each is taken to name no max_tokens and to get the key's");
+    tell(std::any_of(snapshot_->providers.begin(), snapshot_->providers.end(), silent),
+         "silences within answers that came to their end (timeouts.idle): some took long enough to hold one, and records do not say where");
     tell(routing.queue.max_wait > Duration(0), "turns of keys in the queue: who waits longest comes first");
     tell(routing.continue_on_cut, "answers that another target goes on with (continue_on): what broke off has failed");
     tell(belongs("session") || belongs("prefix"), "affinity by session and prefix: neither is recorded");
@@ -340,7 +359,7 @@ class Replay final : core::Stage {
   std::map<std::string, std::shared_ptr<const KeyRecord>, std::less<>> keys_;  // by id
   core::Past past_;
   std::map<std::string, Mean, std::less<>> means_;  // of what was answered, by the model that was asked for
-  uint64_t acts_ = 0;
+  uint64_t acts_ = 0, probes_ = 0;
   std::map<std::string, SimulationShare> shares_;
   std::map<std::string, Idle> idle_;                    // by target
   std::unordered_map<uint64_t, Idle*> idle_by_id_;      // of those that are configured

@@ -677,10 +677,135 @@ TEST_CASE("simulate: what streams is slow when its first token is, and a hedge s
   CHECK(late.after.cost_nano_usd == 200 * 100000);  // what failed costs nothing
 }
 
+TEST_CASE("simulate: probes find what is down and what is back, as the records have it") {
+  auto prices = std::make_shared<Prices>();
+  std::vector<UsageRecord> records;
+  for (int i = 0; i < 1800; ++i) {
+    records.push_back(record(i, i % 2 == 0 ? "dear" : "cheap", i % 2 != 0 || i < 600 || i >= 1200, i % 2 != 0 ? 100 : 400));
+    if (records.back().status != CallStatus::kOk) records.back().attempts[0].http_status = 0;  // nobody answers
+  }
+  Config c = config_of({{"up", "dear"}, {"other", "cheap", 1, 2}});
+  c.providers.push_back(provider("other"));
+  for (UsageRecord& r : records) {
+    if (r.model == "cheap") r.provider = r.attempts[0].provider = "other";
+  }
+  c.routing.attempts = 2;
+  c.routing.cooldown.max = std::chrono::minutes(30);
+  const int64_t without = answered_by(simulate(c, records, {prices}).value(), "up/dear");
+  const ProbeKind kind = GENERATE(ProbeKind::kModels, ProbeKind::kChat);
+  c.providers[0].health = {kind, std::chrono::seconds(5), {}};
+  const Simulation probed = simulate(c, records, {prices}).value();
+  CHECK(probed.after.failed == 0);
+  CHECK(probed.not_played.empty());
+  CHECK(answered_by(probed, "up/dear") > without + 20);
+  if (kind == ProbeKind::kChat) CHECK(answered_by(probed, "up/dear") > 1150);  // a list says nothing of a model: that one rests as long as it did
+  CHECK(answered_by(probed, "up/dear") < 1230);
+  CHECK(simulate(c, records, {prices}).value().to_json() == probed.to_json());
+  // Who may not be probed is not.
+  if (kind == ProbeKind::kChat) {
+    c.providers[0].health.models = {"another"};
+    CHECK(answered_by(simulate(c, records, {prices}).value(), "up/dear") == without);
+  }
+}
+
+TEST_CASE("simulate: each of a provider's timeouts ends an attempt when it would have") {
+  auto prices = std::make_shared<Prices>();
+  Config c = config_of({{"up", "dear"}, {"up", "cheap", 1, 2}});
+  c.routing.attempts = 2;
+  c.routing.cooldown.failures = 1000000;
+  const auto latency = [&](const UsageRecord& first) {
+    std::vector<UsageRecord> records;
+    for (int i = 0; i < 50; ++i) {
+      records.push_back(first);
+      records.back().id += std::to_string(i);
+      records.push_back(record(0, "cheap", true, 100));
+      records.back().id += std::to_string(i);
+    }
+    const Simulation s = simulate(c, records, {prices}).value();
+    return s.after.ok == 100 ? s.after.latency_ms : -s.after.failed;
+  };
+  SECTION("total: of the attempt, so that another one is asked") {
+    const UsageRecord slow = record(0, "dear", true, 5000);
+    CHECK(latency(slow) == 5000);
+    c.providers[0].timeouts.total = std::chrono::seconds(2);
+    CHECK(latency(slow) == 2100);
+    c.providers[0].timeouts.total = std::chrono::seconds(20);
+    CHECK(latency(slow) == 5000);
+    c.routing.timeouts.total = std::chrono::seconds(1);  // of the whole request: nobody else is asked
+    CHECK(latency(slow) == -100);
+  }
+  SECTION("total: what had begun is cut") {
+    UsageRecord spoken = record(0, "dear", true, 5000);
+    spoken.stream = true;
+    spoken.first_token_ms = 300;
+    c.models[0].targets.resize(1);
+    CHECK(simulate(c, {spoken}, {prices}).value().after.ok == 1);
+    c.providers[0].timeouts.total = std::chrono::seconds(2);
+    c.models[0].targets.push_back({"up", "cheap", 1, 2});
+    CHECK(simulate(c, {spoken}, {prices}).value().after.failed == 1);
+  }
+  SECTION("connect") {
+    UsageRecord far = record(0, "dear", false, 5000);
+    far.attempts[0].outcome = "timeout";
+    far.attempts[0].http_status = 0;
+    far.attempts[0].reason = "timeout: connect: timed out while connecting";
+    c.providers[0].timeouts.connect = std::chrono::seconds(30);
+    CHECK(latency(far) == 5100);
+    c.providers[0].timeouts.connect = std::chrono::milliseconds(700);
+    CHECK(latency(far) == 800);
+  }
+  SECTION("idle: a silence that was waited out is waited out for as long as this one says") {
+    UsageRecord silent = record(0, "dear", false, 62000);
+    silent.attempts[0].outcome = "timeout";
+    silent.attempts[0].reason = "timeout: idle: nothing came within 60 s";
+    CHECK(latency(silent) == 62100);
+    c.providers[0].timeouts.idle = std::chrono::seconds(10);
+    CHECK(latency(silent) == 12100);
+    silent.attempts[0].reason = "timeout: idle: nothing came within 60500 ms";
+    CHECK(latency(silent) == 11600);
+    for (const char* odd : {"timeout: idle: nothing came within", "timeout: idle: nothing came within x s", "timeout: idle: nothing came within 99999999999999999999 s", "timeout: idle: nothing came within 7 h"}) {
+      silent.attempts[0].reason = odd;
+      CHECK(latency(silent) == 62100);
+    }
+  }
+}
+
+TEST_CASE("simulate: a key's max_tokens is what requests get that name none") {
+  auto prices = std::make_shared<Prices>();
+  FileKey key;
+  key.key = Secret("sk-0123456789");
+  key.spec.name = "k";
+  Config c = config_of({{"up", "dear"}});
+  c.keys = {key};
+  const auto made = make_memory_key_store(system_clock());
+  REQUIRE(made->set_file_keys(c.keys).ok());
+  std::vector<UsageRecord> records;
+  for (int i = 0; i < 10; ++i) {
+    records.push_back(record(i, "dear", true, 100));
+    records.back().usage.output = i < 3 ? 500 : 50;
+    records.back().key = made->list()[0]->id;
+  }
+  c.keys[0].spec.limits.tokens = Rate{10 * 1100, std::chrono::hours(24), 0};
+  c.keys[0].spec.params.max_tokens = 100;
+  const Simulation s = simulate(c, records, {prices}).value();
+  CHECK(s.uncertain == 3);  // cut at 100, or refused
+  CHECK(s.after.ok == 10);
+  REQUIRE(s.not_played.size() == 1);
+  CHECK(s.not_played[0].find("params") != std::string::npos);
+  // What they ask for is reserved, so that a smaller one lets more through.
+  c.keys[0].spec.params.max_tokens = 9000;
+  const Simulation greedy = simulate(c, records, {prices}).value();
+  CHECK(greedy.uncertain == 0);
+  CHECK(greedy.after.limited > 0);
+}
+
 TEST_CASE("simulate: what the configuration does and the replay does not is told, and nothing else") {
-  const std::vector<UsageRecord> records = {record(0, "dear", true, 100)};
+  std::vector<UsageRecord> records = {record(0, "dear", true, 9000)};
+  records[0].stream = true;
+  records[0].first_token_ms = 100;
   Config plain = config_of({{"up", "dear"}});
-  plain.routing.timeouts.idle = Duration(0);
+  plain.routing.timeouts.idle = std::chrono::seconds(10);  // what took less holds no silence of that length
+  plain.providers[0].health.probe = ProbeKind::kModels;
   const auto none = simulate(plain, records).value();
   CHECK(none.not_played.empty());
   CHECK(none.to_json().find("\"not_played\":[]") != std::string::npos);
@@ -690,7 +815,6 @@ TEST_CASE("simulate: what the configuration does and the replay does not is told
     void (*ask)(Config&);
   };
   const Row rows[] = {
-      {"health.probe", [](Config& c) { c.providers[0].health.probe = ProbeKind::kModels; }},
       {"params of keys", [](Config& c) {
          FileKey key;
          key.key = Secret("sk-0123456789");
