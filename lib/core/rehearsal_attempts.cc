@@ -18,7 +18,7 @@ bool Rehearsal::start(Flight& f, size_t index) {
   f.mine().credential = -1;
   Candidate& c = f.candidate();
   const TimePoint t = now();
-  c.look_again();
+  c.look_again(t);
   if (c.health().limited_until() > t) {
     blocked(f, c.health().limited_until());
     pass_over(f, Passed::kResting);
@@ -99,7 +99,7 @@ void Rehearsal::send(Flight& f, Candidate& c) {
   ++f.attempts;
   ++c.tried;
   f.mine().began = t;
-  c.enter().stats.started();
+  c.begin(t).stats.started();
   if (f.session != 0 && f.home == 0 && c.id != 0) snapshot_->affinity->put(f.session, c.id, t + snapshot_->config.routing.affinity.ttl);
   f.mine().acting = stage_.act(f.call, c, f.mine().credential, t);
   f.mine().acting = in_time(f.mine().acting, *c.provider, f.call.stream, f.deadline - t);
@@ -156,7 +156,7 @@ void Rehearsal::drop_other(Flight& f) {
   f.at = 1 - f.at;
   ++f.timers[kFirst + f.at].stamp;
   Candidate& c = f.candidate();
-  TargetStats& stats = c.enter().stats;
+  TargetStats& stats = c.enter(now()).stats;
   stats.took_at_least(f.call.stream, now() - loser.began);
   stats.cancelled();
   let_probes_go(f);
@@ -176,7 +176,7 @@ void Rehearsal::attempt_ends(Flight& f) {
   const bool own_fault = !ok && f.mine().acting.code != ErrorCode::kUpstreamError && f.mine().acting.code != ErrorCode::kUpstreamTimeout &&
                          f.mine().acting.code != ErrorCode::kUpstreamRateLimited && f.mine().acting.code != ErrorCode::kUpstreamCredentialsRejected;
   if (own_fault) {
-    c.enter().stats.cancelled();
+    c.enter(t).stats.cancelled();
   } else {
     AttemptSample sample;
     sample.ok = ok;
@@ -187,7 +187,7 @@ void Rehearsal::attempt_ends(Flight& f) {
       sample.cached_tokens = f.call.usage.cached;
       sample.output_tokens = f.call.usage.output;
     }
-    c.enter().stats.ended(sample, t);
+    c.enter(t).stats.ended(sample, t);
   }
   if (f.mine().reservation.active()) {
     f.mine().reservation.settle({1, ok ? f.call.usage.input + f.call.usage.output : 0, 0});
@@ -208,7 +208,7 @@ void Rehearsal::answered(Flight& f, Candidate& c) {
   drop_other(f);
   const TimePoint t = now();
   const RoutingConfig& routing = snapshot_->config.routing;
-  c.enter().health.succeeded(t, routing.cooldown);
+  c.enter(t).health.succeeded(t, routing.cooldown);
   c.provider->shared->reach.succeeded(t, routing.cooldown);
   if (f.session != 0 && c.id != 0) {
     const bool overflow = f.home != 0 && c.id != f.home && f.attempts == 1;
