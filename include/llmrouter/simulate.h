@@ -39,7 +39,7 @@ struct Simulation {
   int64_t moved = 0;             // answered by another target than they were
   int64_t guessed = 0;           // answered by a target of which the records hold no attempt: it is taken for an average one that does not fail
   int64_t estimated = 0;         // refused when they came, by a limit or for length or content, so that nobody counted them: the mean of their model's others is taken
-  int64_t uncertain = 0;         // might be decided otherwise by what is not recorded: a rule on content, headers, tags or `has`, a session's model, or a parameter that a key's `params` refused
+  int64_t uncertain = 0;         // might be decided otherwise by what is not recorded: a rule on content, headers, tags or `has`, a session's model, or what a key's `params` refused or would cut short
   int64_t hedged = 0;            // second attempts that were made beside one that took long; what those that were let go cost is in `after`
   int64_t hedges_won = 0;        // of them those that answered
   bool switch_enabled = true;    // the routing switch, as stored; false: every chat goes to `default_model`
@@ -67,11 +67,16 @@ struct SimulationParts {
 // and second attempts beside slow ones (routing.hedge) are the configuration's. Limits and budgets are full at the first record.
 //
 // What a target does with an attempt is one of the target's own recorded ones, drawn from those within a minute of it, or, where these are fewer than
-// four, from all. What was in a request is not recorded: rules on content, headers, tags and `has` do not hold (`uncertain` counts those that they
+// four, from all. Whether its key is refused or limited is drawn before, in the same way, from that key's attempts alone (by the credential's name, at that
+// target, or else at the provider's others): a bad key is bad for nobody else. A key of another name is a good one, and limited as the others were. What was in a request is not recorded: rules on content, headers, tags and `has` do not hold (`uncertain` counts those that they
 // might have decided), and no target is left out for what it cannot take but more tokens than its window holds. A request that a model refused for its
-// length is refused by that model wherever it runs, one refused for its content by the same provider, and goes to the fallbacks for that. Probes of
-// providers, `params` of keys, silences within a stream (timeouts.idle), turns of keys in the queue, answers that another goes on with (continue_on) and affinity by session or
-// prefix are not played: `not_played` says which of them the configuration has. The same records, configuration, parts and seed give the same answer.
+// length is refused by that model wherever it runs, one refused for its content by the same provider, and goes to the fallbacks for that.
+//
+// Probes (health.probe) hear what an attempt would have: those of targets one of the target's attempts, those of lists whether the provider answered at all.
+// Timeouts end an attempt where theirs comes first; one that was given up by a shorter timeout fails when it did. A key's `max_tokens` is what each of its
+// requests gets, as one gets it that names none: longer answers end there, and are `uncertain`. Not played are refusals by `params` of keys, silences within
+// answers that came to their end, turns of keys in the queue, answers that another goes on with (continue_on) and affinity by session or prefix:
+// `not_played` says which of them matter to the configuration and the records. The same records, configuration, parts and seed give the same answer.
 LLMROUTER_EXPORT Result<Simulation> simulate(const Config& config, std::vector<UsageRecord> records, const SimulationParts& parts = {});
 
 }  // namespace llmrouter

@@ -35,6 +35,8 @@ class LLMROUTER_EXPORT TargetStats {
   void started() noexcept { in_flight_.fetch_add(1, std::memory_order_relaxed); }
   void ended(const AttemptSample& sample, TimePoint now) noexcept;
   void cancelled() noexcept { in_flight_.fetch_sub(1, std::memory_order_relaxed); }
+  // As new. Not while an attempt is in flight.
+  void forget() noexcept;
 
   int64_t in_flight() const noexcept { return in_flight_.load(std::memory_order_relaxed); }
   uint64_t attempts() const noexcept { return attempts_.load(std::memory_order_relaxed); }  // that ended, cancelled ones not counted
@@ -80,6 +82,7 @@ class LLMROUTER_EXPORT TargetStats {
     void peak(double sample, TimePoint now) noexcept;
     void blend(double sample, double weight, TimePoint now) noexcept;
     double forgiven(TimePoint now) const noexcept;
+    void clear() noexcept { word_.store(0, std::memory_order_relaxed); }
 
    private:
     std::atomic<uint64_t> word_{0};  // 0: never written
@@ -92,6 +95,7 @@ class LLMROUTER_EXPORT TargetStats {
       return word == 0 ? 0 : value_of(word);
     }
     void add(double sample, double weight) noexcept;
+    void clear() noexcept { word_.store(0, std::memory_order_relaxed); }
 
    private:
     std::atomic<uint64_t> word_{0};  // 0: never written
@@ -102,6 +106,7 @@ class LLMROUTER_EXPORT TargetStats {
    public:
     double read() const noexcept;
     void add(double sample) noexcept;
+    void clear() noexcept { word_.store(0, std::memory_order_relaxed); }
 
    private:
     std::atomic<uint64_t> word_{0};  // 0: never written

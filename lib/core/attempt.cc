@@ -51,7 +51,7 @@ bool Call::State::start_attempt(size_t index) {
   if (attempts_ > 1) router_.counters.retries.fetch_add(1, std::memory_order_relaxed);
   at_->provider->shared->in_flight.fetch_add(1, std::memory_order_relaxed);
   at_->provider->shared->attempts.fetch_add(1, std::memory_order_relaxed);
-  core::TargetState& state = c.enter();
+  core::TargetState& state = c.begin(at_->began);
   state.stats.started();
   if (&state == &at_->provider->shared->named.shared()) at_->provider->shared->crowded.fetch_add(1, std::memory_order_relaxed);
   if (session_ != 0 && home_ == 0 && c.id != 0 && !hedged_) {
@@ -226,7 +226,7 @@ void Call::State::end_attempt(std::string_view outcome, std::string_view reason,
   reactor_.cancel_timer(at_->watch_timer);
   at_->watch_timer = 0;
   if (ok) {
-    c.enter().health.succeeded(t, snap_->config.routing.cooldown);
+    c.enter(t).health.succeeded(t, snap_->config.routing.cooldown);
     // Who answers in place of a busy home does not become it.
     if (session_ != 0 && c.id != 0) {
       const bool overflow = home_ != 0 && c.id != home_ && attempts_ == 1;
@@ -238,10 +238,10 @@ void Call::State::end_attempt(std::string_view outcome, std::string_view reason,
     shared.set_last_error(with_detail(reason, detail));
   }
   const int64_t cost = charge_attempt(outcome);
-  if (at_->usage.known && !at_->usage.estimated && at_->usage.input > 0 && !joint_) c.enter().unseen_input.counted(charged_input(), at_->usage.input);
+  if (at_->usage.known && !at_->usage.estimated && at_->usage.input > 0 && !joint_) c.enter(t).unseen_input.counted(charged_input(), at_->usage.input);
   let_probes_go();  // succeeded(), failed() and rest() have judged by now, where there was something to judge
   if (!learn) {
-    c.enter().stats.cancelled();
+    c.enter(t).stats.cancelled();
   } else {
     AttemptSample sample;
     sample.ok = ok;
@@ -250,7 +250,7 @@ void Call::State::end_attempt(std::string_view outcome, std::string_view reason,
     sample.input_tokens = at_->usage.input;
     sample.cached_tokens = at_->usage.cached;
     sample.output_tokens = at_->usage.output;
-    c.enter().stats.ended(sample, t);
+    c.enter(t).stats.ended(sample, t);
   }
   if (at_->reservation.active()) {
     const int64_t tokens = at_->usage.input + at_->usage.output;

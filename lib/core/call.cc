@@ -143,7 +143,7 @@ void Call::State::on_total_timeout() {
   gave_up_ = options_.timeout > Duration(0);
   if (at_->in_flight) {
     // A caller in a hurry says nothing of the target.
-    if (options_.timeout <= Duration(0)) candidates_[at_->current].enter().health.failed(now(), snap_->config.routing.cooldown);
+    if (options_.timeout <= Duration(0)) candidates_[at_->current].enter(now()).health.failed(now(), snap_->config.routing.cooldown);
     end_attempt("timeout", error.message);
   }
   if (!committed_) return fail(std::move(error));

@@ -131,8 +131,8 @@ int64_t cost_of(const Snapshot& snapshot, const RouteTarget& t, std::string_view
   return price == nullptr ? -1 : cost_at(*price, stats, input, output);
 }
 
-const TargetStats& stats_of(const RouteTarget& t, std::string_view meant) noexcept {
-  const TargetState* known = t.provider->shared->named.find({t.model, t.star, meant});
+const TargetStats& stats_of(const RouteTarget& t, std::string_view meant, TimePoint now) noexcept {
+  const TargetState* known = t.provider->shared->named.find({t.model, t.star, meant}, now);
   return (known != nullptr ? *known : kNothingKnown).stats;
 }
 
@@ -149,7 +149,7 @@ class Seating {
     BalancerTarget* const seats = seats_.take(route.seats.size());
     std::copy(route.seats.begin(), route.seats.end(), seats);
     for (size_t i = 0; i < seats_.size(); ++i) {
-      if (seats[i].stats == nullptr) seats[i].stats = &stats_of(route.targets[i], meant);
+      if (seats[i].stats == nullptr) seats[i].stats = &stats_of(route.targets[i], meant, ask.now);
       seats[i].in_flight = seats[i].stats->in_flight();
     }
     if (balancer.wants_expectations()) request.expected_output = expected_output(seats, seats_.size(), ask.max_output);
@@ -313,7 +313,7 @@ bool append_candidates(const Snapshot& snapshot, const Resolved& resolved, std::
     c.provider = resolved.provider;
     c.owned = std::make_unique<const std::string>(resolved.model);
     c.model = *c.owned;
-    c.look_again();
+    c.look_again(ask.now);
     c.granted = grant.by_name;
     place(c, strict ? lack(c, nullptr) : StepReason::kStrategy, c.provider->shared->reach, ask, tally);
   } else {
@@ -328,7 +328,7 @@ bool append_candidates(const Snapshot& snapshot, const Resolved& resolved, std::
       if (t.star != std::string::npos) {
         c.owned = std::make_unique<const std::string>(name_of(t, resolved.model));
         c.model = *c.owned;
-        c.look_again();
+        c.look_again(ask.now);
       }
       place(c, strict ? lack(c, &t) : StepReason::kStrategy, *t.reach, ask, tally);
     }

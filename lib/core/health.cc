@@ -66,6 +66,12 @@ void TargetHealth::rest_as_asked(TimePoint now, Duration asked, bool limited) no
   if (asked > Duration(0)) (limited ? limited_until_ : asked_until_).store(ticks(now + asked), kRelaxed);
 }
 
+void TargetHealth::forget() noexcept {
+  for (std::atomic<int64_t>* figure : {&rest_until_, &asked_until_, &limited_until_, &window_begin_, &closed_at_}) figure->store(0, kRelaxed);
+  for (std::atomic<int>* figure : {&failures_, &attempts_, &rests_}) figure->store(0, kRelaxed);
+  probing_.store(false, kRelaxed);
+}
+
 bool CredentialHealth::take_probe(TimePoint now) noexcept { return doubtful() && until() <= now && !probing_.exchange(true, kRelaxed); }
 
 void CredentialHealth::succeeded(TimePoint now) noexcept {

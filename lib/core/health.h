@@ -37,6 +37,8 @@ class TargetHealth {
   void failed(TimePoint now, const CooldownConfig& config) noexcept;
   // As long as the upstream asked. `limited`: it counts requests, so that asking before is of no use; else it is merely asked last.
   void rest_as_asked(TimePoint now, Duration asked, bool limited) noexcept;
+  // As new.
+  void forget() noexcept;
   TimePoint limited_until() const noexcept { return at(limited_until_); }
   TimePoint resting_until() const noexcept;
 

@@ -60,7 +60,7 @@ void Call::State::drop_other(std::string_view why) {
   at_ = loser;
   loser->transfer.reset();
   core::Candidate& c = candidates_[loser->current];
-  c.enter().stats.took_at_least(facts_.stream, now() - loser->began);
+  c.enter(now()).stats.took_at_least(facts_.stream, now() - loser->began);
   end_attempt("cancelled", why, false);  // providers charge for what they have read, be the answer heard or not
   lead_is(winner);
 }

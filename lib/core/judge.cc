@@ -11,7 +11,7 @@ using core::Candidate;
 bool Call::State::passed_over(Candidate& c) {
   const TimePoint t = now();
   at_->credential = -1;
-  c.look_again();
+  c.look_again(t);
   if (c.health().limited_until() > t) {
     Error why(ErrorCode::kUpstreamRateLimited, "provider " + at_->provider->config.name + ": rate limited, and said when to come back: in " +
                                                      std::to_string(std::chrono::ceil<std::chrono::seconds>(c.health().limited_until() - t).count()) + " s");

@@ -6,6 +6,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <mutex>
 #include <string>
 #include <string_view>
 
@@ -26,6 +27,7 @@ class UnseenInput {
     const int64_t known = word_.load(std::memory_order_relaxed);
     return in_bytes(estimated) + (known == 0 ? kBeforeAny : known - 1);
   }
+  void forget() noexcept { word_.store(0, std::memory_order_relaxed); }
   void counted(int64_t estimated, int64_t truth) noexcept {
     const int64_t beyond = std::clamp<int64_t>(truth - in_bytes(estimated), 0, kMost), known = word_.load(std::memory_order_relaxed);
     const int64_t peak = known - 1;
@@ -40,9 +42,14 @@ class UnseenInput {
 // A target as all snapshots know it. A decision reads one line of the cache for each of the two; what is written of one target disturbs no other.
 struct alignas(64) TargetState {
   TargetHealth health;
+  std::atomic<int64_t> used{0};  // when, last; of names that only callers know
   alignas(64) TargetStats stats;
   UnseenInput unseen_input;
+
+  // Whoever holds it has an attempt in flight there, or had one just now.
+  void touch(TimePoint now) noexcept { used.store(now.time_since_epoch().count(), std::memory_order_relaxed); }
 };
+static_assert(sizeof(TargetState) % 64 == 0 && sizeof(TargetHealth) + sizeof(std::atomic<int64_t>) <= 64);
 
 // Of a target that nothing is remembered of.
 inline const TargetState kNothingKnown{};
@@ -56,25 +63,30 @@ struct PiecedName {
 };
 
 // The models of one provider, each with one state whatever name led to it: those that a configuration names, what a star stands for, and what callers name
-// directly. The latter come from strangers, so their number, their length and the work of a lookup are bounded: beyond, they share one state.
-// A name comes in when something is to be remembered of it, and stays as long as this object: decisions and calls hold what they found without a lock or a
-// count, so that nothing could tell when a place is free again. Thread-safe; nobody waits for a lock.
+// directly. The latter come from strangers, so their number, their length and the work of a lookup are bounded.
+//
+// A name comes in when something is to be remembered of it. When its chain or the table is full it takes the place of the name of its chain that was used
+// longest ago, if that was kIdle ago, has nothing in flight and does not rest; where there is none, it shares one state with all that found no place.
+// Decisions and calls hold what they found without a lock or a count: a state is never freed, and whose it was may find another's figures there once it has
+// not used it for kIdle. Before each attempt it enters again. Thread-safe; only who brings in a new name takes a lock.
 class NamedStates {
  public:
   static constexpr size_t kMost = 4096;
   static constexpr size_t kLongest = 256;  // bytes
-  // The mean is two in a chain; many more are there on purpose.
-  static constexpr size_t kChains = 2048, kDeepest = 16;
+  // The mean is eight in a chain, so that hardly any is without somebody to take a place from; three times as many are there on purpose.
+  static constexpr size_t kChains = 512, kDeepest = 24;
+  static constexpr Duration kIdle = std::chrono::minutes(10);
 
   NamedStates() = default;
   ~NamedStates();
   NamedStates(const NamedStates&) = delete;
   NamedStates& operator=(const NamedStates&) = delete;
 
-  // Null: nothing is remembered of it. Else valid as long as this object, and the same one each time.
-  TargetState* find(const PiecedName& name) noexcept;
-  TargetState& enter(std::string_view name);
-  // Of a name of the configuration: it has a state of its own beyond all bounds.
+  // Null: nothing is remembered of it.
+  TargetState* find(const PiecedName& name, TimePoint now) noexcept;
+  // Nobody takes its place until kIdle after `now`.
+  TargetState& enter(std::string_view name, TimePoint now);
+  // Of a name of the configuration: it has a state of its own beyond all bounds, valid and its own as long as this object.
   TargetState& keep(std::string_view name);
   // Of those that found no place.
   TargetState& shared() noexcept { return shared_; }
@@ -82,23 +94,22 @@ class NamedStates {
   size_t size() const noexcept { return size_.load(std::memory_order_relaxed); }  // without kept ones
 
  private:
-  struct Node {
-    std::string name;
-    uint64_t hash;
-    Node* next;  // was there before; neither changes nor goes
-    bool kept = false;
-    TargetState state;
+  struct Node;
+  struct Place {
+    bool fresh = false;      // the chain takes another
+    Node* oldest = nullptr;  // of those that may go
   };
-  struct Found {
-    TargetState* state;
-    bool room;  // there is a place in the chain for another
-  };
-  static Found look(Node* chain, const PiecedName& name, uint64_t hash) noexcept;
+  static Node* look(Node* chain, const PiecedName& name, uint64_t hash) noexcept;
+  static bool may_go(const Node& node, TimePoint now) noexcept;
+  Place place_in(Node* chain, TimePoint now) const noexcept;
+  TargetState* use(Node& node, const PiecedName& name, uint64_t hash, TimePoint now) noexcept;
+  TargetState& bring_in(std::string_view name, uint64_t hash, TimePoint now);
   std::atomic<Node*>& chain(uint64_t hash) noexcept { return chains_[hash % kChains]; }
 
   std::atomic<Node*> chains_[kChains] = {};
   std::atomic<size_t> size_{0};
   std::atomic<size_t> longest_{kLongest};  // of the names that are here
+  std::mutex mutex_;  // of those that bring in a name
   TargetState shared_;
 };
 

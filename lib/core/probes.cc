@@ -3,15 +3,14 @@
 #include <list>
 #include <map>
 
+#include "core/probing.h"
 #include "core/random.h"
 #include "core/resolve.h"
 #include "core/router_impl.h"
-#include "llmrouter/pattern.h"
 
 namespace llmrouter {
 namespace {
 
-constexpr Duration kPatience = std::chrono::seconds(15);
 constexpr Duration kLookAgain = std::chrono::seconds(5);  // whether a reload wants something else
 
 // One question; its answer's status is all that counts.
@@ -22,28 +21,16 @@ class Probe final : public TransferSink {
 
   // False: there is nothing to ask with, or a limit is in the way.
   bool ask(Transport& transport) {
-    const core::CredentialRuntime* credential = nullptr;
-    for (const auto& c : provider_.credentials) {
-      if (c.health->resting(router_.clock().now())) continue;
-      if (target_ != nullptr && !pattern_list_match(c.config->models, target_->model)) continue;
-      credential = &c;
-      break;
-    }
-    if (credential == nullptr && !provider_.credentials.empty()) return false;
+    const std::optional<int> place = core::probing_credential(provider_, target_, router_.clock().now());
+    if (!place) return false;
+    const core::CredentialRuntime* credential = *place >= 0 ? &provider_.credentials[static_cast<size_t>(*place)] : nullptr;
     const std::string_view key = credential != nullptr ? credential->key_to_send() : std::string_view();
     codec_ = provider_.dialect->new_upstream_codec();
     if (!codec_) return false;
     if (target_ == nullptr) {
       if (!codec_->encode_models(provider_.config, key, encoded_)) return false;
     } else {
-      LimitBucket* buckets[2] = {provider_.bucket, credential != nullptr ? credential->bucket : nullptr};
-      Demand demand;
-      demand.tokens = kTokens;
-      Denial denial;
-      if (buckets[0] != nullptr || buckets[1] != nullptr) {
-        reservation_ = router_.parts.limiter->reserve(buckets, 2, demand, &denial);
-        if (!reservation_.active()) return false;
-      }
+      if (!core::reserve_probe(*router_.parts.limiter, provider_, *place, reservation_)) return false;
       Message message;
       message.role = Role::kUser;
       message.parts.emplace_back();
@@ -67,7 +54,7 @@ class Probe final : public TransferSink {
   }
 
   bool over() const noexcept { return over_; }
-  TimePoint due() const noexcept { return began_ + kPatience; }
+  TimePoint due() const noexcept { return began_ + core::kProbePatience; }
   void give_up() { verdict(false, "no answer in time"); }
 
   void on_head(const HttpHead& head) override { status_ = head.status; }
@@ -75,25 +62,14 @@ class Probe final : public TransferSink {
   void on_end(const TransferError& error) override {
     if (over_) return;
     if (!error.ok()) return verdict(false, error.in_full());
-    verdict(status_ < 500, "status " + std::to_string(status_));
+    verdict(true, "status " + std::to_string(status_));
   }
 
  private:
-  static constexpr int64_t kTokens = 16;  // of a question and an answer of one word each
-
-  void verdict(bool well, const std::string& words) {
+  void verdict(bool whole, const std::string& words) {
     over_ = true;
-    const TimePoint now = router_.clock().now();
-    CooldownConfig cooldown = snap_->config.routing.cooldown;
-    cooldown.within = std::max(cooldown.within, provider_.config.health.interval * (cooldown.failures + 1));  // probes are far apart
-    core::TargetHealth& reach = provider_.shared->reach;
-    const bool answered = status_ != 0;
-    if (answered && (target_ != nullptr || well)) reach.succeeded(now, cooldown);
-    else reach.failed(now, cooldown);
-    // Who is limited or was refused is not broken, nor is it shown to work.
-    if (target_ != nullptr && status_ >= 200 && status_ < 300) target_->state->health.succeeded(now, cooldown);
-    if (target_ != nullptr && !well) target_->state->health.failed(now, cooldown);
-    if (reservation_.active()) reservation_.settle({1, kTokens, 0});
+    const bool well = core::learn_from_probe(provider_, target_, status_, whole, router_.clock().now(), snap_->config.routing.cooldown);
+    if (reservation_.active()) reservation_.settle({1, core::kProbeTokens, 0});
     if (well) return;
     provider_.shared->failed_probes.fetch_add(1, std::memory_order_relaxed);
     router_.logger().log(LogLevel::kWarn, "probe failed",
@@ -149,15 +125,7 @@ class Prober final : public Transfer {
   void ask(const std::shared_ptr<const core::Snapshot>& snap, const core::ProviderRuntime& provider) {
     const HealthConfig& health = provider.config.health;
     if (health.probe == ProbeKind::kModels) return start(snap, provider, nullptr);
-    std::vector<uint64_t> asked;  // a target may stand under several names
-    for (const auto& route : snap->routes) {
-      for (const core::RouteTarget& target : route->targets) {
-        if (target.provider != &provider || target.star != std::string::npos || !pattern_list_match(health.models, target.model)) continue;
-        if (std::find(asked.begin(), asked.end(), target.id) != asked.end()) continue;
-        asked.push_back(target.id);
-        start(snap, provider, &target);
-      }
-    }
+    for (const core::RouteTarget* target : core::probed_targets(*snap, provider)) start(snap, provider, target);
   }
 
   void start(const std::shared_ptr<const core::Snapshot>& snap, const core::ProviderRuntime& provider, const core::RouteTarget* target) {

@@ -3,8 +3,7 @@
 // A call takes the decisions that it would take in a Router: who is asked in which order, whom health, limits and the retry budget pass over, what
 // is tried again after a failure. What an upstream does, a Stage says. One thread; the same calls, configuration, stage and seed give the same.
 //
-// Left out: probes of providers. Who waits for a limit has his turn in the order of
-// coming, not key by key.
+// Who waits for a limit has his turn in the order of coming, not key by key.
 #ifndef LLMROUTER_CORE_REHEARSAL_H_
 #define LLMROUTER_CORE_REHEARSAL_H_
 
@@ -18,6 +17,7 @@
 
 #include "core/overlay.h"
 #include "core/random.h"
+#include "core/rehearsed_probes.h"
 #include "core/resolve.h"
 #include "core/retry_budget.h"
 #include "llmrouter/limits.h"
@@ -43,6 +43,8 @@ struct Acting {
   bool final = false;            // something had been passed on before it failed: nobody else is asked
   bool out_of_quota = false;     // why credentials are rejected
   bool unreached = false;        // the provider did not answer at all
+  bool connecting = false;       // it failed before it was connected
+  Duration silence{0};           // it failed after so long without a byte, `total` included; 0: not for that
   std::chrono::milliseconds retry_after{0};  // 0: it does not say
   Duration first_token{0};       // of a streamed answer; 0: not known
   Duration total{0};             // until it has answered or failed
@@ -72,6 +74,11 @@ class Stage {
   // Each attempt, when it begins. `credential`: its place in the provider's pool; -1: none.
   virtual Acting act(const RehearsedCall& call, const Candidate& candidate, int credential, TimePoint now) = 0;
   virtual void ended(const EndedCall& ended) = 0;
+  // A probe (health.probe) of a target or, null, of a provider's list of models. It answers at once, unless the stage says otherwise.
+  virtual Acting probed(const ProviderRuntime& provider, const RouteTarget* target, int credential, TimePoint now) {
+    (void)provider, (void)target, (void)credential, (void)now;
+    return {};
+  }
 
  protected:
   ~Stage() = default;
@@ -118,6 +125,7 @@ class Rehearsal {
   void next_attempt(Flight& f);
   bool start(Flight& f, size_t index);
   void pass_over(Flight& f, Passed why);
+  Acting in_time(Acting acting, const ProviderRuntime& provider, bool stream, Duration left) const;
   bool pick_credential(Flight& f, Candidate& c);
   bool reserve_attempt(Flight& f, Candidate& c, const CredentialRuntime* credential);
   void send(Flight& f, Candidate& c);
@@ -149,6 +157,7 @@ class Rehearsal {
   RetryBudget retries_;
   HedgeShare hedges_;
   std::priority_queue<Due> due_;
+  RehearsedProbes probes_;
   std::vector<std::unique_ptr<Flight>> flights_;
   std::vector<Flight*> free_;
   size_t waiting_ = 0;           // for a limit

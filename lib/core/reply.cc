@@ -127,7 +127,7 @@ Flow Call::State::take_event(const StreamEvent& event) {
 void Call::State::commit() {
   win();
   if (at_->probe) {  // its word is enough: a long answer need not end before others may come
-    candidates_[at_->current].enter().health.succeeded(now(), snap_->config.routing.cooldown);
+    candidates_[at_->current].enter(now()).health.succeeded(now(), snap_->config.routing.cooldown);
     at_->probe = false;
   }
   committed_ = true;

@@ -30,15 +30,23 @@ struct Candidate {
   const TargetHealth& health() const noexcept { return (state != nullptr ? *state : kNothingKnown).health; }
   const TargetStats& stats() const noexcept { return (state != nullptr ? *state : kNothingKnown).stats; }
   const UnseenInput& unseen_input() const noexcept { return (state != nullptr ? *state : kNothingKnown).unseen_input; }
-  // Others may have learned of it since the plan was made.
-  void look_again() noexcept {
-    if (state == nullptr) state = provider->shared->named.find(model);
+  // Others may have learned of it since the plan was made, and a name that only callers know may have lost its place.
+  void look_again(TimePoint now) noexcept {
+    if (may_move()) state = provider->shared->named.find(model, now);
   }
-  // For who has something to remember of it.
-  TargetState& enter() {
-    if (state == nullptr) state = &provider->shared->named.enter(model);
+  // For who begins an attempt at it.
+  TargetState& begin(TimePoint now) {
+    if (may_move()) state = &provider->shared->named.enter(model, now);
     return *state;
   }
+  // For who has something to remember of it: during an attempt, or at once after it.
+  TargetState& enter(TimePoint now) {
+    if (state == nullptr) return begin(now);
+    if (owned) state->touch(now);
+    return *state;
+  }
+  // Who was counted among those without a place stays there to the end of the call.
+  bool may_move() const noexcept { return state == nullptr || (owned && state != &provider->shared->named.shared()); }
   bool take_probe(TimePoint now) noexcept { return state != nullptr && state->health.take_probe(now); }
 
   const Route* route = nullptr;        // null: named directly

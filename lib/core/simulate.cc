@@ -6,7 +6,7 @@
 #include <tuple>
 #include <unordered_map>
 
-#include "core/random.h"
+#include "core/past.h"
 #include "core/rehearsal.h"
 
 namespace llmrouter {
@@ -17,70 +17,12 @@ void add(int64_t more, int64_t& sum) noexcept {
   if (__builtin_add_overflow(sum, std::max<int64_t>(more, 0), &sum)) sum = INT64_MAX;
 }
 
-
 using core::Acting;
 using core::Candidate;
-
-std::string target_name(std::string_view provider, std::string_view model) { return std::string(provider).append("/").append(model); }
+using core::refusal_of;
+using core::target_name;
 
 bool counts(const UsageRecord& r) { return r.endpoint == "chat" && !r.requested_model.empty() && r.status != CallStatus::kCancelled; }
-
-// The upstream's verdict on the request itself: another would have found the same.
-bool is_own_fault(int status) noexcept { return status == 400 || status == 404 || status == 413 || status == 415 || status == 422; }
-
-// What an attempt says of the request; kNone: nothing.
-ErrorCode refusal_of(const UsageRecord& r, const AttemptRecord& a) {
-  if (a.outcome == "ok" || a.outcome == "cancelled" || a.outcome == "skipped") return ErrorCode::kNone;
-  const bool last = &a == &r.attempts.back();
-  for (const ErrorCode code : {ErrorCode::kContextLengthExceeded, ErrorCode::kContentPolicy}) {
-    const std::string_view name = code_name(code);
-    if (a.reason.compare(0, name.size(), name) == 0 || (last && r.error_code == name)) return code;
-  }
-  if (!is_own_fault(a.http_status)) return ErrorCode::kNone;
-  // Somebody else was asked after it, in a record that does not say why: that is for one of the two, and long prompts are the commoner.
-  return last ? ErrorCode::kUpstreamRejected : ErrorCode::kContextLengthExceeded;
-}
-
-// What the records say of a target, by time.
-class Past {
- public:
-  void add(WallTime at, const Acting& acting) { attempts_.push_back({at, acting}); }
-  void order() {
-    std::stable_sort(attempts_.begin(), attempts_.end(), [](const Attempt& a, const Attempt& b) { return a.at < b.at; });
-  }
-  const Acting& draw(WallTime at, double chance) const {
-    constexpr auto kNear = std::chrono::minutes(1);
-    constexpr std::ptrdiff_t kEnough = 4;
-    auto begin = std::lower_bound(attempts_.begin(), attempts_.end(), at - kNear, [](const Attempt& a, WallTime t) { return a.at < t; });
-    auto end = std::upper_bound(begin, attempts_.end(), at + kNear, [](WallTime t, const Attempt& a) { return t < a.at; });
-    if (end - begin < kEnough) begin = attempts_.begin(), end = attempts_.end();
-    return begin[static_cast<std::ptrdiff_t>(chance * static_cast<double>(end - begin))].acting;
-  }
-
- private:
-  struct Attempt {
-    WallTime at;
-    Acting acting;
-  };
-  std::vector<Attempt> attempts_;
-};
-
-Acting acting_of(const UsageRecord& r, const AttemptRecord& a) {
-  Acting acting;
-  acting.total = std::chrono::milliseconds(std::max<int64_t>(0, a.duration_ms));
-  if (a.outcome == "ok") {
-    if (r.stream && r.first_token_ms > a.started_ms) acting.first_token = std::min<Duration>(acting.total, std::chrono::milliseconds(r.first_token_ms - a.started_ms));
-    return acting;
-  }
-  acting.code = ErrorCode::kUpstreamError;
-  acting.final = r.status == CallStatus::kCut && &a == &r.attempts.back();
-  if (a.outcome == "timeout") acting.code = ErrorCode::kUpstreamTimeout;
-  else if (a.http_status == 429) acting.code = ErrorCode::kUpstreamRateLimited;
-  else if (a.http_status >= 401 && a.http_status <= 403) acting.code = ErrorCode::kUpstreamCredentialsRejected;
-  acting.out_of_quota = a.http_status == 402;
-  acting.unreached = a.outcome == "error" && a.http_status == 0;
-  return acting;
-}
 
 // Why a target was not asked for a request, counted.
 class Idle {
@@ -165,7 +107,7 @@ class Replay final : core::Stage {
 
   Result<Simulation> run(int64_t skipped) {
     for (const UsageRecord& r : records_) learn(r);
-    for (auto& [name, past] : past_) past.order();
+    past_.order();
     if (auto ready = prepare(); !ready) return std::move(ready).error();
     core::Rehearsal rehearsal(snapshot_, overlay_, limiter_, clock_, *this, parts_.seed);
     const Unknowable unknowable(snapshot_->rules.get());
@@ -183,12 +125,7 @@ class Replay final : core::Stage {
 
  private:
   void learn(const UsageRecord& r) {
-    for (const AttemptRecord& a : r.attempts) {
-      if (a.outcome == "skipped" || a.outcome == "cancelled" || refusal_of(r, a) != ErrorCode::kNone) continue;
-      const Acting acting = acting_of(r, a);
-      past_[target_name(a.provider, a.model)].add(r.time + std::chrono::milliseconds(std::max<int64_t>(0, a.started_ms)), acting);
-      if (acting.code == ErrorCode::kNone) ++answers_, answer_time_ += acting.total;
-    }
+    past_.learn(r);
     if (r.status != CallStatus::kOk) return;
     Mean& mean = means_[r.requested_model];
     ++mean.count;
@@ -237,18 +174,27 @@ class Replay final : core::Stage {
     call.usage = r.usage;
     call.number = static_cast<uint64_t>(&r - records_.data());
     if (const auto found = keys_.find(r.key); found != keys_.end()) call.key = found->second;
-    if (r.status != CallStatus::kLimited && !was_refused(r)) return call;
-    ++out_.estimated;
-    const auto mean = means_.find(r.requested_model);
-    if (mean == means_.end()) return call;
-    call.usage.input = mean->second.input / mean->second.count;
-    call.usage.cached = mean->second.cached / mean->second.count;
-    call.usage.output = mean->second.output / mean->second.count;
+    if (call.key) call.max_output = call.key->spec.params.max_tokens;  // as a request gets it that names none
+    if (r.status == CallStatus::kLimited || was_refused(r)) estimate(r.requested_model, call.usage);
+    if (call.max_output) {  // its answer ends there
+      call.usage.output = std::min(call.usage.output, *call.max_output);
+      call.usage.reasoning = std::min(call.usage.reasoning, call.usage.output);
+    }
     return call;
+  }
+
+  void estimate(const std::string& model, TokenUsage& usage) {
+    ++out_.estimated;
+    const auto mean = means_.find(model);
+    if (mean == means_.end()) return;
+    usage.input = mean->second.input / mean->second.count;
+    usage.cached = mean->second.cached / mean->second.count;
+    usage.output = mean->second.output / mean->second.count;
   }
 
   bool is_uncertain(const Unknowable& unknowable, const UsageRecord& r, const core::RehearsedCall& call) const {
     if (r.error_code == code_name(ErrorCode::kParameterNotAllowed) && call.key && limits_params(call.key->spec.params)) return true;
+    if (call.max_output && r.usage.output > *call.max_output) return true;  // it was cut short there, or refused for having asked for more
     if (!overlay_.gate.enabled(r.time) && !snapshot_->default_model.empty()) return false;
     if (r.decision.compare(0, 7, "session") == 0) return true;
     RequestFacts facts;
@@ -282,7 +228,7 @@ class Replay final : core::Stage {
     }
   }
 
-  Acting act(const core::RehearsedCall& call, const Candidate& c, int, TimePoint) override {
+  Acting act(const core::RehearsedCall& call, const Candidate& c, int credential, TimePoint) override {
     const UsageRecord& r = records_[call.number];
     for (const AttemptRecord& a : r.attempts) {
       const ErrorCode code = refusal_of(r, a);
@@ -292,12 +238,18 @@ class Replay final : core::Stage {
       refused.total = std::chrono::milliseconds(std::max<int64_t>(0, a.duration_ms));
       return refused;
     }
-    const double chance = core::Random(parts_.seed * 0x9e3779b97f4a7c15ull + ++acts_).unit();
-    const auto found = past_.find(target_name(c.provider->config.name, c.model));
-    if (found != past_.end()) return found->second.draw(clock_.wall(), chance);
-    Acting average;
-    average.total = answers_ == 0 ? Duration(0) : answer_time_ / answers_;
-    return average;
+    core::Random random(parts_.seed * 0x9e3779b97f4a7c15ull + ++acts_);
+    return past_.draw(c.provider->config.name, c.model, name_of(*c.provider, credential), clock_.wall(), random);
+  }
+
+  Acting probed(const core::ProviderRuntime& p, const core::RouteTarget* target, int credential, TimePoint) override {
+    core::Random random(parts_.seed * 0xd1342543de82ef95ull + ++probes_);
+    if (target == nullptr) return past_.draw_reach(p.config.name, clock_.wall(), random);
+    return past_.draw(p.config.name, target->model, name_of(p, credential), clock_.wall(), random);
+  }
+
+  static std::string_view name_of(const core::ProviderRuntime& p, int credential) {
+    return credential < 0 ? std::string_view() : p.credentials[static_cast<size_t>(credential)].config->name;
   }
 
   void ended(const core::EndedCall& e) override {
@@ -311,7 +263,7 @@ class Replay final : core::Stage {
     }
     const UsageRecord& r = records_[e.call.number];
     const std::string name = target_name(e.by->provider->config.name, e.by->model);
-    if (past_.find(name) == past_.end()) ++out_.guessed;
+    if (!past_.knows(name)) ++out_.guessed;
     ++out_.after.ok;
     after_ms_ += std::chrono::duration_cast<std::chrono::milliseconds>(e.took).count();
     ++shares_[name].after;
@@ -364,14 +316,14 @@ class Replay final : core::Stage {
       if (is) out_.not_played.emplace_back(words);
     };
     const RoutingConfig& routing = config_.routing;
-    const auto probes = [](const ProviderConfig& p) { return p.health.probe != ProbeKind::kOff; };
-    const auto idles = [&](const auto& p) { return p->timeouts.idle > Duration(0); };
+    const auto silent = [&](const auto& p) { return p->timeouts.idle > Duration(0) && past_.may_hold_silence(p->config.name, p->timeouts.idle); };
     const auto limited = [](const auto& k) { return limits_params(k.second->spec.params); };
     const auto& by = routing.affinity.by;
     const auto belongs = [&](const char* word) { return std::find(by.begin(), by.end(), word) != by.end(); };
-    tell(std::any_of(config_.providers.begin(), config_.providers.end(), probes), "probes of providers (health.probe): a target that rests is found well by its next request alone");
-    tell(std::any_of(keys_.begin(), keys_.end(), limited), "params of keys: what a request asked for is not recorded, so none is refused or changed for it");
-    tell(std::any_of(snapshot_->providers.begin(), snapshot_->providers.end(), idles), "silences within an answer (timeouts.idle): records hold none");
+    tell(std::any_of(keys_.begin(), keys_.end(), limited),
+         "refusals by params of keys: what a request asked for is not recorded, so each is taken to name no max_tokens and to get the key's");
+    tell(std::any_of(snapshot_->providers.begin(), snapshot_->providers.end(), silent),
+         "silences within answers that came to their end (timeouts.idle): some took long enough to hold one, and records do not say where");
     tell(routing.queue.max_wait > Duration(0), "turns of keys in the queue: who waits longest comes first");
     tell(routing.continue_on_cut, "answers that another target goes on with (continue_on): what broke off has failed");
     tell(belongs("session") || belongs("prefix"), "affinity by session and prefix: neither is recorded");
@@ -405,11 +357,9 @@ class Replay final : core::Stage {
   std::shared_ptr<const core::Snapshot> snapshot_;
   core::Overlay overlay_;
   std::map<std::string, std::shared_ptr<const KeyRecord>, std::less<>> keys_;  // by id
-  std::map<std::string, Past> past_;
+  core::Past past_;
   std::map<std::string, Mean, std::less<>> means_;  // of what was answered, by the model that was asked for
-  int64_t answers_ = 0;
-  Duration answer_time_{0};
-  uint64_t acts_ = 0;
+  uint64_t acts_ = 0, probes_ = 0;
   std::map<std::string, SimulationShare> shares_;
   std::map<std::string, Idle> idle_;                    // by target
   std::unordered_map<uint64_t, Idle*> idle_by_id_;      // of those that are configured

@@ -76,14 +76,14 @@ Reservation reserve_or_what_is_left(RateLimiter& limiter, LimitBucket* (&buckets
 void learn_from(const Error& error, Candidate& candidate, int credential, TimePoint now, const CooldownConfig& config) {
   const auto& pool = candidate.provider->credentials;
   if (error.code == ErrorCode::kUpstreamError || error.code == ErrorCode::kUpstreamTimeout) {
-    TargetHealth& target = candidate.enter().health;
+    TargetHealth& target = candidate.enter(now).health;
     target.failed(now, config);
     target.rest_as_asked(now, error.retry_after, false);
   }
   if (credential < 0) {
     if (error.code != ErrorCode::kUpstreamRateLimited) return;
     // Without a key to rest the limit is the model's, and no matter of the provider's others.
-    return candidate.enter().health.rest_as_asked(now, error.retry_after, true);
+    return candidate.enter(now).health.rest_as_asked(now, error.retry_after, true);
   }
   CredentialHealth& key = *pool[static_cast<size_t>(credential)].health;
   // An only credential rests when it was told for how long; else trying it is how one learns that it works again.

@@ -130,6 +130,14 @@ TargetStats::Expectation TargetStats::expect(double output_tokens, TimePoint now
 
 double TargetStats::success(TimePoint now) const noexcept { return success_of(failing_.forgiven(now)); }
 
+void TargetStats::forget() noexcept {
+  for (Stamped* figure : {&first_token_, &per_token_, &failing_}) figure->clear();
+  for (Mean* figure : {&cached_share_, &output_tokens_}) figure->clear();
+  for (P95* figure : {&p95_stream_, &p95_whole_}) figure->clear();
+  attempts_.store(0, std::memory_order_relaxed);
+  failures_.store(0, std::memory_order_relaxed);
+}
+
 void TargetStats::ended(const AttemptSample& s, TimePoint now) noexcept {
   in_flight_.fetch_sub(1, std::memory_order_relaxed);
   attempts_.fetch_add(1, std::memory_order_relaxed);

@@ -46,6 +46,8 @@ TEST_CASE("calls and what they teach, reloads, stored rules, overrides, sessions
     m.limits.requests = Rate{1'000'000, seconds(1), 0};
     config.models.push_back(m);
   }
+  const size_t models = config.models.size();
+  config.models.push_back(model("starred-*", {{"b", "*"}, {"c", "s-*"}}));
   config.routing.default_model = "latency";
   config.routing.toggle.delay = config.routing.toggle.cooldown = Duration(0);
   config.routing.backoff = {Duration(0), Duration(0)};
@@ -72,7 +74,9 @@ TEST_CASE("calls and what they teach, reloads, stored rules, overrides, sessions
     threads.emplace_back([&, n] {
       Caller caller(router, clock);
       for (int i = 0; !stop.load(); ++i) {
-        const int status = caller.ask(config.models[static_cast<size_t>(i + n) % config.models.size()].name, i % 3 == 0 ? session : file.key);
+        const std::string named = i / 4 % 2 == 0 ? "a/named-" : "starred-";  // by callers alone
+        const std::string model = i % 4 == 1 ? named + std::to_string(i % 200) : config.models[static_cast<size_t>(i + n) % models].name;
+        const int status = caller.ask(model, i % 3 == 0 ? session : file.key);
         if (status == 200) ++answered;
         else if (status != 403 && status != 429 && status != 502 && status != 503) ++strange;
         if (i % 5 == 0 && !router->explain("latency").ok()) ++strange;

@@ -91,9 +91,10 @@ TEST_CASE("simulate: failures are those that the records know of, retried along 
   CHECK(simulate(alone, records, {prices, nullptr, nullptr, 6}).value().to_json() != s.to_json());
   Config both = config_of({{"up", "cheap"}, {"up", "dear", 1, 2}});
   both.routing.attempts = 2;
+  both.routing.cooldown.failures = 1000000;
   s = simulate(both, records, {prices}).value();
   CHECK(s.after.failed == 0);
-  CHECK(s.after.latency_ms > 100);  // the failed first ones took their time
+  CHECK(s.after.latency_ms > 140);  // the failed first ones took their time
 }
 
 TEST_CASE("simulate: weights are shares, rules and names decide as they do") {
@@ -248,8 +249,10 @@ TEST_CASE("simulate: an outage is left and its target rests; limited keys rest w
 
   // One of two keys was limited in half of its attempts; it rests, the other works.
   for (UsageRecord& r : records) {
-    r = record(static_cast<int>(&r - records.data()), "dear", true, 100);
-    if ((&r - records.data()) % 4 == 0) r.attempts.insert(r.attempts.begin(), {"up", "dear", "1", 0, 20, "error", 429, "", 0});
+    const auto i = static_cast<int>(&r - records.data());
+    r = record(i, "dear", true, 100);
+    r.attempts[0].credential = i % 4 == 1 ? "1" : "2";
+    if (i % 4 == 0) r.attempts.insert(r.attempts.begin(), {"up", "dear", "1", 0, 20, "error", 429, "", 0});
   }
   c = config_of({{"up", "dear"}});
   c.providers[0] = provider("up", {"a", "b"});
@@ -258,6 +261,48 @@ TEST_CASE("simulate: an outage is left and its target rests; limited keys rest w
   c.routing.attempts = 3;
   CHECK(once > 200);
   CHECK(simulate(c, records, {prices}).value().after.failed < once * 2 / 3);  // both at once, or one while the other rests
+}
+
+TEST_CASE("simulate: what was refused with one key is no matter of another") {
+  auto prices = std::make_shared<Prices>();
+  // Key 1 is refused wherever it is used, key 2 answers; every tenth time it is limited first.
+  std::vector<UsageRecord> records;
+  for (int i = 0; i < 200; ++i) {
+    UsageRecord r = record(i, i % 2 == 0 ? "dear" : "cheap", true, 100);
+    r.attempts[0].credential = "2";
+    if (i % 10 == 0) r.attempts.insert(r.attempts.begin(), {"up", r.model, "2", 0, 20, "error", 429, "", 0});
+    if (r.model == "dear") r.attempts.insert(r.attempts.begin(), {"up", r.model, "1", 0, 20, "error", 401, "", 0});
+    records.push_back(r);
+  }
+  Config c = config_of({{"up", "dear"}});
+  c.routing.attempts = 1;
+  c.routing.backoff = {Duration(0), Duration(0)};
+  const auto failed_with = [&](const char* name) {
+    c.providers[0] = provider("up", {"a"});
+    c.providers[0].credentials[0].name = name;
+    return simulate(c, records, {prices}).value().after.failed;
+  };
+  CHECK(failed_with("1") == 200);
+  const int64_t good = failed_with("2"), fresh = failed_with("new");
+  CHECK(good > 5);  // when it is limited
+  CHECK(good < 60);
+  CHECK(fresh > 5);
+  CHECK(fresh < 60);
+  // A key is as bad at a model that it was not used for.
+  c.models[0].targets[0].model = "cheap";
+  CHECK(failed_with("1") == 200);
+  // Both: the bad one rests, and then is asked by probes alone.
+  c.providers[0] = provider("up", {"a", "b"});
+  c.routing.attempts = 3;
+  const Simulation both = simulate(c, records, {prices}).value();
+  CHECK(both.after.ok > 190);
+  // Without names, as those of older records, all have done it all.
+  for (UsageRecord& r : records) {
+    for (AttemptRecord& a : r.attempts) a.credential.clear();
+  }
+  c.routing.attempts = 1;
+  c.models[0].targets[0].model = "dear";
+  CHECK(failed_with("") > 20);
 }
 
 TEST_CASE("simulate: stored rules, overrides and the switch count, unless they are left out") {
@@ -632,10 +677,135 @@ TEST_CASE("simulate: what streams is slow when its first token is, and a hedge s
   CHECK(late.after.cost_nano_usd == 200 * 100000);  // what failed costs nothing
 }
 
+TEST_CASE("simulate: probes find what is down and what is back, as the records have it") {
+  auto prices = std::make_shared<Prices>();
+  std::vector<UsageRecord> records;
+  for (int i = 0; i < 1800; ++i) {
+    records.push_back(record(i, i % 2 == 0 ? "dear" : "cheap", i % 2 != 0 || i < 600 || i >= 1200, i % 2 != 0 ? 100 : 400));
+    if (records.back().status != CallStatus::kOk) records.back().attempts[0].http_status = 0;  // nobody answers
+  }
+  Config c = config_of({{"up", "dear"}, {"other", "cheap", 1, 2}});
+  c.providers.push_back(provider("other"));
+  for (UsageRecord& r : records) {
+    if (r.model == "cheap") r.provider = r.attempts[0].provider = "other";
+  }
+  c.routing.attempts = 2;
+  c.routing.cooldown.max = std::chrono::minutes(30);
+  const int64_t without = answered_by(simulate(c, records, {prices}).value(), "up/dear");
+  const ProbeKind kind = GENERATE(ProbeKind::kModels, ProbeKind::kChat);
+  c.providers[0].health = {kind, std::chrono::seconds(5), {}};
+  const Simulation probed = simulate(c, records, {prices}).value();
+  CHECK(probed.after.failed == 0);
+  CHECK(probed.not_played.empty());
+  CHECK(answered_by(probed, "up/dear") > without + 20);
+  if (kind == ProbeKind::kChat) CHECK(answered_by(probed, "up/dear") > 1150);  // a list says nothing of a model: that one rests as long as it did
+  CHECK(answered_by(probed, "up/dear") < 1230);
+  CHECK(simulate(c, records, {prices}).value().to_json() == probed.to_json());
+  // Who may not be probed is not.
+  if (kind == ProbeKind::kChat) {
+    c.providers[0].health.models = {"another"};
+    CHECK(answered_by(simulate(c, records, {prices}).value(), "up/dear") == without);
+  }
+}
+
+TEST_CASE("simulate: each of a provider's timeouts ends an attempt when it would have") {
+  auto prices = std::make_shared<Prices>();
+  Config c = config_of({{"up", "dear"}, {"up", "cheap", 1, 2}});
+  c.routing.attempts = 2;
+  c.routing.cooldown.failures = 1000000;
+  const auto latency = [&](const UsageRecord& first) {
+    std::vector<UsageRecord> records;
+    for (int i = 0; i < 50; ++i) {
+      records.push_back(first);
+      records.back().id += std::to_string(i);
+      records.push_back(record(0, "cheap", true, 100));
+      records.back().id += std::to_string(i);
+    }
+    const Simulation s = simulate(c, records, {prices}).value();
+    return s.after.ok == 100 ? s.after.latency_ms : -s.after.failed;
+  };
+  SECTION("total: of the attempt, so that another one is asked") {
+    const UsageRecord slow = record(0, "dear", true, 5000);
+    CHECK(latency(slow) == 5000);
+    c.providers[0].timeouts.total = std::chrono::seconds(2);
+    CHECK(latency(slow) == 2100);
+    c.providers[0].timeouts.total = std::chrono::seconds(20);
+    CHECK(latency(slow) == 5000);
+    c.routing.timeouts.total = std::chrono::seconds(1);  // of the whole request: nobody else is asked
+    CHECK(latency(slow) == -100);
+  }
+  SECTION("total: what had begun is cut") {
+    UsageRecord spoken = record(0, "dear", true, 5000);
+    spoken.stream = true;
+    spoken.first_token_ms = 300;
+    c.models[0].targets.resize(1);
+    CHECK(simulate(c, {spoken}, {prices}).value().after.ok == 1);
+    c.providers[0].timeouts.total = std::chrono::seconds(2);
+    c.models[0].targets.push_back({"up", "cheap", 1, 2});
+    CHECK(simulate(c, {spoken}, {prices}).value().after.failed == 1);
+  }
+  SECTION("connect") {
+    UsageRecord far = record(0, "dear", false, 5000);
+    far.attempts[0].outcome = "timeout";
+    far.attempts[0].http_status = 0;
+    far.attempts[0].reason = "timeout: connect: timed out while connecting";
+    c.providers[0].timeouts.connect = std::chrono::seconds(30);
+    CHECK(latency(far) == 5100);
+    c.providers[0].timeouts.connect = std::chrono::milliseconds(700);
+    CHECK(latency(far) == 800);
+  }
+  SECTION("idle: a silence that was waited out is waited out for as long as this one says") {
+    UsageRecord silent = record(0, "dear", false, 62000);
+    silent.attempts[0].outcome = "timeout";
+    silent.attempts[0].reason = "timeout: idle: nothing came within 60 s";
+    CHECK(latency(silent) == 62100);
+    c.providers[0].timeouts.idle = std::chrono::seconds(10);
+    CHECK(latency(silent) == 12100);
+    silent.attempts[0].reason = "timeout: idle: nothing came within 60500 ms";
+    CHECK(latency(silent) == 11600);
+    for (const char* odd : {"timeout: idle: nothing came within", "timeout: idle: nothing came within x s", "timeout: idle: nothing came within 99999999999999999999 s", "timeout: idle: nothing came within 7 h"}) {
+      silent.attempts[0].reason = odd;
+      CHECK(latency(silent) == 62100);
+    }
+  }
+}
+
+TEST_CASE("simulate: a key's max_tokens is what requests get that name none") {
+  auto prices = std::make_shared<Prices>();
+  FileKey key;
+  key.key = Secret("sk-0123456789");
+  key.spec.name = "k";
+  Config c = config_of({{"up", "dear"}});
+  c.keys = {key};
+  const auto made = make_memory_key_store(system_clock());
+  REQUIRE(made->set_file_keys(c.keys).ok());
+  std::vector<UsageRecord> records;
+  for (int i = 0; i < 10; ++i) {
+    records.push_back(record(i, "dear", true, 100));
+    records.back().usage.output = i < 3 ? 500 : 50;
+    records.back().key = made->list()[0]->id;
+  }
+  c.keys[0].spec.limits.tokens = Rate{10 * 1100, std::chrono::hours(24), 0};
+  c.keys[0].spec.params.max_tokens = 100;
+  const Simulation s = simulate(c, records, {prices}).value();
+  CHECK(s.uncertain == 3);  // cut at 100, or refused
+  CHECK(s.after.ok == 10);
+  REQUIRE(s.not_played.size() == 1);
+  CHECK(s.not_played[0].find("params") != std::string::npos);
+  // What they ask for is reserved, so that a smaller one lets more through.
+  c.keys[0].spec.params.max_tokens = 9000;
+  const Simulation greedy = simulate(c, records, {prices}).value();
+  CHECK(greedy.uncertain == 0);
+  CHECK(greedy.after.limited > 0);
+}
+
 TEST_CASE("simulate: what the configuration does and the replay does not is told, and nothing else") {
-  const std::vector<UsageRecord> records = {record(0, "dear", true, 100)};
+  std::vector<UsageRecord> records = {record(0, "dear", true, 9000)};
+  records[0].stream = true;
+  records[0].first_token_ms = 100;
   Config plain = config_of({{"up", "dear"}});
-  plain.routing.timeouts.idle = Duration(0);
+  plain.routing.timeouts.idle = std::chrono::seconds(10);  // what took less holds no silence of that length
+  plain.providers[0].health.probe = ProbeKind::kModels;
   const auto none = simulate(plain, records).value();
   CHECK(none.not_played.empty());
   CHECK(none.to_json().find("\"not_played\":[]") != std::string::npos);
@@ -645,7 +815,6 @@ TEST_CASE("simulate: what the configuration does and the replay does not is told
     void (*ask)(Config&);
   };
   const Row rows[] = {
-      {"health.probe", [](Config& c) { c.providers[0].health.probe = ProbeKind::kModels; }},
       {"params of keys", [](Config& c) {
          FileKey key;
          key.key = Secret("sk-0123456789");

@@ -101,6 +101,30 @@ TEST_CASE("attempts at names beyond those that are told apart are counted") {
   CHECK(w.router->metrics().find("llmrouter_provider_crowded_names_total{provider=\"b\"} 0\n") != std::string::npos);
 }
 
+TEST_CASE("names that nobody has asked for lately make room for those that somebody does") {
+  Stars w;
+  w.transport.fallback = [](const SeenRequest&) { return ScriptedReply::json(kWhole); };
+  w.build();
+  std::vector<std::string> same;  // as many as one chain takes, and one more
+  for (int i = 0; same.size() <= core::NamedStates::kDeepest; ++i) {
+    const std::string name = std::to_string(i);
+    if (core::NamedStates::hash(std::string_view(name)) % core::NamedStates::kChains == 7) same.push_back(name);
+  }
+  const auto crowded = [&] {
+    const std::string metrics = w.router->metrics(), name = "llmrouter_provider_crowded_names_total{provider=\"a\"} ";
+    return std::stoi(metrics.substr(metrics.find(name) + name.size()));
+  };
+  for (const std::string& name : same) CHECK(w.ask("a/" + name) == 200);
+  CHECK(crowded() == 1);
+  w.clock.advance(core::NamedStates::kIdle / 2);
+  for (size_t i = 1; i + 1 < same.size(); ++i) CHECK(w.ask("a/" + same[i]) == 200);
+  w.clock.advance(core::NamedStates::kIdle / 2 + seconds(1));
+  CHECK(w.ask("a/" + same.back()) == 200);  // in the place of the first, which nobody has asked for since
+  CHECK(crowded() == 1);
+  CHECK(w.ask("a/" + same[0]) == 200);  // who now has none itself
+  CHECK(crowded() == 2);
+}
+
 TEST_CASE("behind a star a limit without a key is one model's") {
   Stars w;
   ScriptedReply limited = broken(429);
@@ -185,7 +209,7 @@ TEST_CASE("looking at names remembers none of them; asking for one does") {
   CHECK(registry.provider("a")->named.size() == 0);
   auto asked = plan("s-7");
   CHECK(asked[0].state == nullptr);
-  core::TargetState& state = asked[0].enter();
+  core::TargetState& state = asked[0].begin(clock.now());
   CHECK(registry.provider("a")->named.size() == 1);
   CHECK(registry.provider("b")->named.size() == 0);
   CHECK(plan("s-7")[0].state == &state);

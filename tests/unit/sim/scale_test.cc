@@ -139,6 +139,28 @@ TEST_CASE("scale: one target in twenty is down for a while: left at once, asked 
   CHECK(t.total().attempts - t.total().calls == t.total().broken - t.total().failed);  // a retry for each, and none beside
 }
 
+TEST_CASE("scale: probes find the targets that are down before callers do, and that they are back") {
+  Stopwatch watch;
+  Town t(kFew, kEach, "weighted");
+  const double all = 200, from = 20, to = 80;
+  for (ProviderConfig& p : t.config.providers) p.health = {ProbeKind::kChat, seconds(2), {}};
+  Diary diary(t);
+  t.behave = [&](const Attempt& a, core::Random& random) {
+    if (is_sick(a.target) && a.at_s >= from && a.at_s < to) return broken();
+    return Town::usual(random);
+  };
+  t.live(all, rate_of(t));
+  t.finish();
+  row("outage of one in twenty, with probes", "weighted", t, watch);
+  CHECK(static_cast<double>(t.probes()) > t.target_count() * (all / 2 - 2));
+  CHECK(static_cast<double>(t.probes()) < t.target_count() * (all / 2 + 2));
+  CHECK(t.between(from + 3, all).failed == 0);
+  for (uint32_t i = 0; i < targets_of(t); i += 20) {
+    CHECK(diary.asks(i, from + 5, to) <= 2);       // after a rest a caller may be faster than the next probe
+    CHECK(diary.asks(i, to + 3, to + 10) > 7 * kPerTarget * 0.3);  // without probes some rest for another minute
+  }
+}
+
 TEST_CASE("scale: a brown-out of most requests is left, one of a few is borne") {
   for (const double fails : {0.7, 0.03}) {
     Stopwatch watch;

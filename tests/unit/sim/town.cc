@@ -97,6 +97,15 @@ Acting Town::act(const core::RehearsedCall&, const core::Candidate& c, int crede
   return acting;
 }
 
+Acting Town::probed(const core::ProviderRuntime& provider, const core::RouteTarget*, int credential, TimePoint) {
+  Attempt attempt;
+  attempt.target = places_.at(&provider);
+  attempt.credential = credential;
+  attempt.at_s = now_s();
+  ++probes_;
+  return behave ? behave(attempt, random_) : usual(random_);
+}
+
 void Town::ended(const core::EndedCall& e) {
   most_attempts_ = std::max(most_attempts_, e.attempts);
   switch (e.how) {

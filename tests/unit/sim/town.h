@@ -50,12 +50,14 @@ class Town final : public core::Stage {
   const std::vector<int64_t>& most() const { return most_; }        // in flight at once
   int64_t latency_ms() const { return total_.calls == 0 ? 0 : latency_ms_ / std::max<int64_t>(1, total_ok_); }
   const Second& total() const { return total_; }
+  int64_t probes() const { return probes_; }
   int most_attempts() const { return most_attempts_; }              // of one call
   static core::Acting usual(core::Random& random, double ms = 400);
 
  private:
   void build();
   core::Acting act(const core::RehearsedCall& call, const core::Candidate& c, int credential, TimePoint now) override;
+  core::Acting probed(const core::ProviderRuntime& provider, const core::RouteTarget* target, int credential, TimePoint now) override;
   void ended(const core::EndedCall& e) override;
   Second& second();
 
@@ -72,7 +74,7 @@ class Town final : public core::Stage {
   std::vector<Second> seconds_;
   std::vector<int64_t> asked_, answered_, most_;
   Second total_;
-  int64_t latency_ms_ = 0, total_ok_ = 0;
+  int64_t latency_ms_ = 0, total_ok_ = 0, probes_ = 0;
   int most_attempts_ = 0;
 };
 
