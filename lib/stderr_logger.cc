@@ -134,7 +134,8 @@ class StderrLogger final : public Logger {
       line += ',';
       append_quoted(line, field.name);
       line += ':';
-      append_quoted(line, field.value);
+      if (field.bare) line += field.value;
+      else append_quoted(line, field.value);
     }
     line += '}';
   }

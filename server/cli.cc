@@ -193,11 +193,11 @@ ConfigInput config_input(const Args& args) {
 }  // namespace
 
 ConfigResult read(const Args& args) {
-  ConfigResult result = load_config(config_input(args));
-  if (!args.has("--listen")) return result;
+  const ConfigInput input = config_input(args);
+  ConfigResult result = load_config(input);
   for (std::vector<ConfigFault>* list : {&result.faults, &result.warnings})
     for (ConfigFault& fault : *list)
-      if (fault.file == "--set" && is_listen(fault.path)) fault.file = "--listen";
+      if (fault.file == "settings" && fault.line == 0 && input.file != fault.file) fault.file = args.has("--listen") && is_listen(fault.path) ? "--listen" : "--set";
   return result;
 }
 

@@ -215,7 +215,7 @@ void Server::reload(const char* why) {
   for (const ConfigFault& fault : next.faults) log(LogLevel::kError, "configuration fault", {{"at", fault.to_string()}});
   if (!next.ok()) {
     ++context_.refused_reloads;
-    return log(LogLevel::kError, "configuration refused, the running one stays", {{"why", why}, {"faults", std::to_string(next.faults.size())}});
+    return log(LogLevel::kError, "configuration refused, the running one stays", {{"why", why}, {"faults", std::to_string(next.faults.size()), true}});
   }
   if (empties_the_file()) return;
   Config config = next.config;
@@ -263,7 +263,7 @@ void Server::tell_what_needs_a_restart(const Config& next) const {
 void Server::refresh_models() {
   refresh_ = context_.router->refresh_models(*transport_, [this] {
     refreshed_ = true;
-    log(LogLevel::kDebug, "model lists refreshed", {{"models", std::to_string(context_.router->models(nullptr).size())}});
+    log(LogLevel::kDebug, "model lists refreshed", {{"models", std::to_string(context_.router->models(nullptr).size()), true}});
     const auto providers = context_.router->providers();
     const bool missing = std::any_of(providers.begin(), providers.end(), [](const ProviderState& p) { return !p.list_error.empty(); });
     const Duration wait = missing ? std::min(refresh_again_, kRefreshEvery) : kRefreshEvery;
@@ -286,7 +286,7 @@ void Server::rest_when_quiet() {
 
 void Server::begin_shutdown() {
   log(LogLevel::kInfo, "shutting down: no new connections, replies under way may finish",
-      {{"connections", std::to_string(context_.connections)}, {"grace_ms", std::to_string(config_.server.shutdown_grace.count() / 1000000)}});
+      {{"connections", std::to_string(context_.connections), true}, {"grace_ms", std::to_string(config_.server.shutdown_grace.count() / 1000000), true}});
   context_.draining = true;
   for (auto& loop : loops_)
     loop->drain([this] {
@@ -300,7 +300,7 @@ void Server::begin_shutdown() {
 void Server::cut_off() {
   if (cut_) return;
   cut_ = true;
-  log(LogLevel::kWarn, "cutting what is still under way", {{"connections", std::to_string(context_.connections)}});
+  log(LogLevel::kWarn, "cutting what is still under way", {{"connections", std::to_string(context_.connections), true}});
   for (auto& loop : loops_) loop->cut();
   reactor_->add_timer(reactor_->clock().now() + kAfterCut, [this] { done_ = true; });
 }

@@ -272,6 +272,7 @@ void Session::next_request() {
   request_ = nullptr;
   refusal_ = Error();
   log_key_.clear();
+  log_request_id_.clear();
   settings_ = loop_.shared_settings();
   parser_.reset(settings_->parser);
   arm(Wait::kIdle, settings_->idle_timeout);

@@ -127,7 +127,7 @@ class Session : public std::enable_shared_from_this<Session> {
   TimePoint timer_at_{};
   Reactor::TimerId timer_ = 0;
   TimePoint began_{};           // the request at hand was complete
-  std::string log_key_;
+  std::string log_key_, log_request_id_;  // the latter for a debug log alone
 };
 
 }  // namespace llmrouter::server

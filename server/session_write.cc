@@ -26,6 +26,13 @@ void append_header(std::string& out, std::string_view name, std::string_view val
   out.append(name).append(": ").append(value).append("\r\n");
 }
 
+// Empty: it is not there yet.
+std::string_view request_id_of(const std::vector<ReplyHeader>& headers) noexcept {
+  for (const ReplyHeader& header : headers)
+    if (header.name == "x-request-id") return header.value;
+  return {};
+}
+
 }  // namespace
 
 void Session::append_cors() {
@@ -62,10 +69,10 @@ void Session::begin(int status, std::string_view content_type, int64_t length, c
   else framing_ = Framing::kUntilClose;
   if (framing_ == Framing::kUntilClose) keep_alive_ = false;
   append_head(status, content_type, headers);
+  const std::string_view id = request_id_of(headers);
   // The name that Anthropic's SDKs look for.
-  if (route_.dialect == "anthropic")
-    for (const ReplyHeader& header : headers)
-      if (header.name == "x-request-id") append_header(out_, "request-id", header.value);
+  if (route_.dialect == "anthropic" && !id.empty()) append_header(out_, "request-id", id);
+  if (loop_.context().logger->enabled(LogLevel::kDebug)) log_request_id_.assign(id);
   if (length >= 0 && !bodyless) out_.append("content-length: ").append(std::to_string(length)).append("\r\n");
   else if (framing_ == Framing::kChunked) out_.append("transfer-encoding: chunked\r\ncache-control: no-cache\r\nx-accel-buffering: no\r\n");
   out_.append("\r\n");
@@ -106,24 +113,20 @@ void Session::finish(bool complete) {
   if (log.enabled(LogLevel::kDebug)) {
     const auto took = std::chrono::duration_cast<std::chrono::microseconds>(loop_.now() - began_);
     log.log(LogLevel::kDebug, "request",
-            {{"method", method_name(request_->method)},
+            {{"request_id", log_request_id_},
+             {"method", method_name(request_->method)},
              {"path", request_->path()},
-             {"status", std::to_string(status_)},
-             {"complete", complete ? "yes" : "no"},
+             {"status", std::to_string(status_), true},
+             {"complete", complete ? "true" : "false", true},
              {"key", log_key_},
-             {"us", std::to_string(took.count())}});
+             {"us", std::to_string(took.count()), true}});
   }
   dirty();
 }
 
 void Session::respond(Reply&& reply) {
   if (begun_) return;
-  const bool identified = [&] {
-    for (const ReplyHeader& header : reply.headers)
-      if (header.name == "x-request-id") return true;
-    return false;
-  }();
-  if (!identified) reply.headers.push_back({"x-request-id", request_->request_id.empty() ? new_request_id() : request_->request_id});
+  if (request_id_of(reply.headers).empty()) reply.headers.push_back({"x-request-id", request_->request_id.empty() ? new_request_id() : request_->request_id});
   begin(reply.status, reply.body.empty() ? std::string_view() : std::string_view(reply.content_type), static_cast<int64_t>(reply.body.size()),
         reply.headers);
   write_whole(std::move(reply.body));

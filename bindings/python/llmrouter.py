@@ -19,6 +19,8 @@ import threading
 
 __all__ = ["Router", "Call", "Result", "Error", "check", "version"]
 
+__version__ = "0.1.0"  # of the library that this was written for
+
 CONTINUE, PAUSE, STOP = 0, 1, 2
 WHOLE, CHUNKS, TEXT = 0, 1, 2
 SWITCH_OFF, SWITCH_ON, SWITCH_OTHER = 0, 1, 2
@@ -89,10 +91,22 @@ class _Library:
     def __init__(self, library):
         for name, shape in _FUNCTIONS.items():
             kinds, result = (shape, ctypes.c_void_p) if isinstance(shape, str) else shape
-            function = getattr(library, "llmrouter_" + name)
+            try:
+                function = getattr(library, "llmrouter_" + name)
+            except AttributeError:
+                raise ImportError(f"{library._name} (version {self._version(library)}) has no llmrouter_{name}: it is older than this llmrouter.py, which needs "
+                                  f"libllmrouter-c {__version__} of the same build; install that, or name it in LLMROUTER_LIBRARY") from None
             function.argtypes = [kind for letter in kinds for kind in _KINDS[letter]]
             function.restype = result
             setattr(self, name, function)
+
+    @staticmethod
+    def _version(library):
+        try:
+            library.llmrouter_version.restype = ctypes.c_char_p
+            return library.llmrouter_version().decode()
+        except AttributeError:
+            return "unknown"
 
 
 _lib = _Library(_load())

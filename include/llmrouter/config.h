@@ -165,7 +165,7 @@ struct Config {
 
 // One fault of a configuration, or one warning.
 struct ConfigFault {
-  std::string file;
+  std::string file;    // as it was named; of ConfigInput::set "settings", of a variable its name
   int line = 0;    // 1-based; 0: no place (a command-line setting, the environment)
   int column = 0;
   std::string path;     // "providers.lab.timeouts.idle"

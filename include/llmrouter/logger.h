@@ -14,6 +14,7 @@ enum class LogLevel { kDebug, kInfo, kWarn, kError, kOff };
 struct LogField {
   std::string_view name;
   std::string_view value;
+  bool bare = false;  // `value` is a number, true or false, as JSON writes them: a JSON log does not put it in quotes
 };
 
 // Thread-safe: called from any thread, may be called at once from many. Must not call back into the library.

@@ -86,7 +86,7 @@ void server(std::vector<Key>& keys) {
 
 void storage(std::vector<Key>& keys) {
   keys.emplace_back("storage", Type::kMap, "",
-                    "Where keys, budgets and usage records are kept. `LLMROUTER_DATA_DIR` moves the default folder `data`.");
+                    "Where keys, budgets and usage records are kept. `LLMROUTER_DATA_DIR` names another folder for those that are SQLite files, the file's own paths included; `--set storage.keys=...` comes before it.");
   keys.emplace_back("storage.keys", Type::kText, "sqlite:data/llmrouter.db",
                     "Keys and what was spent of their budgets: `sqlite:PATH` or `memory:` (`postgres://` is not supported yet).")
       .checked(check_key_storage)

@@ -107,22 +107,29 @@ NodePtr with_settings(Context& context, NodePtr root, const ConfigInput& input) 
       changed = with_value(root, steps, std::move(value), &error);
     }
     if (changed) root = std::move(changed);
-    else context.faults.add_in("--set", Place(), path, error);
+    else context.faults.add_in(kSettings, Place(), path, error);
   }
   return root;
 }
 
-// LLMROUTER_DATA_DIR moves what has no place of its own.
-void move_data(const Context& context, StorageConfig& storage) {
+// LLMROUTER_DATA_DIR is the databases' folder, whatever the file says: a variable comes before the file, and only the command line before it. They keep
+// their names; what is no file stays what it is.
+void move_data(const Context& context, StorageConfig& storage, std::vector<std::string>& notes) {
   auto folder = context.environment.get_filled("LLMROUTER_DATA_DIR");
   if (!folder) return;
   while (!folder->empty() && folder->back() == '/') folder->pop_back();
-  auto is_default = [&context](const char* path) {
-    auto found = context.seen.find(path);
-    return found == context.seen.end() || found->second->is_null();
+  const auto move = [&](const char* path, std::string& place) {
+    constexpr std::string_view kSqlite = "sqlite:";
+    const auto found = context.seen.find(path);
+    const bool written = found != context.seen.end() && !found->second->is_null();
+    if (place.compare(0, kSqlite.size(), kSqlite) != 0 || (written && found->second->origin == Origin::kCommandLine)) return;
+    const size_t slash = place.rfind('/');
+    const std::string moved = std::string(kSqlite) + *folder + "/" + place.substr(slash == std::string::npos ? kSqlite.size() : slash + 1);
+    if (written && moved != place) notes.push_back(std::string(path) + ": in the folder of LLMROUTER_DATA_DIR, not at " + place);
+    place = moved;
   };
-  if (is_default("storage.keys")) storage.keys = "sqlite:" + *folder + "/llmrouter.db";
-  if (is_default("storage.usage")) storage.usage = "sqlite:" + *folder + "/usage.db";
+  move("storage.keys", storage.keys);
+  move("storage.usage", storage.usage);
 }
 
 void read_price_file(Context& context, Config& config) {
@@ -140,7 +147,7 @@ void load(Context& context, const ConfigInput& input, ConfigResult& result) {
   root = with_settings(context, with_variables(context, std::move(root)), input);
   Config& config = result.config;
   walk(context, root, config);
-  move_data(context, config.storage);
+  move_data(context, config.storage, result.notes);
   const Member* providers = root->find("providers");
   if (!providers || providers->value->is_null()) providers_from_environment(context, config, result.notes);
   else complete_providers(context, config, result.notes);

@@ -80,7 +80,7 @@ struct Variable {
 // Variables that are no key's.
 constexpr Variable kVariables[] = {
     {"LLMROUTER_CONFIG", "the file, when there is no `--config`"},
-    {"LLMROUTER_DATA_DIR", "the folder of the databases, instead of `data`"},
+    {"LLMROUTER_DATA_DIR", "the folder of the databases, instead of `data` or what the file says; they keep their names"},
     {"TMPDIR", "the folder of the temporary files that large forms are put into, instead of that of `storage.keys`"},
 };
 

@@ -14,7 +14,7 @@ bool plain_name(std::string_view name) {
 std::string source_name(const Node& node, const std::string& file) {
   switch (node.origin) {
     case Origin::kFile: break;
-    case Origin::kCommandLine: return "--set";
+    case Origin::kCommandLine: return kSettings;
     case Origin::kEnvironment: return node.source;
   }
   return file;

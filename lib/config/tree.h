@@ -19,8 +19,11 @@ struct Place {
   int column = 0;
 };
 
-// Where a value comes from, for faults: the file, `--set`, or the name of an environment variable.
+// Where a value comes from, for faults: the file, a setting of ConfigInput::set, or the name of an environment variable.
 enum class Origin : uint8_t { kFile, kCommandLine, kEnvironment };
+
+// What faults name as the file of what is in ConfigInput::set. A command line names its own option instead.
+constexpr const char* kSettings = "settings";
 
 struct Node;
 using NodePtr = std::shared_ptr<const Node>;  // shared, since an alias is the very value that it stands for

@@ -156,13 +156,14 @@ Result<std::shared_ptr<const KeyRecord>> Router::authenticate(const Secret& pres
 
 Result<void> Router::authorize_admin(const Secret& presented) const {
   auto snap = impl_->snapshot.load();
-  if (presented.empty()) return Error(ErrorCode::kMissingKey, "administration asks for the admin key, or a key of role admin, as a bearer");
+  static constexpr const char* kAsked = "administration asks for the admin key (server.admin_key), or a key of role admin, as `Authorization: Bearer KEY`";
+  if (presented.empty()) return Error(ErrorCode::kMissingKey, std::string(kAsked) + "; a key in the address is not taken");
   const Secret& admin = snap->config.server.admin_key;
   if (!admin.empty() && admin.equals(presented.reveal())) return {};
   auto key = impl_->parts.keys ? impl_->parts.keys->find(presented.reveal()) : nullptr;
-  if (!key || key->revoked) return Error(ErrorCode::kInvalidKey, "this key is not known (" + presented.hint() + ")");
+  if (!key || key->revoked) return Error(ErrorCode::kInvalidKey, "this key is not known (" + presented.hint() + "); " + kAsked);
   if (auto lasting = impl_->still_valid(*key); !lasting) return lasting;
-  if (key->spec.role != KeyRole::kAdmin) return Error(ErrorCode::kAdminOnly, "this key is not of role admin");
+  if (key->spec.role != KeyRole::kAdmin) return Error(ErrorCode::kAdminOnly, std::string("this key is not of role admin; ") + kAsked);
   return {};
 }
 

@@ -248,7 +248,7 @@ void SqliteKeyStore::work() {
   if (left == 0) return;
   lost_.fetch_add(left, std::memory_order_relaxed);
   logger_.log(LogLevel::kError, "money spent could not be written at the end: the next run does not know of it",
-              {{"path", db_->path()}, {"budgets", std::to_string(left)}});
+              {{"path", db_->path()}, {"budgets", std::to_string(left), true}});
 }
 
 bool SqliteKeyStore::write_ledger() {

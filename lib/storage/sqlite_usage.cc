@@ -111,7 +111,7 @@ void SqliteUsageStore::work() {
     write_backlog();
     if (failures_ > 0 && backlog_.empty()) probe();
     if (const uint64_t lost = overflow_.load(); lost != overflow_told_) {
-      logger_.log(LogLevel::kWarn, "usage records were dropped: the queue was full", {{"records", std::to_string(lost - overflow_told_)}});
+      logger_.log(LogLevel::kWarn, "usage records were dropped: the queue was full", {{"records", std::to_string(lost - overflow_told_), true}});
       overflow_told_ = lost;
     }
     if (!last) delete_old();
@@ -155,7 +155,7 @@ bool SqliteUsageStore::write_batch() {
   backlog_.erase(backlog_.begin(), backlog_.begin() + static_cast<std::ptrdiff_t>(count));
   if (outcome.unfit > 0) {
     logger_.log(LogLevel::kError, "usage records that cannot be stored were dropped",
-                {{"records", std::to_string(outcome.unfit)}, {"error", outcome.error.message}});
+                {{"records", std::to_string(outcome.unfit), true}, {"error", outcome.error.message}});
   }
   succeeded();
   count_done(count - outcome.unfit, outcome.unfit);  // last: a flush that returns finds everything in order
@@ -198,7 +198,7 @@ void SqliteUsageStore::probe() {
 }
 
 void SqliteUsageStore::give_up(size_t records) {
-  logger_.log(LogLevel::kError, "usage records could not be written at the end and are lost", {{"records", std::to_string(records)}});
+  logger_.log(LogLevel::kError, "usage records could not be written at the end and are lost", {{"records", std::to_string(records), true}});
   backlog_.clear();
   count_done(0, records);
 }

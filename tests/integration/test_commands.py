@@ -1,6 +1,7 @@
 """The command line: what it changes, shows and says."""
 import json
 import os
+import re
 import sqlite3
 
 import upstream as up
@@ -102,6 +103,15 @@ def test_what_was_typed_wrongly_is_named(t):
         r = t.cli(*args)
         assert r.returncode == 0 and "keys revoke ID" in r.stdout, (args, r)
     assert "id or name" in t.cli("help", "keys", "revoke").stdout
+
+
+def test_every_command_is_documented(t):
+    with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../docs/operations.md")) as f:
+        section = f.read().split("\n## Commands\n", 1)[1].split("\n## ", 1)[0]
+    told = set(re.findall(r"`([a-z][^`]*)`", "".join(line.split("|")[1] for line in section.splitlines() if line.startswith("| `"))))
+    text = t.cli("help").stdout.split("(default: serve):\n", 1)[1].split("\n\n", 1)[0]
+    there = {re.split(r"  +", line.strip())[0] for line in text.splitlines() if not line.endswith("not supported yet")}
+    assert len(there) > 15 and told == there, (told - there, there - told)
 
 
 def test_a_key_is_named_by_id_or_name_and_not_by_itself(t):

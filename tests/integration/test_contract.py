@@ -45,6 +45,18 @@ def test_every_429_and_503_says_when_to_come_back(t):
     assert (r.status, r.code) == (503, "no_target") and int(r.header("retry-after")) >= 1, r.headers
 
 
+def test_who_may_not_administer_is_told_how(t):
+    s = t.server()
+    key = s.request("POST", "/admin/v1/keys", {"name": "user"}, key=ADMIN).json()["key"]
+    how = "the admin key (server.admin_key), or a key of role admin, as `Authorization: Bearer KEY`"
+    for path in ("/admin/v1/keys", "/admin/v1/usage", "/api/v1/routing/rules", "/api/v1/router/status"):
+        for r, status, code in ((s.get(path), 401, "missing_key"), (s.get(path + "?key=" + ADMIN), 401, "missing_key"), (s.get(path, key="sk-nobody-knows-this"), 401, "invalid_key"),
+                                (s.get(path, key=key), 403, "admin_only")):
+            assert (r.status, r.code) == (status, code) and how in r.message and ADMIN not in r.message, (path, r.body)
+            assert (code == "missing_key") == ("a key in the address is not taken" in r.message), r.body
+    assert s.get("/admin/v1/keys", key=ADMIN).status == 200
+
+
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 

@@ -533,13 +533,23 @@ def test_what_a_busy_time_took_is_given_back_when_it_is_quiet(t):
 def test_every_line_of_a_json_log_is_json(t):
     config = t.config(t.upstream(), observe={"log": {"format": "json"}}, keys=[{"name": "old", "key": "sk-old-0000000000", "expires": "2020-01-01T00:00:00Z"}])
     config["server"]["auth"] = "keys"
+    config["observe"]["log"]["level"] = "debug"
     s = t.start(config)
+    mine = (("x-request-id", "mine-1"),)
+    assert s.chat(key="sk-no").status == 401 and s.get("/health", headers=mine).status == 200
+    assert s.request("POST", "/v1/messages", {"model": "up/m1"}, headers=(("x-request-id", "mine-2"),), key="sk-no").status == 401
+    assert s.wait_log('"mine-2"'), s.log
+    requests = [line for line in map(json.loads, s.log) if line["message"] == "request"]
+    assert [type(r["status"]) for r in requests] == [int] * 3 and all(r["us"] >= 0 and r["complete"] is True for r in requests), requests
+    assert requests[0]["request_id"].startswith("req") and [r["request_id"] for r in requests[1:]] == ["mine-1", "mine-2"], requests
     listening = json.loads(next(line for line in s.log if '"listening"' in line))
     assert listening["level"] == "info" and listening["time"].endswith("Z") and listening["listen"][0].startswith("http://127.0.0.1:"), listening
     s.signal(signal.SIGTERM)
     assert s.wait() == 0
     for line in s.log:
         assert {"time", "level", "message"} <= set(json.loads(line)), line
+    down = next(line for line in map(json.loads, s.log) if line["message"].startswith("shutting down"))
+    assert down["grace_ms"] == 30000 and down["connections"] >= 0, down
     assert any("configuration warning" in line for line in s.log), s.log
     # What keeps it from starting, too.
     with socket.socket() as taken:

@@ -93,6 +93,31 @@ class Case(unittest.TestCase):
         self.assertEqual(watch.order, ["destroy"])
 
 
+class Loading(unittest.TestCase):
+    def test_the_version_is_the_librarys(self):
+        self.assertEqual(llmrouter.__version__, llmrouter.version())
+
+    def test_an_older_library_is_told(self):
+        class Older:
+            """The real library without one function, as one would have it that was built before that was added."""
+            _name = "/opt/old/libllmrouter-c.so.0"
+
+            def __getattr__(self, name):
+                if name == "llmrouter_keys_sessions":
+                    raise AttributeError(name)
+                return getattr(ctypes.CDLL(llmrouter._load()._name), name)
+
+        with self.assertRaises(ImportError) as raised:
+            llmrouter._Library(Older())
+        for word in ("/opt/old/libllmrouter-c.so.0", "version " + llmrouter.version(), "llmrouter_keys_sessions", "needs libllmrouter-c " + llmrouter.__version__, "LLMROUTER_LIBRARY"):
+            self.assertIn(word, str(raised.exception))
+
+    def test_a_wrong_setting_is_told_by_the_argument_it_came_by(self):
+        with self.assertRaises(llmrouter.Error) as raised:
+            llmrouter.Router(settings={**MEMORY, "routing.atempts": "1"}, environment=False)
+        self.assertEqual(raised.exception.message, "settings: routing.atempts: unknown key; did you mean `attempts`?")
+
+
 class Paths(Case):
     def test_success(self):
         for mode in (llmrouter.WHOLE, llmrouter.CHUNKS, llmrouter.TEXT):

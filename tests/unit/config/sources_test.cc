@@ -96,7 +96,7 @@ TEST_CASE("settings of the command line") {
     const ConfigResult result = load("", {}, {{row.path, row.value}});
     INFO(row.path << "=" << row.value << "\n" << words(result));
     REQUIRE(result.faults.size() == 1);
-    CHECK(result.faults[0].file == "--set");
+    CHECK(result.faults[0].file == "settings");
     CHECK(result.faults[0].line == 0);
     CHECK(result.faults[0].path == row.fault_path);
     CHECK(result.faults[0].message.find(row.part) != std::string::npos);
@@ -142,13 +142,23 @@ TEST_CASE("variables inside values") {
   CHECK(load("server: {listen: \"${NOT:-}\"}\n", variables).config.server.listen[0] == "127.0.0.1:8000");
 }
 
-TEST_CASE("a data folder moves the default places alone") {
+TEST_CASE("a data folder is that of all databases but those of the command line") {
   const Variables variables = {{"LLMROUTER_DATA_DIR", "/var/lib/llmrouter/"}};
   CHECK(load("", variables).config.storage.keys == "sqlite:/var/lib/llmrouter/llmrouter.db");
   CHECK(load("", variables).config.storage.usage == "sqlite:/var/lib/llmrouter/usage.db");
-  const ConfigResult own = load("storage: {keys: \"sqlite:mine.db\"}\n", variables);
-  CHECK(own.config.storage.keys == "sqlite:mine.db");
-  CHECK(own.config.storage.usage == "sqlite:/var/lib/llmrouter/usage.db");
+  CHECK(load("", variables).notes.empty());
+  const ConfigResult own = load("storage: {keys: \"sqlite:mine.db\", usage: \"sqlite:/srv/a/b.db\"}\n", variables);
+  CHECK(own.config.storage.keys == "sqlite:/var/lib/llmrouter/mine.db");
+  CHECK(own.config.storage.usage == "sqlite:/var/lib/llmrouter/b.db");
+  REQUIRE(own.notes.size() == 2);
+  CHECK(own.notes[0] == "storage.keys: in the folder of LLMROUTER_DATA_DIR, not at sqlite:mine.db");
+  const ConfigResult typed = load("storage: {keys: \"sqlite:mine.db\"}\n", variables, {{"storage.keys", "sqlite:typed.db"}});
+  CHECK(typed.config.storage.keys == "sqlite:typed.db");
+  CHECK(typed.config.storage.usage == "sqlite:/var/lib/llmrouter/usage.db");
+  const ConfigResult none = load("storage: {keys: \"memory:\", usage: off}\n", variables);
+  CHECK(none.config.storage.keys == "memory:");
+  CHECK(none.config.storage.usage == "off");
+  CHECK(words(load("storage: {keys: \"sqlite:a/x.db\", usage: \"sqlite:b/x.db\"}\n", variables)).find("storage.usage: expected a database of its own") != std::string::npos);
   CHECK(load("", {{"LLMROUTER_DATA_DIR", "/"}}).config.storage.keys == "sqlite:/llmrouter.db");
 }
 
