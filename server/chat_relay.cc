@@ -19,14 +19,14 @@ Result<CallOptions> options_of(Session& session, Request& request) {
       return Error(ErrorCode::kInvalidRequest, "x-llmrouter-timeout: expected a duration above 0 such as 30s, at most 36500d", "x-llmrouter-timeout");
     options.timeout = *timeout;
   }
-  options.forced_provider = std::move(request.provider);
-  if (auto proxy = query_value(request.query(), "proxy")) options.forced_provider = std::move(*proxy);
   options.key = Secret(std::move(request.key));
   // SDKs always send some key: one that nobody knows is as good as none from a trusted caller.
   KeyStore* keys = session.loop().context().router->keys();
   if (options.trusted && !options.key.empty() && (keys == nullptr || !keys->find(options.key.reveal()))) options.key = Secret();
   options.request_id = request.request_id;
   options.headers = std::move(request.forwarded);
+  if (auto proxy = query_value(request.query(), "proxy")) options.forced_provider = std::move(*proxy);
+  else if (!request.provider.empty()) options.headers.push_back({"x-llmrouter-provider", std::move(request.provider)});
   return options;
 }
 
@@ -69,17 +69,6 @@ void ChatRelay::on_end(const CallResult& result) {
   session_.finish(result.complete);
 }
 
-void ChatRelay::shut_down() {
-  call_ = Call();
-  const Error error(ErrorCode::kShuttingDown, "the server is shutting down");
-  if (!begun_) return session_.fail(error);
-  if (stream_) {
-    std::string frame;
-    auto codec = session_.loop().context().dialect(session_.route().dialect).new_client_codec();
-    if (codec) codec->encode_stream_error(error, frame);
-    session_.write(frame);
-  }
-  session_.finish(false);
-}
+void ChatRelay::shut_down() { call_.end(Error(ErrorCode::kShuttingDown, "the server is shutting down")); }
 
 }  // namespace llmrouter::server

@@ -58,7 +58,7 @@ Use use_of_name(std::string_view name) {
 
 // A configured name is what its first target is.
 Use use_of(const Context& context, const ModelEntry& model) {
-  if (!model.provider.empty()) return use_of_name(model.id);
+  if (!model.provider.empty() && model.id.compare(0, model.provider.size() + 1, model.provider + '/') == 0) return use_of_name(model.id);
   CallOptions options;
   options.endpoint = "models";  // rules are for chats
   const auto plan = context.router->explain_for(nullptr, model.id, options);
@@ -217,7 +217,6 @@ std::optional<ModelEntry> named_model(Session& session, const std::string& id, c
   if (const auto it = listed(plan->steps.front().provider + '/' + plan->steps.front().model); it != models.end()) model = *it;
   else if (session.route().dialect != "gemini") return std::nullopt;
   model.id = id;
-  model.provider.clear();  // a name like a configured one
   return model;
 }
 
@@ -361,10 +360,10 @@ Reply explain_reply(Session& session) {
   CallOptions options;
   options.trusted = session.trusted();
   options.key = Secret(session.request().key);
-  if (auto proxy = query_value(session.request().query(), "proxy")) options.forced_provider = std::move(*proxy);
-  else options.forced_provider = session.request().provider;
   if (options.trusted && (context.router->keys() == nullptr || !context.router->keys()->find(options.key.reveal()))) options.key = Secret();
   options.headers = session.request().forwarded;
+  if (auto proxy = query_value(session.request().query(), "proxy")) options.forced_provider = std::move(*proxy);
+  else if (!session.request().provider.empty()) options.headers.push_back({"x-llmrouter-provider", session.request().provider});
   const auto format = query_value(session.request().query(), "format");
   if (format && *format != "json" && *format != "text") return error_reply(context, "openai", Error(ErrorCode::kInvalidRequest, "format: expected json or text", "format"));
   const auto model = query_value(session.request().query(), "model");
@@ -392,8 +391,9 @@ Reply provider_health_reply(Session& session) {
   const bool admin = context.router->authorize_admin(Secret(session.request().key)).ok();
   auto providers = context.router->providers(admin ? nullptr : caller->get());
   const auto available = std::count_if(providers.begin(), providers.end(), [](const ProviderState& p) { return p.available; });
+  const bool known = std::any_of(providers.begin(), providers.end(), [](const ProviderState& p) { return p.known; });
   std::string body = "{";
-  append_member(body, "status", available == static_cast<int64_t>(providers.size()) ? "ok" : available > 0 ? "degraded" : "down");
+  append_member(body, "status", available < static_cast<int64_t>(providers.size()) ? available > 0 ? "degraded" : "down" : known ? "ok" : "unknown");
   append_name(body, "data");
   body += '[';
   for (ProviderState& provider : providers) {

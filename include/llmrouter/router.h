@@ -120,6 +120,9 @@ class LLMROUTER_EXPORT Call {
   bool active() const noexcept;  // on_end has not come yet
   void resume();                 // after kPause
   void cancel();                 // as the destructor, but on_end comes (kCancelled), inside this call
+  // Ended by the application itself, not by its caller: who hears it gets `why`, before the answer has begun as its reply and later as the stream's last
+  // event, and the record has it, too (status error, or cut). on_end comes inside this call.
+  void end(Error why);
 
  private:
   friend class Router;
@@ -152,6 +155,8 @@ struct ProviderState {
     std::chrono::milliseconds resting_for{0};
   };
   std::vector<CredentialState> credentials;
+  bool known = false;            // it has been asked since the process began: by a call, a probe or for its list
+  std::string_view status() const noexcept { return !available ? "down" : known ? "ok" : "unknown"; }
 };
 // One object of these names; durations in milliseconds.
 LLMROUTER_EXPORT std::string to_json(const ProviderState& provider);
@@ -164,8 +169,9 @@ struct TargetCondition {
   std::chrono::milliseconds resting_for{0};
   bool reachable = true;             // its provider answers at all
   int64_t in_flight = 0;
-  uint64_t attempts = 0, failures = 0;
-  int success_percent = 100;         // of the latest ones
+  uint64_t attempts = 0, failures = 0;  // since the process began
+  bool known = false;                // it was asked, or its provider probed
+  int success_percent = 100;         // of the latest ones; says nothing before the first
   int64_t first_token_ms = 0, p95_first_token_ms = 0;  // 0: not known
 };
 
@@ -173,7 +179,10 @@ struct ModelHealth {
   std::string model;                 // as it was asked for
   std::vector<TargetCondition> targets;
   size_t healthy = 0;                // of them: reachable, and not resting
-  std::string_view status() const noexcept { return healthy == targets.size() ? "ok" : healthy > 0 ? "degraded" : "down"; }
+  bool known = false;                // one of them was asked
+  std::string_view status() const noexcept {
+    return healthy < targets.size() ? healthy > 0 ? "degraded" : "down" : known ? "ok" : "unknown";
+  }
 };
 LLMROUTER_EXPORT std::string to_json(const ModelHealth& health);
 

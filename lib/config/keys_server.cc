@@ -42,7 +42,7 @@ void server(std::vector<Key>& keys) {
   row(".threads", Type::kInt, "0", "Event loops, each on a thread of its own. 0: one for each core.").within("0..1024").to([](S s, V v) {
     s.config->server.threads = v.integer();
   });
-  row(".auth", Type::kWord, "auto", "`auto`: keys are required as soon as one exists, be it expired or revoked. `keys`: always. `none`: never.")
+  row(".auth", Type::kWord, "auto", "`auto`: keys are required as soon as one exists, be it expired or revoked. `keys`: always. `none`: never; a known key that is sent still counts as that key.")
       .within("auto|keys|none")
       .to([](S s, V v) { s.config->server.auth = auth_of(v.text); });
   row(".trust_loopback", Type::kBool, "false", "Callers from this host need no key, unless their request carries a proxy's header.").to([](S s, V v) {

@@ -78,6 +78,9 @@ Result<void> Call::State::read_members() {
   if (chat_ && !client_) return take_route_members(chat_->extras, facts_.model, wishes_);
   if (auto allowed = core::check_preset(*snap_, facts_, body_, key_.get()); !allowed) return allowed;
   if (!core::has_route_members(*snap_, facts_, options_.forced_provider)) return core::check_passed_models(*snap_, facts_, options_.forced_provider, body_, key_.get());
+  const auto& members = facts_.members;
+  const bool named = std::any_of(members.begin(), members.end(), [](const MemberSpan& m) { return m.name == "model"; });
+  if (!named && path_.model.empty()) path_.model = facts_.model;  // the first of `models`, which are cut out
   if (auto cut = core::cut_route_members(facts_, body_, wishes_); !cut) return cut;
   client_ = operation_ == Operation::kChat ? client_dialect_->new_client_codec() : client_dialect_->new_task_client(operation_);
   client_->set_path(path_);

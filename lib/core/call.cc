@@ -54,6 +54,7 @@ void Call::State::begin_neutral(ChatRequest request, bool stream, StreamSink& si
 void Call::State::begin() {
   auto wished = core::read_header_wishes(options_, wishes_, &ignored_);
   record_.dropped = ignored_;
+  core::name_provider(*snap_, options_.forced_provider);
   arm_total();
   if (options_.endpoint.empty()) options_.endpoint = operation_name(operation_);
   record_.endpoint = options_.endpoint;
@@ -170,6 +171,22 @@ void Call::State::cancel() {
   end_call(std::move(error), CallStatus::kCancelled, !committed_);
 }
 
+void Call::State::end(Error why) {
+  if (ended_) return;
+  Guard guard(this);
+  leave_room();
+  drop_other(why.message);
+  at_->transfer.reset();
+  media_.clear();
+  pending_failure_.reset();
+  cancel_timers();
+  if (at_->in_flight) end_attempt("cancelled", why.message, false);
+  if (committed_) return break_off(std::move(why));
+  settle(CallStatus::kError, why);
+  deliver_error(why);
+  if (!ended_) end_call(std::move(why), CallStatus::kError, true);
+}
+
 void Call::State::abandon() noexcept {
   if (!ended_) {
     ended_ = true;
@@ -208,6 +225,9 @@ void Call::resume() {
 }
 void Call::cancel() {
   if (state_) state_->cancel();
+}
+void Call::end(Error why) {
+  if (state_) state_->end(std::move(why));
 }
 
 }  // namespace llmrouter

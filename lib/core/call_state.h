@@ -37,6 +37,7 @@ struct Call::State final {
   void begin_task(TaskRequest request, StreamSink& sink);
   void resume();
   void cancel();
+  void end(Error why);
   void abandon() noexcept;  // the handle is gone: as cancel, and nobody is told
   bool ended() const noexcept { return ended_; }
 

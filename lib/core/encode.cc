@@ -110,7 +110,7 @@ Result<void> Call::State::encode_either_way(const Candidate& c) {
   input.provider = &at_->provider->config;
   if (at_->credential >= 0) {
     input.key = at_->provider->credentials[static_cast<size_t>(at_->credential)].key_to_send();
-  } else if (at_->provider->config.pass_client_key) {
+  } else if (at_->provider->config.pass_client_key && !key_) {  // ours is nobody else's
     input.key = options_.key.reveal();
   }
   input.upstream_model = c.model;

@@ -29,6 +29,7 @@ class Reading final : public core::RuleContent {
  public:
   Result<void> read(const core::Snapshot& snap, CallOptions& given, std::string_view model, std::string_view text) {
     if (auto headers = core::read_header_wishes(given, wishes); !headers) return headers;
+    core::name_provider(snap, given.forced_provider);
     dialect = snap.dialect("openai");
     body = text;
     if (!body.empty()) {
@@ -81,6 +82,7 @@ Result<Plan> Router::Impl::plan(const core::Snapshot& snap, const KeyRecord* key
   Reading request;
   if (auto read = request.read(snap, options, model, body); !read) return std::move(read).error();
   RequestFacts& facts = request.facts;
+  if (facts.model.empty()) return Error(ErrorCode::kInvalidRequest, "`model` is required: in the body, or as `?model=`", "model");
   Plan plan;
   plan.requested = facts.model;
   plan.model = facts.model;
@@ -93,9 +95,9 @@ Result<Plan> Router::Impl::plan(const core::Snapshot& snap, const KeyRecord* key
   plan.by = direction.by;
   if (direction.rule != nullptr) plan.rule = direction.rule->config.name;
   const RouteRequest& wishes = request.wishes;
-  if (auto known = core::check_wishes(snap, wishes, key); !known) return std::move(known).error();
+  if (auto known = core::check_wishes(snap, wishes, key); !known) return core::in_header_words(std::move(known).error(), options, wishes);
   auto resolved = core::resolve_wish(snap, plan.model, options.forced_provider, wishes, key);
-  if (!resolved) return std::move(resolved).error();
+  if (!resolved) return core::in_header_words(std::move(resolved).error(), options, wishes);
   core::Ask ask;
   if (core::needs_abilities(facts)) ask.facts = &facts;
   if (!wishes.empty()) ask.wishes = &wishes;
@@ -114,15 +116,23 @@ Result<Plan> Router::Impl::plan(const core::Snapshot& snap, const KeyRecord* key
     ask.home = snap.affinity->find(stable_hash(resolved->route->name, ask.affinity), ask.now);
   }
   std::vector<Candidate> candidates;
-  core::append_first(snap, *resolved, plan.model, ask, candidates);
+  const bool anybody = core::append_first(snap, *resolved, plan.model, ask, candidates);
   plan.how = resolved->how;
-  core::Fallbacks fallbacks;
+  core::TurnOrder order;
+  core::Fallbacks& fallbacks = order.fallbacks;
   if (resolved->route != nullptr) {
     fallbacks.visited(resolved->route);
     plan.strategy = core::balancer_of(snap, *resolved->route, ask.wishes).name();
     if (resolved->how == "wildcard") plan.how += " " + resolved->route->name;
   }
-  while (fallbacks.append(snap, ask, candidates)) {
+  // As Call::State::place(): who may use none of these comes to no fallback either; what is too long for all of them goes to the model's list for that.
+  const auto asks = [&ask] { return ask; };
+  bool goes_on = anybody;
+  if (!anybody) {
+    const ErrorCode why = core::nobody(snap, candidates, plan.model, ask).code;
+    goes_on = why == ErrorCode::kContextLengthExceeded && core::fall_back_for(why, snap, wishes, 0, 0, order, candidates, asks);
+  }
+  while (goes_on && fallbacks.append(snap, ask, candidates)) {
   }
   // Those that rest come when nobody else is left, those that are out not at all.
   auto place = [](const Candidate& c) { return c.out ? 2 : c.reason == StepReason::kCoolingDown ? 1 : 0; };

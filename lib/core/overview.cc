@@ -43,6 +43,7 @@ TargetCondition condition_of(const core::Candidate& c, TimePoint now) {
   t.in_flight = c.stats().in_flight();
   t.attempts = c.stats().attempts();
   t.failures = c.stats().failures();
+  t.known = t.attempts > 0 || c.provider->shared->probes.load(std::memory_order_relaxed) > 0;
   t.success_percent = static_cast<int>(c.stats().success(now) * 100 + 0.5);
   t.first_token_ms = static_cast<int64_t>(c.stats().first_token_ms(now));
   t.p95_first_token_ms = static_cast<int64_t>(c.stats().p95_ms(true));
@@ -70,6 +71,8 @@ std::vector<ProviderState> Router::providers(const KeyRecord* key) const {
     s.last_error = shared.last_error();
     auto list = shared.models.load();
     s.models = list ? list->size() : 0;
+    const ModelListPolicy& lists = provider->config.models;
+    s.known = s.attempts > 0 || s.probes > 0 || (list && lists.override_.empty() && lists.append.empty());
     if (provider->config.models.override_.empty()) s.list_error = shared.list_error();
     size_t resting = 0;
     for (const core::CredentialRuntime& c : provider->credentials) {
@@ -97,6 +100,7 @@ Result<ModelHealth> Router::model_health(std::string_view model, const KeyRecord
   for (const core::Candidate& c : candidates) {
     if (c.reason == StepReason::kNotAllowed) continue;
     health.targets.push_back(condition_of(c, ask.now));
+    health.known |= health.targets.back().known;
     if (!health.targets.back().resting && health.targets.back().reachable) ++health.healthy;
   }
   return health;

@@ -53,8 +53,9 @@ Result<std::shared_ptr<const KeyRecord>> Router::Impl::authenticate(const core::
     if (required) return Error(ErrorCode::kMissingKey, "no key: send one as \"Authorization: Bearer KEY\", x-api-key, x-goog-api-key, api-key or ?key=");
     return key;
   }
-  if (snap.config.server.auth == AuthMode::kNone && !trusted) return key;  // whatever is presented is not ours to judge
   if (parts.keys) key = parts.keys->find(presented.reveal());
+  // Where nobody needs one a key of ours still is that key, with its limits and its records; what else is presented is not ours to judge.
+  if (snap.config.server.auth == AuthMode::kNone && !trusted && (!key || key->revoked || !still_valid(*key))) return std::shared_ptr<const KeyRecord>();
   if (!key) {
     // SDKs send some key always: where none is asked for, one that nobody knows is as good as none.
     if (!required && !trusted) return key;

@@ -80,14 +80,12 @@ void learn_from(const Error& error, Candidate& candidate, int credential, TimePo
     target.failed(now, config);
     target.rest_as_asked(now, error.retry_after, false);
   }
-  if (credential < 0) {
-    if (error.code != ErrorCode::kUpstreamRateLimited) return;
-    // Without a key to rest the limit is the model's, and no matter of the provider's others.
-    return candidate.enter(now).health.rest_as_asked(now, error.retry_after, true);
-  }
+  // Providers count by model as a rule. Where no other key could be asked in its place the limit is taken for the model's, and no matter of the provider's
+  // others: when it is the key's, each of them is told so itself. Not told for how long, trying it is how one learns that it works again.
+  if (error.code == ErrorCode::kUpstreamRateLimited && pool.size() < 2) return candidate.enter(now).health.rest_as_asked(now, error.retry_after, true);
+  if (credential < 0) return;
   CredentialHealth& key = *pool[static_cast<size_t>(credential)].health;
-  // An only credential rests when it was told for how long; else trying it is how one learns that it works again.
-  if (error.code == ErrorCode::kUpstreamRateLimited && (pool.size() > 1 || error.retry_after > Duration(0))) {
+  if (error.code == ErrorCode::kUpstreamRateLimited) {
     key.rest(now, RestReason::kRateLimited, error.retry_after, config);
   } else if (error.code == ErrorCode::kUpstreamCredentialsRejected && pool.size() > 1) {
     key.rest(now, error.upstream_code == "insufficient_quota" ? RestReason::kOutOfQuota : RestReason::kRefused, error.retry_after, config);

@@ -11,9 +11,9 @@ using core::Candidate;
 
 // Who could be asked, in which order.
 Result<void> Call::State::place() {
-  if (auto known = core::check_wishes(*snap_, wishes_, key_.get()); !known) return known;
+  if (auto known = core::check_wishes(*snap_, wishes_, key_.get()); !known) return core::in_header_words(std::move(known).error(), options_, wishes_);
   auto resolved = core::resolve_wish(*snap_, asked_, options_.forced_provider, wishes_, key_.get());
-  if (!resolved) return std::move(resolved).error();
+  if (!resolved) return core::in_header_words(std::move(resolved).error(), options_, wishes_);
   resolved_ = std::move(*resolved);
   const auto& affinity = snap_->config.routing.affinity;
   const core::Route* route = resolved_.route;
@@ -28,7 +28,10 @@ Result<void> Call::State::place() {
   if (resolved_.route != nullptr) order_.fallbacks.visited(resolved_.route);
   if (!anybody) {
     Error why = core::nobody(*snap_, candidates_, asked_, asking());
-    if (why.code != ErrorCode::kContextLengthExceeded || !fall_back_for(why.code)) return why;
+    if (why.code != ErrorCode::kContextLengthExceeded || !fall_back_for(why.code)) {
+      decoded();  // to name the field as the client does
+      return core::in_header_words(in_clients_words(std::move(why)), options_, wishes_);
+    }
   }
   const bool there = std::any_of(candidates_.begin(), candidates_.end(), [this](const Candidate& c) {
     return c.id == home_ && !c.out && c.reason != StepReason::kCoolingDown;

@@ -23,7 +23,7 @@ void Call::State::blocked_by(const Denial& denial) {
 // What an upstream's own rate limit is called here.
 std::string Call::State::limit_of_attempt() const {
   const ProviderConfig& provider = at_->provider->config;
-  if (at_->credential >= 0) return "credential:" + provider.name + '/' + provider.credentials[static_cast<size_t>(at_->credential)].name;
+  if (at_->credential >= 0 && provider.credentials.size() > 1) return "credential:" + provider.name + '/' + provider.credentials[static_cast<size_t>(at_->credential)].name;
   return "target:" + provider.name + '/' + std::string(candidates_[at_->current].model);
 }
 

@@ -45,6 +45,11 @@ std::vector<std::string> tags_for(const Snapshot& snapshot, const KeyRecord* key
   return tags;
 }
 
+bool same_letters(std::string_view a, std::string_view b) noexcept {
+  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
+  return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(), [&](char x, char y) { return lower(x) == lower(y); });
+}
+
 bool routes_member(std::string_view name) { return name == "route" || name == "models" || name == "provider"; }
 
 }  // namespace
@@ -193,6 +198,35 @@ Result<void> check_wishes(const Snapshot& snapshot, const RouteRequest& wishes, 
     }
   }
   return {};
+}
+
+Error in_header_words(Error error, const CallOptions& options, const RouteRequest& wishes) {
+  if (error.param.empty()) return error;
+  RouteRequest said;
+  const auto in_header = [&](std::string_view name) {
+    const auto header = std::find_if(options.headers.begin(), options.headers.end(), [&](const HttpHeader& h) { return h.name == name; });
+    return header != options.headers.end() && (name == "x-llmrouter-provider" || read_route_header(header->name, header->value, said));
+  };
+  std::string_view header;
+  if (error.param == "proxy" && in_header("x-llmrouter-provider")) header = "x-llmrouter-provider";
+  else if (error.param == "route.tags" && in_header("x-llmrouter-tags") && said.tags == wishes.tags) header = "x-llmrouter-tags";
+  else if (error.param == "route.strategy" && in_header("x-llmrouter-strategy") && said.strategy == wishes.strategy) header = "x-llmrouter-strategy";
+  if (header.empty()) return error;
+  if (error.message.compare(0, error.param.size(), error.param) == 0) error.message.replace(0, error.param.size(), header);
+  else error.message.insert(0, std::string(header) + ": ");
+  error.param = header;
+  return error;
+}
+
+void name_provider(const Snapshot& snapshot, std::string& forced) {
+  if (forced.empty() || snapshot.provider(forced) != nullptr) return;
+  const ProviderRuntime* only = nullptr;
+  for (const auto& p : snapshot.providers) {
+    if (!same_letters(p->config.name, forced)) continue;
+    if (only != nullptr) return;
+    only = p.get();
+  }
+  if (only != nullptr) forced = only->config.name;
 }
 
 Result<void> check_rule_names(const Snapshot& snapshot, const RuleConfig& rule, bool model) {

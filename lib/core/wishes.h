@@ -28,6 +28,11 @@ Result<void> cut_route_members(const RequestFacts& facts, std::string& body, Rou
 // What the key may not use is not among it.
 Result<void> check_wishes(const Snapshot& snapshot, const RouteRequest& wishes, const KeyRecord* key);
 
+// An error about what a header asked for names the header, not the member that would say the same.
+Error in_header_words(Error error, const CallOptions& options, const RouteRequest& wishes);
+// Providers are named in any case: `forced` becomes the name of the one that is called so, where there is one.
+void name_provider(const Snapshot& snapshot, std::string& forced);
+
 // The same of what a rule uses, with its members' names ("use.tags"); `model`: the model too.
 Result<void> check_rule_names(const Snapshot& snapshot, const RuleConfig& rule, bool model);
 

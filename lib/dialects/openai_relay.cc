@@ -60,7 +60,9 @@ class Relay {
       if (auto stripped = strip(); !stripped) return stripped;
     }
     add_stream_options();
-    if (input_.facts->model != input_.upstream_model) {
+    const auto& members = input_.facts->members;
+    const auto named = [](const MemberSpan& m) { return m.name == "model"; };  // not in a body whose path or `models` names it
+    if (input_.facts->model != input_.upstream_model || std::none_of(members.begin(), members.end(), named)) {
       std::string json;
       wire::append_json_string(json, input_.upstream_model);
       set("model", keep(std::move(json)));

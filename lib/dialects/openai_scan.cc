@@ -28,6 +28,7 @@ class Scanner {
       take(m.name, JsonValue(body_.substr(m.value_begin, m.value_end - m.value_begin)));
       if (!fields_.ok()) return fields_.take_error();
     }
+    if (!model_seen_ && !model_elsewhere_) facts_.model = std::move(first_of_models_);
     if (facts_.model.empty() && (model_seen_ || !model_elsewhere_)) return model_seen_ ? wrong_value("model", "a string that is not empty") : missing("model", "a string");
     if (!messages_seen_) return missing("messages", "an array of messages");
     // Upstreams differ in which of the two they obey: for limits and what is reserved the larger one counts. An absent one is less than any.
@@ -41,6 +42,7 @@ class Scanner {
   void take(std::string_view name, JsonValue value) {
     if (name == "model") take_model(value);
     else if (name == "messages") take_messages(value);
+    else if (name == "models") take_first(value);
     else if (name == "stream") take_flag(name, value, facts_.stream);
     else if (name == "stream_options") take_stream_options(value);
     else if (name == "n") take_n(value);
@@ -70,6 +72,15 @@ class Scanner {
   void take_model(JsonValue value) {
     model_seen_ = true;
     if (!value.string(facts_.model)) fields_.fail(wrong_type("model", "a string", value));
+  }
+
+  // OpenRouter's list of models to be tried in turn: without `model` its first is the one. Whoever routes by it judges the rest.
+  void take_first(JsonValue value) {
+    if (!value.is_array()) return;
+    for (const JsonValue first : JsonElements(value)) {
+      if (first.is_string()) first.string(first_of_models_);
+      return;
+    }
   }
 
   void take_flag(std::string_view name, JsonValue value, bool& into) {
@@ -273,6 +284,7 @@ class Scanner {
   InputEstimate estimate_;
   std::optional<int64_t> max_tokens_, max_completion_tokens_;
   std::string safety_identifier_;
+  std::string first_of_models_;
   bool model_seen_ = false, messages_seen_ = false;
 };
 

@@ -198,7 +198,7 @@ std::unique_ptr<DemoScript> DemoTransport::answer(const HttpRequest& request) {
   constexpr std::string_view kOne = "/models/";
   if (path.substr(0, kOne.size()) == kOne) return show_model(path.substr(kOne.size()));
   if (is_operation(path)) {
-    return refuse(404, "The demo models have no endpoint " + std::string(path) + ": they answer /chat/completions, /embeddings, /moderations and /rerank.",
+    return refuse(400, "The demo models have no endpoint " + std::string(path) + ": they answer /chat/completions, /embeddings, /moderations and /rerank.",
                   "invalid_request_error", "model", "not_supported");
   }
   return refuse(404, "Unknown request URL: " + request.method + " " + std::string(path), "invalid_request_error", "", "unknown_url");

@@ -13,6 +13,7 @@ std::string to_json(const ProviderState& provider) {
   w.member("name", provider.name);
   w.member("type", provider.type);
   w.member("dialect", provider.dialect);
+  w.member("status", provider.status());
   w.member("available", provider.available);
   w.member("in_flight", provider.in_flight);
   w.member("attempts", static_cast<int64_t>(provider.attempts));
@@ -38,6 +39,16 @@ std::string to_json(const ProviderState& provider) {
   return out;
 }
 
+namespace {
+
+void figure(JsonWriter& w, std::string_view name, int64_t value, bool known) {
+  if (known) return w.member(name, value);
+  w.key(name);
+  w.null();
+}
+
+}  // namespace
+
 std::string to_json(const ModelHealth& health) {
   std::string out;
   JsonWriter w(out);
@@ -57,9 +68,10 @@ std::string to_json(const ModelHealth& health) {
     w.member("in_flight", t.in_flight);
     w.member("attempts", static_cast<int64_t>(t.attempts));
     w.member("failures", static_cast<int64_t>(t.failures));
-    w.member("success_percent", static_cast<int64_t>(t.success_percent));
-    w.member("first_token_ms", t.first_token_ms);
-    w.member("p95_first_token_ms", t.p95_first_token_ms);
+    // What nobody has measured is null: a zero would be a figure.
+    figure(w, "success_percent", t.success_percent, t.attempts > 0);
+    figure(w, "first_token_ms", t.first_token_ms, t.first_token_ms > 0);
+    figure(w, "p95_first_token_ms", t.p95_first_token_ms, t.p95_first_token_ms > 0);
     w.end_object();
   }
   w.end_array();

@@ -319,7 +319,7 @@ def test_looking_into_an_empty_key_store_leaves_it_empty(t):
 def test_what_the_demo_has_no_endpoint_for(t):
     s = t.server()
     r = s.request("POST", "/v1/images/generations", {"model": "demo/echo", "prompt": "a cat"})
-    assert r.status == 404 and r.code == "not_supported" and "no endpoint /images/generations" in r.message, r.body
+    assert r.status == 400 and r.code == "not_supported" and "no endpoint /images/generations" in r.message, r.body
 
 
 def test_check_warns(t):

@@ -13,6 +13,7 @@
 
 using llmrouter::core::NamedStates;
 using llmrouter::core::TargetState;
+using llmrouter::core::UnseenInput;
 
 namespace {
 
@@ -247,4 +248,23 @@ TEST_CASE("threads that enter and look up the same names at once agree") {
   CHECK(states.size() == owner.size());
   CHECK(states.size() <= NamedStates::kMost);
   if (names < NamedStates::kMost) CHECK(states.size() == names);
+}
+
+TEST_CASE("what a target counts beyond a request's bytes is bounded, kept at its peak, and forgotten slowly") {
+  UnseenInput unseen;
+  CHECK(unseen.bound(100) == 400 + UnseenInput::kBeforeAny);
+  unseen.counted(100, 90);
+  CHECK(unseen.bound(100) == 400);
+  unseen.counted(100, 1400);
+  CHECK(unseen.bound(100) == 400 + 1000);
+  CHECK(unseen.bound(5) == 20 + 1000);
+  unseen.counted(100, 90);
+  CHECK(unseen.bound(0) == 1000 - 1000 / 32 - 1);
+  for (int i = 0; i < 1000; ++i) unseen.counted(100, 90);
+  CHECK(unseen.bound(0) == 0);
+  unseen.counted(1, INT64_MAX);
+  CHECK(unseen.bound(0) == UnseenInput::kMost);
+  CHECK(unseen.bound(INT64_MAX) > 0);
+  unseen.counted(INT64_MAX, -1);
+  CHECK(unseen.bound(-7) < UnseenInput::kMost);
 }

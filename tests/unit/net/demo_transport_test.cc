@@ -393,7 +393,7 @@ TEST_CASE("models are listed and shown; other paths and methods are not known") 
   CHECK(path.head.status == 404);
   CHECK(find(JsonValue(path.body), "error", "code").equals("unknown_url"));
   demo.run(other, R"({"model":"echo","prompt":"a cat"})", "demo:/images/generations");
-  CHECK(other.head.status == 404);
+  CHECK(other.head.status == 400);
   CHECK(find(JsonValue(other.body), "error", "code").equals("not_supported"));
   CHECK(find(JsonValue(other.body), "error", "message").string_or().find("no endpoint /images/generations") != std::string::npos);
   demo.run(method, "", "demo:/chat/completions", "GET");
