@@ -315,9 +315,6 @@ class RequestWriter {
 
   // From 3 on pictures stand inside a result; before they come behind, as words of the user.
   bool takes_media_in_results() const noexcept { return traits_.has_levels; }
-  static bool is_media(const Part& part) noexcept {
-    return part.kind == Part::Kind::kImage || part.kind == Part::Kind::kAudio || part.kind == Part::Kind::kVideo || part.kind == Part::Kind::kFile;
-  }
 
   void write_result(const Message& message, size_t index, std::string& out) {
     std::string_view name = message.name;
