@@ -198,8 +198,8 @@ class TextSink {
   ~TextSink() = default;
 };
 
-// Tells what the caller says in a request: the texts of system, developer, user and tool messages, the newest message first, and its files' names. Not what
-// the model said (kAssistant), nor what is in URLs and base64. False: the sink had enough.
+// Tells what the caller says in a request: the texts of system, developer, user and tool messages, the newest message first, its files' and its speaker's names.
+// Not what the model said (kAssistant), nor what is in URLs and base64. False: the sink had enough.
 LLMROUTER_EXPORT bool tell_texts(const ChatRequest& request, TextSink& sink);
 
 }  // namespace llmrouter

@@ -24,7 +24,9 @@ bool tell_texts(const Message& message, TextSink& sink) {
 
 bool tell_texts(const ChatRequest& request, TextSink& sink) {
   for (auto message = request.messages.rbegin(); message != request.messages.rend(); ++message) {
-    if (message->role != Role::kAssistant && !tell_texts(*message, sink)) return false;
+    if (message->role == Role::kAssistant) continue;
+    if (!tell_texts(*message, sink)) return false;
+    if (message->role != Role::kTool && !message->name.empty() && !sink.on_text(message->name)) return false;  // a tool's is the model's word
   }
   return true;
 }

@@ -38,7 +38,7 @@ constexpr const char* kBearer = "bearer";
 // Base URLs hold the version part that the dialect's paths are appended to. Quirks are explained in lib/dialects/README.md.
 constexpr Vendor kVendors[] = {
     {"openai", "OpenAI", "https://api.openai.com/v1", "openai", kBearer, true, {"OPENAI_API_KEY"}, "OPENAI_BASE_URL",
-     {"max_completion_tokens_only", "no_top_k", "metadata_needs_store", "takes_developer", "thinks_without_samplers", "stops_4", "no_reasoning_back", "custom_tools", "audio_wav_mp3", "embed_batch_2048"}, {}, "openai", {"responses", "completions"}},
+     {"max_completion_tokens_only", "no_top_k", "metadata_needs_store", "takes_developer", "thinks_without_samplers", "stops_4", "no_reasoning_back", "custom_tools", "strict_parts", "embed_batch_2048"}, {}, "openai", {"responses", "completions"}},
     {"anthropic", "Anthropic", "https://api.anthropic.com", "anthropic", "x-api-key", true, {"ANTHROPIC_API_KEY"}, "ANTHROPIC_BASE_URL", {}, {},
      "anthropic"},
     {"deepseek", "DeepSeek", "https://api.deepseek.com/v1", "openai", kBearer, true, {"DEEPSEEK_API_KEY"}, "",
@@ -107,7 +107,7 @@ constexpr Vendor kVendors[] = {
 
     // Its place is the customer's own: base_url, or the variable.
     {"azure", "Azure OpenAI", "", "openai", "api-key", true, {"AZURE_OPENAI_API_KEY"}, "AZURE_OPENAI_ENDPOINT",
-     {"max_completion_tokens_only", "no_top_k", "metadata_needs_store", "takes_developer", "thinks_without_samplers", "stops_4", "no_reasoning_back", "custom_tools", "audio_wav_mp3"}, {}, "azure", {"responses", "completions"}},
+     {"max_completion_tokens_only", "no_top_k", "metadata_needs_store", "takes_developer", "thinks_without_samplers", "stops_4", "no_reasoning_back", "custom_tools", "strict_parts"}, {}, "azure", {"responses", "completions"}},
 
     {"vllm", "vLLM", "http://127.0.0.1:8000/v1", "openai", kBearer, false, {}, "", {"template_thinking", "prefill_continue"}, {}, nullptr, {"completions"}},
     {"sglang", "SGLang", "http://127.0.0.1:30000/v1", "openai", kBearer, false, {}, "", {"template_thinking", "prefill_continue"}, {}, nullptr, {"completions"}},

@@ -12,6 +12,7 @@
 #include "dialects/anthropic_model.h"
 #include "dialects/ids.h"
 #include "dialects/origins.h"
+#include "dialects/text_index.h"
 #include "llmrouter/codec.h"
 #include "wire/json_scan.h"
 #include "wire/json_writer.h"
@@ -72,7 +73,7 @@ void write_usage(const TokenUsage& usage, wire::JsonWriter& w);
 // A citation of a text block as an annotation of OpenAI's chat dialect; `begin` and `end` count characters of the whole text. Empty: it has no
 // such form. And back.
 std::string annotation_of(wire::JsonValue citation, int64_t begin, int64_t end);
-std::string citation_of(wire::JsonValue annotation, std::string_view text);
+std::string citation_of(wire::JsonValue annotation, const TextIndex& text);
 // Characters of UTF-8 text.
 int64_t count_characters(std::string_view text) noexcept;
 

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "dialects/anthropic.h"
+#include "dialects/citation.h"
 #include "dialects/fault.h"
 #include "dialects/fields.h"
 #include "dialects/pictures.h"
@@ -26,16 +27,6 @@ void take(JsonValue value, std::optional<int64_t>& into) {
 }
 
 constexpr std::string_view kReasons[] = {"end_turn", "max_tokens", "stop_sequence", "tool_use", "pause_turn", "refusal", "model_context_window_exceeded"};
-
-// The byte at which character `index` begins.
-size_t byte_of_character(std::string_view text, int64_t index) noexcept {
-  size_t at = 0;
-  for (; at < text.size(); ++at) {
-    if ((static_cast<unsigned char>(text[at]) & 0xc0) == 0x80) continue;
-    if (index-- <= 0) return at;
-  }
-  return at;
-}
 
 }  // namespace
 
@@ -101,23 +92,14 @@ std::string annotation_of(JsonValue citation, int64_t begin, int64_t end) {
   const JsonValue place = url.is_string() ? url : source;
   if (!find_member(citation, "type").is_string()) return out;
   JsonWriter w(out);
-  w.begin_object();
-  // The one kind of annotation that strict readers of the chat dialect know. A place in a document of the prompt has no URL: what the citation says of
-  // it stands beside, in its own words.
-  w.member("type", "url_citation");
-  w.key("url_citation");
-  w.begin_object();
-  w.member("start_index", begin);
-  w.member("end_index", end);
-  w.member("url", place.string_or());
-  w.member("title", find_member(citation, place.is_string() ? "title" : "document_title").string_or());
-  if (!place.is_string()) {
+  const std::string title = find_member(citation, place.is_string() ? "title" : "document_title").string_or();
+  // Strict readers of the chat dialect know no other kind of annotation. Of a place in a document of the prompt the citation's own words stand beside.
+  write_url_citation(begin, end, place.string_or(), title, w, [&](JsonWriter& inside) {
+    if (place.is_string()) return;
     for (const JsonMember& m : JsonMembers(citation)) {
-      if (m.key != "type" && m.key != "title" && !m.value.is_null()) w.raw(m.raw);
+      if (m.key != "type" && m.key != "title" && !m.value.is_null()) inside.raw(m.raw);
     }
-  }
-  w.end_object();
-  w.end_object();
+  });
   return out;
 }
 
@@ -129,16 +111,14 @@ static std::string_view document_place(JsonValue cited) noexcept {
   return find_member(cited, "start_block_index").is_number() ? "content_block_location" : std::string_view();
 }
 
-std::string citation_of(JsonValue annotation, std::string_view text) {
+std::string citation_of(JsonValue annotation, const TextIndex& text) {
   const JsonValue cited = find_member(annotation, "url_citation");
   std::string out;
   if (!find_member(cited, "url").is_string()) return out;
   const int64_t begin = find_member(cited, "start_index").integer().value_or(0), end = find_member(cited, "end_index").integer().value_or(0);
-  std::string_view words;
-  if (begin >= 0 && end > begin) {
-    const size_t at = byte_of_character(text, begin);
-    words = text.substr(at, byte_of_character(text, end) - at);
-  }
+  const JsonValue cited_text = find_member(cited, "cited_text");
+  std::string scratch;
+  const std::string_view words = cited_text.is_string() ? cited_text.string_view(scratch).value_or(std::string_view()) : text.between(begin, end);
   JsonWriter w(out);
   w.begin_object();
   if (const std::string_view place = document_place(cited); !place.empty()) {
@@ -146,7 +126,7 @@ std::string citation_of(JsonValue annotation, std::string_view text) {
     for (const JsonMember& m : JsonMembers(cited)) {
       if (m.key != "start_index" && m.key != "end_index" && m.key != "url" && m.key != "title") w.raw(m.raw);
     }
-    if (!find_member(cited, "cited_text").is_string()) w.member("cited_text", words);
+    if (!cited_text.is_string()) w.member("cited_text", words);
     w.end_object();
     return out;
   }
@@ -269,8 +249,9 @@ void write_text_block(std::string_view text, const std::string& annotations, Jso
   w.member("type", "text");
   w.member("text", text);
   std::string citations;
+  const TextIndex index(annotations.empty() ? std::string_view() : text);
   for (JsonValue annotation : JsonElements(JsonValue(annotations))) {
-    if (const std::string citation = citation_of(annotation, text); !citation.empty()) add_member(citations, citation);
+    if (const std::string citation = citation_of(annotation, index); !citation.empty()) add_member(citations, citation);
   }
   if (!citations.empty()) w.raw_member("citations", "[" + citations + "]");
   w.end_object();

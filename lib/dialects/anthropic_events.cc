@@ -109,7 +109,8 @@ void EventWriter::thought(const StreamEvent& event) {
 }
 
 void EventWriter::citation(std::string_view annotation) {
-  const std::string citation = citation_of(wire::JsonValue(annotation), {});
+  said_index_.grow(said_);
+  const std::string citation = citation_of(wire::JsonValue(annotation), said_index_);
   if (citation.empty()) return;
   calls_.close(*this);
   if (block_ != Block::kText) open(Block::kText, R"({"type":"text","text":""})");
@@ -180,7 +181,14 @@ void EventWriter::say(const StreamEvent& event) {
     return;
   }
   refused_ = refused_ || (event.kind == Kind::kRefusal && !event.text.empty());
+  if (event.kind == Kind::kText) keep(event.text);
   text(event.text);
+}
+
+// Places of citations count from the text's beginning: behind a gap they would be places of something else.
+void EventWriter::keep(std::string_view text) {
+  said_all_ = said_all_ && said_.size() + text.size() <= kMaxSaid;
+  if (said_all_) said_ += text;
 }
 
 void EventWriter::fail(std::string_view what) {
@@ -196,6 +204,7 @@ void EventWriter::passed(std::string_view event) {
   if (type.equals("content_block_start")) block_ = wire::find(root, "content_block", "type").equals("text") ? Block::kText : Block::kThinking;
   else if (type.equals("content_block_stop")) block_ = Block::kNone;
   index_ = wire::find_member(root, "index").integer().value_or(index_);
+  said_all_ = false;
 }
 
 void EventWriter::end(std::string& out) {

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "dialects/ids.h"
+#include "dialects/text_index.h"
 #include "dialects/tool_order.h"
 #include "llmrouter/stream.h"
 
@@ -27,6 +28,7 @@ class EventWriter final : private ToolOrder::Teller {
 
  private:
   enum class Block { kNone, kText, kThinking, kCall };
+  static constexpr size_t kMaxSaid = 256 * 1024;
 
   void call_begin(const ToolCall& call) override;
   void call_arguments(std::string_view piece) override;
@@ -41,6 +43,7 @@ class EventWriter final : private ToolOrder::Teller {
   void text(std::string_view text);
   void thought(const StreamEvent& event);
   void citation(std::string_view annotation);
+  void keep(std::string_view text);
   void redacted(std::string_view data);
 
   std::string* out_ = nullptr;  // where the call that is going on writes
@@ -48,6 +51,9 @@ class EventWriter final : private ToolOrder::Teller {
   int64_t estimate_ = 0;
   bool started_ = false, finished_ = false, refused_ = false, dead_ = false;
   Block block_ = Block::kNone;
+  std::string said_;        // the text's first kMaxSaid bytes: what citations are of
+  TextIndex said_index_;    // of `said_`
+  bool said_all_ = true;    // nothing is missing from it; else nothing is added any more
   int64_t index_ = -1;  // of the block that is open, or was last
   ToolOrder calls_;
   TokenUsage usage_;

@@ -8,6 +8,7 @@
 #include "dialects/custom_tools.h"
 #include "dialects/fields.h"
 #include "dialects/foreign_tools.h"
+#include "dialects/media.h"
 #include "dialects/text_match.h"
 #include "dialects/tool_ids.h"
 #include "llmrouter/dropped.h"
@@ -244,7 +245,16 @@ class RequestWriter {
     return std::any_of(parts.begin(), parts.end(), [&](const Part& part) { return blocks_.writes(part); });
   }
 
+  // The vendor's models answer with words and calls.
+  void check_answer(size_t index) {
+    const std::vector<Part>& parts = request_.messages[index].parts;
+    for (size_t p = 0; p < parts.size(); ++p) {
+      if (options_.foreign && is_media(parts[p])) blocks_.fail(cannot_express(where(index, p), "a picture, sound or file in an answer", kTarget));
+    }
+  }
+
   void write_assistant(const Turn& turn, bool last) {
+    for (size_t i : turn.messages) check_answer(i);
     const Message& final = request_.messages[turn.messages.back()];
     const Part* end = nullptr;  // what the answer is to go on from
     if (last && final.tool_calls.empty()) {

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "dialects/bedrock.h"
+#include "dialects/citation.h"
 #include "dialects/fault.h"
 #include "dialects/fields.h"
 #include "dialects/text_match.h"
@@ -96,27 +97,18 @@ std::string annotation_of(JsonValue citation) {
   }
   if (url.empty() && place == nullptr) return out;
   JsonWriter w(out);
-  w.begin_object();
-  w.member("type", "url_citation");
-  w.key("url_citation");
-  w.begin_object();
-  w.member("start_index", 0);
-  w.member("end_index", 0);
-  w.member("url", url);
-  w.member("title", find_member(citation, "title").string_or(url));
-  if (place != nullptr) {
+  write_url_citation(0, 0, url, find_member(citation, "title").string_or(url), w, [&](JsonWriter& inside) {
+    if (place == nullptr) return;
     const JsonValue in = find_member(location, place->name);
     const auto count = [&](const char* member) { return std::max<int64_t>(0, find_member(in, member).integer().value_or(0)); };
     std::string words;
     for (JsonValue source : JsonElements(find_member(citation, "sourceContent"))) words += find_member(source, "text").string_or();
-    w.member("cited_text", words);
-    w.member("document_index", count("documentIndex"));
-    w.member("document_title", find_member(citation, "title").string_or());
-    w.member(place->begin, count("start"));
-    w.member(place->end, count("end"));
-  }
-  w.end_object();
-  w.end_object();
+    inside.member("cited_text", words);
+    inside.member("document_index", count("documentIndex"));
+    inside.member("document_title", find_member(citation, "title").string_or());
+    inside.member(place->begin, count("start"));
+    inside.member(place->end, count("end"));
+  });
   return out;
 }
 

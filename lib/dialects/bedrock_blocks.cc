@@ -220,6 +220,7 @@ void BlockWriter::write_parts(const std::vector<Part>& parts, const std::string&
 }
 
 void BlockWriter::write_part(const Part& part, const std::string& at) {
+  if (foreign_ && is_media(part) && wanted_ == side_of(Role::kAssistant)) return fail(cannot_express(at, "a picture, sound or file in an answer", kTarget));
   switch (part.kind) {
     case Part::Kind::kText:
     case Part::Kind::kRefusal:

@@ -1,6 +1,7 @@
 // What Cohere answers with, whole or in pieces: finish reasons, usage, calls, citations, logprobs.
 #include <algorithm>
 
+#include "dialects/citation.h"
 #include "dialects/cohere.h"
 #include "dialects/fields.h"
 #include "dialects/usage.h"
@@ -92,16 +93,7 @@ void write_source(JsonValue source, int64_t start, int64_t end, JsonWriter& w) {
   std::string url = find_member(document, "url").string_or(), title = find_member(document, "title").string_or();
   if (url.empty()) url = id;
   if (title.empty()) title = id;
-  w.begin_object();
-  w.member("type", "url_citation");
-  w.key("url_citation");
-  w.begin_object();
-  w.member("start_index", start);
-  w.member("end_index", end);
-  w.member("url", url);
-  w.member("title", title);
-  w.end_object();
-  w.end_object();
+  write_url_citation(start, end, url, title, w);
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include "dialects/effort.h"
 #include "dialects/fields.h"
 #include "dialects/foreign_tools.h"
+#include "dialects/media.h"
 #include "dialects/results_first.h"
 #include "dialects/tool_ids.h"
 #include "llmrouter/dropped.h"
@@ -162,6 +163,7 @@ class RequestWriter {
       case Part::Kind::kReasoning: return write_text("thinking", part.text);
       case Part::Kind::kImage:
         if (part.url.empty() && part.data.empty()) return fail(cannot_express(at, "an image that is neither a URL nor inline", kTarget));
+        if (role == Role::kAssistant && foreign_) return fail(cannot_express(at, "a picture in an answer", kTarget));
         if (role == Role::kTool) return pictures_.push_back(&part);
         return write_image(part);
       case Part::Kind::kAudio: return fail(cannot_express(at, "audio", kTarget));

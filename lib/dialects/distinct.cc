@@ -114,7 +114,8 @@ Result<void> check_case(const std::vector<MemberSpan>& members) {
       "stream", "stream_options", "n", "best_of", "max_tokens", "max_completion_tokens", "max_output_tokens", "temperature", "top_p", "top_k", "seed", "stop",
       "stop_sequences", "tools", "functions", "tool_choice", "function_call", "mcp_servers", "web_search_options", "parallel_tool_calls", "response_format", "text",
       "output_config", "output_format", "modalities", "audio", "thinking", "reasoning", "reasoning_effort", "thinking_budget", "enable_thinking", "user",
-      "safety_identifier", "metadata", "previous_response_id", "conversation", "background"};
+      "safety_identifier", "metadata", "previous_response_id", "conversation", "background", "include", "store", "service_tier", "logprobs", "top_logprobs",
+      "logit_bias", "presence_penalty", "frequency_penalty", "verbosity"};
   const auto is_upper = [](char c) { return c >= 'A' && c <= 'Z'; };
   for (const MemberSpan& m : members) {
     if (std::none_of(m.name.begin(), m.name.end(), is_upper)) continue;

@@ -1,6 +1,7 @@
 // What answers are made of: finish reasons, counts, logprobs, sources, errors.
 #include <algorithm>
 
+#include "dialects/citation.h"
 #include "dialects/fields.h"
 #include "dialects/gemini.h"
 #include "dialects/text_index.h"
@@ -281,19 +282,20 @@ void join_logprobs(std::string& all, std::string_view more) {
 
 namespace {
 
-std::string citation(JsonValue web, int64_t begin, int64_t end) {
+// A page; or a document of the caller's own (`retrievedContext`), which may have no URL but a title and words.
+bool is_source(JsonValue source) {
+  return find_member(source, "uri").nonempty_string() || find_member(source, "title").nonempty_string() || find_member(source, "text").nonempty_string();
+}
+
+std::string citation(JsonValue source, int64_t begin, int64_t end) {
   std::string out;
   JsonWriter w(out);
-  w.begin_object();
-  w.member("type", "url_citation");
-  w.key("url_citation");
-  w.begin_object();
-  w.member("start_index", begin);
-  w.member("end_index", end);
-  w.member("title", find_member(web, "title").string_or());
-  w.member("url", find_member(web, "uri").string_or());
-  w.end_object();
-  w.end_object();
+  const std::string url = find_member(source, "uri").string_or(), title = find_member(source, "title").string_or(), words = find_member(source, "text").string_or();
+  write_url_citation(begin, end, url, title, w, [&](JsonWriter& inside) {
+    if (!url.empty()) return;
+    inside.member("document_title", title);
+    if (!words.empty()) inside.member("cited_text", words);
+  });
   return out;
 }
 
@@ -319,12 +321,12 @@ std::vector<std::string> annotations_of(JsonValue grounding, std::string_view te
       const auto at = number.integer();
       if (!at || *at < 0 || static_cast<size_t>(*at) >= sources.size() || out.size() >= kMaxAnnotations) continue;
       const JsonValue source = sources[static_cast<size_t>(*at)];
-      if (find_member(source, "uri").nonempty_string()) out.push_back(citation(source, begin, end));
+      if (is_source(source)) out.push_back(citation(source, begin, end));
     }
   }
   if (!out.empty()) return out;
   for (JsonValue source : sources) {  // said without a place
-    if (find_member(source, "uri").nonempty_string() && out.size() < kMaxAnnotations) out.push_back(citation(source, 0, 0));
+    if (is_source(source) && out.size() < kMaxAnnotations) out.push_back(citation(source, 0, 0));
   }
   return out;
 }

@@ -154,6 +154,7 @@ class GeminiClient final : public ClientCodec {
     std::vector<std::string> annotations;
     RawMembers members;
     std::string text;
+    bool text_whole = true;  // nothing is missing from it
     bool finished = false;
     FinishReason finish = FinishReason::kNone;
     std::string finish_raw;
@@ -225,7 +226,10 @@ class GeminiClient final : public ClientCodec {
     if (event.text.empty() && event.signature.empty()) return;
     const bool thought = event.kind == StreamEvent::Kind::kReasoning;
     ChoiceState& choice = state(event.choice);
-    if (!thought && choice.text.size() + event.text.size() <= kMaxText) choice.text += event.text;
+    if (!thought) {
+      choice.text_whole = choice.text_whole && choice.text.size() + event.text.size() <= kMaxText;  // behind a gap a place would be another one
+      if (choice.text_whole) choice.text += event.text;
+    }
     std::string part;
     JsonWriter w(part);
     write_text(event.text, thought, seal(event.maker, event.redacted, event.signature), {}, w);

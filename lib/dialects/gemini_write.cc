@@ -97,11 +97,18 @@ class RequestWriter {
     if (!request_.parallel_tool_calls.value_or(true)) drop("parallel_tool_calls");
   }
 
+  // Is anything of this part written? Empty texts are not.
+  static bool says_something(const Part& part) noexcept {
+    if (part.kind == Part::Kind::kReasoning) return false;
+    return (part.kind != Part::Kind::kText && part.kind != Part::Kind::kRefusal) || !part.text.empty() || (!part.signature.empty() && part.maker == kName);
+  }
+
   // Where the turn begins whose calls are asked for their signatures: behind the last words of the user.
   size_t current_turn() const {
     size_t begin = 0;
     for (size_t i = 0; i < request_.messages.size(); ++i) {
-      if (request_.messages[i].role == Role::kUser) begin = i + 1;
+      const Message& m = request_.messages[i];
+      if (m.role == Role::kUser && std::any_of(m.parts.begin(), m.parts.end(), says_something)) begin = i + 1;
     }
     return begin;
   }
@@ -308,9 +315,6 @@ class RequestWriter {
 
   // From 3 on pictures stand inside a result; before they come behind, as words of the user.
   bool takes_media_in_results() const noexcept { return traits_.has_levels; }
-  static bool is_media(const Part& part) noexcept {
-    return part.kind == Part::Kind::kImage || part.kind == Part::Kind::kAudio || part.kind == Part::Kind::kVideo || part.kind == Part::Kind::kFile;
-  }
 
   void write_result(const Message& message, size_t index, std::string& out) {
     std::string_view name = message.name;

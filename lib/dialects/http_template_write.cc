@@ -4,6 +4,7 @@
 #include "dialects/fields.h"
 #include "dialects/foreign_tools.h"
 #include "dialects/http_template.h"
+#include "dialects/join_text.h"
 #include "dialects/openai.h"
 #include "llmrouter/dropped.h"
 #include "wire/json_writer.h"
@@ -108,7 +109,12 @@ class Filler {
 
   std::string last_prompt() {
     for (size_t i = request_.messages.size(); i-- > 0;) {
-      if (request_.messages[i].role == Role::kUser) return request_.messages[i].text();
+      if (request_.messages[i].role != Role::kUser) continue;
+      std::string prompt;
+      for (const Part& part : request_.messages[i].parts) {
+        if (part.kind == Part::Kind::kText) append_apart(prompt, part.text);  // two parts are two words, as rules have heard them
+      }
+      return prompt;
     }
     no_user_ = true;
     return {};

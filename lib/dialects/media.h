@@ -9,6 +9,11 @@
 
 namespace llmrouter::dialects {
 
+// A picture, sound, film or file.
+inline bool is_media(const Part& part) noexcept {
+  return part.kind == Part::Kind::kImage || part.kind == Part::Kind::kAudio || part.kind == Part::Kind::kVideo || part.kind == Part::Kind::kFile;
+}
+
 struct Inline {
   std::string_view mime;  // "image/png"; empty: nobody said
   std::string_view data;  // base64; empty: the part holds no bytes, only a reference

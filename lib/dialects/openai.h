@@ -66,7 +66,7 @@ struct Quirks {
   bool thoughts_with_calls = false;
   bool inline_media = false;
   bool document_url = false;
-  bool audio_wav_mp3 = false;
+  bool strict_parts = false;
   bool text_completions = false;  // no vendor's: the body is one of /completions, whose bound has the older name alone
   bool thinking_type = false;
   bool enable_thinking = false;

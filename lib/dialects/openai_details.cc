@@ -1,5 +1,6 @@
 // Thoughts with signatures, as `reasoning_details` has them: {"type":"reasoning.text|reasoning.encrypted","text"|"data","signature","format","index"}.
 // OpenRouter made the member and wants its entries back unchanged; here it also carries other makers' signatures to OpenAI's clients.
+#include "dialects/citation.h"
 #include "dialects/fields.h"
 #include "dialects/openai.h"
 #include "dialects/signature.h"
@@ -14,19 +15,11 @@ std::string chat_annotation(wire::JsonValue annotation) {
   const auto place = [&](const char* one) { return wire::find_member(said, one).integer().value_or(wire::find_member(said, "index").integer().value_or(0)); };
   std::string out;
   wire::JsonWriter w(out);
-  w.begin_object();
-  w.member("type", "url_citation");
-  w.key("url_citation");
-  w.begin_object();
-  w.member("start_index", place("start_index"));
-  w.member("end_index", place("end_index"));
-  w.member("url", text("url", "url"));
-  w.member("title", text("title", "filename"));
-  for (const wire::JsonMember& m : wire::JsonMembers(said)) {
-    if (m.key != "start_index" && m.key != "end_index" && m.key != "url" && m.key != "title") w.raw(m.raw);
-  }
-  w.end_object();
-  w.end_object();
+  write_url_citation(place("start_index"), place("end_index"), text("url", "url"), text("title", "filename"), w, [&](wire::JsonWriter& inside) {
+    for (const wire::JsonMember& m : wire::JsonMembers(said)) {
+      if (m.key != "start_index" && m.key != "end_index" && m.key != "url" && m.key != "title") inside.raw(m.raw);
+    }
+  });
   return out;
 }
 

@@ -259,7 +259,7 @@ Quirks Quirks::of(const std::vector<std::string>& names) {
       {"thoughts_with_calls", &Quirks::thoughts_with_calls},
       {"inline_media", &Quirks::inline_media},
       {"document_url", &Quirks::document_url},
-      {"audio_wav_mp3", &Quirks::audio_wav_mp3},
+      {"strict_parts", &Quirks::strict_parts},
       {"thinking_type", &Quirks::thinking_type},
       {"enable_thinking", &Quirks::enable_thinking},
       {"reasoning_object", &Quirks::reasoning_object},

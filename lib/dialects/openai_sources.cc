@@ -2,6 +2,7 @@
 // in streams in every chunk or in the last. For other dialects they become annotations, which have no place in the text: nobody says where they belong.
 #include <map>
 
+#include "dialects/citation.h"
 #include "dialects/fields.h"
 #include "dialects/openai.h"
 
@@ -20,16 +21,7 @@ constexpr int kMaxSources = 1000;
 void add_source(std::string_view url, std::string_view title, RawMembers& list) {
   std::string out;
   JsonWriter w(out);
-  w.begin_object();
-  w.member("type", "url_citation");
-  w.key("url_citation");
-  w.begin_object();
-  w.member("start_index", 0);
-  w.member("end_index", 0);
-  w.member("title", title);
-  w.member("url", url);
-  w.end_object();
-  w.end_object();
+  write_url_citation(0, 0, url, title, w);
   add_member(list, out);
 }
 

@@ -147,24 +147,20 @@ class RequestWriter {
       const Message& message = request_.messages[i];
       check_parts(message, i);
       if (message.role != Role::kTool) write_shown(shown);
-      if (options_.foreign && message.role == Role::kTool) write_one(without_media(message, shown), i, ids);
+      if (options_.foreign && message.role == Role::kTool) write_one(without_media(message, ids.result(i), shown), i, ids);
       else write_one(message, i, ids);
     }
     write_shown(shown);
     w_.end_array();
   }
 
-  static bool is_media(const Part& part) noexcept {
-    return part.kind == Part::Kind::kImage || part.kind == Part::Kind::kAudio || part.kind == Part::Kind::kVideo || part.kind == Part::Kind::kFile;
-  }
-
   // A tool's answer is text here. What else it gave is shown by the user, when all tools of the turn have answered.
-  static Message without_media(const Message& message, Message& shown) {
+  static Message without_media(const Message& message, const std::string& id, Message& shown) {
     if (std::none_of(message.parts.begin(), message.parts.end(), is_media)) return message;
     Message text = message;
     text.parts.erase(std::remove_if(text.parts.begin(), text.parts.end(), is_media), text.parts.end());
     if (text.parts.empty()) text.parts.push_back(Part::of_text("(shown below)"));
-    shown.parts.push_back(Part::of_text("(given by the tool, call " + message.tool_call_id + ")"));
+    shown.parts.push_back(Part::of_text("(given by the tool, call " + id + ")"));
     std::copy_if(message.parts.begin(), message.parts.end(), std::back_inserter(shown.parts), is_media);
     return text;
   }
@@ -186,12 +182,15 @@ class RequestWriter {
       if (part.kind == Part::Kind::kAudio && part.data.empty() && part.raw.empty()) {
         refuse(path(path("messages", index, "content"), i), "audio by URL", "the chat dialect");
       }
-      if (part.kind == Part::Kind::kAudio && quirks_.audio_wav_mp3 && options_.foreign && part.raw.empty() && wav_or_mp3(part.mime).empty()) {
-        refuse(path(path("messages", index, "content"), i), "audio that is neither wav nor mp3", "this vendor");
-      }
+      if (quirks_.strict_parts && options_.foreign && is_media(part) && part.raw.empty()) check_strictly(part, message.role, path(path("messages", index, "content"), i));
       check_place(part, path(path("messages", index, "content"), i));
       ++i;
     }
+  }
+
+  void check_strictly(const Part& part, Role role, const std::string& at) {
+    if (role != Role::kUser && role != Role::kTool) return refuse(at, "a picture, sound or file of somebody else than the user", "this vendor");  // a tool's are shown by the user
+    if (part.kind == Part::Kind::kAudio && wav_or_mp3(part.mime).empty()) refuse(at, "audio that is neither wav nor mp3", "this vendor");
   }
 
   // Where a picture or a file is. An id is known to who keeps the file, and there is none for a picture.

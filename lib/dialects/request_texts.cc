@@ -123,6 +123,13 @@ class Teller {
   std::string scratch_;
 };
 
+// What a speaker is called reaches the model. Of a tool or a function it is what the model called.
+JsonValue name_of_speaker(JsonValue turn) {
+  JsonValue role, name;
+  wire::pick(turn, {{"role", &role}, {"name", &name}});
+  return role.is_string() && !role.equals("tool") && !role.equals("function") ? name : JsonValue();
+}
+
 bool tell_list(JsonValue list, const TextMember& member, Teller& teller) {
   std::vector<JsonValue> kept;  // a ring: the newest
   size_t count = 0;
@@ -133,7 +140,8 @@ bool tell_list(JsonValue list, const TextMember& member, Teller& teller) {
     ++count;
   }
   for (size_t i = 0; i < kept.size(); ++i) {
-    if (!teller.tell(kept[(count - 1 - i) % kMostTurns], member.own)) return false;
+    const JsonValue entry = kept[(count - 1 - i) % kMostTurns];
+    if (!teller.tell(entry, member.own) || (member.turns && !teller.tell(name_of_speaker(entry), false))) return false;
   }
   return count == kept.size();
 }

@@ -18,7 +18,7 @@ struct TextMember {
 };
 
 // As ClientCodec::tell_texts(): of these members, in this order, the last entry of each list first. Every string inside is told but what stands under the names of ids,
-// kinds, URLs and base64; inside a tool's result or a document that is JSON all of them, and its names and numbers. `body` was scanned.
+// kinds, URLs and base64, nor names but that of a speaker; inside a tool's result or a document that is JSON all of them, and its names and numbers. `body` was scanned.
 bool tell_texts(std::string_view body, std::initializer_list<TextMember> members, TextSink& sink);
 
 }  // namespace llmrouter::dialects

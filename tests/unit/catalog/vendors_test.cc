@@ -27,7 +27,7 @@ TEST_CASE("every preset is whole") {
   const std::set<std::string> quirks = {"no_stream_options", "max_tokens_only", "max_completion_tokens_only", "strip_unknown",
                                         "required_is_any",   "random_seed",     "short_tool_ids",
                                         "no_top_k", "takes_cache_control", "strict_members", "metadata_needs_store", "takes_developer", "effort_or_thinking", "effort_of_mini", "no_logprobs", "no_logit_bias", "no_user", "no_service_tier", "no_names", "temperature_to_1",
-                                        "fixed_samplers", "thinks_without_samplers", "stops_1", "stops_4", "thinks_streamed", "thoughts_beside_bound", "thoughts_with_calls", "inline_media", "document_url", "audio_wav_mp3", "thinking_type", "enable_thinking",
+                                        "fixed_samplers", "thinks_without_samplers", "stops_1", "stops_4", "thinks_streamed", "thoughts_beside_bound", "thoughts_with_calls", "inline_media", "document_url", "strict_parts", "thinking_type", "enable_thinking",
                                          "reasoning_object", "template_thinking", "no_reasoning_effort", "no_reasoning_back", "custom_tools", "kimi_models", "no_call_ids", "fetches_urls",
                                          "publishers",       "output_dimension",  "voyage_names",    "jina_names",                 "nvidia_names",  "tei_rerank",
                                         "prefill", "prefill_prefix", "prefill_partial", "prefill_continue", "prefill_at_beta", "repeats_prefill"};

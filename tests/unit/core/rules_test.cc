@@ -176,6 +176,13 @@ TEST_CASE("rules: the texts of tools, documents and files count, thoughts and an
   part.kind = Part::Kind::kOther;
   part.text = "secret";
   CHECK(ask.decided({c}) == "c");
+  part.text.clear();
+  CHECK(ask.decided({c}) == "");
+  Message& message = ask.content.request.messages[0];
+  message.name = "secret";  // of who speaks; a tool's is the model's word
+  CHECK(ask.decided({c}) == "c");
+  message.role = Role::kTool;
+  CHECK(ask.decided({c}) == "");
 }
 
 TEST_CASE("rules: a request costs no more than its limit of text; what is longer is not let through by who rejects") {

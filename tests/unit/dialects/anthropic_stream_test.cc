@@ -627,7 +627,7 @@ TEST_CASE("anthropic client: annotations become citations") {
     const std::string citation = "{" + std::string(place) + "}";
     const std::string neutral = dialects::anthropic::annotation_of(JsonValue(citation), 3, 7);
     CHECK(find(JsonValue(neutral), "url_citation", "url").equals(""));
-    CHECK(canonical(dialects::anthropic::citation_of(JsonValue(neutral), "")) == canonical(citation));
+    CHECK(canonical(dialects::anthropic::citation_of(JsonValue(neutral), dialects::TextIndex())) == canonical(citation));
   }
   ChatResponse response;
   response.choices.emplace_back();

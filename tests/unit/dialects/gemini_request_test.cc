@@ -372,6 +372,10 @@ TEST_CASE("gemini: a call of the current turn without its signature gets Google'
   CHECK(signature("gemini-3-pro-preview", 1, 0).empty());
   CHECK(signature("gemini-flash-latest", 4, 0) == "skip_thought_signature_validator");
   CHECK(signature("gemini-2.5-flash", 4, 0).empty());
+  // A user who says nothing is not written, and begins no turn.
+  const std::string silent = R"([{"role":"user","content":"a"},{"role":"assistant","tool_calls":[{"id":"1","type":"function","function":{"name":"f","arguments":"{}"}}]},
+    {"role":"tool","tool_call_id":"1","content":"1"},{"role":"user","content":""}])";
+  CHECK(find(to_gemini("", silent, "gemini-3-pro-preview").root(), "contents", 1, "parts", 0, "thoughtSignature").string_or() == "skip_thought_signature_validator");
 }
 
 TEST_CASE("gemini: own signatures go back as they came, others never do") {

@@ -98,6 +98,14 @@ TEST_CASE("http: placeholders become values of their kind, or text inside text, 
   CHECK(written(R"({"a":"${nothing}","b":["${nothing}",1]})") == R"({"b":[1]})");
 }
 
+TEST_CASE("http: two parts of a prompt do not become one word, which no rule would have heard") {
+  const std::string parts = R"([{"role":"user","content":[{"type":"text","text":"sec"},{"type":"text","text":"ret"}]}])";
+  const std::string prompt = find_member(JsonValue(written(R"({"p":"${prompt}"})", {}, parts)), "p").string_or();
+  CHECK(prompt.find("secret") == std::string::npos);
+  CHECK(prompt.find("sec") == 0);
+  CHECK(prompt.find("ret") != std::string::npos);
+}
+
 TEST_CASE("http: method, path, key") {
   auto out = write(R"({"p":"${prompt}"})");
   REQUIRE(out.ok());

@@ -247,7 +247,7 @@ TEST_CASE("quirk thoughts_beside_bound: a bound of the answer is one for the tho
   CHECK(relayed(R"("enable_thinking":true,)", {}).empty());
 }
 
-TEST_CASE("quirk audio_wav_mp3: other sounds are not for this server") {
+TEST_CASE("quirk strict_parts: other sounds, and what others than the user show, are not for this server") {
   const auto sent = [](const char* format, std::vector<std::string> quirks) {
     auto out = translate_request("responses", "openai",
                                  R"({"model":"m","input":[{"role":"user","content":[{"type":"input_text","text":"t"},{"type":"input_audio","input_audio":{"data":"AAAA","format":")" +
@@ -255,12 +255,34 @@ TEST_CASE("quirk audio_wav_mp3: other sounds are not for this server") {
                                  provider(std::move(quirks)));
     return out.ok() ? find(JsonValue(out->body), "messages", 0, "content", 1, "input_audio", "format").string_or() : out.error().param;
   };
-  CHECK(sent("wav", {"audio_wav_mp3"}) == "wav");
-  CHECK(sent("x-wav", {"audio_wav_mp3"}) == "wav");
-  CHECK(sent("MPEG", {"audio_wav_mp3"}) == "mp3");
-  CHECK(sent("ogg", {"audio_wav_mp3"}) == "messages[0].content[1]");
-  CHECK(sent("ogg;codecs=opus", {"audio_wav_mp3"}) == "messages[0].content[1]");
+  CHECK(sent("wav", {"strict_parts"}) == "wav");
+  CHECK(sent("x-wav", {"strict_parts"}) == "wav");
+  CHECK(sent("MPEG", {"strict_parts"}) == "mp3");
+  CHECK(sent("ogg", {"strict_parts"}) == "messages[0].content[1]");
+  CHECK(sent("ogg;codecs=opus", {"strict_parts"}) == "messages[0].content[1]");
   CHECK(sent("ogg", {}) == "ogg");
+}
+
+TEST_CASE("pictures of an answer in the history are refused by the part's name where no vendor takes them; a tool's keep the call they belong to") {
+  const auto to = [](const char* upstream, const char* role, std::vector<std::string> quirks = {}) {
+    auto out = translate_request("ollama", upstream,
+                                 R"({"model":"m","messages":[{"role":"user","content":"q"},{"role":"assistant","content":"","tool_calls":[{"function":{"name":"f","arguments":{}}}]},{"role":")" +
+                                     std::string(role) + R"(","tool_name":"f","content":"here","images":["iVBORw0KGgo="]},{"role":"user","content":"and?"}]})",
+                                 provider(std::move(quirks)), "claude-sonnet-4-5");
+    return out.ok() ? out->body : out.error().param;
+  };
+  for (const char* upstream : {"anthropic", "bedrock", "cohere", "responses"}) {
+    INFO(upstream);
+    CHECK(to(upstream, "assistant") == "messages[2].content[1]");
+    CHECK(to(upstream, "tool").find("iVBORw0KGgo=") != std::string::npos);
+  }
+  CHECK(to("openai", "assistant", {"strict_parts"}) == "messages[2].content[1]");
+  CHECK(to("openai", "system", {"strict_parts"}) == "messages[2].content[1]");
+  CHECK(to("openai", "assistant").find("iVBORw0KGgo=") != std::string::npos);
+  CHECK(to("gemini", "assistant").find("iVBORw0KGgo=") != std::string::npos);  // its models answer with them
+  const std::string tools = to("openai", "tool", {"strict_parts"}), call = find(JsonValue(tools), "messages", 1, "tool_calls", 0, "id").string_or();
+  CHECK(!call.empty());
+  CHECK(find(JsonValue(tools), "messages", 3, "content", 0, "text").string_or() == "(given by the tool, call " + call + ")");
 }
 
 TEST_CASE("quirk reasoning_object: OpenRouter's one member for all of it") {

@@ -49,7 +49,7 @@ TEST_CASE("texts of a chat: newest first, all roles but the assistant's, no URLs
     {"role":"assistant","content":"said","tool_calls":[{"id":"c1","type":"function","function":{"name":"f","arguments":"{\"a\":1}"}}]},
     {"role":"tool","tool_call_id":"c1","content":"result"},{"role":"function","name":"f","content":"old result"},
     {"role":"user","content":"two \u00e9\n"}],"tools":[{"type":"function","function":{"name":"f","description":"a tool"}}]})") ==
-        "two \xc3\xa9\n|old result|result|one|f.pdf|dev|sys");
+        "two \xc3\xa9\n|old result|result|one|f.pdf|bob|dev|sys");
   // Whatever a message is made of: parts of a kind that is not known.
   CHECK(texts("openai", R"({"model":"m","messages":[{"role":"user","content":[{"type":"future","deep":[[{"note":"in there"}]],"text":"too"}]}]})") == "in there|too");
 }

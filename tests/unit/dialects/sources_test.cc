@@ -55,7 +55,7 @@ TEST_CASE("sources that search vendors name beside the answer are cited for clie
   }
   const std::string plain = answered("openai", "responses", whole(kCitations), false);
   CHECK(find(JsonValue(plain), "output", 0, "content", 0, "annotations").raw() ==
-        R"([{"type":"url_citation","start_index":0,"end_index":0,"title":"","url":"https://a.example/1"},{"type":"url_citation","start_index":0,"end_index":0,"title":"","url":"https://b.example/2"}])");
+        R"([{"type":"url_citation","start_index":0,"end_index":0,"url":"https://a.example/1","title":""},{"type":"url_citation","start_index":0,"end_index":0,"url":"https://b.example/2","title":""}])");
 }
 
 TEST_CASE("annotations of a message or of its deltas are told, and go before sources beside the answer") {
@@ -108,6 +108,37 @@ TEST_CASE("places in documents of the prompt, which have no URL, are told to cli
   CHECK(find_member(source, "id").equals("Colours"));
   CHECK(find(source, "document", "text").equals("Grass is green."));
   CHECK(find(JsonValue(cohere), "message", "citations", 0, "text").equals("Green."));
+}
+
+TEST_CASE("a streamed citation says to clients of Anthropic's what of the answer it is of, as a whole one does") {
+  const std::string said = "{\"content\":\"\u00c4pfel sind\"}", more = "{\"content\":\" rot.\"}";
+  const auto note = [](int begin, int end) {
+    return R"({"annotations":[{"type":"url_citation","url_citation":{"start_index":)" + std::to_string(begin) + ",\"end_index\":" + std::to_string(end) +
+           R"(,"url":"https://x.example","title":"T"}}]})";
+  };
+  const auto told = [&](const std::string& middle, int begin, int end) {
+    return answered("openai", "anthropic", chunk(choice(said), "") + middle + chunk(choice(more), "") + chunk(choice(note(begin, end)), "") + chunk(kStop, "") + "data: [DONE]\n\n", true);
+  };
+  CHECK(count(told("", 0, 10), "\"cited_text\":\"\u00c4pfel sind\"") == 1);
+  CHECK(count(told("", 6, 15), "\"cited_text\":\"sind rot.\"") == 1);
+  CHECK(count(told("", 0, 0), "\"cited_text\":\"\"") == 1);
+  // Of an answer that is too long to be kept nothing is said rather than something else.
+  const std::string large = chunk(choice("{\"content\":\"" + std::string(300 * 1024, 'x') + "\"}"), "");
+  CHECK(count(told(large, 0, 10), "\"cited_text\":\"\u00c4pfel sind\"") == 1);
+  CHECK(count(told(large, 10 + 300 * 1024, 15 + 300 * 1024), "\"cited_text\":\"\"") == 1);
+}
+
+TEST_CASE("Gemini's sources without a URL, the caller's own documents, are told by their title and words") {
+  const std::string answer = R"({"candidates":[{"content":{"role":"model","parts":[{"text":"Green."}]},"finishReason":"STOP","groundingMetadata":{)"
+                             R"("groundingChunks":[{"retrievedContext":{"title":"Colours","text":"Grass is green."}},{"retrievedContext":{}},{"web":{"uri":"https://x.example","title":"X"}}],)"
+                             R"("groundingSupports":[{"segment":{"startIndex":0,"endIndex":6},"groundingChunkIndices":[0,1,2]}]}}],"responseId":"r"})";
+  const std::string chat = answered("gemini", "openai", answer, false);
+  const JsonValue notes = find(JsonValue(chat), "choices", 0, "message", "annotations");
+  CHECK(canonical(find(notes, 0)) == canonical(R"({"type":"url_citation","url_citation":{"start_index":0,"end_index":6,"url":"","title":"Colours","document_title":"Colours","cited_text":"Grass is green."}})"));
+  CHECK(canonical(find(notes, 1)) == canonical(R"({"type":"url_citation","url_citation":{"start_index":0,"end_index":6,"url":"https://x.example","title":"X"}})"));
+  CHECK(!find(notes, 2).exists());
+  CHECK(answered("gemini", "anthropic", answer, false).find(R"("cited_text":"Grass is green.")") != std::string::npos);
+  CHECK(answered("gemini", "cohere", answer, false).find(R"("text":"Grass is green.")") != std::string::npos);
 }
 
 TEST_CASE("an upstream that names no model answers under the name that was asked for") {
