@@ -280,8 +280,7 @@ bool Fallbacks::append(const Snapshot& snapshot, const Ask& ask, std::vector<Can
   if (ask.wishes != nullptr && !ask.wishes->allow_fallbacks) return false;
   if (ask.wishes != nullptr && ask.wishes->fallbacks) {
     if (from > 0 || begin == 0) return false;
-    const bool granted = candidates[0].granted;
-    for (const std::string& name : *ask.wishes->fallbacks) append_one(snapshot, name, ask, granted, candidates);
+    for (const std::string& name : *ask.wishes->fallbacks) append_one(snapshot, name, ask, false, candidates);  // the caller's choice, not the model's
     return candidates.size() > begin;
   }
   for (size_t i = from; i < begin; ++i) {
@@ -294,10 +293,27 @@ bool Fallbacks::append(const Snapshot& snapshot, const Ask& ask, std::vector<Can
   return candidates.size() > begin;
 }
 
+namespace {
+
+// A configured name that is allowed stands for its targets. Taken to another provider it is that one's model, and has to be allowed as such.
+Grant grant_for(const KeyRecord* key, const Resolved& resolved, std::string_view requested, bool granted) {
+  const std::string elsewhere = key != nullptr && resolved.left_route ? resolved.provider->config.name + '/' + resolved.model : std::string();
+  return grant_of(key, elsewhere.empty() ? requested : std::string_view(elsewhere), resolved.route, granted);
+}
+
+}  // namespace
+
+bool may_use(const KeyRecord* key, const Resolved& resolved, std::string_view requested) {
+  if (key == nullptr) return true;
+  const Grant grant = grant_for(key, resolved, requested, false);
+  if (resolved.route == nullptr) return grant.allows(*resolved.provider, resolved.model);
+  return std::any_of(resolved.route->targets.begin(), resolved.route->targets.end(), [&](const RouteTarget& t) {
+    return t.star == std::string::npos ? grant.allows(*t.provider, t.model) : grant.allows(*t.provider, name_of(t, resolved.model));
+  });
+}
+
 bool append_candidates(const Snapshot& snapshot, const Resolved& resolved, std::string_view requested, const Ask& ask, std::vector<Candidate>& out) {
-  // A configured name that is allowed stands for its targets. Taken to another provider it is that one's model, and has to be allowed as such.
-  const std::string elsewhere = ask.key != nullptr && resolved.left_route ? resolved.provider->config.name + '/' + resolved.model : std::string();
-  const Grant grant = grant_of(ask.key, elsewhere.empty() ? requested : std::string_view(elsewhere), resolved.route, ask.granted);
+  const Grant grant = grant_for(ask.key, resolved, requested, ask.granted);
   const size_t begin = out.size();
   const bool picky = ask.facts != nullptr || ask.wishes != nullptr;
   const bool forced = resolved.route != nullptr && !ask.forced.empty();

@@ -27,7 +27,7 @@ PlanStep step_of(const Candidate& c) {
 // A request that is only looked at. `codec` must live as long as `body`.
 class Reading final : public core::RuleContent {
  public:
-  Result<void> read(const core::Snapshot& snap, CallOptions& given, std::string_view model, std::string_view text) {
+  Result<void> read(const core::Snapshot& snap, const KeyRecord* key, CallOptions& given, std::string_view model, std::string_view text) {
     if (auto headers = core::read_header_wishes(given, wishes); !headers) return headers;
     core::name_provider(snap, given.forced_provider);
     dialect = snap.dialect("openai");
@@ -41,7 +41,8 @@ class Reading final : public core::RuleContent {
       facts = std::move(*scanned);
     }
     if (!model.empty()) facts.model = model;
-    if (!core::has_route_members(snap, facts, given.forced_provider)) return {};
+    if (auto allowed = core::check_preset(snap, facts, body, key); !allowed) return allowed;
+    if (!core::has_route_members(snap, facts, given.forced_provider)) return core::check_passed_models(snap, facts, given.forced_provider, body, key);
     std::string copy(body);
     return core::cut_route_members(facts, copy, wishes);
   }
@@ -80,7 +81,7 @@ class Reading final : public core::RuleContent {
 Result<Plan> Router::Impl::plan(const core::Snapshot& snap, const KeyRecord* key, CallOptions options, std::string_view model, std::string_view body,
                                 uint64_t plan_seed) const {
   Reading request;
-  if (auto read = request.read(snap, options, model, body); !read) return std::move(read).error();
+  if (auto read = request.read(snap, key, options, model, body); !read) return std::move(read).error();
   RequestFacts& facts = request.facts;
   if (facts.model.empty()) return Error(ErrorCode::kInvalidRequest, "`model` is required: in the body, or as `?model=`", "model");
   Plan plan;
@@ -159,7 +160,7 @@ Result<std::optional<RuleState>> Router::matching_rule(std::string_view model, c
   auto snap = impl_->snapshot.load();
   CallOptions options = given;
   Reading request;
-  if (auto read = request.read(*snap, options, model, body); !read) return std::move(read).error();
+  if (auto read = request.read(*snap, key, options, model, body); !read) return std::move(read).error();
   if (!snap->rules) return std::optional<RuleState>();
   auto found = snap->rules->find({request.facts.model, &request.facts, &request.wishes, key, &options.headers, impl_->clock().wall()}, request);
   if (!found) return std::move(found).error();

@@ -203,13 +203,7 @@ Result<void> Router::Impl::may_use(const core::Snapshot& snap, const KeyRecord& 
   }
   auto resolved = core::resolve(snap, model, {}, &key);
   if (!resolved) return std::move(resolved).error();
-  core::Ask ask;
-  ask.key = &key;
-  ask.now = clock().now();
-  ask.wall = clock().wall();
-  ask.peek = true;
-  std::vector<core::Candidate> candidates;
-  if (core::append_candidates(snap, *resolved, model, ask, candidates)) return {};
+  if (core::may_use(&key, *resolved, model)) return {};
   return Error(ErrorCode::kModelNotAllowed, "this key may not use model \"" + std::string(model) + "\"", "model");
 }
 

@@ -191,8 +191,8 @@ Result<void> check_wishes(const Snapshot& snapshot, const RouteRequest& wishes, 
   if (wishes.fallbacks) {
     for (const std::string& name : *wishes.fallbacks) {
       auto found = resolve(snapshot, name, {}, key);
-      if (found) continue;
-      Error error = std::move(found).error();
+      if (found && may_use(key, *found, name)) continue;
+      Error error = found ? Error(ErrorCode::kModelNotAllowed, "route.fallbacks: this key may not use model \"" + name.substr(0, kShown) + "\"") : std::move(found).error();
       error.param = "route.fallbacks";
       return error;
     }

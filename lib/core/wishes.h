@@ -25,7 +25,8 @@ Result<void> check_preset(const Snapshot& snapshot, const RequestFacts& facts, s
 Result<void> cut_route_members(const RequestFacts& facts, std::string& body, RouteRequest& wishes);
 
 // kInvalidRequest when a name is asked for that is not there; the message says what there is.
-// What the key may not use is not among it.
+// What the key may not use is not among it. kModelNotAllowed: a fallback that the caller names and the key may not use; that the key may use the
+// model before it says nothing of one that this model's configuration does not name.
 Result<void> check_wishes(const Snapshot& snapshot, const RouteRequest& wishes, const KeyRecord* key);
 
 // An error about what a header asked for names the header, not the member that would say the same.

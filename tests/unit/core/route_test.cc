@@ -205,6 +205,68 @@ TEST_CASE("a preset of OpenRouter's is a model that the key has to be allowed") 
   }
 }
 
+TEST_CASE("a fallback that the caller names is a name of its own to the key") {
+  Routes w;
+  w.config.providers[1].models.override_ = {"offered"};
+  w.config.models.push_back(model("dear-*", {{"b", "*", 1, 1}}));
+  struct Row {
+    std::vector<std::string> allow;
+    const char* named;
+    bool passes;
+  };
+  const Row rows[] = {
+      {{"only"}, "spare", false},      {{"only"}, "b/s", false},    {{"only"}, "[b]s", false},     {{"only"}, "dear-1", false}, {{"only"}, "offered", false},
+      {{"only", "!spare"}, "spare", false}, {{"*", "!b/*"}, "spare", false},
+      {{"only", "spare"}, "spare", true},   {{"only", "b/*"}, "spare", true}, {{"only", "b/s"}, "b/s", true}, {{"only", "dear-*"}, "dear-1", true}, {{}, "spare", true},
+  };
+  w.config.models.push_back(model("only", {{"a", "x", 1, 1}}));
+  w.transport.fallback = [](const SeenRequest& seen) { return seen.url.find("a.test") != std::string::npos ? ScriptedReply::json("{}", 500) : ScriptedReply::json(kWhole); };
+  for (const Row& row : rows) {
+    for (const std::string more : {R"(,"route":{"fallbacks":[")" + std::string(row.named) + "\"]}", R"(,"models":["only",")" + std::string(row.named) + "\"]"}) {
+      INFO(more << " with " << (row.allow.empty() ? "" : row.allow.back()));
+      AllowList allow;
+      allow.models = row.allow;
+      const CallOptions options = restrict(w, allow);
+      const size_t before = w.transport.seen().size();
+      w.ask("only", more, options);
+      CHECK(w.heard.head.status == (row.passes ? 200 : 403));
+      if (row.passes) {
+        CHECK(w.served() == "b");
+      } else {
+        CHECK(w.transport.seen().size() == before);  // refused as the wish it is, whether or not it would have come to that
+        CHECK(w.heard.result.error.code == ErrorCode::kModelNotAllowed);
+        CHECK(w.heard.result.error.param == "route.fallbacks");
+        CHECK(w.heard.result.error.message.find(row.named) != std::string::npos);
+      }
+      const auto plan = w.router->explain("", options, Routes::body("only", false, more));
+      CHECK(plan.ok() == row.passes);
+    }
+  }
+  // What the model itself falls back to is its owner's choice, and the key's with it.
+  w.config.models.back().fallbacks = {"spare"};
+  AllowList allow;
+  allow.models = {"only"};
+  w.ask("only", "", restrict(w, allow));
+  CHECK(w.heard.head.status == 200);
+}
+
+TEST_CASE("explain refuses what the chat refuses: models and presets that OpenRouter would choose") {
+  Routes w;
+  w.config.providers = {provider("or")};
+  w.config.providers[0].type = "openrouter";
+  w.config.models = {model("cheap", {{"or", "cheap-1", 1, 1}})};
+  AllowList allow;
+  allow.models = {"cheap", "or/allowed"};
+  const CallOptions options = restrict(w, allow);
+  w.build();
+  for (const auto& [more, passes] : {std::pair(R"(,"models":["anthropic/claude-opus"])", false), std::pair(R"(,"preset":"boss")", false), std::pair(R"(,"models":["allowed"])", true)}) {
+    INFO(more);
+    const auto plan = w.router->explain("", options, Routes::body("cheap", false, more));
+    CHECK(plan.ok() == passes);
+    if (!passes) CHECK(plan.error().code == ErrorCode::kModelNotAllowed);
+  }
+}
+
 TEST_CASE("a key is not told of what it may not use") {
   Routes w;
   w.config.providers[2].name = w.config.models[0].targets[2].provider = "hidden-provider";
