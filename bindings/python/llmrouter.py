@@ -7,15 +7,18 @@
             print(piece, end="")
 
 Requests may be a model and a text, or a dict (or JSON text) in OpenAI's chat dialect; answers are then dicts. Failures raise llmrouter.Error.
-A Router may be used from many threads. The library is the one that LLMROUTER_LIBRARY names, or else lies beside this file, or else is installed
+A Router may be used from many threads. What is still open when the interpreter ends is closed then: calls in flight are cancelled. The library is the one that LLMROUTER_LIBRARY names, or else lies beside this file, or else is installed
 (first: under the prefix that this file was installed in).
 """
+import atexit
 import collections
 import ctypes
+import itertools
 import json as _json
 import os
 import sysconfig
 import threading
+import weakref
 
 __all__ = ["Router", "Call", "Result", "Error", "check", "version"]
 
@@ -179,19 +182,31 @@ class Result:
         return _json.loads(text) if text else None
 
 
+class _Handle:
+    """A handle that is freed when nobody refers to it any more: never while another thread's function has it."""
+
+    def __init__(self, pointer, free):
+        self._as_parameter_, self._free, self._process = pointer, free, os.getpid()
+
+    def ours(self):
+        """Not a fork's child, which may not call the library."""
+        return self._process == os.getpid()
+
+    def __del__(self):
+        if self.ours():
+            self._free(self._as_parameter_)
+
+
 class _Flight:
     """What the library calls while one call is in flight; the library holds a reference until it calls `destroy`."""
 
+    # No lock: one step each, also for a collector of garbage that runs in between and ends other flights.
     _flights = {}
-    _lock = threading.Lock()
-    _next = 1
+    _ids = itertools.count(1)
 
     def __init__(self, on_data, on_end=None):
-        self.on_data, self.on_end, self.thrown = on_data, on_end, None
-        with _Flight._lock:
-            self.id = _Flight._next
-            _Flight._next += 1
-            _Flight._flights[self.id] = self
+        self.on_data, self.on_end, self.thrown, self.id = on_data, on_end, None, next(_Flight._ids)
+        _Flight._flights[self.id] = self
 
     @staticmethod
     @_on_data
@@ -217,8 +232,47 @@ class _Flight:
     @staticmethod
     @_destroy
     def destroy(user_data):
-        with _Flight._lock:
-            del _Flight._flights[user_data]
+        del _Flight._flights[user_data]
+        _Exit.look()
+
+
+class _Exit:
+    """No thread may call back into an interpreter that ends: what is open is closed before, and what still runs is waited for."""
+
+    PATIENCE = 5.0  # seconds, for callbacks of daemon threads that do not return
+
+    _open = weakref.WeakValueDictionary()  # routers and calls
+    _inside = set()                        # functions of the library that call back on the thread that called them
+    _empty = None                          # an event, from the exit on
+
+    @classmethod
+    def opened(cls, thing):
+        cls._open[id(thing)] = thing
+
+    @classmethod
+    def look(cls):
+        if cls._empty is not None and not _Flight._flights and not cls._inside:
+            cls._empty.set()
+
+    @classmethod
+    def leave(cls):
+        for reference in cls._open.valuerefs():
+            thing = reference()
+            if thing is not None:
+                thing.close()
+        cls._empty = threading.Event()
+        cls.look()
+        cls._empty.wait(cls.PATIENCE)
+
+    @classmethod
+    def forked(cls):
+        """In the child: nothing that the parent opened is there to be waited for."""
+        _Flight._flights.clear()
+        cls._inside.clear()
+
+
+atexit.register(_Exit.leave)
+os.register_at_fork(after_in_child=_Exit.forked)
 
 
 class Call:
@@ -226,9 +280,11 @@ class Call:
 
     def __init__(self, router, request, text=None, *, mode=WHOLE, key=None, request_id=None, timeout=None, provider=None, headers=None):
         if text is None:
-            self._handle = _new(_lib.call_new, router._handle, *_json_text(request))
+            pointer = _new(_lib.call_new, router._handle, *_json_text(request))
         else:
-            self._handle = _new(_lib.call_new_text, router._handle, *_text(request), *_text(text))
+            pointer = _new(_lib.call_new_text, router._handle, *_text(request), *_text(text))
+        self._handle = _Handle(pointer, _lib.call_free)
+        _Exit.opened(self)
         self._router = router  # a call needs its router's library thread as long as it is in flight
         _check(_lib.call_set_mode(self._handle, mode))
         if key is not None:
@@ -245,12 +301,17 @@ class Call:
     def run(self, on_data=None):
         """Blocks until the call has ended. `on_data(bytes)` may answer PAUSE or STOP; what it raises stops the call and comes out here."""
         flight = _Flight(on_data or (lambda data: CONTINUE))
+        inside = object()
+        _Exit._inside.add(inside)
         try:
             result = _new(_lib.call_run, self._handle, _Flight.data, flight.id, _Flight.destroy)
         except Error:
             if flight.thrown:
                 raise flight.thrown
             raise
+        finally:
+            _Exit._inside.discard(inside)
+            _Exit.look()
         try:
             return Result(result)
         finally:
@@ -278,9 +339,10 @@ class Call:
         return _json.loads(_taken(_lib.rules_test, self._handle, *_text(key)))
 
     def close(self):
-        """Cancels the call when it is in flight, and frees it."""
+        """Cancels the call when it is in flight, and frees it. So does letting go of it."""
         handle, self._handle = self._handle, None
-        _lib.call_free(handle)
+        if handle and handle.ours():
+            _lib.call_cancel(handle)
 
     def __enter__(self):
         return self
@@ -288,48 +350,71 @@ class Call:
     def __exit__(self, *_):
         self.close()
 
-    def __del__(self):
-        if getattr(self, "_handle", None):
-            self.close()
 
-
-class _Stream:
-    """Iterates over a streamed answer. Reads ahead a little, then pauses the upstream; closing it early cancels the call."""
+class _Pipe:
+    """Between a started call, which fills it, and the _Stream that reads it. The flight holds this and not the stream: a stream that nobody has any more
+    goes, and its call with it."""
 
     HIGH = 64
 
-    def __init__(self, call, decode):
-        self._call, self._decode = call, decode
+    def __init__(self):
         self._waiting = collections.deque()
         self._changed = threading.Condition()
         self._paused = False
-        self.result = None  # the Result, after the end
-        call.start(self._on_data, self._on_end)
+        self._cut = None   # why nothing more is read: the stream was closed before it was read to its end
+        self.result = None
 
-    def _on_data(self, data):
+    def put(self, data):
         with self._changed:
             self._waiting.append(data)
             self._paused = len(self._waiting) >= self.HIGH
             self._changed.notify()
             return PAUSE if self._paused else CONTINUE
 
-    def _on_end(self, result):
+    def end(self, result):
         with self._changed:
             self.result = result
-            self._changed.notify()
+            self._changed.notify_all()
+
+    def take(self):
+        """A piece (None at the end), and whether the call is to be resumed."""
+        with self._changed:
+            while not self._waiting and self.result is None and self._cut is None:
+                self._changed.wait()
+            if self._cut is not None:
+                raise self._cut
+            if not self._waiting:
+                return None, False
+            data = self._waiting.popleft()
+            resume = self._paused and not self._waiting
+            self._paused = self._paused and not resume
+            return data, resume
+
+    def close(self):
+        with self._changed:
+            if self._waiting or self.result is None:
+                self._cut = Error("cancelled", "the stream was closed before its end", status=499)
+                self._waiting.clear()
+                self._changed.notify_all()
+
+
+class _Stream:
+    """Iterates over a streamed answer. Reads ahead a little, then pauses the upstream; closing it early, or letting go of it, cancels the call."""
+
+    def __init__(self, call, decode):
+        self._call, self._decode, self._pipe = call, decode, _Pipe()
+        call.start(self._pipe.put, self._pipe.end)
+
+    @property
+    def result(self):
+        """The Result, after the end."""
+        return self._pipe.result
 
     def __iter__(self):
         return self
 
     def __next__(self):
-        with self._changed:
-            while not self._waiting and self.result is None:
-                self._changed.wait()
-            if self._waiting:
-                data = self._waiting.popleft()
-                resume, self._paused = self._paused and not self._waiting, self._paused and bool(self._waiting)
-            else:
-                data, resume = None, False
+        data, resume = self._pipe.take()
         if resume:
             self._call.resume()
         if data is not None:
@@ -339,19 +424,14 @@ class _Stream:
         raise StopIteration
 
     def close(self):
-        if self._call is not None:
-            self._call.close()
-            self._call = None
+        self._pipe.close()
+        self._call.close()
 
     def __enter__(self):
         return self
 
     def __exit__(self, *_):
         self.close()
-
-    def __del__(self):
-        if getattr(self, "_call", None) is not None:
-            self.close()
 
 
 class Keys:
@@ -460,6 +540,8 @@ class Router:
             self._handle = _new(_lib.open, options)
         finally:
             _lib.options_free(options)
+        self._process = os.getpid()
+        _Exit.opened(self)
         self.keys, self.rules, self.switch = Keys(self), Rules(self), Switch(self)
 
     @staticmethod
@@ -551,8 +633,10 @@ class Router:
         return handle
 
     def close(self):
+        """Cancels every call in flight, waits for their callbacks, and frees the router."""
         handle, self._handle = self._handle, None
-        _lib.close(handle)
+        if handle and self._process == os.getpid():  # a fork's child may not call the library
+            _lib.close(handle)
 
     def __enter__(self):
         return self
