@@ -16,6 +16,7 @@ import ctypes
 import itertools
 import json as _json
 import os
+import queue
 import sysconfig
 import threading
 import weakref
@@ -120,14 +121,17 @@ class Error(Exception):
         return Error(text("code"), text("message"), text("param"), _lib.error_status(handle), _lib.error_retry_after_ms(handle),
                      text("provider"), _lib.error_upstream_status(handle), text("upstream_body"), text("detail"))
 
+    @staticmethod
+    def _taken(handle):
+        try:
+            return Error._of(handle)
+        finally:
+            _lib.error_free(handle)
+
 
 def _check(handle):
     if handle:
-        try:
-            error = Error._of(handle)
-        finally:
-            _lib.error_free(handle)
-        raise error
+        raise Error._taken(handle)
 
 
 def _text(value):
@@ -197,6 +201,63 @@ class _Handle:
             self._free(self._as_parameter_)
 
 
+def _answer(value):
+    return CONTINUE if value is None else int(value)
+
+
+def _wait(work, on_data=None, cancel=None):
+    """work(on_data), which blocks in the library. Only the main thread hears signals, and not while it is in there: it lets another thread do the work, and
+    waits where ^C comes out at once. `on_data` is called here all the same. What is raised here, by it or by a signal, cancels."""
+    if threading.get_ident() != threading.main_thread().ident:
+        return _inside(work, on_data)
+    told, answers, the_end = queue.SimpleQueue(), queue.SimpleQueue(), object()
+
+    def ask(data):
+        told.put((None, data))
+        return answers.get()
+
+    def run():
+        try:
+            told.put((the_end, (None, _inside(work, on_data and ask))))
+        except BaseException as thrown:
+            told.put((the_end, (thrown, None)))
+
+    worker = threading.Thread(target=run, name="llmrouter", daemon=True)
+    try:
+        try:
+            worker.start()
+        except RuntimeError:  # an interpreter that is about to end makes no more threads
+            return _inside(work, on_data)
+        while True:
+            by, value = told.get()
+            if by is the_end:
+                worker.join()  # it says this last; what it holds is let go
+                break
+            answers.put(_answer(on_data(value)))
+    except BaseException:
+        answers.put(STOP)
+        if cancel:
+            cancel()
+            worker.join(1)  # there is nothing left to wait for; should there be, it ends by itself
+        raise
+    try:
+        if value[0]:
+            raise value[0]
+        return value[1]
+    finally:
+        value = None  # an exception and the frame that it came through would hold each other
+
+
+def _inside(work, on_data):
+    mark = object()
+    _Exit._inside.add(mark)
+    try:
+        return work(on_data)
+    finally:
+        _Exit._inside.discard(mark)
+        _Exit.look()
+
+
 class _Flight:
     """What the library calls while one call is in flight; the library holds a reference until it calls `destroy`."""
 
@@ -213,8 +274,7 @@ class _Flight:
     def data(user_data, data, size):
         flight = _Flight._flights[user_data]
         try:
-            answer = flight.on_data(ctypes.string_at(data, size))
-            return CONTINUE if answer is None else int(answer)
+            return _answer(flight.on_data(ctypes.string_at(data, size))) if flight.on_data else CONTINUE
         except BaseException as thrown:  # it must not travel through the library
             flight.thrown = thrown
             return STOP
@@ -299,27 +359,29 @@ class Call:
             _check(_lib.call_add_header(self._handle, *_text(name), *_text(value)))
 
     def run(self, on_data=None):
-        """Blocks until the call has ended. `on_data(bytes)` may answer PAUSE or STOP; what it raises stops the call and comes out here."""
-        flight = _Flight(on_data or (lambda data: CONTINUE))
-        inside = object()
-        _Exit._inside.add(inside)
+        """Blocks until the call has ended. `on_data(bytes)` may answer PAUSE or STOP; what it raises stops the call and comes out here. So does ^C, and what
+        else a signal's handler raises."""
+        handle = self._handle  # not freed while it runs, whoever closes this
+        return _wait(lambda ask: self._run(handle, ask), on_data, lambda: _lib.call_cancel(handle))
+
+    @staticmethod
+    def _run(handle, on_data):
+        flight = _Flight(on_data)
+        result = ctypes.c_void_p()
+        error = _lib.call_run(handle, _Flight.data, flight.id, _Flight.destroy, ctypes.byref(result))
         try:
-            result = _new(_lib.call_run, self._handle, _Flight.data, flight.id, _Flight.destroy)
-        except Error:
             if flight.thrown:
                 raise flight.thrown
-            raise
-        finally:
-            _Exit._inside.discard(inside)
-            _Exit.look()
-        try:
+            if error:
+                raise Error._of(error)
             return Result(result)
         finally:
+            _lib.error_free(error)
             _lib.result_free(result)
 
     def start(self, on_data=None, on_end=None):
         """Returns at once. `on_data(bytes)` and then, once, `on_end(Result)` are called on the library's thread."""
-        flight = _Flight(on_data or (lambda data: CONTINUE), on_end)
+        flight = _Flight(on_data, on_end)
         _check(_lib.call_start(self._handle, _Flight.data, _Flight.end, flight.id, _Flight.destroy))
 
     def cancel(self):
@@ -594,7 +656,9 @@ class Router:
         return _json.loads(_taken(_lib.explain, self._handle, *_text(model)))
 
     def models(self, refresh=False):
-        return _json.loads(_taken(_lib.models, self._handle, 1 if refresh else 0))["data"]
+        """`refresh`: asks the providers for theirs before."""
+        handle, list_them = self._handle, lambda _: _taken(_lib.models, handle, 1 if refresh else 0)
+        return _json.loads(_wait(list_them) if refresh else list_them(None))["data"]
 
     def providers(self):
         return _json.loads(_taken(_lib.providers, self._handle))["data"]

@@ -7,6 +7,8 @@ import contextlib
 import gc
 import http.server
 import json
+import os
+import signal
 import subprocess
 import sys
 import threading
@@ -196,9 +198,69 @@ class Streams(unittest.TestCase):
             self.assertEqual("".join(pieces).count("w"), 300)
 
 
+class Interrupts(unittest.TestCase):
+    """^C ends what blocks, at once, as KeyboardInterrupt."""
+
+    def interrupted(self, begun, function, *arguments, **named):
+        def press():
+            self.assertTrue(begun.wait(10))
+            os.kill(os.getpid(), signal.SIGINT)
+        finger = threading.Thread(target=press)
+        finger.start()
+        start = time.monotonic()
+        with self.assertRaises(KeyboardInterrupt):
+            function(*arguments, **named)
+        finger.join()
+        self.assertLess(time.monotonic() - start, 10)
+
+    def test_chat_that_stalls(self):
+        with upstream(forever=False) as server, router_of(server) as router:
+            self.interrupted(server.begun, router.chat, "lab/m", "x", timeout=60)
+            self.assertTrue(server.left.wait(10), "it was not cancelled")
+            router.flush()
+            self.assertEqual(router.usage()["data"][0]["status"], "cancelled")
+
+    def test_chat_that_waits_for_lists(self):
+        with upstream(forever=False) as server, router_of(server) as router:
+            self.interrupted(server.begun, router.chat, "a-bare-name", "x", timeout=60)
+            self.assertTrue(server.left.wait(10), "the list was waited for")
+
+    def test_run_that_is_told_pieces(self):
+        begun, threads = threading.Event(), set()
+
+        def piece(data):
+            threads.add(threading.get_ident())
+            begun.set()
+
+        with upstream(forever=True) as server, router_of(server) as router, router.call("lab/m", "x", mode=llmrouter.TEXT) as call:
+            self.interrupted(begun, call.run, piece)
+            self.assertTrue(server.left.wait(10), "it was not cancelled")
+        self.assertEqual(threads, {threading.get_ident()})
+
+    def test_lists(self):
+        with upstream(forever=False) as server:
+            with router_of(server) as router:
+                self.interrupted(server.begun, router.models, refresh=True)
+            self.assertTrue(server.left.wait(10), "closing did not end it")
+
+    def test_stream(self):
+        with upstream(forever=False) as server, router_of(server) as router:
+            self.interrupted(server.begun, lambda: list(router.stream("lab/m", "x", timeout=60)))
+            gc.collect()
+            self.assertTrue(server.left.wait(10), "it was not cancelled")
+
+
+class Leftovers(unittest.TestCase):
+    def test_nothing_is_held(self):
+        """Runs last: neither calls nor threads."""
+        gc.collect()
+        self.assertEqual(llmrouter._Flight._flights, {})
+        self.assertEqual([t for t in threading.enumerate() if t.name == "llmrouter"], [])
+
+
 if __name__ == "__main__":
     loader = unittest.TestLoader()
-    suite = unittest.TestSuite(loader.loadTestsFromTestCase(case) for case in (Exits, Streams))
+    suite = unittest.TestSuite(loader.loadTestsFromTestCase(case) for case in (Exits, Streams, Interrupts, Leftovers))
     outcome = unittest.TextTestRunner(verbosity=2).run(suite)
     bad = len(outcome.failures) + len(outcome.errors)
     print(f"{outcome.testsRun - bad} passed, {bad} failed")
