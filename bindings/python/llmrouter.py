@@ -15,6 +15,7 @@ import collections
 import ctypes
 import itertools
 import json as _json
+import math
 import os
 import queue
 import sysconfig
@@ -26,6 +27,7 @@ __all__ = ["Router", "Call", "Result", "Error", "check", "version"]
 CONTINUE, PAUSE, STOP = 0, 1, 2
 WHOLE, CHUNKS, TEXT = 0, 1, 2
 SWITCH_OFF, SWITCH_ON, SWITCH_OTHER = 0, 1, 2
+_YEAR = 365 * 24 * 60 * 60
 LOG_LEVELS = {"debug": 0, "info": 1, "warn": 2, "error": 3}
 
 _on_data = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.POINTER(ctypes.c_char), ctypes.c_size_t)
@@ -113,6 +115,10 @@ class Error(Exception):
         self.retry_after_ms, self.provider = retry_after_ms, provider
         self.upstream_status, self.upstream_body = upstream_status, upstream_body
 
+    def __reduce__(self):  # to other processes, and copies
+        fields = (self.code, self.message, self.param, self.status, self.retry_after_ms, self.provider, self.upstream_status, self.upstream_body, self.detail)
+        return type(self), fields, self.__dict__
+
     @staticmethod
     def _of(handle):
         def text(name):
@@ -136,8 +142,20 @@ def _check(handle):
 
 def _text(value):
     """A text argument as (bytes, size)."""
-    data = value.encode() if isinstance(value, str) else bytes(value)
+    if isinstance(value, str):
+        data = value.encode()
+    elif isinstance(value, (bytes, bytearray, memoryview)):
+        data = bytes(value)
+    else:
+        raise TypeError(f"expected text (str or bytes), not {type(value).__name__}")
     return data, len(data)
+
+
+def _milliseconds(timeout):
+    """Seconds, rounded up: 0 means something else than "very soon"."""
+    if not 0 <= timeout <= _YEAR:
+        raise Error("invalid_request", "timeout: expected 0 to a year, in seconds", param="timeout", status=400)
+    return math.ceil(timeout * 1000)
 
 
 def _json_text(value):
@@ -202,7 +220,12 @@ class _Handle:
 
 
 def _answer(value):
-    return CONTINUE if value is None else int(value)
+    """What an on_data answered. Not a bool: True means "go on" to some and is PAUSE in numbers."""
+    if value is None:
+        return CONTINUE
+    if not isinstance(value, int) or isinstance(value, bool) or value not in (CONTINUE, PAUSE, STOP):
+        raise TypeError(f"on_data: expected None, CONTINUE, PAUSE or STOP, not {value!r}")
+    return int(value)
 
 
 def _wait(work, on_data=None, cancel=None):
@@ -265,8 +288,8 @@ class _Flight:
     _flights = {}
     _ids = itertools.count(1)
 
-    def __init__(self, on_data, on_end=None):
-        self.on_data, self.on_end, self.thrown, self.id = on_data, on_end, None, next(_Flight._ids)
+    def __init__(self, on_data, on_end=None, *, started):
+        self.on_data, self.on_end, self.started, self.thrown, self.id = on_data, on_end, started, None, next(_Flight._ids)
         _Flight._flights[self.id] = self
 
     @staticmethod
@@ -276,7 +299,7 @@ class _Flight:
         try:
             return _answer(flight.on_data(ctypes.string_at(data, size))) if flight.on_data else CONTINUE
         except BaseException as thrown:  # it must not travel through the library
-            flight.thrown = thrown
+            flight.failed(thrown)
             return STOP
 
     @staticmethod
@@ -287,7 +310,14 @@ class _Flight:
             if flight.on_end:
                 flight.on_end(Result(result))
         except BaseException as thrown:
-            flight.thrown = thrown
+            flight.failed(thrown)
+
+    def failed(self, thrown):
+        """Kept for who runs the call; a started one's goes where those of threads go."""
+        if self.started:
+            threading.excepthook(threading.ExceptHookArgs((type(thrown), thrown, thrown.__traceback__, None)))
+        else:
+            self.thrown = thrown
 
     @staticmethod
     @_destroy
@@ -336,7 +366,8 @@ os.register_at_fork(after_in_child=_Exit.forked)
 
 
 class Call:
-    """One request: set up by its arguments, run or started once. `cancel`, `pause` and `resume` work from any thread."""
+    """One request: set up by its arguments, run or started once. `cancel`, `pause` and `resume` work from any thread. `timeout` is in seconds; 0 or none:
+    what the configuration says."""
 
     def __init__(self, router, request, text=None, *, mode=WHOLE, key=None, request_id=None, timeout=None, provider=None, headers=None):
         if text is None:
@@ -352,21 +383,21 @@ class Call:
         if request_id is not None:
             _check(_lib.call_set_request_id(self._handle, *_text(request_id)))
         if timeout is not None:
-            _check(_lib.call_set_timeout_ms(self._handle, int(timeout * 1000)))
+            _check(_lib.call_set_timeout_ms(self._handle, _milliseconds(timeout)))
         if provider is not None:
             _check(_lib.call_set_provider(self._handle, *_text(provider)))
         for name, value in (headers or {}).items():
             _check(_lib.call_add_header(self._handle, *_text(name), *_text(value)))
 
     def run(self, on_data=None):
-        """Blocks until the call has ended. `on_data(bytes)` may answer PAUSE or STOP; what it raises stops the call and comes out here. So does ^C, and what
-        else a signal's handler raises."""
+        """Blocks until the call has ended. `on_data(bytes)` may answer PAUSE or STOP (None and CONTINUE: go on; anything else is a TypeError); what it raises
+        stops the call and comes out here. So does ^C, and what else a signal's handler raises."""
         handle = self._handle  # not freed while it runs, whoever closes this
         return _wait(lambda ask: self._run(handle, ask), on_data, lambda: _lib.call_cancel(handle))
 
     @staticmethod
     def _run(handle, on_data):
-        flight = _Flight(on_data)
+        flight = _Flight(on_data, started=False)
         result = ctypes.c_void_p()
         error = _lib.call_run(handle, _Flight.data, flight.id, _Flight.destroy, ctypes.byref(result))
         try:
@@ -380,8 +411,9 @@ class Call:
             _lib.result_free(result)
 
     def start(self, on_data=None, on_end=None):
-        """Returns at once. `on_data(bytes)` and then, once, `on_end(Result)` are called on the library's thread."""
-        flight = _Flight(on_data, on_end)
+        """Returns at once. `on_data(bytes)`, which answers as that of run(), and then, once, `on_end(Result)` are called on the library's thread. What they
+        raise goes to threading.excepthook; what on_data raises also stops the call."""
+        flight = _Flight(on_data, on_end, started=True)
         _check(_lib.call_start(self._handle, _Flight.data, _Flight.end, flight.id, _Flight.destroy))
 
     def cancel(self):
@@ -682,8 +714,9 @@ class Router:
             _lib.filter_free(wanted)
 
     def flush(self, timeout=5.0):
-        """Waits until the usage recorded so far is on disk."""
-        _check(_lib.usage_flush(self._handle, int(timeout * 1000)))
+        """Waits until the usage recorded so far is on disk, `timeout` seconds at most."""
+        handle, most = self._handle, _milliseconds(timeout)
+        _wait(lambda _: _check(_lib.usage_flush(handle, most)))
 
     @staticmethod
     def _filter(filters):
