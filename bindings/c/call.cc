@@ -56,8 +56,9 @@ Result<void> CallState::begin(Callbacks callbacks) {
   return {};
 }
 
-void CallState::board(Loop& loop) noexcept {
+void CallState::board(Loop& loop, bool started) noexcept {
   home_ = &loop;
+  started_ = started;
   std::lock_guard<std::mutex> lock(mutex_);
   loop_ = &loop;
 }
@@ -109,7 +110,10 @@ void CallState::dispatch() {
 
 void CallState::hear() noexcept {
   if (ended_) return;
-  if (!launched_) return launch();
+  if (!launched_) {
+    if (started_) launch();
+    return;
+  }
   try {
     if (cancel_wanted_.load()) {
       call_.cancel();

@@ -48,9 +48,11 @@ class CallState final : public std::enable_shared_from_this<CallState>, private 
   void abandon() noexcept { callbacks_ = {}; }
   Core& core() noexcept { return *core_; }
   bool begun() const noexcept { return begun_.load(); }
+  bool cancel_wanted() const noexcept { return cancel_wanted_.load(); }
 
   // Any thread.
-  void board(Loop& loop) noexcept;  // from here on the loop hears what is told
+  // From here on the loop hears what is told. `started`: the first that it hears launches the call; else who runs it does.
+  void board(Loop& loop, bool started) noexcept;
   void cancel() noexcept;
   void pause() noexcept { pause_wanted_.store(true); }
   void resume() noexcept;
@@ -86,6 +88,7 @@ class CallState final : public std::enable_shared_from_this<CallState>, private 
   Call call_;
   bool streaming_ = false;   // what comes are chunks
   bool no_memory_ = false;   // a piece was lost; the call ends with that
+  bool started_ = false;
   bool launched_ = false;
   bool ended_ = false;
   std::shared_ptr<CallState> flight_;  // itself, while it is active

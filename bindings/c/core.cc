@@ -66,7 +66,7 @@ Result<void> Core::start(const std::shared_ptr<CallState>& call) {
   std::lock_guard<std::mutex> lock(mutex_);
   if (closed_) return Error(ErrorCode::kShuttingDown, "the router was closed");
   if (auto ready = ensure_thread(); !ready) return ready;
-  call->board(*thread_loop_);
+  call->board(*thread_loop_, true);
   thread_loop_->tell(*call);
   return {};
 }
@@ -100,10 +100,11 @@ void Core::give_loop(std::unique_ptr<Loop> loop) noexcept {
 }
 
 Result<void> Core::run(const std::shared_ptr<CallState>& call) {
-  if (!lists_asked_.load() && !call->leads_somewhere()) (void)refresh_models();  // who cannot be asked is passed over
+  const bool unknown = !lists_asked_.load() && !call->leads_somewhere();
   auto loop = take_loop();
   if (!loop) return std::move(loop).error();
-  call->board(**loop);
+  call->board(**loop, false);
+  if (unknown) (void)ask_lists(**loop, call.get());  // who cannot be asked is passed over
   call->launch();
   (*loop)->run_until([&call] { return call->ended(); });
   (*loop)->hear();  // what was told as it ended
@@ -114,20 +115,28 @@ Result<void> Core::run(const std::shared_ptr<CallState>& call) {
 Result<void> Core::refresh_models() {
   auto loop = take_loop();
   if (!loop) return std::move(loop).error();
-  bool done = false;
-  bool thrown = false;
+  const bool asked = ask_lists(**loop, nullptr);
+  give_loop(std::move(*loop));
+  if (!asked) return Error(ErrorCode::kInternal, "out of memory");
+  return {};
+}
+
+bool Core::ask_lists(Loop& loop, const CallState* call) noexcept {
+  struct {
+    Loop& loop;
+    const CallState* call;
+    bool done;
+  } wait{loop, call, false};
   std::unique_ptr<Transfer> refresh;
   try {
-    refresh = router_->refresh_models((*loop)->transport(), [&done] { done = true; });
+    refresh = router_->refresh_models(loop.transport(), [&wait] { wait.done = true; });
   } catch (...) {
-    thrown = true;
+    return false;
   }
-  if (refresh) (*loop)->run_until([&done, &loop] { return done || (*loop)->closing(); });
+  if (refresh) loop.run_until([&wait] { return wait.done || wait.loop.closing() || (wait.call != nullptr && wait.call->cancel_wanted()); });
   refresh.reset();
-  lists_asked_.store(done);
-  give_loop(std::move(*loop));
-  if (thrown) return Error(ErrorCode::kInternal, "out of memory");
-  return {};
+  if (wait.done) lists_asked_.store(true);
+  return true;
 }
 
 void Core::close() noexcept {

@@ -23,7 +23,8 @@ class Core : public std::enable_shared_from_this<Core> {
 
   // Gives the call to the thread for started calls, made now when there is none. kShuttingDown after close().
   Result<void> start(const std::shared_ptr<CallState>& call);
-  // Drives the call on this thread until it has ended. The first that asks for a name nobody knows here asks the providers for theirs before.
+  // Drives the call on this thread until it has ended. The first that asks for a name nobody knows here asks the providers for theirs before, unless it is
+  // cancelled meanwhile.
   Result<void> run(const std::shared_ptr<CallState>& call);
   // Asks the providers for their models, on this thread.
   Result<void> refresh_models();
@@ -33,6 +34,8 @@ class Core : public std::enable_shared_from_this<Core> {
  private:
   Result<std::unique_ptr<Loop>> take_loop();
   void give_loop(std::unique_ptr<Loop> loop) noexcept;
+  // Until all have answered or failed, the loop closes, or `call` (may be null) is cancelled; false: no memory.
+  bool ask_lists(Loop& loop, const CallState* call) noexcept;
   Result<void> ensure_thread();
 
   std::shared_ptr<Router> router_;

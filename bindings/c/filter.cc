@@ -91,10 +91,10 @@ llmrouter_error* llmrouter_options_add_filter(llmrouter_options* options, const 
                                               llmrouter_destroy destroy) {
   UserData user(user_data, destroy);
   if (options == nullptr) return null_argument("options");
-  if (name == nullptr) return null_argument("name");
   if (on_filter == nullptr) return null_argument("on_filter");
   return guarded([&]() -> llmrouter_error* {
-    options->filters[std::string(name, name_size)] = llmrouter::c::make_filter(on_filter, std::move(user));
+    if (name_size == 0) return llmrouter::c::new_error(llmrouter::Error(llmrouter::ErrorCode::kInvalidRequest, "name must not be empty", "name"));
+    options->filters[llmrouter::c::copy(name, name_size)] = llmrouter::c::make_filter(on_filter, std::move(user));
     return nullptr;
   });
 }

@@ -63,7 +63,8 @@ llmrouter_error* guarded(Body&& body) noexcept {
 // Gives `text` to the caller.
 llmrouter_error* give(llmrouter_text** out, std::string text);
 
-inline std::string_view view(const char* text, size_t size) noexcept { return size == 0 ? std::string_view() : std::string_view(text, size); }
+// Never of a null pointer, which not everything that takes text may be given: the empty text is (NULL, 0) to callers.
+inline std::string_view view(const char* text, size_t size) noexcept { return size == 0 ? std::string_view("") : std::string_view(text, size); }
 inline std::string copy(const char* text, size_t size) { return std::string(view(text, size)); }
 
 // A caller's `user_data`, destroyed once.

@@ -195,6 +195,9 @@ llmrouter_error* llmrouter_options_set_log(llmrouter_options* options, int level
   UserData user(user_data, destroy);
   if (on_log == nullptr) return null_argument("on_log");
   return set(options, [&](llmrouter_options& o) -> llmrouter_error* {
+    if (level < LLMROUTER_LOG_DEBUG || level > LLMROUTER_LOG_ERROR) {
+      return new_error(Error(ErrorCode::kInvalidRequest, "level: expected one of LLMROUTER_LOG_DEBUG, _INFO, _WARN and _ERROR", "level"));
+    }
     o.logger = std::make_shared<llmrouter::c::CallbackLogger>(level, on_log, std::move(user));
     return nullptr;
   });

@@ -37,7 +37,10 @@ llmrouter_error* tell(llmrouter_router* router, llmrouter_text** out, const char
   if (out == nullptr) return null_argument(out_name);
   *out = nullptr;
   if (router == nullptr) return null_argument("router");
-  return guarded([&]() -> llmrouter_error* { return write(*router->core); });
+  return guarded([&]() -> llmrouter_error* {
+    const auto core = router->core;  // the router may be closed while its lists are waited for
+    return write(*core);
+  });
 }
 
 std::string to_json(const llmrouter::ModelEntry& model) {

@@ -93,7 +93,7 @@ template <typename Use>
 llmrouter_error* with_store(llmrouter_router* router, Use&& use) noexcept {
   if (router == nullptr) return null_argument("router");
   return guarded([&]() -> llmrouter_error* {
-    const auto& store = router->core->usage();
+    const auto store = router->core->usage();  // the router may be closed while it is flushed
     if (!store) return new_error(Error(ErrorCode::kNotSupported, "this router keeps no usage (storage.usage is off)"));
     return use(*store);
   });

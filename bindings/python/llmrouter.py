@@ -7,15 +7,20 @@
             print(piece, end="")
 
 Requests may be a model and a text, or a dict (or JSON text) in OpenAI's chat dialect; answers are then dicts. Failures raise llmrouter.Error.
-A Router may be used from many threads. The library is the one that LLMROUTER_LIBRARY names, or else lies beside this file, or else is installed
+A Router may be used from many threads. What is still open when the interpreter ends is closed then: calls in flight are cancelled. The library is the one that LLMROUTER_LIBRARY names, or else lies beside this file, or else is installed
 (first: under the prefix that this file was installed in).
 """
+import atexit
 import collections
 import ctypes
+import itertools
 import json as _json
+import math
 import os
+import queue
 import sysconfig
 import threading
+import weakref
 
 __all__ = ["Router", "Call", "Result", "Error", "check", "version"]
 
@@ -24,6 +29,7 @@ __version__ = "0.1.0"  # of the library that this was written for
 CONTINUE, PAUSE, STOP = 0, 1, 2
 WHOLE, CHUNKS, TEXT = 0, 1, 2
 SWITCH_OFF, SWITCH_ON, SWITCH_OTHER = 0, 1, 2
+_YEAR = 365 * 24 * 60 * 60
 LOG_LEVELS = {"debug": 0, "info": 1, "warn": 2, "error": 3}
 
 _on_data = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.POINTER(ctypes.c_char), ctypes.c_size_t)
@@ -123,6 +129,10 @@ class Error(Exception):
         self.retry_after_ms, self.provider = retry_after_ms, provider
         self.upstream_status, self.upstream_body = upstream_status, upstream_body
 
+    def __reduce__(self):  # to other processes, and copies
+        fields = (self.code, self.message, self.param, self.status, self.retry_after_ms, self.provider, self.upstream_status, self.upstream_body, self.detail)
+        return type(self), fields, self.__dict__
+
     @staticmethod
     def _of(handle):
         def text(name):
@@ -131,20 +141,35 @@ class Error(Exception):
         return Error(text("code"), text("message"), text("param"), _lib.error_status(handle), _lib.error_retry_after_ms(handle),
                      text("provider"), _lib.error_upstream_status(handle), text("upstream_body"), text("detail"))
 
+    @staticmethod
+    def _taken(handle):
+        try:
+            return Error._of(handle)
+        finally:
+            _lib.error_free(handle)
+
 
 def _check(handle):
     if handle:
-        try:
-            error = Error._of(handle)
-        finally:
-            _lib.error_free(handle)
-        raise error
+        raise Error._taken(handle)
 
 
 def _text(value):
     """A text argument as (bytes, size)."""
-    data = value.encode() if isinstance(value, str) else bytes(value)
+    if isinstance(value, str):
+        data = value.encode()
+    elif isinstance(value, (bytes, bytearray, memoryview)):
+        data = bytes(value)
+    else:
+        raise TypeError(f"expected text (str or bytes), not {type(value).__name__}")
     return data, len(data)
+
+
+def _milliseconds(timeout):
+    """Seconds, rounded up: 0 means something else than "very soon"."""
+    if not 0 <= timeout <= _YEAR:
+        raise Error("invalid_request", "timeout: expected 0 to a year, in seconds", param="timeout", status=400)
+    return math.ceil(timeout * 1000)
 
 
 def _json_text(value):
@@ -193,29 +218,102 @@ class Result:
         return _json.loads(text) if text else None
 
 
+class _Handle:
+    """A handle that is freed when nobody refers to it any more: never while another thread's function has it."""
+
+    def __init__(self, pointer, free):
+        self._as_parameter_, self._free, self._process = pointer, free, os.getpid()
+
+    def ours(self):
+        """Not a fork's child, which may not call the library."""
+        return self._process == os.getpid()
+
+    def __del__(self):
+        if self.ours():
+            self._free(self._as_parameter_)
+
+
+def _answer(value):
+    """What an on_data answered. Not a bool: True means "go on" to some and is PAUSE in numbers."""
+    if value is None:
+        return CONTINUE
+    if not isinstance(value, int) or isinstance(value, bool) or value not in (CONTINUE, PAUSE, STOP):
+        raise TypeError(f"on_data: expected None, CONTINUE, PAUSE or STOP, not {value!r}")
+    return int(value)
+
+
+def _wait(work, on_data=None, cancel=None):
+    """work(on_data), which blocks in the library. Only the main thread hears signals, and not while it is in there: it lets another thread do the work, and
+    waits where ^C comes out at once. `on_data` is called here all the same. What is raised here, by it or by a signal, cancels."""
+    if threading.get_ident() != threading.main_thread().ident:
+        return _inside(work, on_data)
+    told, answers, the_end = queue.SimpleQueue(), queue.SimpleQueue(), object()
+
+    def ask(data):
+        told.put((None, data))
+        return answers.get()
+
+    def run():
+        try:
+            told.put((the_end, (None, _inside(work, on_data and ask))))
+        except BaseException as thrown:
+            told.put((the_end, (thrown, None)))
+
+    worker = threading.Thread(target=run, name="llmrouter", daemon=True)
+    try:
+        try:
+            worker.start()
+        except RuntimeError:  # an interpreter that is about to end makes no more threads
+            return _inside(work, on_data)
+        while True:
+            by, value = told.get()
+            if by is the_end:
+                worker.join()  # it says this last; what it holds is let go
+                break
+            answers.put(_answer(on_data(value)))
+    except BaseException:
+        answers.put(STOP)
+        if cancel:
+            cancel()
+            worker.join(1)  # there is nothing left to wait for; should there be, it ends by itself
+        raise
+    try:
+        if value[0]:
+            raise value[0]
+        return value[1]
+    finally:
+        value = None  # an exception and the frame that it came through would hold each other
+
+
+def _inside(work, on_data):
+    mark = object()
+    _Exit._inside.add(mark)
+    try:
+        return work(on_data)
+    finally:
+        _Exit._inside.discard(mark)
+        _Exit.look()
+
+
 class _Flight:
     """What the library calls while one call is in flight; the library holds a reference until it calls `destroy`."""
 
+    # No lock: one step each, also for a collector of garbage that runs in between and ends other flights.
     _flights = {}
-    _lock = threading.Lock()
-    _next = 1
+    _ids = itertools.count(1)
 
-    def __init__(self, on_data, on_end=None):
-        self.on_data, self.on_end, self.thrown = on_data, on_end, None
-        with _Flight._lock:
-            self.id = _Flight._next
-            _Flight._next += 1
-            _Flight._flights[self.id] = self
+    def __init__(self, on_data, on_end=None, *, started):
+        self.on_data, self.on_end, self.started, self.thrown, self.id = on_data, on_end, started, None, next(_Flight._ids)
+        _Flight._flights[self.id] = self
 
     @staticmethod
     @_on_data
     def data(user_data, data, size):
         flight = _Flight._flights[user_data]
         try:
-            answer = flight.on_data(ctypes.string_at(data, size))
-            return CONTINUE if answer is None else int(answer)
+            return _answer(flight.on_data(ctypes.string_at(data, size))) if flight.on_data else CONTINUE
         except BaseException as thrown:  # it must not travel through the library
-            flight.thrown = thrown
+            flight.failed(thrown)
             return STOP
 
     @staticmethod
@@ -226,23 +324,72 @@ class _Flight:
             if flight.on_end:
                 flight.on_end(Result(result))
         except BaseException as thrown:
-            flight.thrown = thrown
+            flight.failed(thrown)
+
+    def failed(self, thrown):
+        """Kept for who runs the call; a started one's goes where those of threads go."""
+        if self.started:
+            threading.excepthook(threading.ExceptHookArgs((type(thrown), thrown, thrown.__traceback__, None)))
+        else:
+            self.thrown = thrown
 
     @staticmethod
     @_destroy
     def destroy(user_data):
-        with _Flight._lock:
-            del _Flight._flights[user_data]
+        del _Flight._flights[user_data]
+        _Exit.look()
+
+
+class _Exit:
+    """No thread may call back into an interpreter that ends: what is open is closed before, and what still runs is waited for."""
+
+    PATIENCE = 5.0  # seconds, for callbacks of daemon threads that do not return
+
+    _open = weakref.WeakValueDictionary()  # routers and calls
+    _inside = set()                        # functions of the library that call back on the thread that called them
+    _empty = None                          # an event, from the exit on
+
+    @classmethod
+    def opened(cls, thing):
+        cls._open[id(thing)] = thing
+
+    @classmethod
+    def look(cls):
+        if cls._empty is not None and not _Flight._flights and not cls._inside:
+            cls._empty.set()
+
+    @classmethod
+    def leave(cls):
+        for reference in cls._open.valuerefs():
+            thing = reference()
+            if thing is not None:
+                thing.close()
+        cls._empty = threading.Event()
+        cls.look()
+        cls._empty.wait(cls.PATIENCE)
+
+    @classmethod
+    def forked(cls):
+        """In the child: nothing that the parent opened is there to be waited for."""
+        _Flight._flights.clear()
+        cls._inside.clear()
+
+
+atexit.register(_Exit.leave)
+os.register_at_fork(after_in_child=_Exit.forked)
 
 
 class Call:
-    """One request: set up by its arguments, run or started once. `cancel`, `pause` and `resume` work from any thread."""
+    """One request: set up by its arguments, run or started once. `cancel`, `pause` and `resume` work from any thread. `timeout` is in seconds; 0 or none:
+    what the configuration says."""
 
     def __init__(self, router, request, text=None, *, mode=WHOLE, key=None, request_id=None, timeout=None, provider=None, headers=None):
         if text is None:
-            self._handle = _new(_lib.call_new, router._handle, *_json_text(request))
+            pointer = _new(_lib.call_new, router._handle, *_json_text(request))
         else:
-            self._handle = _new(_lib.call_new_text, router._handle, *_text(request), *_text(text))
+            pointer = _new(_lib.call_new_text, router._handle, *_text(request), *_text(text))
+        self._handle = _Handle(pointer, _lib.call_free)
+        _Exit.opened(self)
         self._router = router  # a call needs its router's library thread as long as it is in flight
         _check(_lib.call_set_mode(self._handle, mode))
         if key is not None:
@@ -250,29 +397,37 @@ class Call:
         if request_id is not None:
             _check(_lib.call_set_request_id(self._handle, *_text(request_id)))
         if timeout is not None:
-            _check(_lib.call_set_timeout_ms(self._handle, int(timeout * 1000)))
+            _check(_lib.call_set_timeout_ms(self._handle, _milliseconds(timeout)))
         if provider is not None:
             _check(_lib.call_set_provider(self._handle, *_text(provider)))
         for name, value in (headers or {}).items():
             _check(_lib.call_add_header(self._handle, *_text(name), *_text(value)))
 
     def run(self, on_data=None):
-        """Blocks until the call has ended. `on_data(bytes)` may answer PAUSE or STOP; what it raises stops the call and comes out here."""
-        flight = _Flight(on_data or (lambda data: CONTINUE))
+        """Blocks until the call has ended. `on_data(bytes)` may answer PAUSE or STOP (None and CONTINUE: go on; anything else is a TypeError); what it raises
+        stops the call and comes out here. So does ^C, and what else a signal's handler raises."""
+        handle = self._handle  # not freed while it runs, whoever closes this
+        return _wait(lambda ask: self._run(handle, ask), on_data, lambda: _lib.call_cancel(handle))
+
+    @staticmethod
+    def _run(handle, on_data):
+        flight = _Flight(on_data, started=False)
+        result = ctypes.c_void_p()
+        error = _lib.call_run(handle, _Flight.data, flight.id, _Flight.destroy, ctypes.byref(result))
         try:
-            result = _new(_lib.call_run, self._handle, _Flight.data, flight.id, _Flight.destroy)
-        except Error:
             if flight.thrown:
                 raise flight.thrown
-            raise
-        try:
+            if error:
+                raise Error._of(error)
             return Result(result)
         finally:
+            _lib.error_free(error)
             _lib.result_free(result)
 
     def start(self, on_data=None, on_end=None):
-        """Returns at once. `on_data(bytes)` and then, once, `on_end(Result)` are called on the library's thread."""
-        flight = _Flight(on_data or (lambda data: CONTINUE), on_end)
+        """Returns at once. `on_data(bytes)`, which answers as that of run(), and then, once, `on_end(Result)` are called on the library's thread. What they
+        raise goes to threading.excepthook; what on_data raises also stops the call."""
+        flight = _Flight(on_data, on_end, started=True)
         _check(_lib.call_start(self._handle, _Flight.data, _Flight.end, flight.id, _Flight.destroy))
 
     def cancel(self):
@@ -292,9 +447,10 @@ class Call:
         return _json.loads(_taken(_lib.rules_test, self._handle, *_text(key)))
 
     def close(self):
-        """Cancels the call when it is in flight, and frees it."""
+        """Cancels the call when it is in flight, and frees it. So does letting go of it."""
         handle, self._handle = self._handle, None
-        _lib.call_free(handle)
+        if handle and handle.ours():
+            _lib.call_cancel(handle)
 
     def __enter__(self):
         return self
@@ -302,48 +458,71 @@ class Call:
     def __exit__(self, *_):
         self.close()
 
-    def __del__(self):
-        if getattr(self, "_handle", None):
-            self.close()
 
-
-class _Stream:
-    """Iterates over a streamed answer. Reads ahead a little, then pauses the upstream; closing it early cancels the call."""
+class _Pipe:
+    """Between a started call, which fills it, and the _Stream that reads it. The flight holds this and not the stream: a stream that nobody has any more
+    goes, and its call with it."""
 
     HIGH = 64
 
-    def __init__(self, call, decode):
-        self._call, self._decode = call, decode
+    def __init__(self):
         self._waiting = collections.deque()
         self._changed = threading.Condition()
         self._paused = False
-        self.result = None  # the Result, after the end
-        call.start(self._on_data, self._on_end)
+        self._cut = None   # why nothing more is read: the stream was closed before it was read to its end
+        self.result = None
 
-    def _on_data(self, data):
+    def put(self, data):
         with self._changed:
             self._waiting.append(data)
             self._paused = len(self._waiting) >= self.HIGH
             self._changed.notify()
             return PAUSE if self._paused else CONTINUE
 
-    def _on_end(self, result):
+    def end(self, result):
         with self._changed:
             self.result = result
-            self._changed.notify()
+            self._changed.notify_all()
+
+    def take(self):
+        """A piece (None at the end), and whether the call is to be resumed."""
+        with self._changed:
+            while not self._waiting and self.result is None and self._cut is None:
+                self._changed.wait()
+            if self._cut is not None:
+                raise self._cut
+            if not self._waiting:
+                return None, False
+            data = self._waiting.popleft()
+            resume = self._paused and not self._waiting
+            self._paused = self._paused and not resume
+            return data, resume
+
+    def close(self):
+        with self._changed:
+            if self._waiting or self.result is None:
+                self._cut = Error("cancelled", "the stream was closed before its end", status=499)
+                self._waiting.clear()
+                self._changed.notify_all()
+
+
+class _Stream:
+    """Iterates over a streamed answer. Reads ahead a little, then pauses the upstream; closing it early, or letting go of it, cancels the call."""
+
+    def __init__(self, call, decode):
+        self._call, self._decode, self._pipe = call, decode, _Pipe()
+        call.start(self._pipe.put, self._pipe.end)
+
+    @property
+    def result(self):
+        """The Result, after the end."""
+        return self._pipe.result
 
     def __iter__(self):
         return self
 
     def __next__(self):
-        with self._changed:
-            while not self._waiting and self.result is None:
-                self._changed.wait()
-            if self._waiting:
-                data = self._waiting.popleft()
-                resume, self._paused = self._paused and not self._waiting, self._paused and bool(self._waiting)
-            else:
-                data, resume = None, False
+        data, resume = self._pipe.take()
         if resume:
             self._call.resume()
         if data is not None:
@@ -353,19 +532,14 @@ class _Stream:
         raise StopIteration
 
     def close(self):
-        if self._call is not None:
-            self._call.close()
-            self._call = None
+        self._pipe.close()
+        self._call.close()
 
     def __enter__(self):
         return self
 
     def __exit__(self, *_):
         self.close()
-
-    def __del__(self):
-        if getattr(self, "_call", None) is not None:
-            self.close()
 
 
 class Keys:
@@ -474,6 +648,8 @@ class Router:
             self._handle = _new(_lib.open, options)
         finally:
             _lib.options_free(options)
+        self._process = os.getpid()
+        _Exit.opened(self)
         self.keys, self.rules, self.switch = Keys(self), Rules(self), Switch(self)
 
     @staticmethod
@@ -526,7 +702,9 @@ class Router:
         return _json.loads(_taken(_lib.explain, self._handle, *_text(model)))
 
     def models(self, refresh=False):
-        return _json.loads(_taken(_lib.models, self._handle, 1 if refresh else 0))["data"]
+        """`refresh`: asks the providers for theirs before."""
+        handle, list_them = self._handle, lambda _: _taken(_lib.models, handle, 1 if refresh else 0)
+        return _json.loads(_wait(list_them) if refresh else list_them(None))["data"]
 
     def providers(self):
         return _json.loads(_taken(_lib.providers, self._handle))["data"]
@@ -550,8 +728,9 @@ class Router:
             _lib.filter_free(wanted)
 
     def flush(self, timeout=5.0):
-        """Waits until the usage recorded so far is on disk."""
-        _check(_lib.usage_flush(self._handle, int(timeout * 1000)))
+        """Waits until the usage recorded so far is on disk, `timeout` seconds at most."""
+        handle, most = self._handle, _milliseconds(timeout)
+        _wait(lambda _: _check(_lib.usage_flush(handle, most)))
 
     @staticmethod
     def _filter(filters):
@@ -565,8 +744,10 @@ class Router:
         return handle
 
     def close(self):
+        """Cancels every call in flight, waits for their callbacks, and frees the router."""
         handle, self._handle = self._handle, None
-        _lib.close(handle)
+        if handle and self._process == os.getpid():  # a fork's child may not call the library
+            _lib.close(handle)
 
     def __enter__(self):
         return self

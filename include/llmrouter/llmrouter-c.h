@@ -134,8 +134,9 @@ LLMROUTER_C_EXPORT llmrouter_error* llmrouter_open_yaml(const char* yaml, size_t
 /* Routes, limits, prices and file keys for calls that begin from now on; `storage` and `observe` stay. On failure nothing changed. */
 LLMROUTER_C_EXPORT llmrouter_error* llmrouter_reload(llmrouter_router* router, const llmrouter_options* options);
 /* Cancels every call in flight and frees the router. Started calls have had their on_end and destroy when this returns, unless it is
- * called from one of their callbacks: then they come after it. Calls that were not freed stay valid, and can only be freed; what the router holds
- * (databases, the log) goes with the last of them. */
+ * called from one of their callbacks: then they come after it. Calls that other threads run, lists that they ask for and flushes that they wait for
+ * may be in flight: the first two end at once. Calls that were not freed stay valid, and can only be freed; what the router holds (databases, the
+ * log) goes with the last of them. */
 LLMROUTER_C_EXPORT void llmrouter_close(llmrouter_router* router);
 
 /* ---- Calls in one step: these block the caller ---- */

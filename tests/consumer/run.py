@@ -239,8 +239,8 @@ class Runner:
         if str(ROOT / "bindings") in output:
             raise Failure(f"that was the source tree's module: {output}")
 
-    def python_test(self):
-        return self.command([sys.executable, HERE / "python/test_llmrouter.py"], cwd=self.run_dir, env=self.python_environment(), timeout=300, want="0 failed")
+    def python_test(self, name):
+        return self.command([sys.executable, HERE / "python" / f"{name}.py"], cwd=self.run_dir, env=self.python_environment(), timeout=300, want="0 failed")
 
     def cpp_build(self, kind):
         self.cpp = self.cmake(HERE / "cpp", f"cpp-{kind}", f"-DCMAKE_PREFIX_PATH={self.prefix}", f"-DKIND={kind}", f"-DLLMROUTER_SOURCE={ROOT}",
@@ -397,7 +397,8 @@ class Runner:
         return 1 if self.failed else 0
 
     def group_python(self):
-        self.check("Python by ctypes", self.python_test)
+        self.check("Python by ctypes", self.python_test, "test_llmrouter")
+        self.check("Python: how things end", self.python_test, "test_endings")
         if self.sanitizer:
             return  # needs the sanitizer's library first, which neither of these is told
         self.check("Python: the installed module", self.python_installed)

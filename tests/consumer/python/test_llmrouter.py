@@ -2,10 +2,12 @@
 
 Run with bindings/python on PYTHONPATH and the library in LLMROUTER_LIBRARY. The last line is "N passed, M failed".
 """
+import copy
 import ctypes
 import gc
 import http.server
 import json
+import pickle
 import threading
 import time
 import unittest
@@ -352,6 +354,67 @@ class Module(Case):
             with self.assertRaises(KeyError):
                 call.run(boom)
 
+    def test_exceptions_of_started_calls(self):
+        caught = []
+        before, threading.excepthook = threading.excepthook, caught.append
+        try:
+            for on_data, on_end, code in [(lambda data: 1 / 0, None, "cancelled"), (None, lambda result: 1 / 0, None)]:
+                done, ends = threading.Event(), []
+
+                def end(result):
+                    ends.append(result.error and result.error.code)
+                    done.set()
+                    if on_end:
+                        on_end(result)
+                with self.router.call("demo/slow", "a b", mode=llmrouter.TEXT) as call:
+                    call.start(on_data, end)
+                    self.assertTrue(done.wait(10))
+                self.assertEqual(ends, [code])
+            until = time.monotonic() + 10
+            while len(caught) < 2 and time.monotonic() < until:
+                time.sleep(0.001)
+        finally:
+            threading.excepthook = before
+        self.assertEqual([args.exc_type for args in caught], [ZeroDivisionError] * 2)
+
+    def test_answers_of_on_data(self):
+        for answer in (True, False, "no", 3, -1, 2 ** 32, 1.0):
+            with self.subTest(answer=answer), self.router.call("demo/slow", LONG, mode=llmrouter.TEXT) as call:
+                with self.assertRaisesRegex(TypeError, "on_data: expected None, CONTINUE, PAUSE or STOP"):
+                    call.run(lambda data: answer)
+        with self.router.call("demo/slow", LONG, mode=llmrouter.TEXT) as call:
+            self.refused("cancelled", call.run, lambda data: llmrouter.STOP)
+        raised = []
+
+        def elsewhere():
+            with self.router.call("demo/slow", LONG, mode=llmrouter.TEXT) as call:
+                try:
+                    call.run(lambda data: True)
+                except TypeError as error:
+                    raised.append(error)
+        thread = threading.Thread(target=elsewhere)
+        thread.start()
+        thread.join()
+        self.assertEqual(len(raised), 1)
+
+    def test_errors_are_copied(self):
+        error = llmrouter.Error("c", "m", "p", 429, 5, "lab", 503, "body", "host:1")
+        error.mine = "added"
+        for other in (pickle.loads(pickle.dumps(error)), copy.copy(error)):
+            self.assertEqual((type(other), str(other), vars(other)), (llmrouter.Error, str(error), vars(error)))
+        caught = self.refused("model_not_found", self.router.chat, "demon", "hello")
+        self.assertEqual(vars(pickle.loads(pickle.dumps(caught))), vars(caught))
+
+    def test_what_is_no_text(self):
+        for call in [lambda: self.router.chat("demo/echo", 123), lambda: self.router.chat(7, "hello"),
+                     lambda: self.router.chat("demo/echo", "hello", request_id=42), lambda: self.router.chat("demo/echo", "hello", key=3),
+                     lambda: self.router.chat("demo/echo", "hello", headers={"x-a": 1}), lambda: self.router.chat("demo/echo", ["hello"]),
+                     lambda: self.router.keys.show(9), lambda: llmrouter.Router(yaml=5)]:
+            with self.assertRaisesRegex(TypeError, r"expected text \(str or bytes\), not (int|list)"):
+                call()
+        for text in (b"hello", bytearray(b"hello"), memoryview(b"hello")):
+            self.assertIn("hello", self.router.chat("demo/echo", text))
+
     def test_result(self):
         with self.router.call("demo/echo", "hello", request_id="my-id") as call:
             self.assertEqual(call.explain()["steps"][0]["provider"], "demo")
@@ -365,6 +428,11 @@ class Module(Case):
         with self.assertRaises(llmrouter.Error) as raised:
             self.router.chat("demo/slow", LONG, timeout=0.05)
         self.assertEqual(raised.exception.code, "upstream_timeout")
+        self.refused("upstream_timeout", self.router.chat, "demo/slow", LONG, timeout=0.0001)
+        self.assertIn("hello", self.router.chat("demo/echo", "hello", timeout=0))
+        for wrong in (-1, -0.0001, float("inf"), float("nan"), 1e16):
+            self.assertEqual(self.refused("invalid_request", self.router.chat, "demo/echo", "hello", timeout=wrong).param, "timeout")
+            self.refused("invalid_request", self.router.flush, wrong)
 
     def test_lists(self):
         self.assertIn("demo/echo", [m["id"] for m in self.router.models(refresh=True)])
