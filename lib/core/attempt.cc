@@ -207,7 +207,7 @@ void Call::State::on_watch() {
 
 void Call::State::stall(std::string_view which, Duration limit) {
   if (at_->done_seen) {  // the answer is all there, only the connection was not ended
-    at_->transfer.reset();
+    at_->let_go();
     return finish_stream();
   }
   const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(limit).count();
@@ -289,7 +289,7 @@ std::string named(const std::string& provider, std::string_view model, const std
 }  // namespace
 
 void Call::State::attempt_failed(Error error, std::string_view outcome) {
-  at_->transfer.reset();
+  at_->let_go();
   if (error.provider.empty()) error.provider = at_->provider->config.name;
   judge(error);
   // These two go on by lists of their own: a record says which of them it was.

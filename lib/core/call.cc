@@ -139,7 +139,7 @@ void Call::State::on_total_timeout() {
   step_timer_ = 0;
   Error error(ErrorCode::kUpstreamTimeout, "timeout: total: no complete answer within " + seconds_text(deadline_ - began_));
   drop_other("timeout: total");
-  at_->transfer.reset();
+  at_->let_go();
   media_.clear();
   gave_up_ = options_.timeout > Duration(0);
   if (at_->in_flight) {
@@ -163,7 +163,7 @@ void Call::State::cancel() {
   Guard guard(this);
   leave_room();
   drop_other("the caller cancelled");
-  at_->transfer.reset();
+  at_->let_go();
   media_.clear();
   if (at_->in_flight) end_attempt("cancelled", "the caller cancelled", false);
   Error error(ErrorCode::kCancelled, "cancelled by the caller");
@@ -192,7 +192,7 @@ void Call::State::abandon() noexcept {
     ended_ = true;
     leave_room();
     drop_other("the caller went away");
-    at_->transfer.reset();
+    at_->let_go();
     media_.clear();
     if (at_->in_flight) end_attempt("cancelled", "the caller went away", false);
     settle(CallStatus::kCancelled, Error(ErrorCode::kCancelled, "the caller went away"));

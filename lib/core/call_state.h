@@ -71,6 +71,12 @@ struct Call::State final {
     void on_error(Error error) override {
       if (!stream_error) stream_error = std::make_unique<Error>(std::move(error));
     }
+    // What the codec reads may lie in the transfer: one that is let go from inside of feed() stands until that has returned.
+    void feed(std::string_view bytes);
+    void let_go() noexcept {
+      if (feeding && transfer) leaving = std::move(transfer);
+      transfer.reset();
+    }
     State& entered() noexcept {
       call.at_ = this;
       return call;
@@ -80,6 +86,8 @@ struct Call::State final {
     size_t current = 0;                  // its candidate
     int number = 0;                      // which attempt of the call it is
     std::unique_ptr<Transfer> transfer;
+    std::unique_ptr<Transfer> leaving;   // let go while the codec is fed
+    bool feeding = false;
     std::unique_ptr<UpstreamCodec> upstream;
     EncodedRequest encoded;
     std::vector<BodyEdit> edits;

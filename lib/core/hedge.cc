@@ -58,7 +58,7 @@ void Call::State::drop_other(std::string_view why) {
   if (loser == nullptr) return;
   Attempt* winner = at_;
   at_ = loser;
-  loser->transfer.reset();
+  loser->let_go();
   core::Candidate& c = candidates_[loser->current];
   c.enter(now()).stats.took_at_least(facts_.stream, now() - loser->began);
   end_attempt("cancelled", why, false);  // providers charge for what they have read, be the answer heard or not

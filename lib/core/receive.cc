@@ -24,6 +24,18 @@ Error transfer_error(const TransferError& e) {
 
 }  // namespace
 
+void Call::State::Attempt::feed(std::string_view bytes) {
+  struct Feeding {
+    explicit Feeding(Attempt& a) : attempt(a) { attempt.feeding = true; }
+    ~Feeding() {
+      attempt.feeding = false;
+      attempt.leaving.reset();
+    }
+    Attempt& attempt;
+  } feeding_now(*this);
+  upstream->feed(bytes, *this);
+}
+
 void Call::State::on_head(const HttpHead& head) {
   if (ended_ || !at_->in_flight) return;
   at_->status = head.status;
@@ -61,13 +73,10 @@ Flow Call::State::on_body(std::string_view bytes) {
   const Attempt& mine = *at_;
   const int number = mine.number;  // a failure may start the next attempt before we return
   flow_ = Flow::kContinue;
-  at_->upstream->feed(bytes, *at_);
+  at_->feed(bytes);
+  if (flow_ == Flow::kCancel) cancel();
   if (!ended_) after_feed();
   if (ended_ || !mine.in_flight || mine.number != number) return Flow::kCancel;
-  if (flow_ == Flow::kCancel) {
-    cancel();
-    return Flow::kCancel;
-  }
   if (at_->watching_first && !awaits_first()) arm_watch();
   if (flow_ == Flow::kPause) at_->paused = true;
   return at_->paused ? Flow::kPause : Flow::kContinue;
@@ -97,6 +106,7 @@ void Call::State::on_end(const TransferError& error) {
   const int number = mine.number;
   flow_ = Flow::kContinue;
   at_->upstream->finish(*at_);
+  if (flow_ == Flow::kCancel) cancel();
   if (!ended_) after_feed();
   if (ended_ || !mine.in_flight || mine.number != number) return;
   finish_stream();

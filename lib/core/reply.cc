@@ -158,17 +158,17 @@ void Call::State::deliver_frames(std::string_view frames, bool visible) {
 }
 
 void Call::State::deliver_bytes(std::string_view bytes) {
-  if (ended_ || bytes.empty()) return;
+  if (ended_ || flow_ == Flow::kCancel || bytes.empty()) return;
   const Flow flow = raw_sink_->on_bytes(bytes);
-  if (flow != Flow::kContinue && flow_ != Flow::kCancel) flow_ = flow;
+  if (flow != Flow::kContinue) flow_ = flow;
 }
 
 void Call::State::deliver_event(const StreamEvent& event) {
-  if (ended_) return;
+  if (ended_ || flow_ == Flow::kCancel) return;  // who wants no more hears none of what the codec still says
   if (told_) told_->event(event);
   if (neutral_sink_ != nullptr) {
     const Flow flow = neutral_sink_->on_event(event);
-    if (flow != Flow::kContinue && flow_ != Flow::kCancel) flow_ = flow;
+    if (flow != Flow::kContinue) flow_ = flow;
     return;
   }
   client_->encode_event(event, out_);
@@ -324,7 +324,7 @@ void Call::State::add_limit_headers(std::vector<ReplyHeader>& h) {
 
 void Call::State::end_call(Error error, CallStatus status, bool complete) {
   ended_ = true;
-  at_->transfer.reset();
+  at_->let_go();
   cancel_timers();
   settle(status, error);
   if (router_.parts.usage && admitted_) router_.parts.usage->record(record_);

@@ -158,7 +158,7 @@ Result<void> Call::State::join(TaskResponse&& response) {
 
 // The same attempt goes on: same target, same credential.
 void Call::State::send_next_part() {
-  at_->transfer.reset();
+  at_->let_go();
   if (auto encoded = encode_attempt(candidates_[at_->current]); !encoded) return attempt_failed(std::move(encoded).error(), "error");
   ++at_->exchanges;
   send_exchange();

@@ -1,6 +1,7 @@
 #include "net/curl_exchange.h"
 
 #include <netinet/in.h>
+#include <strings.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -23,6 +24,15 @@ constexpr long kStreamBuffer = 2 * 1024;
 constexpr size_t kMaxHeaderCap = 256 * 1024;
 
 std::string_view host_of(std::string_view url) noexcept { return authority_of(url); }
+
+// Whole, with scheme and host: libcurl guesses what is missing, and a key would go where nobody meant it to.
+bool is_http_url(std::string_view url) noexcept {
+  for (const std::string_view scheme : {"http://", "https://"}) {
+    if (url.size() <= scheme.size() || ::strncasecmp(url.data(), scheme.data(), scheme.size()) != 0) continue;
+    return std::string_view("/?#").find(url[scheme.size()]) == std::string_view::npos;
+  }
+  return false;
+}
 
 bool is_redirect(int status) noexcept { return status == 301 || status == 302 || status == 303 || status == 307 || status == 308; }
 
@@ -91,6 +101,10 @@ bool CurlExchange::begin(HttpRequest request, TransferSink& sink) {
     fail(TransferError::Kind::kInternal, "no memory for a transfer");
     return false;
   }
+  if (!is_http_url(request_.url)) {
+    fail(TransferError::Kind::kConnect, "its address is not one of HTTP");
+    return false;
+  }
   if (!headers_.set(request_.headers, defaults_.user_agent)) {
     fail(TransferError::Kind::kInternal, headers_.fault());
     return false;
@@ -100,7 +114,7 @@ bool CurlExchange::begin(HttpRequest request, TransferSink& sink) {
   set_method_and_body();
   set_endpoint();
   // Connections that others opened were not judged, and those judged leniently are not for others.
-  set(CURLOPT_FRESH_CONNECT, request_.addresses ? 1L : 0L);
+  set(CURLOPT_FRESH_CONNECT, request_.addresses || owner_.wants_fresh(host_of(request_.url)) ? 1L : 0L);
   set(CURLOPT_FORBID_REUSE, request_.addresses ? 1L : 0L);
   const auto connect_ms = static_cast<long>(std::chrono::ceil<std::chrono::milliseconds>(request_.connect_timeout).count());
   if (connect_ms != connect_ms_set_) set(CURLOPT_CONNECTTIMEOUT_MS, connect_ms_set_ = connect_ms);
@@ -138,6 +152,7 @@ void CurlExchange::set_url() {
   url_set_ = request_.url;
   // Taken apart once: from CURLOPT_URL libcurl does it for every transfer, and writes it anew. What it cannot take apart it may refuse in its own words.
   if (parsed_ == nullptr) parsed_ = curl_url();
+  else curl_url_set(parsed_, CURLUPART_URL, nullptr, 0);  // else one that is not absolute is taken for a path of the last one
   const bool parsed = parsed_ != nullptr && curl_url_set(parsed_, CURLUPART_URL, url_set_.c_str(), CURLU_PATH_AS_IS) == CURLUE_OK;
   set(CURLOPT_URL, parsed ? nullptr : url_set_.c_str());
   set(CURLOPT_CURLU, parsed ? parsed_ : nullptr);
@@ -343,15 +358,34 @@ size_t CurlExchange::read_callback(char* to, size_t size, size_t count, void* se
   return CURL_READFUNC_ABORT;
 }
 
-// A connection that had been closed under us takes the body again from the start.
+// A connection that turned out closed before anything left takes the body again from the start.
 int CurlExchange::seek_callback(void* self, curl_off_t offset, int origin) {
   auto& exchange = *static_cast<CurlExchange*>(self);
   if (origin != SEEK_SET || offset < 0 || exchange.sink_ == nullptr) return CURL_SEEKFUNC_FAIL;
   return exchange.body_.seek(static_cast<size_t>(offset)) ? CURL_SEEKFUNC_OK : CURL_SEEKFUNC_FAIL;
 }
 
+curl_off_t CurlExchange::sent_bytes() const noexcept {
+  long head = 0;
+  curl_off_t body = 0;
+  curl_easy_getinfo(easy_, CURLINFO_REQUEST_SIZE, &head);
+  curl_easy_getinfo(easy_, CURLINFO_SIZE_UPLOAD_T, &body);
+  return head + body;
+}
+
+// libcurl sends a request anew by itself when a connection that was kept dies before a reply, up to six times. The server may have read each of them, and
+// answered none: that is for whoever counts attempts to decide (RFC 9110, 9.2.2), unless none of it had left.
+bool CurlExchange::may_send() noexcept {
+  if (!sent_ || request_.method == "GET" || request_.method == "HEAD" || sent_bytes() == sent_before_) return true;
+  fail(TransferError::Kind::kReset, "broke off before a reply", "a connection kept from an earlier request was closed");
+  owner_.connection_died(host_of(request_.url));
+  return false;
+}
+
 int CurlExchange::prereq_callback(void* self, char*, char*, int, int) {
   auto& exchange = *static_cast<CurlExchange*>(self);
+  if (!exchange.may_send()) return CURL_PREREQFUNC_ABORT;
+  if (!exchange.sent_) exchange.sent_before_ = exchange.sent_bytes();
   exchange.sent_ = exchange.connected_ = true;
   exchange.owner_.passed_resolver(exchange, false);
   return CURL_PREREQFUNC_OK;
@@ -375,6 +409,7 @@ curl_socket_t CurlExchange::open_socket_callback(void* self, curlsocktype, curl_
     exchange.fail(TransferError::Kind::kConnect, "its address is not a public one");
     return CURL_SOCKET_BAD;
   }
+  if (!exchange.may_send()) return CURL_SOCKET_BAD;
   const int fd = ::socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
   if (fd < 0) return CURL_SOCKET_BAD;
   exchange.connected_ = false;

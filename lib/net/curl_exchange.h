@@ -41,6 +41,9 @@ class CurlExchange : public ResolveGate::Guest, public Hook<ByState>, public Hoo
     virtual void hold(CurlExchange& exchange) noexcept = 0;  // something is kept back: give_head() and unpause() later
     virtual void passed_resolver(CurlExchange& exchange, bool looked_up) noexcept = 0;
     virtual void cancelled(CurlExchange& exchange) noexcept = 0;  // its sink answered kCancel
+    // A kept connection to this host died under a request: the others may be dead, too.
+    virtual void connection_died(std::string_view authority) noexcept = 0;
+    virtual bool wants_fresh(std::string_view authority) noexcept = 0;  // such a connection died a moment ago
     virtual void socket_opened(int fd) noexcept = 0;
     virtual void socket_closing(int fd) noexcept = 0;
 
@@ -104,6 +107,8 @@ class CurlExchange : public ResolveGate::Guest, public Hook<ByState>, public Hoo
   void refuse_redirect();
   bool allows(const sockaddr& address) const noexcept;  // by the request's policy
   void drop_sent_body() noexcept;
+  bool may_send() noexcept;
+  curl_off_t sent_bytes() const noexcept;
   void set_fixed_options();
   void set_url();
   void set_method_and_body();
@@ -124,6 +129,7 @@ class CurlExchange : public ResolveGate::Guest, public Hook<ByState>, public Hoo
   HeadBuilder head_;
   uint64_t serial_ = 0;
 
+  curl_off_t sent_before_ = 0;  // sent_bytes() when it was first to be sent
   bool sent_ = false;  // there was a connection: some of the request may have left
   bool connected_ = false;  // as sent_, but for the attempt after a kept connection turned out dead
   bool head_given_ = false;

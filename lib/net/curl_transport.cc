@@ -11,6 +11,8 @@ namespace net {
 
 namespace {
 
+constexpr Duration kSuspicion = std::chrono::seconds(2);  // time for another attempt
+constexpr size_t kMostSuspects = 64;
 constexpr size_t kIdleExchanges = 256;  // easy handles kept for reuse
 constexpr char kDebianBundle[] = "/etc/ssl/certs/ca-certificates.crt";
 using State = CurlExchange::State;
@@ -205,6 +207,20 @@ void CurlTransport::trim() {
     exchanges_[index]->notes.index = index;
     exchanges_.pop_back();
   }
+}
+
+void CurlTransport::connection_died(std::string_view authority) noexcept {
+  try {
+    if (suspects_.size() >= kMostSuspects) suspects_.erase(suspects_.begin());
+    suspects_.push_back({std::string(authority), reactor_.clock().now() + kSuspicion});
+  } catch (const std::bad_alloc&) {  // then the next one may meet a dead connection, too
+  }
+}
+
+bool CurlTransport::wants_fresh(std::string_view authority) noexcept {
+  if (suspects_.empty()) return false;
+  std::erase_if(suspects_, [now = reactor_.clock().now()](const Suspect& s) { return s.until <= now; });
+  return std::any_of(suspects_.begin(), suspects_.end(), [&](const Suspect& s) { return s.authority == authority; });
 }
 
 void CurlTransport::take_out(CurlExchange& exchange) noexcept {

@@ -6,6 +6,8 @@
 
 #include <memory>
 #include <optional>
+#include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -90,6 +92,8 @@ class CurlTransport final : public Transport, private CurlExchange::Owner {
     gate_.pass(exchange, looked_up, reactor_.clock().now());
   }
   void cancelled(CurlExchange& exchange) noexcept override { abandon(exchange); }
+  void connection_died(std::string_view authority) noexcept override;
+  bool wants_fresh(std::string_view authority) noexcept override;
   void socket_opened(int fd) noexcept override { sockets_.forget(fd); }
   void socket_closing(int fd) noexcept override { sockets_.forget(fd); }
   static int socket_callback(CURL* easy, curl_socket_t fd, int what, void* self, void*);
@@ -111,6 +115,12 @@ class CurlTransport final : public Transport, private CurlExchange::Owner {
   List<CurlExchange, Held> held_;          // to whom something is to be given that came inside start()
   List<CurlExchange, Resuming> resuming_;  // to be unpaused
   bool dead_ = false;                      // libcurl has given up on all its transfers
+
+  struct Suspect {
+    std::string authority;
+    TimePoint until;
+  };
+  std::vector<Suspect> suspects_;  // hosts whose kept connections are not used now
 
   bool in_libcurl_ = false;
   bool holding_ = false;

@@ -6,6 +6,7 @@
 #include <atomic>
 #include <cstdio>
 #include <cstdlib>
+#include <thread>
 
 #include "catch.h"
 #include "unit/net/curl_client.h"
@@ -181,25 +182,81 @@ TEST_CASE("a connection that the server closed while it idled does not cost the 
   CHECK(server.connections() == 5);
 }
 
-TEST_CASE("a connection that dies under a reused request is replaced, and the body sent again") {
+TEST_CASE("a request that may have been read is not sent again, and the next one goes by a connection of its own") {
   const size_t size = GENERATE(2, 300000);
   const std::string body(size, 'c');
-  std::atomic<int> good{0};
+  std::atomic<int> asked{0}, waiting{0};
+  std::atomic<bool> closing{false};
   ScriptedServer server([&](Peer& peer) {
-    while (auto asked = peer.request()) {
-      if (peer.number() == 1 && good == 1) return;  // the second on the first connection: closed without a word
-      if (asked->body == body) ++good;
+    while (peer.request()) {
+      ++asked;
+      if (closing && peer.number() <= 4) return;  // read, and closed without a word
+      if (peer.number() <= 4) {                   // four at once, so that four connections are kept
+        ++waiting;
+        while (waiting < 4) std::this_thread::yield();
+      }
+      if (!peer.send(whole_reply("ok"))) return;
+    }
+  });
+  Client client;
+  Listener first[4];
+  for (Listener& listener : first) client.start(listener, post_to(server.url(), body));
+  REQUIRE(wait_until(*client.reactor, [&] { return first[0].ended() && first[1].ended() && first[2].ended() && first[3].ended(); }));
+  REQUIRE(server.connections() == 4);
+  closing = true;
+  asked = 0;
+  Listener lost;
+  client.run(lost, post_to(server.url(), body));
+  CHECK(lost.error.kind == Kind::kReset);
+  CHECK(lost.heads == 0);
+  CHECK(asked == 1);
+  Listener next;
+  client.run(next, post_to(server.url(), body));
+  CHECK(next.good());
+  CHECK(asked == 2);
+}
+
+TEST_CASE("a request without effects is sent again when a kept connection dies") {
+  std::atomic<int> asked{0};
+  ScriptedServer server([&](Peer& peer) {
+    while (peer.request()) {
+      if (++asked == 2) return;
       peer.send(whole_reply("ok"));
     }
   });
   Client client;
   for (int i = 0; i < 2; ++i) {
     Listener listener;
-    client.run(listener, post_to(server.url(), body));
+    HttpRequest request;
+    request.method = "GET";
+    request.url = server.url();
+    client.run(listener, std::move(request));
     CHECK(listener.good());
   }
-  CHECK(good == 2);
-  CHECK(server.connections() == 2);
+  CHECK(asked == 3);
+}
+
+TEST_CASE("a URL that is not whole goes nowhere, and not to where the one before it went") {
+  std::atomic<int> asked{0};
+  ScriptedServer server([&](Peer& peer) {
+    while (peer.request()) {
+      ++asked;
+      if (!peer.send(whole_reply("ok"))) return;
+    }
+  });
+  const std::string host = "127.0.0.1:" + std::to_string(server.port());
+  Client client;
+  for (const std::string& url : {host + "/v1", std::string("//") + host + "/v1", std::string("/v1"), std::string("not a url"), std::string("?a"), std::string("://"),
+                                 std::string("http:///v1"), std::string("http:") + host, std::string()}) {
+    INFO(url);
+    Listener good, bad;
+    client.run(good, post_to(server.url(), "{}"));
+    CHECK(good.good());
+    asked = 0;
+    client.run(bad, post_to(url, "{}"));
+    CHECK(bad.error.kind == Kind::kConnect);
+    CHECK(asked == 0);
+  }
 }
 
 TEST_CASE("chunked bodies, byte by byte, with trailers and extensions") {
