@@ -3,7 +3,7 @@
 #include <utility>
 
 #include "core/call_state.h"
-#include "llmrouter/pattern.h"
+#include "core/key_pool.h"
 
 namespace llmrouter {
 
@@ -34,6 +34,7 @@ bool Call::State::start_attempt(size_t index) {
     return false;
   }
   if (committed_) begin_joint();
+  at_->asked = index;
   at_->number = ++attempts_;
   ++c.tried;
   at_->in_flight = true;
@@ -78,7 +79,8 @@ void Call::State::send_exchange() {
 
 // Not asked: said in the record, and the answer when nobody could be asked.
 void Call::State::skip(Candidate& c, Error error) {
-  const bool better = !skip_error_ || (error.retry_after > Duration(0) && error.retry_after < skip_error_->retry_after);
+  const bool better = !skip_error_ || core::is_better_news(error, *skip_error_);
+  if (core::is_limit(error)) free_by(now(), error.retry_after);
   if (has_turn_) {  // recorded when it began to wait
     if (better) skip_error_ = std::make_unique<Error>(std::move(error));
     return;
@@ -120,9 +122,10 @@ bool Call::State::reserve_attempt(const CredentialRuntime* credential, Denial* d
   return at_->reservation.active();
 }
 
-// Walks the pool from where the rotation stands: weights decide whose turn it is, rests and limits who is passed over.
+// By the weights of those that may serve. Where none may, what is told is when the first of them can.
 bool Call::State::pick_credential(Candidate& c) {
   Denial denial;
+  at_->though_resting = false;
   const auto& pool = at_->provider->credentials;
   if (pool.empty()) {
     at_->credential = -1;
@@ -131,36 +134,53 @@ bool Call::State::pick_credential(Candidate& c) {
     let_probes_go();
     return false;
   }
-  const size_t start = core::take_turn(*at_->provider);
   const TimePoint t = now();
+  core::KeyWalk walk(*at_->provider, c.model, c.too_dear_for, t);
   Error why;
-  for (size_t step = 0; step < pool.size(); ++step) {
-    const size_t i = (start + step) % pool.size();
-    const CredentialRuntime& credential = pool[i];
-    if (!pattern_list_match(credential.config->models, c.model)) continue;
-    if (credential.health->resting(t)) {
-      const bool limited = credential.health->why() == RestReason::kRateLimited;
-      if (why.code == ErrorCode::kRateLimited || (why.code == ErrorCode::kUpstreamRateLimited && !limited)) continue;  // the better news
-      why = Error(limited ? ErrorCode::kUpstreamRateLimited : ErrorCode::kUpstreamCredentialsRejected,
-                  "provider " + at_->provider->config.name + ": " +
-                      (limited ? "rate limited, and said when to come back" : "its credentials were refused or are out of quota"));
-      if (limited) blocked_by("credential:" + at_->provider->config.name + '/' + credential.config->name, credential.health->until());
-      if (credential.health->until() > t) why.retry_after = std::chrono::ceil<std::chrono::milliseconds>(credential.health->until() - t);
-      continue;
+  const auto take = [&](size_t key) {
+    if (!reserve_attempt(&pool[key], &denial)) {
+      if (Error error = refusal(denial); core::is_better_news(error, why)) why = std::move(error);
+      return false;
     }
-    if (reserve_attempt(&credential, &denial)) {
-      at_->credential = static_cast<int>(i);
-      at_->key_probe = credential.health->take_probe(t);
-      return true;
+    at_->credential = static_cast<int>(key);
+    at_->key_probe = pool[key].health->take_probe(t);
+    return true;
+  };
+  for (size_t key = walk.next(); key != walk.kNoKey; key = walk.next()) {
+    if (take(key)) return true;
+  }
+  if (const size_t key = walk.least_refused(); key != walk.kNoKey) {
+    if (!order_.last_resort) {  // there may be others
+      c.reason = StepReason::kCoolingDown;
+      c.considered = false;
+      let_probes_go();
+      return false;
     }
-    why = refusal(denial);
+    if (take(key)) return at_->though_resting = true;
+  }
+  for (size_t key = 0; key < pool.size(); ++key) {
+    if (!walk.suits(key)) continue;
+    if (Error error = resting_key(key, walk.rest_of(key)); core::is_better_news(error, why)) why = std::move(error);
   }
   if (why.code == ErrorCode::kNone) {
-    why = Error(ErrorCode::kNoTarget, "provider " + at_->provider->config.name + ": no credential may be used for model \"" + std::string(c.model) + "\"");
+    why = Error(ErrorCode::kNoTarget, "provider " + at_->provider->config.name + ": no " + (c.too_dear_for != 0 ? "other " : "") +
+                                          "credential may be used for model \"" + std::string(c.model) + "\"");
   }
   skip(c, std::move(why));
   let_probes_go();
   return false;
+}
+
+// kNone: it does not rest.
+Error Call::State::resting_key(size_t key, const core::KeyRest& rest) {
+  if (!rest.resting) return {};
+  const std::string& provider = at_->provider->config.name;
+  const bool limited = rest.why == RestReason::kRateLimited;
+  Error error(limited ? ErrorCode::kUpstreamRateLimited : ErrorCode::kUpstreamCredentialsRejected,
+              "provider " + provider + ": " + (limited ? "rate limited, and said when to come back" : "its credentials were refused or are out of quota"));
+  if (limited) blocked_by("credential:" + provider + '/' + at_->provider->credentials[key].config->name, rest.until);
+  if (rest.until > now()) error.retry_after = std::chrono::ceil<std::chrono::milliseconds>(rest.until - now());
+  return error;
 }
 
 bool Call::State::awaits_first() const noexcept {
@@ -232,7 +252,11 @@ void Call::State::end_attempt(std::string_view outcome, std::string_view reason,
       const bool overflow = home_ != 0 && c.id != home_ && attempts_ == 1;
       snap_->affinity->put(session_, overflow ? home_ : c.id, t + snap_->config.routing.affinity.ttl);
     }
-    if (at_->credential >= 0) at_->provider->credentials[static_cast<size_t>(at_->credential)].health->succeeded(t);
+    if (at_->credential >= 0) {
+      core::CredentialHealth& key = *at_->provider->credentials[static_cast<size_t>(at_->credential)].health;
+      if (at_->though_resting) key.recovered(c.model);
+      else key.succeeded(t);
+    }
   } else if (outcome != "cancelled") {
     shared.failures.fetch_add(1, std::memory_order_relaxed);
     shared.set_last_error(with_detail(reason, detail));

@@ -83,7 +83,8 @@ struct Call::State final {
     }
 
     State& call;
-    size_t current = 0;                  // its candidate
+    size_t current = 0;                  // its candidate, or the one that is looked at
+    size_t asked = 0;                    // the candidate that it was last sent to: what headers and records name
     int number = 0;                      // which attempt of the call it is
     std::unique_ptr<Transfer> transfer;
     std::unique_ptr<Transfer> leaving;   // let go while the codec is fed
@@ -96,6 +97,7 @@ struct Call::State final {
     int64_t reserved_tokens = 0;
     const core::ProviderRuntime* provider = nullptr;
     int credential = -1;
+    bool though_resting = false;         // the credential rests, and nobody else was left
     bool relay = false;
     bool collecting = false;             // a whole answer or an error body
     HttpHead head;                       // of an error reply
@@ -158,13 +160,16 @@ struct Call::State final {
   size_t again(Duration* wait) const;    // the candidate to try once more; kNone: none is worth it
   bool fall_back_for(ErrorCode fault);   // to the model's own list for this kind of refusal
   void handle_failure(Error error);
+  void free_by(TimePoint from, Duration wait);  // a limit stands in the way for so long; 0: nobody knows
   Error final_error() const;
+  Error main_error() const;
   Error joined_refusals() const;
 
   // attempt.cc
   bool start_attempt(size_t index);      // false: not possible, the candidate is out or limited
   void send_exchange();
   bool pick_credential(core::Candidate& candidate);  // and reserves; false: none may be used now
+  Error resting_key(size_t key, const core::KeyRest& rest);
   bool reserve_attempt(const core::CredentialRuntime* credential, Denial* denial);
   void skip(core::Candidate& candidate, Error error);
   bool awaits_first() const noexcept;    // the first-token limit is the one that runs, not the idle one
@@ -333,6 +338,7 @@ struct Call::State final {
   // Null, as most of them stay: a call of which nothing goes wrong, as streams live for minutes, has no room for errors.
   std::unique_ptr<Error> last_error_;
   std::unique_ptr<Error> skip_error_;    // why a candidate was not asked at all; the answer when none was
+  TimePoint soonest_ = TimePoint::max(); // when the first of the limits that stood in the way does so no more
   struct Refusal {
     std::string model;
     Error error;

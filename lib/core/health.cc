@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "llmrouter/route.h"
+
 namespace llmrouter::core {
 namespace {
 
@@ -14,6 +16,9 @@ Duration growing(Duration rest, int times, Duration max) noexcept {
 }
 
 int64_t ticks(TimePoint t) noexcept { return t.time_since_epoch().count(); }
+
+constexpr int64_t kWhyBits = 3;
+constexpr Duration kRestOfLimited = std::chrono::seconds(1);  // where the provider does not say how long
 
 }  // namespace
 
@@ -72,6 +77,44 @@ void TargetHealth::forget() noexcept {
   probing_.store(false, kRelaxed);
 }
 
+KeyRest ModelRests::of(std::string_view model, TimePoint now) const noexcept {
+  const uint64_t name = stable_hash(model);
+  for (const Place& place : places_) {
+    if (place.model.load(kRelaxed) != name) continue;
+    const int64_t until = place.until.load(kRelaxed);
+    if (until <= ticks(now)) continue;
+    return {static_cast<RestReason>(until & kWhyBits), TimePoint(Duration(until & ~kWhyBits)), true};
+  }
+  return {};
+}
+
+void ModelRests::rest(std::string_view model, RestReason why, TimePoint until) noexcept {
+  const uint64_t name = stable_hash(model);
+  Place* mine = &places_[0];
+  for (Place& place : places_) {
+    if (place.model.load(kRelaxed) == name) {
+      mine = &place;
+      break;
+    }
+    if (place.until.load(kRelaxed) < mine->until.load(kRelaxed)) mine = &place;
+  }
+  mine->model.store(name, kRelaxed);
+  mine->until.store((ticks(until) & ~kWhyBits) | static_cast<int64_t>(why), kRelaxed);
+  any_.store(true, kRelaxed);
+}
+
+void ModelRests::forget(std::string_view model) noexcept {
+  const uint64_t name = stable_hash(model);
+  for (Place& place : places_) {
+    if (place.model.load(kRelaxed) == name) place.until.store(0, kRelaxed);
+  }
+}
+
+KeyRest CredentialHealth::rest_for(std::string_view model, TimePoint now) const noexcept {
+  if (resting(now)) return {why(), until(), true};
+  return models_.any() ? models_.of(model, now) : KeyRest();
+}
+
 bool CredentialHealth::take_probe(TimePoint now) noexcept { return doubtful() && until() <= now && !probing_.exchange(true, kRelaxed); }
 
 void CredentialHealth::succeeded(TimePoint now) noexcept {
@@ -84,11 +127,12 @@ void CredentialHealth::succeeded(TimePoint now) noexcept {
 }
 
 void CredentialHealth::rest(TimePoint now, RestReason why, Duration asked, const CooldownConfig& config) noexcept {
+  if (asked <= Duration(0) && until() > now && this->why() == why) return;  // asked for want of another, or before it rested
   const int strikes = strikes_.fetch_add(1, kRelaxed);
   Duration length = asked;
   if (length <= Duration(0)) {
     switch (why) {
-      case RestReason::kRateLimited: length = growing(std::chrono::seconds(1), strikes, config.rest); break;
+      case RestReason::kRateLimited: length = growing(kRestOfLimited, strikes, config.rest); break;
       case RestReason::kOutOfQuota: length = config.max; break;
       default: length = growing(config.rest, strikes, config.max); break;
     }
@@ -96,6 +140,19 @@ void CredentialHealth::rest(TimePoint now, RestReason why, Duration asked, const
   why_.store(static_cast<int>(why), kRelaxed);
   rest_until_.store(ticks(now + length), kRelaxed);
   probing_.store(false, kRelaxed);
+}
+
+void CredentialHealth::rest_for_model(std::string_view model, TimePoint now, RestReason why, Duration asked, const CooldownConfig& config) noexcept {
+  if (asked <= Duration(0)) asked = why == RestReason::kRateLimited ? kRestOfLimited : config.rest;
+  models_.rest(model, why, now + asked);
+}
+
+void CredentialHealth::recovered(std::string_view model) noexcept {
+  strikes_.store(0, kRelaxed);
+  why_.store(0, kRelaxed);
+  rest_until_.store(0, kRelaxed);
+  probing_.store(false, kRelaxed);
+  models_.forget(model);
 }
 
 }  // namespace llmrouter::core

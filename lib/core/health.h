@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <string_view>
 
 #include "llmrouter/clock.h"
 #include "llmrouter/config.h"
@@ -58,20 +59,51 @@ class TargetHealth {
 
 enum class RestReason { kNone, kRateLimited, kRefused, kOutOfQuota };
 
+struct KeyRest {
+  RestReason why = RestReason::kNone;
+  TimePoint until{};  // not after now while its one probe is under way
+  bool resting = false;
+};
+
+// Models that a credential rests for, and for no others. Callers name models, so there is room for kMost: whose rest ends first makes room for another. Read
+// while it is written a rest may be another model's for a moment: that is one attempt too many or too few.
+class ModelRests {
+ public:
+  bool any() const noexcept { return any_.load(std::memory_order_relaxed); }
+  KeyRest of(std::string_view model, TimePoint now) const noexcept;
+  void rest(std::string_view model, RestReason why, TimePoint until) noexcept;
+  void forget(std::string_view model) noexcept;
+
+ private:
+  static constexpr int kMost = 16;
+  struct Place {
+    std::atomic<uint64_t> model{0};  // stable_hash of its name
+    std::atomic<int64_t> until{0};   // the last two bits are `why`: nobody counts nanoseconds
+  };
+  Place places_[kMost];
+  std::atomic<bool> any_{false};
+};
+
 // A credential that was limited rests as long as the provider said (or a second, doubling up to `cooldown.for`), a refused one for `cooldown.for`, doubling
-// up to `max`, one out of quota for `max`: purses are not filled within seconds. After the last two, one attempt decides.
+// up to `max`, one out of quota for `max`: purses are not filled within seconds. After the last two, one attempt decides. What the attempts that were under way
+// together are told makes one step of these. What is about one model alone has it rest for that one: as long as the provider said, or a second; `cooldown.for`.
 class CredentialHealth {
  public:
   // When it may be used again; before `now`: at once.
   TimePoint until() const noexcept { return TimePoint(Duration(rest_until_.load(std::memory_order_relaxed))); }
   RestReason why() const noexcept { return static_cast<RestReason>(why_.load(std::memory_order_relaxed)); }
   bool resting(TimePoint now) const noexcept { return until() > now || (probing_.load(std::memory_order_relaxed) && doubtful()); }
+  // For a model: for all of them, or for this one.
+  KeyRest rest_for(std::string_view model, TimePoint now) const noexcept;
   // As TargetHealth's.
   bool take_probe(TimePoint now) noexcept;
   void let_go() noexcept { probing_.store(false, std::memory_order_relaxed); }
   void succeeded(TimePoint now) noexcept;
   // `asked`: how long the provider said; 0: it did not.
   void rest(TimePoint now, RestReason why, Duration asked, const CooldownConfig& config) noexcept;
+  void rest_for_model(std::string_view model, TimePoint now, RestReason why, Duration asked, const CooldownConfig& config) noexcept;
+  // It was asked while it rested, for want of another, and served.
+  void recovered(std::string_view model) noexcept;
 
  private:
   bool doubtful() const noexcept { return why() == RestReason::kRefused || why() == RestReason::kOutOfQuota; }
@@ -79,6 +111,7 @@ class CredentialHealth {
   std::atomic<int> why_{0};
   std::atomic<int> strikes_{0};
   std::atomic<bool> probing_{false};
+  ModelRests models_;
 };
 
 }  // namespace llmrouter::core

@@ -2,8 +2,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/key_pool.h"
 #include "core/rehearsal_flight.h"
-#include "llmrouter/pattern.h"
 
 namespace llmrouter::core {
 
@@ -53,20 +53,31 @@ bool Rehearsal::start(Flight& f, size_t index) {
 bool Rehearsal::pick_credential(Flight& f, Candidate& c) {
   const auto& pool = c.provider->credentials;
   if (pool.empty()) return reserve_attempt(f, c, nullptr);
-  const size_t start = take_turn(*c.provider);
-  for (size_t step = 0; step < pool.size(); ++step) {
-    const size_t i = (start + step) % pool.size();
-    const CredentialRuntime& credential = pool[i];
-    if (!pattern_list_match(credential.config->models, c.model)) continue;
-    if (credential.health->resting(now())) {
-      if (credential.health->why() == RestReason::kRateLimited) blocked(f, credential.health->until());
-      pass_over(f, Passed::kResting);
-      continue;
-    }
-    if (!reserve_attempt(f, c, &credential)) continue;
-    f.mine().credential = static_cast<int>(i);
-    f.mine().key_probe = credential.health->take_probe(now());
+  f.mine().though_resting = false;
+  const auto take = [&](size_t key) {
+    if (!reserve_attempt(f, c, &pool[key])) return false;
+    f.mine().credential = static_cast<int>(key);
+    f.mine().key_probe = pool[key].health->take_probe(now());
     return true;
+  };
+  KeyWalk walk(*c.provider, c.model, c.too_dear_for, now());
+  for (size_t key = walk.next(); key != walk.kNoKey; key = walk.next()) {
+    if (take(key)) return true;
+  }
+  if (const size_t key = walk.least_refused(); key != walk.kNoKey) {
+    if (!f.order.last_resort) {
+      c.reason = StepReason::kCoolingDown;
+      c.considered = false;
+      pass_over(f, Passed::kResting);
+      return false;
+    }
+    if (take(key)) return f.mine().though_resting = true;
+  }
+  for (size_t key = 0; key < pool.size(); ++key) {
+    const KeyRest rest = walk.suits(key) ? walk.rest_of(key) : KeyRest();
+    if (!rest.resting) continue;
+    if (rest.why == RestReason::kRateLimited) blocked(f, rest.until);
+    pass_over(f, Passed::kResting);
   }
   return false;
 }
@@ -215,7 +226,11 @@ void Rehearsal::answered(Flight& f, Candidate& c) {
     const bool overflow = f.home != 0 && c.id != f.home && f.attempts == 1;
     snapshot_->affinity->put(f.session, overflow ? f.home : c.id, t + routing.affinity.ttl);
   }
-  if (f.mine().credential >= 0) c.provider->credentials[static_cast<size_t>(f.mine().credential)].health->succeeded(t);
+  if (f.mine().credential >= 0) {
+    CredentialHealth& key = *c.provider->credentials[static_cast<size_t>(f.mine().credential)].health;
+    if (f.mine().though_resting) key.recovered(c.model);
+    else key.succeeded(t);
+  }
   let_probes_go(f);
   end(f, Ending::kAnswered, &c);
 }
@@ -224,8 +239,7 @@ void Rehearsal::answered(Flight& f, Candidate& c) {
 void Rehearsal::failed(Flight& f, Candidate& c) {
   Error error(f.mine().acting.code, {});
   error.retry_after = f.mine().acting.retry_after;
-  if (f.mine().acting.out_of_quota) error.upstream_code = "insufficient_quota";
-  const auto& pool = c.provider->credentials;
+  if (f.mine().acting.out_of_quota) error.upstream_code = kOutOfQuotaCode;
   learn_from(error, c, f.mine().credential, now(), snapshot_->config.routing.cooldown);
   let_probes_go(f);
   core::TargetHealth& reach = c.provider->shared->reach;
@@ -236,7 +250,9 @@ void Rehearsal::failed(Flight& f, Candidate& c) {
   if (f.mine().acting.final) return end(f, Ending::kFailed, nullptr);
   c.not_before = now() + error.retry_after;
   const bool limited = error.code == ErrorCode::kUpstreamRateLimited, rejected = error.code == ErrorCode::kUpstreamCredentialsRejected;
+  const bool by_other_key = other_key_may(error, c, f.mine().credential) && !f.mine().though_resting;
   if (limited && error.retry_after > Duration(0)) blocked(f, c.not_before);
+  if (limited && error.retry_after > Duration(0) && by_other_key) c.not_before = KeyWalk(*c.provider, c.model, c.too_dear_for, now()).limited_until();
   if (f.other().in_flight) {  // it may still answer
     if (rejected) c.out = true;
     f.at = 1 - f.at;
@@ -244,7 +260,7 @@ void Rehearsal::failed(Flight& f, Candidate& c) {
   }
   // The credential's fault: the same target by another one, at once.
   const int most = most_attempts(snapshot_->config.routing);
-  if ((limited || rejected) && pool.size() > 1 && f.attempts < most) {
+  if (by_other_key && f.attempts < most) {
     if (f.attempts + 1 == most && f.order.somebody_new(*snapshot_, f.candidates, [&] { return ask_of(f); })) {
       f.candidate().out = f.candidate().considered = false;
       return next_attempt(f);

@@ -13,6 +13,7 @@ namespace llmrouter::core {
 struct Rehearsal::Attempt {
   size_t current = 0;      // its candidate
   int credential = -1;
+  bool though_resting = false;  // the credential
   bool in_flight = false, probe = false, key_probe = false;
   Reservation reservation;
   Acting acting;

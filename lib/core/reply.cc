@@ -292,8 +292,8 @@ ReplyHead Call::State::make_head(int status, bool stream, int64_t length) {
   h.reserve(key_ && !key_->spec.limits.empty() ? 13 : 7);
   h.push_back({"x-request-id", record_.request_id});
   if (attempts_ > 0) {
-    h.push_back({"x-llmrouter-provider", candidates_[at_->current].provider->config.name});
-    h.push_back({"x-llmrouter-model", std::string(candidates_[at_->current].model)});
+    h.push_back({"x-llmrouter-provider", candidates_[at_->asked].provider->config.name});
+    h.push_back({"x-llmrouter-model", std::string(candidates_[at_->asked].model)});
     h.push_back({"x-llmrouter-attempts", number(attempts_)});
     h.push_back({"x-llmrouter-overhead-us", number(std::chrono::duration_cast<std::chrono::microseconds>(sent_ - began_).count())});
     if (settled_ && status < 300) h.push_back({"x-llmrouter-cost-usd", usd(record_.cost_nano_usd)});

@@ -65,6 +65,7 @@ struct Candidate {
   bool out = false;                    // not to be asked (again)
   bool granted = false;                // the key may use its route by name, and what that falls back to
   TimePoint not_before{};              // what the upstream asked for
+  uint64_t too_dear_for = 0;           // bits of its provider's keys, the first 64, whose money is not enough for it
 };
 
 // In the order of CONFIG.md, "A model's name". `forced` is a provider's name or empty. kModelNotFound with the nearest names of those that `key` may

@@ -108,7 +108,7 @@ void Call::State::fill_record(CallStatus status, const Error& error) {
     router_.counters.first_token.add(record_.first_token_ms);
   }
   if (attempts_ > 0) {
-    const core::Candidate& c = candidates_[at_->current];
+    const core::Candidate& c = candidates_[at_->asked];
     record_.provider = c.provider->config.name;
     record_.model = c.model;
     record_.overhead_us = duration_cast<std::chrono::microseconds>(sent_ - began_).count();
@@ -121,7 +121,7 @@ void Call::State::fill_record(CallStatus status, const Error& error) {
     if (!record_.decision.empty()) record_.decision += "; ";
     record_.decision += resolved_.how;
     if (resolved_.route != nullptr) (record_.decision += "; ") += core::balancer_of(*snap_, *resolved_.route, &wishes_).name();
-    if (attempts_ > 0) (record_.decision += "; ") += step_reason_text(candidates_[at_->current].reason);
+    if (attempts_ > 0) (record_.decision += "; ") += step_reason_text(candidates_[at_->asked].reason);
   }
   if (!gone_on_from_.empty()) (record_.decision += record_.decision.empty() ? "" : "; ") += "continued from " + gone_on_from_;
   if (kept_) {

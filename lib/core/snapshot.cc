@@ -101,7 +101,6 @@ class Builder {
       auto tokens = registry_.tokens(config, credential, parts_);
       if (!tokens) return std::move(tokens).error();
       c.tokens = std::move(*tokens);
-      p->total_weight += std::max(1, credential.weight);
       p->credentials.push_back(std::move(c));
     }
     if (!config.models.override_.empty() || (!config.models.append.empty() && !p->shared->models.load())) {

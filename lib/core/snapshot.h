@@ -41,7 +41,6 @@ struct ProviderRuntime {
   std::shared_ptr<const Endpoint> endpoint;
   LimitBucket* bucket = nullptr;
   std::vector<CredentialRuntime> credentials;
-  int64_t total_weight = 0;  // of the credentials
   Timeouts timeouts;         // routing's where the provider has none
   std::shared_ptr<ProviderShared> shared;
 

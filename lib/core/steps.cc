@@ -1,6 +1,20 @@
 #include "core/steps.h"
 
 namespace llmrouter::core {
+namespace {
+
+// Does a text say this name, and not a longer one that it is a part of?
+bool names(std::string_view text, std::string_view name) noexcept {
+  const auto goes_on = [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' || c == '_'; };
+  if (name.size() < 2) return false;  // one letter is any
+  for (size_t at = text.find(name); at != std::string_view::npos; at = text.find(name, at + 1)) {
+    const size_t end = at + name.size();
+    if ((at == 0 || !goes_on(text[at - 1])) && (end == text.size() || !goes_on(text[end]))) return true;
+  }
+  return false;
+}
+
+}  // namespace
 
 Duration hedge_after(const HedgeConfig& hedge, const Candidate& candidate, bool stream) noexcept {
   if (!hedge.p95) return hedge.after;
@@ -16,13 +30,20 @@ size_t hedge_target(const std::vector<Candidate>& candidates, size_t current, Ti
   return current;
 }
 
-size_t take_turn(const ProviderRuntime& provider) noexcept {
-  const auto& pool = provider.credentials;
-  if (pool.size() < 2) return 0;
-  auto turn = static_cast<int64_t>(provider.shared->rotation.fetch_add(1, std::memory_order_relaxed) % static_cast<uint64_t>(provider.total_weight));
-  size_t at = 0;
-  while (turn >= std::max(1, pool[at].config->weight)) turn -= std::max(1, pool[at++].config->weight);
-  return at;
+bool is_better_news(const Error& error, const Error& than) noexcept {
+  const auto rank = [](const Error& e) { return e.code == ErrorCode::kNone ? 3 : is_limit(e) ? 0 : e.never ? 2 : 1; };
+  if (rank(error) != rank(than)) return rank(error) < rank(than);
+  return error.retry_after > Duration(0) && (than.retry_after <= Duration(0) || error.retry_after < than.retry_after);
+}
+
+bool other_key_may(const Error& error, Candidate& candidate, int credential) noexcept {
+  if (credential < 0 || candidate.provider->credentials.size() < 2) return false;
+  if (error.code == ErrorCode::kUpstreamRateLimited) return true;
+  if (error.code != ErrorCode::kUpstreamCredentialsRejected) return false;
+  if (error.upstream_code != kTooDearCode) return true;  // it rests, or is refused for the model
+  if (credential >= 64) return false;
+  candidate.too_dear_for |= uint64_t{1} << credential;
+  return true;
 }
 
 Wanted wanted_of(const Snapshot& snapshot, const Candidate& first, bool budget, int64_t input, int64_t output, bool bounded, WallTime wall) {
@@ -86,9 +107,11 @@ void learn_from(const Error& error, Candidate& candidate, int credential, TimePo
   if (credential < 0) return;
   CredentialHealth& key = *pool[static_cast<size_t>(credential)].health;
   if (error.code == ErrorCode::kUpstreamRateLimited) {
+    if (names(error.message, candidate.model)) return key.rest_for_model(candidate.model, now, RestReason::kRateLimited, error.retry_after, config);
     key.rest(now, RestReason::kRateLimited, error.retry_after, config);
-  } else if (error.code == ErrorCode::kUpstreamCredentialsRejected && pool.size() > 1) {
-    key.rest(now, error.upstream_code == "insufficient_quota" ? RestReason::kOutOfQuota : RestReason::kRefused, error.retry_after, config);
+  } else if (error.code == ErrorCode::kUpstreamCredentialsRejected && pool.size() > 1 && error.upstream_code != kTooDearCode) {
+    if (error.upstream_code == kModelRefusedCode) return key.rest_for_model(candidate.model, now, RestReason::kRefused, error.retry_after, config);
+    key.rest(now, error.upstream_code == kOutOfQuotaCode ? RestReason::kOutOfQuota : RestReason::kRefused, error.retry_after, config);
   }
 }
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <string_view>
 #include <vector>
 
 #include "core/random.h"
@@ -109,8 +110,21 @@ Duration hedge_after(const HedgeConfig& hedge, const Candidate& candidate, bool 
 // Who is asked beside `current`: another target where there is one that nothing speaks against; else the same once more.
 size_t hedge_target(const std::vector<Candidate>& candidates, size_t current, TimePoint now) noexcept;
 
-// Where in its provider's pool the turn begins, by the weights. The pool is not empty.
-size_t take_turn(const ProviderRuntime& provider) noexcept;
+// What a codec puts into Error::upstream_code beside kUpstreamCredentialsRejected, whatever the vendor's own word is (lib/dialects/fault.cc).
+constexpr std::string_view kOutOfQuotaCode = "insufficient_quota";
+constexpr std::string_view kModelRefusedCode = "model_not_permitted";  // the key is good, and not for this model
+constexpr std::string_view kTooDearCode = "request_too_dear";          // there is money, but not for as much as this request may cost: a smaller one is served
+
+// Is it a limit, ours or the upstream's, that is gone some time?
+inline bool is_limit(const Error& error) noexcept {
+  return !error.never && (error.code == ErrorCode::kRateLimited || error.code == ErrorCode::kUpstreamRateLimited);
+}
+
+// Of two reasons why somebody cannot be asked now: is this the one to tell? A limit before what waiting may not mend, what is sooner before what is later.
+bool is_better_news(const Error& error, const Error& than) noexcept;
+
+// May the same target serve this call by another of its keys? Marks the one that it was too dear for.
+bool other_key_may(const Error& error, Candidate& candidate, int credential) noexcept;
 
 // What a call reserves at its key's and its model's limits.
 struct Wanted {

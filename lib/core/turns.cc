@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "core/call_state.h"
+#include "core/key_pool.h"
 #include "core/wishes.h"
 
 namespace llmrouter {
@@ -131,14 +132,14 @@ void Call::State::handle_failure(Error error) {
   }
   const TimePoint t = now();
   c.not_before = t + error.retry_after;
-  bool credential_fault = false;
+  const bool by_other_key = core::other_key_may(error, c, at_->credential) && !at_->though_resting;  // for want of another one is asked, not all of them
   switch (error.code) {
     case ErrorCode::kUpstreamRateLimited:
-      credential_fault = true;
       if (error.retry_after > Duration(0)) blocked_by(limit_of_attempt(), c.not_before);
+      free_by(t, error.retry_after);
+      if (by_other_key && error.retry_after > Duration(0)) c.not_before = core::KeyWalk(*c.provider, c.model, c.too_dear_for, t).limited_until();
       break;
     case ErrorCode::kUpstreamCredentialsRejected:
-      credential_fault = true;
       c.out = true;
       break;
     case ErrorCode::kUpstreamError:
@@ -160,7 +161,7 @@ void Call::State::handle_failure(Error error) {
   if (Attempt* other = other_in_flight()) return lead_is(other);
   // The credential's fault: the same target by another one, at once. The last attempt is for who was not asked yet, where there is somebody.
   const int most = core::most_attempts(snap_->config.routing);
-  if (credential_fault && c.provider->credentials.size() > 1 && attempts_ < most) {
+  if (by_other_key && attempts_ < most) {
     if (attempts_ + 1 == most && order_.somebody_new(*snap_, candidates_, [this] { return ask(); })) {
       Candidate& mine = candidates_[at_->current];
       mine.out = mine.considered = false;  // its other keys are there when nobody new can be asked
@@ -173,7 +174,20 @@ void Call::State::handle_failure(Error error) {
   next_attempt();
 }
 
+void Call::State::free_by(TimePoint from, Duration wait) {
+  if (wait > Duration(0)) soonest_ = std::min(soonest_, from + wait);
+}
+
 Error Call::State::final_error() const {
+  Error error = main_error();
+  // Whoever it was that failed last: the next call may be served by another of those that stood at a limit.
+  if (core::is_limit(error) && soonest_ != TimePoint::max()) {
+    error.retry_after = std::max(std::chrono::milliseconds(1), std::chrono::ceil<std::chrono::milliseconds>(soonest_ - now()));
+  }
+  return error;
+}
+
+Error Call::State::main_error() const {
   if (attempts_ > 0 && last_error_) return *last_error_;
   if (skip_error_) return *skip_error_;  // it may work later: better news than a refusal
   if (!refusals_.empty()) return joined_refusals();

@@ -74,6 +74,7 @@ void Call::State::have_turn() {
   blocked_by_.clear();
   blocked_until_ = TimePoint::max();
   skip_error_.reset();
+  soonest_ = TimePoint::max();
   for (core::Candidate& c : candidates_) c.considered = false;
   order_.next = 0;
   order_.last_resort = false;

@@ -78,7 +78,12 @@ constexpr std::string_view kServerTypes[] = {"server_error", "api_error", "inter
 constexpr std::string_view kRequestTypes[] = {"invalid_request_error", "badrequesterror", "invalid_request", "validation",
                                               "invalid_parameter_error", "not_found_error", "unprocessable_entity"};
 
-enum class Class { kQuota, kContext, kPolicy, kKey, kRate, kRequest, kServer };
+// Not an empty purse: a smaller request would be served. OpenRouter's.
+constexpr std::string_view kTooDearPhrases[] = {"fewer max_tokens", "can only afford"};
+// What a 403 says that is about what was asked for and not about the key. "model" is in OpenAI's and Bedrock's, the others are Anthropic's and Volcengine's.
+constexpr std::string_view kForbiddenPhrases[] = {"model", "the specified resource", "the requested resource"};
+
+enum class Class { kTooDear, kForbidden, kQuota, kContext, kPolicy, kKey, kRate, kRequest, kServer };
 
 // May a phrase in a message overrule the status? Only where the request is at fault, or where a vendor says 500 for everything.
 bool words_may_decide(int status) noexcept {
@@ -110,6 +115,7 @@ Class classify(const Fault& fault) {
   const auto coded = [&](const auto& list) { return is_one_of(fault.code, list) || is_one_of(fault.type, list); };
   const auto said = [&](const auto& list) { return holds_one_of(all, list); };
   const bool words = words_may_decide(fault.status);
+  if (fault.status == 402 && said(kTooDearPhrases)) return Class::kTooDear;
   // A per-minute quota (Google) wears the same words as an empty purse; its code tells them apart.
   if (fault.status == 402 || coded(kQuotaCodes)) return Class::kQuota;
   if (coded(kRateCodes) && (fault.status == 0 || fault.status == 429 || fault.status == 413 || fault.status == 400 || fault.status == 503)) {
@@ -120,6 +126,7 @@ Class classify(const Fault& fault) {
   if (words && (coded(kPolicyCodes) || said(kPolicyPhrases))) return Class::kPolicy;
   if (fault.status == 451) return Class::kPolicy;
   if (words && fault.status < 500 && (coded(kKeyCodes) || said(kKeyPhrases))) return Class::kKey;
+  if (fault.status == 403 && said(kForbiddenPhrases)) return Class::kForbidden;
   return class_of_status(fault.status, fault);
 }
 
@@ -145,9 +152,13 @@ Error make_error(const Fault& fault, std::string_view body, std::string_view key
   error.upstream_status = fault.status;
   error.upstream_code = scrub(cut(!fault.code.empty() ? fault.code : fault.type, 128), key);
   error.upstream_body = body_to_keep(body, key);
-  switch (classify(fault)) {
+  const Class what = classify(fault);
+  switch (what) {
+    case Class::kTooDear:
+    case Class::kForbidden:
     case Class::kQuota:
-      error.upstream_code = "insufficient_quota";  // one word for all vendors: the key is good, its purse is empty
+      // One word for all vendors: the key is good, but not for this request, not for this model, or its purse is empty.
+      error.upstream_code = what == Class::kTooDear ? "request_too_dear" : what == Class::kForbidden ? "model_not_permitted" : "insufficient_quota";
       [[fallthrough]];
     case Class::kKey:
       error.code = ErrorCode::kUpstreamCredentialsRejected;

@@ -62,7 +62,7 @@ TEST_CASE("every shape that errors come in is understood") {
       {400, R"({"error":{"message":"Invalid 'max_tokens'","type":"invalid_request_error","param":"max_tokens","code":"integer_below_min_value"}})", kRejected, "Invalid 'max_tokens'", "integer_below_min_value"},
       {404, R"({"error":{"message":"The model `x` does not exist","type":"invalid_request_error","param":null,"code":"model_not_found"}})", kRejected, "The model `x` does not exist", "model_not_found"},
       {401, R"({"error":{"code":"invalid_api_key","message":"Invalid API Key","type":"invalid_request_error"}})", kKey, "Invalid API Key", "invalid_api_key"},
-      {403, R"({"error":{"code":null,"message":"You are not allowed to sample from this model","param":null,"type":"invalid_request_error"}})", kKey, "not allowed", "invalid_request_error"},
+      {403, R"({"error":{"code":null,"message":"You are not allowed to sample from this model","param":null,"type":"invalid_request_error"}})", kKey, "not allowed", "model_not_permitted"},
       {429, R"({"error":{"message":"Rate limit reached for gpt-4o","type":"tokens","param":null,"code":"rate_limit_exceeded"}})", kLimited, "Rate limit reached", "rate_limit_exceeded"},
       {500, R"({"error":{"message":"The server had an error","type":"server_error"}})", kBroken, "The server had an error", "server_error"},
       {503, R"({"error":{"message":"Loading model","type":"unavailable_error","code":503}})", kBroken, "Loading model", "503"},
@@ -183,6 +183,26 @@ TEST_CASE("an empty purse is told from a bad key by upstream_code") {
     CHECK(e.upstream_status == status);
   }
   CHECK(parse(401, R"({"error":{"message":"bad key","code":"invalid_api_key"}})").upstream_code == "invalid_api_key");
+}
+
+TEST_CASE("a key that may not use one model, and a request that is too dear, are told from a bad key and an empty purse by upstream_code") {
+  const std::vector<std::tuple<int, std::string, std::string>> rows = {
+      {403, R"({"error":{"message":"Project `proj_x` does not have access to model `gpt-9`","type":"invalid_request_error","code":"model_not_found"}})", "model_not_permitted"},
+      {403, R"({"message":"You don't have access to the model with the specified model ID."})", "model_not_permitted"},
+      {403, R"({"type":"error","error":{"type":"permission_error","message":"Your API key does not have permission to use the specified resource."}})", "model_not_permitted"},
+      {403, R"({"error":{"code":"AccessDenied","message":"The request failed because you do not have access to the requested resource.","type":"Forbidden"}})", "model_not_permitted"},
+      {403, R"({"error":{"code":"suspended","message":"Your account was suspended"}})", "suspended"},
+      {401, R"({"error":{"code":"no","message":"this key is of no model"}})", "no"},
+      {402, R"({"error":{"message":"This request requires more credits, or fewer max_tokens. You requested up to 65536 tokens, but can only afford 1333.","code":402}})", "request_too_dear"},
+      {402, R"({"error":{"message":"Insufficient credits. Add more at the settings.","code":402}})", "insufficient_quota"},
+  };
+  for (const auto& [status, body, word] : rows) {
+    INFO(body);
+    const Error e = parse(status, body);
+    CHECK(e.code == kKey);
+    CHECK(e.upstream_code == word);
+    CHECK(e.upstream_status == status);
+  }
 }
 
 TEST_CASE("how long to wait, from whatever says it") {
