@@ -154,6 +154,7 @@ struct Call::State final {
   Result<void> place();
   core::Ask asking() const;
   core::Ask ask();                       // the same with a fresh seed
+  core::Ask ask_later();                 // for fallbacks, one of which may hash what the model itself had no need of
   void next_attempt();
   void retry_current();
   size_t choose();                       // the next candidate that was not tried; kNone: no more

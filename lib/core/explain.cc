@@ -112,9 +112,11 @@ Result<Plan> Router::Impl::plan(const core::Snapshot& snap, const KeyRecord* key
   ask.now = clock().now();
   ask.wall = wall;
   ask.peek = true;
-  ask.affinity = core::affinity_of(snap.config.routing.affinity.by, key, facts, request.body, nullptr, options.headers);
-  if (snap.affinity && ask.affinity != 0 && wishes.cache && resolved->route != nullptr) {
-    ask.home = snap.affinity->find(stable_hash(resolved->route->name, ask.affinity), ask.now);
+  const auto& by = snap.config.routing.affinity.by;
+  ask.affinity = core::identity_of(by, key, facts, request.body, nullptr, options.headers);
+  if (snap.affinity && wishes.cache && resolved->route != nullptr) {
+    const uint64_t together = core::affinity_of(by, key, facts, request.body, nullptr, options.headers);
+    if (together != 0) ask.home = snap.affinity->find(stable_hash(resolved->route->name, together), ask.now);
   }
   std::vector<Candidate> candidates;
   const bool anybody = core::append_first(snap, *resolved, plan.model, ask, candidates);

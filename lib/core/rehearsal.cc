@@ -109,13 +109,13 @@ bool Rehearsal::place(Flight& f) {
   auto resolved = resolve_wish(*snapshot_, f.asked, f.forced, f.wishes, key);
   if (!resolved) return false;
   f.resolved = std::move(*resolved);
-  const AffinityConfig& affinity = snapshot_->config.routing.affinity;
+  const auto& by = snapshot_->config.routing.affinity.by;
   const Route* route = f.resolved.route;
-  const bool hashes = route != nullptr && balancer_of(*snapshot_, *route, &f.wishes).wants_affinity();
-  if (snapshot_->affinity || hashes) f.affinity = affinity_of(affinity.by, key, f.facts, {}, nullptr, {});
+  const uint64_t together = snapshot_->affinity ? affinity_of(by, key, f.facts, {}, nullptr, {}) : 0;
+  f.affinity = identity_of(by, key, f.facts, {}, nullptr, {});
   Ask ask = ask_of(f);
-  if (f.affinity != 0 && snapshot_->affinity && route != nullptr) {
-    f.session = stable_hash(route->name, f.affinity);
+  if (together != 0 && route != nullptr) {
+    f.session = stable_hash(route->name, together);
     ask.home = f.home = snapshot_->affinity->find(f.session, now());
   }
   const bool anybody = append_first(*snapshot_, f.resolved, f.asked, ask, f.candidates);

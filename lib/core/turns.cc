@@ -16,13 +16,17 @@ Result<void> Call::State::place() {
   auto resolved = core::resolve_wish(*snap_, asked_, options_.forced_provider, wishes_, key_.get());
   if (!resolved) return core::in_header_words(std::move(resolved).error(), options_, wishes_);
   resolved_ = std::move(*resolved);
-  const auto& affinity = snap_->config.routing.affinity;
+  const auto& by = snap_->config.routing.affinity.by;
   const core::Route* route = resolved_.route;
-  const bool hashes = route != nullptr && core::balancer_of(*snap_, *route, &wishes_).wants_affinity();
-  if ((snap_->affinity && wishes_.cache) || hashes) affinity_ = core::affinity_of(affinity.by, key_.get(), facts_, body_, client_ ? nullptr : chat_.get(), options_.headers);
+  const ChatRequest* neutral = client_ ? nullptr : chat_.get();
+  if (snap_->affinity && wishes_.cache) affinity_ = core::affinity_of(by, key_.get(), facts_, body_, neutral, options_.headers);
+  const uint64_t together = affinity_;
+  if (affinity_ == 0 && route != nullptr && core::balancer_of(*snap_, *route, &wishes_).wants_affinity()) {
+    affinity_ = core::identity_of(by, key_.get(), facts_, body_, neutral, options_.headers);
+  }
   core::Ask first = ask();
-  if (affinity_ != 0 && snap_->affinity && wishes_.cache && route != nullptr) {
-    session_ = stable_hash(route->name, affinity_);
+  if (together != 0 && route != nullptr) {
+    session_ = stable_hash(route->name, together);
     first.home = home_ = snap_->affinity->find(session_, began_);
   }
   const bool anybody = core::append_first(*snap_, resolved_, asked_, first, candidates_);
@@ -63,8 +67,13 @@ core::Ask Call::State::asking() const {
   return ask;
 }
 
+core::Ask Call::State::ask_later() {
+  if (affinity_ == 0) affinity_ = core::identity_of(snap_->config.routing.affinity.by, key_.get(), facts_, body_, client_ ? nullptr : chat_.get(), options_.headers);
+  return ask();
+}
+
 size_t Call::State::choose() {
-  return order_.choose(*snap_, candidates_, [this] { return ask(); });
+  return order_.choose(*snap_, candidates_, [this] { return ask_later(); });
 }
 
 void Call::State::next_attempt() {
@@ -109,7 +118,7 @@ size_t Call::State::again(Duration* wait) const {
 }
 
 bool Call::State::fall_back_for(ErrorCode fault) {
-  free_retry_ = core::fall_back_for(fault, *snap_, wishes_, attempts_, at_->current, order_, candidates_, [this] { return ask(); });
+  free_retry_ = core::fall_back_for(fault, *snap_, wishes_, attempts_, at_->current, order_, candidates_, [this] { return ask_later(); });
   return free_retry_;
 }
 
@@ -162,7 +171,7 @@ void Call::State::handle_failure(Error error) {
   // The credential's fault: the same target by another one, at once. The last attempt is for who was not asked yet, where there is somebody.
   const int most = core::most_attempts(snap_->config.routing);
   if (by_other_key && attempts_ < most) {
-    if (attempts_ + 1 == most && order_.somebody_new(*snap_, candidates_, [this] { return ask(); })) {
+    if (attempts_ + 1 == most && order_.somebody_new(*snap_, candidates_, [this] { return ask_later(); })) {
       Candidate& mine = candidates_[at_->current];
       mine.out = mine.considered = false;  // its other keys are there when nobody new can be asked
       return next_attempt();

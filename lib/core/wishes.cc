@@ -348,27 +348,33 @@ uint64_t session_hash(const RequestFacts& facts, std::string_view body, const Ch
   return chat != nullptr && !chat->prompt_cache_key.empty() ? stable_hash(chat->prompt_cache_key, 3) : 0;
 }
 
+// One of what `routing.affinity.by` names; 0: the request has nothing of it.
+uint64_t part_of(std::string_view what, const KeyRecord* key, const RequestFacts& facts, std::string_view body, const ChatRequest* chat,
+                 const std::vector<HttpHeader>& headers) {
+  if (what == "key") return key == nullptr ? 0 : stable_hash(key->id, 1);
+  if (what == "user") return !facts.user.empty() ? stable_hash(facts.user, 2) : key != nullptr && !key->spec.user.empty() ? stable_hash(key->spec.user, 2) : 0;
+  if (what == "session") return session_hash(facts, body, chat, headers);
+  return prefix_hash(facts, body, chat);
+}
+
 }  // namespace
 
 uint64_t affinity_of(const std::vector<std::string>& by, const KeyRecord* key, const RequestFacts& facts, std::string_view body,
                      const ChatRequest* chat, const std::vector<HttpHeader>& headers) {
-  auto part = [&](std::string_view what) -> uint64_t {
-    if (what == "key") return key == nullptr ? 0 : stable_hash(key->id, 1);
-    if (what == "user") return !facts.user.empty() ? stable_hash(facts.user, 2) : key != nullptr && !key->spec.user.empty() ? stable_hash(key->spec.user, 2) : 0;
-    if (what == "session") return session_hash(facts, body, chat, headers);
-    return prefix_hash(facts, body, chat);
-  };
-  if (by.empty()) {  // a strategy that hashes where nothing says what: the narrowest that is known
-    for (std::string_view what : {"session", "user", "key", "prefix"}) {
-      if (uint64_t found = part(what)) return found;
-    }
-    return 0;
-  }
   uint64_t hash = 0;
   for (const std::string& what : by) {
-    if (uint64_t found = part(what)) hash = Random(hash ^ found).next() | 1;
+    if (uint64_t found = part_of(what, key, facts, body, chat, headers)) hash = Random(hash ^ found).next() | 1;
   }
   return hash;
+}
+
+uint64_t identity_of(const std::vector<std::string>& by, const KeyRecord* key, const RequestFacts& facts, std::string_view body, const ChatRequest* chat,
+                     const std::vector<HttpHeader>& headers) {
+  if (uint64_t found = affinity_of(by, key, facts, body, chat, headers)) return found;
+  for (std::string_view what : {"session", "user", "key", "prefix"}) {  // the narrowest that is known
+    if (uint64_t found = part_of(what, key, facts, body, chat, headers)) return found;
+  }
+  return 0;
 }
 
 }  // namespace llmrouter::core

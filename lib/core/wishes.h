@@ -47,6 +47,10 @@ Error nobody(const Snapshot& snapshot, const std::vector<Candidate>& candidates,
 uint64_t affinity_of(const std::vector<std::string>& by, const KeyRecord* key, const RequestFacts& facts, std::string_view body,
                      const ChatRequest* chat, const std::vector<HttpHeader>& headers);
 
+// What a strategy hashes: that, and where nothing of it is known, the first that is of session, user, key and prefix. 0: none is.
+uint64_t identity_of(const std::vector<std::string>& by, const KeyRecord* key, const RequestFacts& facts, std::string_view body, const ChatRequest* chat,
+                     const std::vector<HttpHeader>& headers);
+
 }  // namespace llmrouter::core
 
 #endif  // LLMROUTER_CORE_WISHES_H_

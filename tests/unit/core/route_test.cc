@@ -549,6 +549,34 @@ TEST_CASE("affinity keeps a session at its target for its time, and moves it whe
   CHECK(w.served() == second);
 }
 
+TEST_CASE("a strategy that hashes goes by what is known where affinity names what the request has nothing of") {
+  for (const char* what : {"session", "prefix"}) {
+    INFO(what);
+    Routes w;
+    w.config.routing.affinity.by = {what};
+    w.config.models[0].strategy = "hash";
+    w.config.models[0].fallbacks.clear();
+    w.config.models.push_back(model("down", {{"a", "gone", 1, 1}}, {"m"}));
+    w.transport.fallback = [](const SeenRequest& seen) { return seen.body.find("gone") == std::string::npos ? ScriptedReply::json(kWhole) : ScriptedReply::json("{}", 500); };
+    w.config.routing.cooldown.failures = 100000;
+    std::set<std::string> used;
+    for (int user = 0; user < 16; ++user) {
+      const std::string more = R"(,"user":"u)" + std::to_string(user) + "\"";
+      w.ask("m", more);
+      const std::string home = w.served();
+      used.insert(home);
+      for (int i = 0; i < 5; ++i) {
+        w.ask("m", more);
+        CHECK(w.served() == home);
+      }
+      CHECK(w.plan("m", more).steps.at(0).provider == home);
+      w.ask("down", more);  // as a fallback it is the same model
+      CHECK(w.served() == home);
+    }
+    CHECK(used.size() == 3);
+  }
+}
+
 TEST_CASE("affinity does not overload one target: what is beyond its share goes elsewhere") {
   Routes w;
   w.config.routing.affinity.by = {"session"};
