@@ -275,7 +275,8 @@ def _wait(work, on_data=None, cancel=None):
         answers.put(STOP)
         if cancel:
             cancel()
-            worker.join(1)  # there is nothing left to wait for; should there be, it ends by itself
+            if worker.is_alive():
+                worker.join(1)  # it has nothing left to wait for; should it have, it ends by itself
         raise
     try:
         if value[0]:
