@@ -980,7 +980,9 @@ class Template(Upstream):
             else:
                 ask.turns.append(Turn(message["role"], text))
         # A talk in which no user speaks has none; its words are in the history.
-        need(body["prompt"] == ([""] + [t.text for t in ask.turns if t.role == "user"])[-1], "the prompt is not the last user's text")
+        # Several parts of it are set apart there.
+        last = ([""] + [t.text for t in ask.turns if t.role == "user"])[-1]
+        need("".join(body["prompt"].split()) == "".join(last.split()), "the prompt is not the last user's text")
         return ask
 
     def whole(self, say, model):

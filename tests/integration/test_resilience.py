@@ -216,3 +216,40 @@ def test_a_providers_own_total_bounds_its_attempts(t):
     began = time.monotonic()
     r = s.chat("up2/m1", stream=True)
     assert r.status == 200 and "timeout: total" in r.body.decode() and time.monotonic() - began < 3, r.body
+
+
+def test_quirk_a_retry_after_header_on_a_200_rests_nobody(t):
+    """Anthropic and Together send it beside good answers."""
+    async def handler(x):
+        if x.request.method == "GET":
+            return await x.send(up.reply({"data": [{"id": "m1"}]}))
+        answer = {"id": "c", "object": "chat.completion", "model": "m1", "usage": up.USAGE,
+                  "choices": [{"index": 0, "message": {"role": "assistant", "content": "good"}, "finish_reason": "stop"}]}
+        await x.send(up.reply(answer, headers=[("retry-after", "600"), ("retry-after-ms", "600000")]))
+    u, other = t.upstream(handler), t.upstream(up.good)
+    config = t.config(u, models={"both": {"strategy": "priority", "targets": [{"model": "up/m1", "priority": 1}, {"model": "other/m1", "priority": 2}]}})
+    config["providers"]["other"] = {"base_url": other.url, "api_key": "sk-other-123456"}
+    s = t.start(config)
+    for _ in range(3):
+        r = s.chat("both")
+        assert r.status == 200 and r.json()["choices"][0]["message"]["content"] == "good" and r.header("retry-after") is None, (r.status, r.headers, r.body)
+    assert len(u.chats()) == 3 and other.chats() == []
+
+
+def test_calls_without_an_end_end_an_attempt_in_its_providers_name(t):
+    """Gemini's and Ollama's clients get calls whole: what they wait for has a bound, which is the upstream's fault."""
+    async def handler(x):
+        if x.request.method == "GET":
+            return await x.send(up.reply({"data": [{"id": "m1"}]}))
+        await x.send(up.CLOSE_HEAD)
+        first = {"index": 0, "id": "call_1", "type": "function", "function": {"name": "f", "arguments": "{\"a\":\""}}
+        for call in [first] + [{"index": 0, "function": {"arguments": "x" * (1 << 20)}}] * 34:
+            await x.send(b"data: " + json.dumps({"id": "c", "model": "m1", "choices": [{"index": 0, "delta": {"tool_calls": [call]}}]}).encode() + b"\n\n")
+    u = t.upstream(handler)
+    s = t.server(u)
+    body = {"model": "up/m1", "messages": [{"role": "user", "content": "hi"}]}
+    lines = s.request("POST", "/api/chat", body, timeout=60).body.splitlines()
+    assert "32 MiB" in json.loads(lines[-1])["error"] and "up" in json.loads(lines[-1])["error"] and len(lines) == 1, lines[-1][:300]
+    google = s.request("POST", "/v1beta/models/up/m1:streamGenerateContent?alt=sse", {"contents": [{"parts": [{"text": "hi"}]}]}, timeout=60).body.decode()
+    assert "32 MiB" in google and len(google) < 2000, google[:300]
+    assert [r["status"] for r in s.usage()] == ["cut", "cut"], s.usage()
