@@ -24,7 +24,8 @@ class Probe final : public TransferSink {
   bool ask(Transport& transport) {
     const core::CredentialRuntime* credential = nullptr;
     for (const auto& c : provider_.credentials) {
-      if (c.health->resting(router_.clock().now())) continue;
+      const TimePoint now = router_.clock().now();
+      if (target_ != nullptr ? c.health->rest_for(target_->model, now).resting : c.health->resting(now)) continue;
       if (target_ != nullptr && !pattern_list_match(c.config->models, target_->model)) continue;
       credential = &c;
       break;
