@@ -438,6 +438,7 @@ TEST_CASE("cut: a fallback that allows no more than was told is passed over; whe
     w.ask_for("");
     w.check_length();
     CHECK(w.outcomes() == "a:cut b:skipped c:skipped");
+    CHECK(w.heard.result.record.provider == "a");
   }
   SECTION("nobody else can") {
     w.config.providers[2].quirks = {};
