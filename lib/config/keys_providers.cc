@@ -46,7 +46,7 @@ void pool(std::vector<Key>& keys) {
   keys.emplace_back("providers.*.api_keys[].name", Type::kText, "", "What logs and usage records call it. Unset: its number in the pool.")
       .checked(check_label)
       .to([](S s, V v) { s.credential->name = v.text; });
-  keys.emplace_back("providers.*.api_keys[].weight", Type::kInt, "1", "Its share of the requests.").within("1..1000000").to([](S s, V v) {
+  keys.emplace_back("providers.*.api_keys[].weight", Type::kInt, "1", "Its share of the requests, among the keys that may serve one.").within("1..1000000").to([](S s, V v) {
     s.credential->weight = v.integer();
   });
   keys.emplace_back("providers.*.api_keys[].models", Type::kTexts, "", "Patterns of the upstream's model names that it may be used for. Empty: all.")

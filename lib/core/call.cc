@@ -96,7 +96,7 @@ void Call::State::fail_pending() {
   Error error = std::move(*pending_failure_);
   pending_failure_.reset();
   if (committed_ && at_cap_) {
-    at_->current = cut_at_;
+    at_->current = at_->asked = cut_at_;  // the answer is of who spoke last
     return end_by_length();
   }
   if (committed_) return break_off(std::move(*cut_error_));  // nobody could go on: the caller hears why it broke off

@@ -82,6 +82,14 @@ size_t KeyWalk::least_refused() const noexcept {
   return best;
 }
 
+TimePoint KeyWalk::all_rest_until() const noexcept {
+  TimePoint soonest = TimePoint::max();
+  for (size_t i = 0; i < keys_.size(); ++i) {
+    if (suits(i)) soonest = std::min(soonest, rest_of(i).resting ? rest_of(i).until : now_);
+  }
+  return soonest == TimePoint::max() ? now_ : std::max(soonest, now_);
+}
+
 TimePoint KeyWalk::limited_until() const noexcept {
   TimePoint soonest = TimePoint::max();
   for (size_t i = 0; i < keys_.size(); ++i) {

@@ -25,6 +25,8 @@ class KeyWalk {
   // Where each that suits was refused or is out of quota: the one that rests least, for who would be asked for want of another. kNoKey: there is none such, or
   // somebody's time is known.
   size_t least_refused() const noexcept;
+  // Where all that suit rest, when the first of them does no more; now: somebody does not rest, or there is nobody.
+  TimePoint all_rest_until() const noexcept;
   // When the first of those that were told to come back later may be used again; now: there is none.
   TimePoint limited_until() const noexcept;
 

@@ -1,4 +1,7 @@
 // How providers and targets are doing, for those who ask.
+#include <algorithm>
+
+#include "core/key_pool.h"
 #include "core/resolve.h"
 #include "core/router_impl.h"
 
@@ -37,8 +40,9 @@ TargetCondition condition_of(const core::Candidate& c, TimePoint now) {
   t.provider = c.provider->config.name;
   t.model = c.model;
   t.breaker = word_of(c.health().state(now));
-  t.resting = c.health().resting(now);
-  if (t.resting) t.resting_for = left(c.health().resting_until(), now);
+  const TimePoint keys_rest = core::KeyWalk(*c.provider, c.model, 0, now).all_rest_until();
+  t.resting = c.health().resting(now) || keys_rest > now;
+  if (t.resting) t.resting_for = left(std::max(c.health().resting_until(), keys_rest), now);
   t.reachable = c.provider->shared->reach.state(now) != core::TargetHealth::State::kOpen;
   t.in_flight = c.stats().in_flight();
   t.attempts = c.stats().attempts();

@@ -22,7 +22,7 @@ std::optional<int> probing_credential(const ProviderRuntime& provider, const Rou
   if (provider.credentials.empty()) return -1;
   for (size_t i = 0; i < provider.credentials.size(); ++i) {
     const CredentialRuntime& c = provider.credentials[i];
-    if (c.health->resting(now)) continue;
+    if (target != nullptr ? c.health->rest_for(target->model, now).resting : c.health->resting(now)) continue;
     if (target == nullptr || pattern_list_match(c.config->models, target->model)) return static_cast<int>(i);
   }
   return std::nullopt;

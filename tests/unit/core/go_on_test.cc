@@ -158,6 +158,12 @@ TEST_CASE("cut: when nobody goes on the caller hears once why it broke off") {
   CHECK(w.heard.bytes.find("the line went dead") != std::string::npos);
   CHECK(w.heard.bytes.find("continued") == std::string::npos);
   CHECK(w.continuations() == (w.config.routing.continue_on_cut ? "0 continued, 0 length, 1 failed" : "0 continued, 0 length, 0 failed"));
+  // The record is of who was asked last, not of who was passed over.
+  const UsageRecord& record = w.heard.result.record;
+  const auto last = std::find_if(record.attempts.rbegin(), record.attempts.rend(), [](const AttemptRecord& a) { return a.outcome != "skipped"; });
+  REQUIRE(last != record.attempts.rend());
+  CHECK(record.provider == last->provider);
+  CHECK(record.model == last->model);
 }
 
 TEST_CASE("cut: a target that was passed over for it is in the record, with the reason") {
@@ -432,6 +438,7 @@ TEST_CASE("cut: a fallback that allows no more than was told is passed over; whe
     w.ask_for("");
     w.check_length();
     CHECK(w.outcomes() == "a:cut b:skipped c:skipped");
+    CHECK(w.heard.result.record.provider == "a");
   }
   SECTION("nobody else can") {
     w.config.providers[2].quirks = {};

@@ -152,6 +152,11 @@ TEST_CASE("a limit that names the model rests the key for that model alone") {
   CHECK(w.ask("p/gpt-4o") == 429);
   CHECK(w.heard.header("retry-after") == "40");
   w.clock.advance(seconds(10));
+  const auto health = w.router->model_health("p/gpt-4o");
+  REQUIRE(health.ok());
+  CHECK(health->targets.at(0).resting);
+  CHECK(health->targets.at(0).resting_for == seconds(30));
+  CHECK(w.router->model_health("p/gpt-4")->healthy == 1);
   CHECK(w.ask("p/gpt-4o") == 429);
   CHECK(w.heard.header("retry-after") == "30");
   CHECK(w.transport.seen().size() == 1);  // it was told
