@@ -129,14 +129,14 @@ enum class FrameKind {
   kPayload,    // the caller sees something of it
   kFinish,     // carries a finish reason (and maybe payload)
   kUsageOnly,  // carries usage and nothing else: hidden from a client who did not ask
-  kDone,       // the terminator
+  kDone,       // the terminator: nothing more has to come. Told of translated answers, too
 };
 
 // Hears what an UpstreamCodec finds. The codec may go on a little after kPause (what it was fed already).
 class LLMROUTER_EXPORT UpstreamSink {
  public:
   virtual ~UpstreamSink() = default;
-  virtual Flow on_frame(std::string_view bytes, FrameKind kind) = 0;  // relay: the frame's own bytes, blank line included
+  virtual Flow on_frame(std::string_view bytes, FrameKind kind) = 0;  // relay: the frame's own bytes, blank line included. Also kDone, empty, where no frame says it
   virtual Flow on_event(const StreamEvent& event) = 0;                // translate
   virtual void on_usage(const TokenUsage& usage) = 0;                 // relay; the last one counts; `estimated`: its output is not counted to the end
   virtual void on_finish(FinishReason reason) = 0;                    // relay; once for each choice that finished

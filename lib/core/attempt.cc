@@ -11,6 +11,13 @@ using core::Candidate;
 using core::CredentialRuntime;
 using core::RestReason;
 
+namespace {
+
+// After its last word the end of an answer's body is still waited for, so that the connection can be kept: it comes with the word or at once behind it.
+constexpr Duration kEndGrace = std::chrono::milliseconds(250);
+
+}  // namespace
+
 bool Call::State::start_attempt(size_t index) {
   at_->current = index;
   Candidate& c = candidates_[index];
@@ -207,6 +214,7 @@ void Call::State::arm_watch() {
   } else if (t.idle > Duration(0)) {
     due = std::min(due, (at_->paused ? now() : at_->last_bytes) + t.idle);
   }
+  if (at_->done_seen && !at_->paused) due = std::min(due, at_->done_at + kEndGrace);
   if (due == TimePoint::max()) return;
   at_->watch_timer = reactor_.add_timer(due, [attempt = at_] {
     State& call = attempt->entered();
@@ -218,6 +226,7 @@ void Call::State::arm_watch() {
 
 void Call::State::on_watch() {
   if (ended_ || !at_->in_flight) return;
+  if (at_->done_seen && !at_->paused && at_->done_at + kEndGrace <= now()) return finish_early();
   const Timeouts& t = at_->provider->timeouts;
   if (attempt_ends() <= now()) return stall("total", at_->provider->config.timeouts.total);
   if (at_->watching_first && awaits_first()) return stall("first_token", t.first_token > Duration(0) ? t.first_token : core::kFirstTokenOfStreams);
@@ -226,10 +235,7 @@ void Call::State::on_watch() {
 }
 
 void Call::State::stall(std::string_view which, Duration limit) {
-  if (at_->done_seen) {  // the answer is all there, only the connection was not ended
-    at_->let_go();
-    return finish_stream();
-  }
+  if (at_->done_seen) return finish_early();
   const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(limit).count();
   Error error(ErrorCode::kUpstreamTimeout, "timeout: " + std::string(which) + (which == "total" ? ": no complete answer within " : ": nothing came within ") +
                                                (ms % 1000 == 0 ? std::to_string(ms / 1000) + " s" : std::to_string(ms) + " ms"));

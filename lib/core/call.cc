@@ -134,6 +134,7 @@ std::string seconds_text(Duration d) {
 
 void Call::State::on_total_timeout() {
   if (ended_) return;
+  if (at_->in_flight && at_->done_seen) return finish_early();
   leave_room();
   reactor_.cancel_timer(step_timer_);
   step_timer_ = 0;
@@ -155,6 +156,10 @@ void Call::State::resume() {
   if (ended_ || !at_->paused) return;
   at_->paused = false;
   at_->last_bytes = now();
+  if (at_->done_seen) {
+    at_->done_at = now();
+    arm_watch();
+  }
   if (at_->transfer) at_->transfer->resume();
 }
 

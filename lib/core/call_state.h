@@ -112,7 +112,8 @@ struct Call::State final {
     bool probe = false, key_probe = false;  // it decides whether its target, its credential is back
     bool payload_seen = false;
     bool in_thought = false;               // what it said last, before the filters of the attempt had it, was a thought
-    bool done_seen = false;
+    bool done_seen = false;              // its last word came, at done_at
+    TimePoint done_at{};
     bool watching_first = false;         // what the watch timer was set for
     bool paused = false;
     int status = 0;
@@ -199,6 +200,8 @@ struct Call::State final {
   void after_feed();
   void finish_whole();
   void finish_error_reply();
+  void finish_pieces();
+  void finish_early();
   void finish_stream();
   void end_stream(bool told);            // told: the caller knows the counts
   bool in_pieces() const noexcept { return facts_.stream || facts_.opaque; }  // a good answer passes as it comes

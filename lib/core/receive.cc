@@ -72,13 +72,16 @@ Flow Call::State::on_body(std::string_view bytes) {
   }
   const Attempt& mine = *at_;
   const int number = mine.number;  // a failure may start the next attempt before we return
+  const bool done_before = at_->done_seen;
   flow_ = Flow::kContinue;
   at_->feed(bytes);
   if (flow_ == Flow::kCancel) cancel();
   if (!ended_) after_feed();
   if (ended_ || !mine.in_flight || mine.number != number) return Flow::kCancel;
-  if (at_->watching_first && !awaits_first()) arm_watch();
   if (flow_ == Flow::kPause) at_->paused = true;
+  const bool done = at_->done_seen && !done_before;
+  if (done) at_->done_at = at_->last_bytes;
+  if (done || (at_->watching_first && !awaits_first())) arm_watch();
   return at_->paused ? Flow::kPause : Flow::kContinue;
 }
 
@@ -102,6 +105,16 @@ void Call::State::on_end(const TransferError& error) {
   }
   if (at_->status >= 300 || at_->status < 200) return finish_error_reply();
   if (at_->collecting) return finish_whole();
+  finish_pieces();
+}
+
+// The answer is all there, only the connection was not ended.
+void Call::State::finish_early() {
+  at_->let_go();
+  finish_pieces();
+}
+
+void Call::State::finish_pieces() {
   const Attempt& mine = *at_;
   const int number = mine.number;
   flow_ = Flow::kContinue;

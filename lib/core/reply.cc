@@ -68,6 +68,7 @@ Flow Call::State::on_frame(std::string_view bytes, FrameKind kind) {
       break;
     case FrameKind::kDone:
       at_->done_seen = true;
+      if (bytes.empty()) return flow_;  // known by another sign than a frame, or not relayed
       break;
     case FrameKind::kPrelude:
       break;

@@ -1,5 +1,6 @@
 #include "core/snapshot.h"
 
+#include "core/config_check.h"
 #include "core/wishes.h"
 
 #include <algorithm>
@@ -32,6 +33,8 @@ class Builder {
   }
 
   Result<std::shared_ptr<const Snapshot>> build(const std::vector<RuleConfig>& stored_rules) {
+    if (auto good = check_config(snapshot_->config); !good) return std::move(good).error();
+    if (auto known = check_strategy(); !known) return std::move(known).error();
     if (auto added = add_filters(); !added) return std::move(added).error();
     for (const ProviderConfig& provider : snapshot_->config.providers) {
       if (auto added = add_provider(provider); !added) return std::move(added).error();
@@ -52,6 +55,13 @@ class Builder {
  private:
   LimitBucket* bucket(std::string id, std::string label, const Limits& limits) {
     return limits.empty() ? nullptr : limiter_.bucket(id, label, limits);
+  }
+
+  // Models may all name their own, and wildcards come later.
+  Result<void> check_strategy() const {
+    const std::string& strategy = snapshot_->config.routing.strategy;
+    if ((parts_.balancers && parts_.balancers(strategy, {})) || make_balancer(strategy, {})) return {};
+    return config_error("routing.strategy", "there is no strategy \"" + strategy + "\"");
   }
 
   // The application's own win over those of the file.

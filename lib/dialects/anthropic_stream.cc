@@ -151,6 +151,7 @@ FrameKind StreamReader::look(JsonValue root, JsonValue type, UpstreamSink& sink)
   }
   if (type.equals("content_block_start")) {
     const JsonValue block = find_member(root, "content_block"), kind = find_member(block, "type");
+    note_caller(block);
     for (std::string_view word : {"text", "thinking"}) {
       if (!kind.equals(word)) continue;
       const size_t bytes = find_member(block, word).string_bytes();
@@ -178,7 +179,7 @@ FrameKind StreamReader::look(JsonValue root, JsonValue type, UpstreamSink& sink)
   }
   if (!type.equals("message_stop")) return FrameKind::kPrelude;  // pings, ends of blocks, and what is not known yet
   stopped_ = true;
-  return FrameKind::kDone;
+  return is_last() ? FrameKind::kDone : FrameKind::kPrelude;
 }
 
 // --- translate ---
@@ -226,7 +227,20 @@ void StreamReader::translate(JsonValue root, JsonValue type, UpstreamSink& sink)
   else if (type.equals("content_block_stop")) end_block(index, sink);
   else if (type.equals("message_start")) take_message(find_member(root, "message"), sink);
   else if (type.equals("message_delta")) take_message_delta(root, sink);
-  else if (type.equals("message_stop")) stopped_ = true;
+  else if (type.equals("message_stop")) stop(sink);
+}
+
+void StreamReader::stop(UpstreamSink& sink) {
+  stopped_ = true;
+  if (is_last() && !dead_) sink.on_frame({}, FrameKind::kDone);
+}
+
+// A message that stops for a call which the provider's own code made is followed by others (take_message).
+bool StreamReader::is_last() const noexcept { return !stop_reason_.empty() && !(code_calls_ && stop_reason_ == "tool_use"); }
+
+void StreamReader::note_caller(JsonValue block) noexcept {
+  const JsonValue by = wire::find(block, "caller", "type");
+  if (by.is_string() && !by.equals("direct")) code_calls_ = true;
 }
 
 // A stream may hold several messages (tools called by code, FORMATS section 4): they are one answer, and the last one says how it ended.
@@ -284,6 +298,7 @@ void StreamReader::begin_block(JsonValue content, int64_t index, UpstreamSink& s
 }
 
 void StreamReader::begin_call(Block& block, JsonValue content, UpstreamSink& sink) {
+  note_caller(content);
   const JsonValue input = find_member(content, "input");
   if (input.is_object() && !input.empty_container()) block.input = input.raw();
   std::string id = find_member(content, "id").string_or();

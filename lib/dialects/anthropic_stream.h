@@ -49,6 +49,9 @@ class StreamReader {
   FrameKind look(wire::JsonValue root, wire::JsonValue type, UpstreamSink& sink);
   void translate(wire::JsonValue root, wire::JsonValue type, UpstreamSink& sink);
   void take_message(wire::JsonValue message, UpstreamSink& sink);
+  void stop(UpstreamSink& sink);
+  bool is_last() const noexcept;
+  void note_caller(wire::JsonValue block) noexcept;
   void take_message_delta(wire::JsonValue root, UpstreamSink& sink);
   void begin_block(wire::JsonValue content, int64_t index, UpstreamSink& sink);
   void begin_call(Block& block, wire::JsonValue content, UpstreamSink& sink);
@@ -76,6 +79,7 @@ class StreamReader {
   bool started_ = false;
   bool stopped_ = false;    // message_stop came, and no other message began
   bool finish_told_ = false;
+  bool code_calls_ = false;  // calls were made by code that the provider runs
   std::string stop_reason_;
   TokenUsage usage_;
   std::vector<Block> blocks_;  // open ones

@@ -77,6 +77,7 @@ void StreamReader::take(const EventStreamMessage& message, UpstreamSink& sink) {
     event.kind = Kind::kUsage;
     event.usage = read_usage(last_told(root, "usage"));
     if (event.usage.known) tell(event, sink);
+    if (!dead_) sink.on_frame({}, FrameKind::kDone);
     return;
   }
   begin(sink);

@@ -80,8 +80,9 @@ void StreamReader::take(const SseFrame& frame, UpstreamSink& sink) {
   if (!relay_) begin(find_member(root, "id").string_or(), sink);
   if (type.equals("message-end") && !end(delta, sink)) return;
   if (relay_) sink.on_payload(said_in(message));
-  if (relay_) return pass(frame, ended_ ? FrameKind::kFinish : kind_of(type, message), sink);
-  translate(root, type, message, sink);
+  if (relay_) pass(frame, ended_ ? FrameKind::kFinish : kind_of(type, message), sink);
+  else translate(root, type, message, sink);
+  if (ended_ && !dead_) sink.on_frame({}, FrameKind::kDone);
 }
 
 // False: it did not end well.

@@ -159,6 +159,7 @@ class TemplateUpstream final : public UpstreamCodec {
     if (done_) return;
     if (data == "[DONE]") {
       done_ = true;
+      sink.on_frame({}, FrameKind::kDone);
       return;
     }
     if (!wire::validate(data)) {
@@ -175,7 +176,10 @@ class TemplateUpstream final : public UpstreamCodec {
       event.text = text;
       tell(event, sink);
     }
-    if (!form_.stream_done.empty() && says_yes(at_pointer(root, form_.stream_done))) done_ = true;
+    if (!form_.stream_done.empty() && says_yes(at_pointer(root, form_.stream_done))) {
+      done_ = true;
+      if (!dead_) sink.on_frame({}, FrameKind::kDone);
+    }
   }
 
   // Whatever of it stands there; the last one counts.

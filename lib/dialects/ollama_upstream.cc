@@ -204,6 +204,7 @@ class OllamaUpstream final : public UpstreamCodec {
     const Line read = read_line(root);
     if (relay_) relay(line, read, sink);
     else translate(read, sink);
+    if (done_ && !dead_) sink.on_frame({}, FrameKind::kDone);
   }
 
   void pass(const NdjsonLine& line, FrameKind kind, UpstreamSink& sink) {

@@ -197,6 +197,7 @@ void StreamReader::terminator(const SseFrame& frame, UpstreamSink& sink) {
   if (relay_) return pass(frame, FrameKind::kDone, sink);
   // Who says [DONE] means it, with or without a finish_reason (Snowflake).
   for (ChoiceState& choice : choices_) end_choice(choice, "", sink);
+  if (!dead_) sink.on_frame({}, FrameKind::kDone);
 }
 
 // --- relay ---

@@ -135,7 +135,7 @@ void StreamReader::event(const SseFrame& frame, JsonValue root, UpstreamSink& si
     if (dead_) return;
     pass(frame, FrameKind::kFinish, sink);
     // Nothing more has to come: OpenAI has no other terminator.
-    if (relay_ && !dead_ && sink.on_frame({}, FrameKind::kDone) == Flow::kCancel) dead_ = true;
+    if (!dead_ && sink.on_frame({}, FrameKind::kDone) == Flow::kCancel) dead_ = true;
     return;
   }
   if (relay_) {

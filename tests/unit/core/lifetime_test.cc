@@ -39,6 +39,7 @@ class MappedTransport final : public Transport {
 
   std::string body, content_type;
   int live = 0, lived = 0;
+  bool hangs = false;  // in place of the end
 
  private:
   class Mapped final : public Transfer {
@@ -68,7 +69,7 @@ class MappedTransport final : public Transport {
       const Flow flow = sink_.on_body(pages_.bytes());
       if (gone) return;
       gone_ = nullptr;
-      if (flow == Flow::kContinue) sink_.on_end({});
+      if (flow == Flow::kContinue && !owner_.hangs) sink_.on_end({});
     }
 
     MappedTransport& owner_;
@@ -131,8 +132,8 @@ std::string stream_of(const Dialect& dialect) {
   const std::string body = dialect.name() == "gemini"
                                ? R"({"contents":[{"role":"user","parts":[{"text":"hi"}]}]})"
                                : dialect.name() == "responses"     ? R"({"model":"m","input":"hi","stream":true})"
-                                 : dialect.name() == "completions" ? R"({"model":"m","prompt":"hi","stream":true})"
-                                                                   : R"({"model":"m","max_tokens":9,"messages":[{"role":"user","content":"hi"}],"stream":true})";
+                                 : dialect.name() == "completions" ? R"({"model":"m","prompt":"hi","stream":true,"stream_options":{"include_usage":true}})"
+                                 : R"({"model":"m","max_tokens":9,"messages":[{"role":"user","content":"hi"}],"stream":true,"stream_options":{"include_usage":true}})";
   REQUIRE(codec->scan(body).ok());
   std::string out;
   for (const StreamEvent& event : events) codec->encode_event(event, out);
@@ -234,4 +235,82 @@ TEST_CASE("a call may go in each of its callbacks, whichever dialects it is betw
       }
     }
   }
+}
+
+TEST_CASE("an answer is over with its last word, be the connection ended or not") {
+  for (const auto& upstream : builtin_dialects()) {
+    const std::string name(upstream->name());
+    if (!upstream->new_upstream_codec() || (!upstream->new_client_codec() && name != "bedrock") || name == "gemini") continue;  // gemini has no last word
+    for (const char* client : {"neutral", "openai", "anthropic", "responses", "cohere", "ollama", "completions"}) {
+      if (name == "completions" && client != name) continue;
+      INFO(name << " for " << client);
+      Scene scene;
+      scene.set_up(*upstream);
+      scene.mapped.hangs = true;
+      Acting sink;
+      sink.call = &scene.call;
+      if (std::string(client) == "neutral") scene.call = scene.router->start(scene.mapped, ChatRequest::of("m", "hi"), true, {}, sink);
+      else scene.call = scene.router->relay(scene.mapped, request_of(client), {}, sink);
+      const TimePoint began = scene.clock.now();
+      scene.run();
+      CHECK(sink.ends == 1);
+      CHECK(scene.clock.now() - began <= std::chrono::milliseconds(250));
+      CHECK(scene.mapped.live == 0);
+      REQUIRE(scene.records().size() == 1);
+      const UsageRecord record = scene.records().front();
+      CHECK(record.status == CallStatus::kOk);
+      CHECK(record.usage.input == 3);
+      CHECK(record.usage.output == 2);
+      CHECK_FALSE(record.usage.estimated);
+    }
+  }
+}
+
+TEST_CASE("the end of a body whose last word came is waited for a moment, not longer, and not while nobody reads") {
+  World w;
+  w.config.providers = {provider("a", {"k"})};
+  w.config.models = {model("m", {{"a", "x"}})};
+  ScriptedReply reply = ScriptedReply::sse(stream_datas());
+  for (int i = 0; i < 20; ++i) reply.chunks.push_back(": still here\n\n");
+  reply.chunk_every = std::chrono::milliseconds(100);
+  w.transport.push(reply);
+  w.relay(World::body("m", true));
+  const TimePoint began = w.clock.now();
+  w.run();
+  CHECK(w.heard.result.record.status == CallStatus::kOk);
+  CHECK(w.transport.live() == 0);
+  CHECK(w.clock.now() - began >= std::chrono::milliseconds(600 + 240));
+  CHECK(w.clock.now() - began <= std::chrono::milliseconds(600 + 260));
+
+  // Ended in time: nothing was let go, so the connection is kept.
+  World quick;
+  quick.config = w.config;
+  quick.transport.push(ScriptedReply::sse(stream_datas()));
+  quick.relay(World::body("m", true));
+  quick.run();
+  CHECK(quick.heard.result.record.status == CallStatus::kOk);
+  CHECK(quick.transport.cancelled() == 0);
+
+  World paused;
+  paused.config = w.config;
+  ScriptedReply hangs = ScriptedReply::sse(stream_datas());
+  hangs.hang = true;
+  paused.transport.push(hangs);
+  paused.heard.answer = Flow::kContinue;
+  paused.relay(World::body("m", true));
+  paused.heard.answer = Flow::kPause;
+  for (int i = 0; i < 20; ++i) {
+    paused.run(std::chrono::seconds(1));
+    if (paused.heard.bytes.find("[DONE]") != std::string::npos) break;
+    paused.call.resume();
+  }
+  REQUIRE(paused.heard.bytes.find("[DONE]") != std::string::npos);
+  CHECK(paused.heard.ends == 0);
+  paused.clock.advance(std::chrono::seconds(5));
+  paused.reactor->drive();
+  CHECK(paused.heard.ends == 0);
+  paused.call.resume();
+  paused.run();
+  CHECK(paused.heard.ends == 1);
+  CHECK(paused.heard.result.record.status == CallStatus::kOk);
 }
