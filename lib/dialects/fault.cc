@@ -58,13 +58,16 @@ constexpr std::string_view kContextPhrases[] = {"maximum context length",
                                                 "range of input length should be",
                                                 "exceed max message tokens",
                                                 "reduce the length of the messages",
+                                                "exceed context limit",
+                                                "too many tokens:",
+                                                "exceeds the context length",
                                                 "`inputs` tokens + `max_new_tokens` must be",
                                                 "`inputs` must have less than"};
 constexpr std::string_view kPolicyCodes[] = {"content_filter", "content_policy_violation", "responsibleaipolicyviolation",
                                              "data_inspection_failed", "datainspectionfailed", "content_policy", "invalid_prompt",
                                              "sensitivecontentdetected", "1301"};
 constexpr std::string_view kPolicyPhrases[] = {"content management policy", "violates usage guidelines", "considered high risk",
-                                               "safety system", "your input was flagged", "violating our usage policy",
+                                               "safety system", "blocked by content filtering policy", "your input was flagged", "violating our usage policy",
                                                "inappropriate content", "responsibleaipolicyviolation", "sensitivecontentdetected"};
 constexpr std::string_view kKeyCodes[] = {"invalid_api_key", "authentication_error", "api_key_invalid", "invalid_authentication_error",
                                           "authenticationerror", "unauthenticated", "invalidapikey", "1000", "1001", "1002", "1003", "1004"};

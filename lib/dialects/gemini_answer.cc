@@ -57,6 +57,8 @@ bool read_usage(JsonValue usage, TokenUsage& out) {
     else if (is_field(m.key, "promptTokensDetails") || is_field(m.key, "toolUsePromptTokensDetails")) {
       u.audio_input += of_modality(m.value, "AUDIO", 4);
       u.image += of_modality(m.value, "IMAGE", 2);
+    } else if (is_field(m.key, "cacheTokensDetails")) {
+      u.cached_audio = of_modality(m.value, "AUDIO", 4);
     } else if (is_field(m.key, "candidatesTokensDetails")) {
       u.audio_output += of_modality(m.value, "AUDIO", 4);
     }
@@ -66,6 +68,7 @@ bool read_usage(JsonValue usage, TokenUsage& out) {
   u.output = answer + u.reasoning;
   u.cached = std::min(u.cached, u.input);
   u.audio_input = std::min(u.audio_input, u.input);
+  u.cached_audio = std::min({u.cached_audio, u.cached, u.audio_input});
   u.image = std::min(u.image, u.input);
   u.audio_output = std::min(u.audio_output, u.output);
   u.known = true;

@@ -36,6 +36,13 @@ struct Counts {
   TokenUsage classes;  // input and output not yet set
 };
 
+// Which of the cached tokens were audio: those have a price of their own.
+void read_cached_details(JsonCursor& at, TokenUsage& out) {
+  while (at.next_member()) {
+    if (at.key() == "audio_tokens") take(at.take(), out.cached_audio);
+  }
+}
+
 // Each reads on from inside of the details to behind them.
 void read_prompt_details(JsonCursor& at, TokenUsage& out) {
   while (at.next_member()) {
@@ -44,6 +51,7 @@ void read_prompt_details(JsonCursor& at, TokenUsage& out) {
     else if (name == "cache_write_tokens" || name == "cache_creation_tokens") take(at.take(), out.cache_write);
     else if (name == "audio_tokens") take(at.take(), out.audio_input);
     else if (name == "image_tokens") take(at.take(), out.image);
+    else if (name == "cached_tokens_details" && at.enter_object()) read_cached_details(at, out);
   }
 }
 
@@ -104,6 +112,7 @@ bool read_usage(JsonValue usage, TokenUsage& out) {
   result.cached = std::min(result.cached, result.input);
   result.cache_write = std::min(result.cache_write, result.input - result.cached);
   result.audio_input = std::min(result.audio_input, result.input);
+  result.cached_audio = std::min({result.cached_audio, result.cached, result.audio_input});
   result.image = std::min(result.image, result.input);
   result.known = true;
   mark_missing(result, c.prompt.has_value(), c.completion.has_value());

@@ -139,6 +139,9 @@ TEST_CASE("context overflow by all vendors' words and codes") {
            R"({"error":"Input validation error: `inputs` tokens + `max_new_tokens` must be <= 8193.","error_type":"validation"})",
            R"({"error":{"message":"Please reduce the length of the messages or completion.","type":"invalid_request_error"}})",
            R"({"code":"InvalidParameter","message":"Range of input length should be [1, 30720]"})",
+           R"({"type":"error","error":{"type":"invalid_request_error","message":"input length and `max_tokens` exceed context limit: 197202 + 21333 > 200000, decrease input length or `max_tokens` and try again"}})",
+           R"({"id":"x","message":"too many tokens: total number of tokens in the prompt exceeds the limit of 128000."})",
+           R"({"error":"input length exceeds the context length"})",
        }) {
     INFO(body);
     for (int status : {400, 413, 422, 500}) CHECK(parse(status, body).code == kContext);
@@ -157,6 +160,7 @@ TEST_CASE("content filters of all vendors") {
            R"({"code":"DataInspectionFailed","message":"Input data may contain inappropriate content."})",
            R"({"error":{"code":"InputTextSensitiveContentDetected","message":"The request failed: SensitiveContentDetected"}})",
            R"({"error":{"message":"Your request was rejected by our safety system","code":"content_policy_violation"}})",
+           R"({"type":"error","error":{"type":"invalid_request_error","message":"Output blocked by content filtering policy"}})",
        }) {
     INFO(body);
     CHECK(parse(400, body).code == kPolicy);

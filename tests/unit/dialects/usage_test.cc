@@ -101,3 +101,33 @@ TEST_CASE("of a usage that comes twice in one event of a stream the last that is
   CHECK(bedrock.input == 30);
   CHECK(bedrock.output == 40);
 }
+
+TEST_CASE("audio that was read from a cache is counted apart, for its price") {
+  const Told kinds[] = {
+      {"openai", R"({"choices":[{"index":0,"message":{"role":"assistant","content":"a"},"finish_reason":"stop"}],)", "}", "usage",
+       R"({"prompt_tokens":1000,"completion_tokens":1,"prompt_tokens_details":{"cached_tokens":200,"audio_tokens":500,"cached_tokens_details":{"text_tokens":100,"audio_tokens":100}}})", {}},
+      {"responses", R"({"object":"response","status":"completed","output":[{"type":"message","role":"assistant","content":[{"type":"output_text","text":"a"}]}],)", "}", "usage",
+       R"({"input_tokens":1000,"output_tokens":1,"input_tokens_details":{"cached_tokens":200,"audio_tokens":500,"cached_tokens_details":{"audio_tokens":100}}})", {}},
+      {"gemini", R"({"candidates":[{"content":{"parts":[{"text":"a"}]},"finishReason":"STOP"}],)", "}", "usageMetadata",
+       R"({"promptTokenCount":1000,"candidatesTokenCount":1,"cachedContentTokenCount":200,"promptTokensDetails":[{"modality":"AUDIO","tokenCount":500},{"modality":"TEXT","tokenCount":500}],
+           "cacheTokensDetails":[{"modality":"TEXT","tokenCount":100},{"modality":"AUDIO","tokenCount":100}]})", {}},
+  };
+  for (const Told& t : kinds) {
+    INFO(t.dialect);
+    const std::string body = t.before + '"' + t.name + "\":" + t.first + t.behind;
+    const auto facts = reading(t.dialect, true)->inspect(body);
+    const auto response = reading(t.dialect, false)->decode(body);
+    REQUIRE(facts);
+    REQUIRE(response);
+    for (const TokenUsage& usage : {facts->usage, response->usage}) {
+      CHECK(usage.cached == 200);
+      CHECK(usage.audio_input == 500);
+      CHECK(usage.cached_audio == 100);
+    }
+  }
+  // A part is never more than its whole.
+  const auto lie = reading("openai", true)->inspect(
+      R"({"choices":[{"index":0,"message":{"role":"assistant","content":"a"},"finish_reason":"stop"}],"usage":{"prompt_tokens":10,"completion_tokens":1,"prompt_tokens_details":{"cached_tokens":4,"audio_tokens":9,"cached_tokens_details":{"audio_tokens":7}}}})");
+  REQUIRE(lie);
+  CHECK(lie->usage.cached_audio == 4);
+}
