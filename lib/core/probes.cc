@@ -23,9 +23,10 @@ class Probe final : public TransferSink {
   // False: there is nothing to ask with, or a limit is in the way.
   bool ask(Transport& transport) {
     const core::CredentialRuntime* credential = nullptr;
+    const TimePoint now = router_.clock().now();
+    uint64_t hash = 0;
     for (const auto& c : provider_.credentials) {
-      const TimePoint now = router_.clock().now();
-      if (target_ != nullptr ? c.health->rest_for(target_->model, now).resting : c.health->resting(now)) continue;
+      if (target_ != nullptr ? c.health->rest_for(target_->model, hash, now).resting : c.health->resting(now)) continue;
       if (target_ != nullptr && !pattern_list_match(c.config->models, target_->model)) continue;
       credential = &c;
       break;

@@ -258,16 +258,17 @@ TEST_CASE("what attempts that were under way together are told makes one rest") 
 }
 
 TEST_CASE("a key's rests for models are bounded, and what ends first makes room") {
+  constexpr uint64_t kLong = 1;
   core::ModelRests rests;
   const TimePoint t{seconds(1000)};
   CHECK_FALSE(rests.any());
-  rests.rest("long", core::RestReason::kRefused, t + minutes(5));
-  for (int i = 0; i < 1000; ++i) rests.rest("m" + std::to_string(i), core::RestReason::kRateLimited, t + seconds(30));
-  CHECK(rests.of("long", t).resting);
-  CHECK(rests.of("long", t).why == core::RestReason::kRefused);
-  CHECK(rests.of("m999", t).why == core::RestReason::kRateLimited);
-  CHECK_FALSE(rests.of("never", t).resting);
-  CHECK_FALSE(rests.of("m999", t + seconds(31)).resting);
-  rests.forget("long");
-  CHECK_FALSE(rests.of("long", t).resting);
+  rests.rest(kLong, core::RestReason::kRefused, t + minutes(5));
+  for (uint64_t i = 0; i < 1000; ++i) rests.rest(100 + i, core::RestReason::kRateLimited, t + seconds(30));
+  CHECK(rests.of(kLong, t).resting);
+  CHECK(rests.of(kLong, t).why == core::RestReason::kRefused);
+  CHECK(rests.of(1099, t).why == core::RestReason::kRateLimited);
+  CHECK_FALSE(rests.of(7, t).resting);
+  CHECK_FALSE(rests.of(1099, t + seconds(31)).resting);
+  rests.forget(kLong);
+  CHECK_FALSE(rests.of(kLong, t).resting);
 }
