@@ -77,10 +77,9 @@ void TargetHealth::forget() noexcept {
   probing_.store(false, kRelaxed);
 }
 
-KeyRest ModelRests::of(std::string_view model, TimePoint now) const noexcept {
-  const uint64_t name = stable_hash(model);
+KeyRest ModelRests::of(uint64_t model, TimePoint now) const noexcept {
   for (const Place& place : places_) {
-    if (place.model.load(kRelaxed) != name) continue;
+    if (place.model.load(kRelaxed) != model) continue;
     const int64_t until = place.until.load(kRelaxed);
     if (until <= ticks(now)) continue;
     return {static_cast<RestReason>(until & kWhyBits), TimePoint(Duration(until & ~kWhyBits)), true};
@@ -88,31 +87,31 @@ KeyRest ModelRests::of(std::string_view model, TimePoint now) const noexcept {
   return {};
 }
 
-void ModelRests::rest(std::string_view model, RestReason why, TimePoint until) noexcept {
-  const uint64_t name = stable_hash(model);
+void ModelRests::rest(uint64_t model, RestReason why, TimePoint until) noexcept {
   Place* mine = &places_[0];
   for (Place& place : places_) {
-    if (place.model.load(kRelaxed) == name) {
+    if (place.model.load(kRelaxed) == model) {
       mine = &place;
       break;
     }
     if (place.until.load(kRelaxed) < mine->until.load(kRelaxed)) mine = &place;
   }
-  mine->model.store(name, kRelaxed);
+  mine->model.store(model, kRelaxed);
   mine->until.store((ticks(until) & ~kWhyBits) | static_cast<int64_t>(why), kRelaxed);
   any_.store(true, kRelaxed);
 }
 
-void ModelRests::forget(std::string_view model) noexcept {
-  const uint64_t name = stable_hash(model);
+void ModelRests::forget(uint64_t model) noexcept {
   for (Place& place : places_) {
-    if (place.model.load(kRelaxed) == name) place.until.store(0, kRelaxed);
+    if (place.model.load(kRelaxed) == model) place.until.store(0, kRelaxed);
   }
 }
 
-KeyRest CredentialHealth::rest_for(std::string_view model, TimePoint now) const noexcept {
+KeyRest CredentialHealth::rest_for(std::string_view model, uint64_t& hash, TimePoint now) const noexcept {
   if (resting(now)) return {why(), until(), true};
-  return models_.any() ? models_.of(model, now) : KeyRest();
+  if (!models_.any()) return {};
+  if (hash == 0) hash = stable_hash(model);
+  return models_.of(hash, now);
 }
 
 bool CredentialHealth::take_probe(TimePoint now) noexcept { return doubtful() && until() <= now && !probing_.exchange(true, kRelaxed); }
@@ -144,7 +143,7 @@ void CredentialHealth::rest(TimePoint now, RestReason why, Duration asked, const
 
 void CredentialHealth::rest_for_model(std::string_view model, TimePoint now, RestReason why, Duration asked, const CooldownConfig& config) noexcept {
   if (asked <= Duration(0)) asked = why == RestReason::kRateLimited ? kRestOfLimited : config.rest;
-  models_.rest(model, why, now + asked);
+  models_.rest(stable_hash(model), why, now + asked);
 }
 
 void CredentialHealth::recovered(std::string_view model) noexcept {
@@ -152,7 +151,7 @@ void CredentialHealth::recovered(std::string_view model) noexcept {
   why_.store(0, kRelaxed);
   rest_until_.store(0, kRelaxed);
   probing_.store(false, kRelaxed);
-  models_.forget(model);
+  if (models_.any()) models_.forget(stable_hash(model));
 }
 
 }  // namespace llmrouter::core

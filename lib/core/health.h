@@ -70,14 +70,15 @@ struct KeyRest {
 class ModelRests {
  public:
   bool any() const noexcept { return any_.load(std::memory_order_relaxed); }
-  KeyRest of(std::string_view model, TimePoint now) const noexcept;
-  void rest(std::string_view model, RestReason why, TimePoint until) noexcept;
-  void forget(std::string_view model) noexcept;
+  // All by stable_hash of the model's name.
+  KeyRest of(uint64_t model, TimePoint now) const noexcept;
+  void rest(uint64_t model, RestReason why, TimePoint until) noexcept;
+  void forget(uint64_t model) noexcept;
 
  private:
   static constexpr int kMost = 16;
   struct Place {
-    std::atomic<uint64_t> model{0};  // stable_hash of its name
+    std::atomic<uint64_t> model{0};
     std::atomic<int64_t> until{0};   // the last two bits are `why`: nobody counts nanoseconds
   };
   Place places_[kMost];
@@ -93,8 +94,8 @@ class CredentialHealth {
   TimePoint until() const noexcept { return TimePoint(Duration(rest_until_.load(std::memory_order_relaxed))); }
   RestReason why() const noexcept { return static_cast<RestReason>(why_.load(std::memory_order_relaxed)); }
   bool resting(TimePoint now) const noexcept { return until() > now || (probing_.load(std::memory_order_relaxed) && doubtful()); }
-  // For a model: for all of them, or for this one.
-  KeyRest rest_for(std::string_view model, TimePoint now) const noexcept;
+  // For a model: for all of them, or for this one. `hash`: of its name, for who asks several; 0: not worked out yet.
+  KeyRest rest_for(std::string_view model, uint64_t& hash, TimePoint now) const noexcept;
   // As TargetHealth's.
   bool take_probe(TimePoint now) noexcept;
   void let_go() noexcept { probing_.store(false, std::memory_order_relaxed); }

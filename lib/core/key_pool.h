@@ -21,7 +21,7 @@ class KeyWalk {
   // May it be used for the model at all? It may rest.
   bool suits(size_t key) const noexcept;
   // Why and until when it is not used; `until` not after `now`: it is, or its one probe is under way.
-  KeyRest rest_of(size_t key) const noexcept { return keys_[key].health->rest_for(model_, now_); }
+  KeyRest rest_of(size_t key) const noexcept { return keys_[key].health->rest_for(model_, hash_, now_); }
   // Where each that suits was refused or is out of quota: the one that rests least, for who would be asked for want of another. kNoKey: there is none such, or
   // somebody's time is known.
   size_t least_refused() const noexcept;
@@ -41,6 +41,7 @@ class KeyWalk {
   const ProviderRuntime& provider_;
   const std::vector<CredentialRuntime>& keys_;
   const std::string_view model_;
+  mutable uint64_t hash_ = 0;  // of the model, once it is needed
   const uint64_t without_;
   const TimePoint now_;
   size_t first_ = kNoKey, last_ = kNoKey;

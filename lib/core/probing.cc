@@ -20,9 +20,10 @@ std::vector<const RouteTarget*> probed_targets(const Snapshot& snapshot, const P
 
 std::optional<int> probing_credential(const ProviderRuntime& provider, const RouteTarget* target, TimePoint now) noexcept {
   if (provider.credentials.empty()) return -1;
+  uint64_t hash = 0;  // the model's, made once
   for (size_t i = 0; i < provider.credentials.size(); ++i) {
     const CredentialRuntime& c = provider.credentials[i];
-    if (target != nullptr ? c.health->rest_for(target->model, now).resting : c.health->resting(now)) continue;
+    if (target != nullptr ? c.health->rest_for(target->model, hash, now).resting : c.health->resting(now)) continue;
     if (target == nullptr || pattern_list_match(c.config->models, target->model)) return static_cast<int>(i);
   }
   return std::nullopt;

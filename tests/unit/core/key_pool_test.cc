@@ -167,12 +167,21 @@ TEST_CASE("a limit that names the model rests the key for that model alone") {
   CHECK(w.ask("p/gpt-4o") == 200);
 }
 
-TEST_CASE("a limit that names no model rests the key for all") {
-  Pool w({"A"});
+TEST_CASE("a limit that names no model rests a key for all where there is another") {
+  Pool w({"A", "B"});
   w.transport.fallback = [](const SeenRequest& r) { return is_for(r, "one") ? failure(429, "slow down", "40") : ScriptedReply::json(kWhole); };
   CHECK(w.ask("p/one") == 429);
   CHECK(w.ask("p/other") == 429);
-  CHECK(w.transport.seen().size() == 1);
+  CHECK(w.transport.seen().size() == 2);
+}
+
+TEST_CASE("a limit that names no model is the model's where there is one key alone") {
+  Pool w({"A"});
+  w.transport.fallback = [](const SeenRequest& r) { return is_for(r, "one") ? failure(429, "slow down", "40") : ScriptedReply::json(kWhole); };
+  CHECK(w.ask("p/one") == 429);
+  CHECK(w.ask("p/other") == 200);
+  CHECK(w.ask("p/one") == 429);
+  CHECK(w.transport.seen().size() == 2);
 }
 
 TEST_CASE("key pool: retry-after is of the key that is free first") {
@@ -258,16 +267,17 @@ TEST_CASE("what attempts that were under way together are told makes one rest") 
 }
 
 TEST_CASE("a key's rests for models are bounded, and what ends first makes room") {
+  constexpr uint64_t kLong = 1;
   core::ModelRests rests;
   const TimePoint t{seconds(1000)};
   CHECK_FALSE(rests.any());
-  rests.rest("long", core::RestReason::kRefused, t + minutes(5));
-  for (int i = 0; i < 1000; ++i) rests.rest("m" + std::to_string(i), core::RestReason::kRateLimited, t + seconds(30));
-  CHECK(rests.of("long", t).resting);
-  CHECK(rests.of("long", t).why == core::RestReason::kRefused);
-  CHECK(rests.of("m999", t).why == core::RestReason::kRateLimited);
-  CHECK_FALSE(rests.of("never", t).resting);
-  CHECK_FALSE(rests.of("m999", t + seconds(31)).resting);
-  rests.forget("long");
-  CHECK_FALSE(rests.of("long", t).resting);
+  rests.rest(kLong, core::RestReason::kRefused, t + minutes(5));
+  for (uint64_t i = 0; i < 1000; ++i) rests.rest(100 + i, core::RestReason::kRateLimited, t + seconds(30));
+  CHECK(rests.of(kLong, t).resting);
+  CHECK(rests.of(kLong, t).why == core::RestReason::kRefused);
+  CHECK(rests.of(1099, t).why == core::RestReason::kRateLimited);
+  CHECK_FALSE(rests.of(7, t).resting);
+  CHECK_FALSE(rests.of(1099, t + seconds(31)).resting);
+  rests.forget(kLong);
+  CHECK_FALSE(rests.of(kLong, t).resting);
 }
