@@ -129,8 +129,39 @@ Result<void> Call::State::reserve() {
   reserved_ = {1, std::min(wanted.most.tokens, wanted.expected.tokens), std::min(wanted.most.nano_usd, wanted.expected.nano_usd)};
   owes_reservation_ = !reservation_.active();
   if (!owes_reservation_) return {};
-  if (denial.bucket.compare(0, 6, "model:") == 0) blocked_by(denial);
-  return refusal(denial);
+  if (denial.bucket.compare(0, 6, "model:") != 0) return refusal(denial);
+  auto elsewhere = reserve_elsewhere(buckets[0], denial);
+  if (!elsewhere) blocked_by(denial);
+  return elsewhere;
+}
+
+// The model has no room: whom it falls back to may have. His own limits are counted with his attempt, the key's here.
+Result<void> Call::State::reserve_elsewhere(LimitBucket* key, const Denial& denial) {
+  const size_t first = core::pass_over_model(resolved_.route, order_, *snap_, candidates_, [this] { return ask_later(); });
+  if (first == core::kNobody) return refusal(denial);
+  if (key != nullptr) {
+    LimitBucket* buckets[2] = {key, nullptr};
+    core::Wanted wanted = core::wanted_of(*snap_, candidates_[first], key_->spec.limits.budget.has_value(), charged_input(), expected_output(),
+                                          facts_.max_tokens.has_value(), record_.time);
+    Denial mine;
+    reservation_ = core::reserve_or_what_is_left(*router_.parts.limiter, buckets, wanted, &mine);
+    reserved_ = {1, std::min(wanted.most.tokens, wanted.expected.tokens), std::min(wanted.most.nano_usd, wanted.expected.nano_usd)};
+    if (!reservation_.active()) return refusal(mine);
+  }
+  owes_reservation_ = false;
+  full_ = std::make_unique<Denial>(denial);
+  skip(candidates_.front(), refusal(denial));
+  return {};
+}
+
+// Neither had he: what has room first takes it.
+void Call::State::come_back() {
+  const auto full = std::move(full_);
+  if (!full) return;
+  if (reservation_.active()) reservation_.settle({0, 0, 0});
+  reservation_ = Reservation();
+  owes_reservation_ = true;
+  blocked_by(*full);
 }
 
 int64_t Call::State::expected_output() const noexcept {

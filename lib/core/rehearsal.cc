@@ -39,6 +39,7 @@ struct Rehearsal::Flight {
   Reservation reservation;
   TimePoint began{}, deadline{}, wait_until{}, blocked_until{};
   bool owes = false;         // the key's and the model's limits are not reserved
+  std::optional<Denial> full;  // the model's limit had no room, and its fallbacks are asked
   bool limited = false;      // what it was not asked for was a limit of ours
   bool is_blocked = false;   // and is worth waiting for
   bool free_retry = false;   // the next attempt is another question, not the same one again
@@ -201,8 +202,39 @@ bool Rehearsal::reserve(Flight& f) {
   f.reservation = reserve_or_what_is_left(limiter_, buckets, wanted, &denial);
   if (f.reservation.active()) return true;
   f.limited = true;
-  if (denial.bucket.compare(0, 6, "model:") == 0) denied(f, denial);
+  if (denial.bucket.compare(0, 6, "model:") != 0) return false;
+  if (reserve_elsewhere(f, buckets[0], denial)) return true;
+  denied(f, denial);
   return false;
+}
+
+// As Call::State::reserve_elsewhere().
+bool Rehearsal::reserve_elsewhere(Flight& f, LimitBucket* key, const Denial& denial) {
+  const size_t first = pass_over_model(f.resolved.route, f.order, *snapshot_, f.candidates, [&] { return ask_of(f); });
+  if (first == kNobody) return false;
+  if (key != nullptr) {
+    LimitBucket* buckets[2] = {key, nullptr};
+    Wanted wanted = wanted_of(*snapshot_, f.candidates[first], f.call.key->spec.limits.budget.has_value(), f.facts.input_tokens,
+                              f.facts.max_tokens.value_or(kUnknownOutput), f.facts.max_tokens.has_value(), f.wall);
+    Denial mine;
+    f.reservation = reserve_or_what_is_left(limiter_, buckets, wanted, &mine);
+    if (!f.reservation.active()) return false;
+  }
+  for (size_t i = 0; i < f.candidates.size(); ++i) {
+    if (f.candidates[i].route == f.resolved.route) pass_over(f, i, Passed::kLimited);
+  }
+  f.full = denial;
+  return true;
+}
+
+// As Call::State::come_back().
+void Rehearsal::come_back(Flight& f) {
+  const auto full = std::exchange(f.full, std::nullopt);
+  if (!full) return;
+  if (f.reservation.active()) f.reservation.settle({0, 0, 0});
+  f.reservation = Reservation();
+  f.owes = true;
+  denied(f, *full);
 }
 
 void Rehearsal::next_attempt(Flight& f) {
@@ -218,14 +250,15 @@ void Rehearsal::next_attempt(Flight& f) {
   }
   if (f.attempts < most && !f.out_of_retries) {
     if (f.attempts > 0 && try_again(f)) return;
+    if (f.attempts == 0) come_back(f);
     if (wait(f)) return;
   }
   end(f, f.attempts == 0 && f.limited ? Ending::kLimited : Ending::kFailed, nullptr);
 }
 
-void Rehearsal::pass_over(Flight& f, Passed why) {
-  if (f.passed.size() <= f.mine().current) f.passed.resize(f.candidates.size(), Passed::kNot);
-  f.passed[f.mine().current] = why;
+void Rehearsal::pass_over(Flight& f, size_t index, Passed why) {
+  if (f.passed.size() <= index) f.passed.resize(f.candidates.size(), Passed::kNot);
+  f.passed[index] = why;
 }
 
 // True: it is under way. False: it was passed over.
@@ -237,14 +270,14 @@ bool Rehearsal::start(Flight& f, size_t index) {
   c.look_again();
   if (c.health().limited_until() > t) {
     blocked(f, c.health().limited_until());
-    pass_over(f, Passed::kResting);
+    pass_over(f, f.mine().current, Passed::kResting);
     return false;
   }
   f.mine().probe = c.take_probe(t);
   if (!f.mine().probe && !f.order.last_resort && c.reason != StepReason::kCoolingDown && c.health().resting(t)) {
     c.reason = StepReason::kCoolingDown;
     c.considered = false;
-    pass_over(f, Passed::kResting);
+    pass_over(f, f.mine().current, Passed::kResting);
     return false;
   }
   if (!pick_credential(f, c)) {
@@ -275,7 +308,7 @@ bool Rehearsal::reserve_attempt(Flight& f, Candidate& c, const CredentialRuntime
   f.mine().reservation = limiter_.reserve(buckets, 3, demand, &denial);
   if (f.mine().reservation.active()) return true;
   f.limited = true;
-  pass_over(f, Passed::kLimited);
+  pass_over(f, f.mine().current, Passed::kLimited);
   denied(f, denial);
   return false;
 }
@@ -291,7 +324,7 @@ bool Rehearsal::pick_credential(Flight& f, Candidate& c) {
     if (!pattern_list_match(credential.config->models, c.model)) continue;
     if (credential.health->resting(now())) {
       if (credential.health->why() == RestReason::kRateLimited) blocked(f, credential.health->until());
-      pass_over(f, Passed::kResting);
+      pass_over(f, f.mine().current, Passed::kResting);
       continue;
     }
     if (!reserve_attempt(f, c, &credential)) continue;
@@ -523,7 +556,7 @@ void Rehearsal::turn(Flight& f) {
   if (f.blocked_until == TimePoint::max()) patient_.erase(std::remove(patient_.begin(), patient_.end(), &f), patient_.end());
   f.is_blocked = f.limited = f.order.last_resort = false;
   f.blocked_until = TimePoint::max();
-  for (Candidate& c : f.candidates) c.considered = false;
+  for (Candidate& c : f.candidates) c.considered = f.full && c.route == f.resolved.route;
   f.order.next = 0;
   if (f.owes) f.owes = !reserve(f);
   next_attempt(f);

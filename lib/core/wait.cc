@@ -74,7 +74,7 @@ void Call::State::have_turn() {
   blocked_by_.clear();
   blocked_until_ = TimePoint::max();
   skip_error_.reset();
-  for (core::Candidate& c : candidates_) c.considered = false;
+  for (core::Candidate& c : candidates_) c.considered = full_ && c.route == resolved_.route;
   order_.next = 0;
   order_.last_resort = false;
   next_attempt();
