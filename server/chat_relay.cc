@@ -19,14 +19,15 @@ Result<CallOptions> options_of(Session& session, Request& request) {
       return Error(ErrorCode::kInvalidRequest, "x-llmrouter-timeout: expected a duration above 0 such as 30s, at most 36500d", "x-llmrouter-timeout");
     options.timeout = *timeout;
   }
-  options.forced_provider = std::move(request.provider);
-  if (auto proxy = query_value(request.query(), "proxy")) options.forced_provider = std::move(*proxy);
   options.key = Secret(std::move(request.key));
   // SDKs always send some key: one that nobody knows is as good as none from a trusted caller.
   KeyStore* keys = session.loop().context().router->keys();
   if (options.trusted && !options.key.empty() && (keys == nullptr || !keys->find(options.key.reveal()))) options.key = Secret();
   options.request_id = request.request_id;
   options.headers = std::move(request.forwarded);
+  // Said in a header it is one: the body may say otherwise.
+  if (auto proxy = query_value(request.query(), "proxy")) options.forced_provider = std::move(*proxy);
+  else if (!request.provider.empty()) options.headers.push_back({"x-llmrouter-provider", std::move(request.provider)});
   return options;
 }
 

@@ -361,10 +361,10 @@ Reply explain_reply(Session& session) {
   CallOptions options;
   options.trusted = session.trusted();
   options.key = Secret(session.request().key);
-  if (auto proxy = query_value(session.request().query(), "proxy")) options.forced_provider = std::move(*proxy);
-  else options.forced_provider = session.request().provider;
   if (options.trusted && (context.router->keys() == nullptr || !context.router->keys()->find(options.key.reveal()))) options.key = Secret();
   options.headers = session.request().forwarded;
+  if (auto proxy = query_value(session.request().query(), "proxy")) options.forced_provider = std::move(*proxy);
+  else if (!session.request().provider.empty()) options.headers.push_back({"x-llmrouter-provider", session.request().provider});
   const auto format = query_value(session.request().query(), "format");
   if (format && *format != "json" && *format != "text") return error_reply(context, "openai", Error(ErrorCode::kInvalidRequest, "format: expected json or text", "format"));
   const auto model = query_value(session.request().query(), "model");

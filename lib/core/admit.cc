@@ -75,10 +75,15 @@ Result<void> Call::State::admit() {
 
 // Members that ask for routing are read and never reach an upstream. Requests that have none, almost all, are not touched.
 Result<void> Call::State::read_members() {
-  if (chat_ && !client_) return take_route_members(chat_->extras, facts_.model, wishes_);
+  if (chat_ && !client_) {
+    const std::vector<std::string> named = wishes_.providers;
+    auto taken = take_route_members(chat_->extras, facts_.model, wishes_);
+    core::body_over_headers(named, wishes_, options_);
+    return taken;
+  }
   if (auto allowed = core::check_preset(*snap_, facts_, body_, key_.get()); !allowed) return allowed;
-  if (!core::has_route_members(*snap_, facts_, options_.forced_provider)) return core::check_passed_models(*snap_, facts_, options_.forced_provider, body_, key_.get());
-  if (auto cut = core::cut_route_members(facts_, body_, wishes_); !cut) return cut;
+  if (!core::has_route_members(*snap_, facts_, options_.forced_provider, body_)) return core::check_passed_models(*snap_, facts_, options_.forced_provider, body_, key_.get());
+  if (auto cut = core::cut_route_members(facts_, body_, options_, wishes_); !cut) return cut;
   client_ = operation_ == Operation::kChat ? client_dialect_->new_client_codec() : client_dialect_->new_task_client(operation_);
   client_->set_path(path_);
   auto facts = scan();

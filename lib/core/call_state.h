@@ -288,6 +288,8 @@ struct Call::State final {
   void fill_record(CallStatus status, const Error& error);
 
   TimePoint now() const noexcept { return router_.clock().now(); }
+  // The deadline is what the caller asked for, and not the configuration's.
+  bool callers_deadline() const noexcept { return options_.timeout > Duration(0) && deadline_ - began_ == options_.timeout; }
 
   Router::Impl& router_;
   Transport& transport_;
