@@ -25,6 +25,7 @@ Result<CallOptions> options_of(Session& session, Request& request) {
   if (options.trusted && !options.key.empty() && (keys == nullptr || !keys->find(options.key.reveal()))) options.key = Secret();
   options.request_id = request.request_id;
   options.headers = std::move(request.forwarded);
+  // Said in a header it is one: the body may say otherwise.
   if (auto proxy = query_value(request.query(), "proxy")) options.forced_provider = std::move(*proxy);
   else if (!request.provider.empty()) options.headers.push_back({"x-llmrouter-provider", std::move(request.provider)});
   return options;

@@ -62,6 +62,7 @@ struct RouteRequest {
 };
 
 // Reads one of the body's members `route`, `models`, `provider` (anything else: false) onto `into`. Strict: kInvalidRequest with the path in `param`.
+// `route` may be OpenRouter's text "fallback", which asks for nothing that `models` does not.
 // `model` is the body's model: it is left out of the fallbacks that `models` are.
 LLMROUTER_EXPORT Result<bool> read_route_member(std::string_view name, std::string_view json, std::string_view model, RouteRequest& into);
 // The same among members that no field stood for; what was read is taken out.

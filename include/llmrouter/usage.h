@@ -40,7 +40,7 @@ struct UsageRecord {
   WallTime time{};         // when the call began
   std::string request_id;
   std::string key;         // the key's id; empty: none was needed
-  std::string user;
+  std::string user;        // the key's; where it has none, the one that the request names
   std::string endpoint;    // "chat"
   std::string dialect;     // the client's
   std::string requested_model;

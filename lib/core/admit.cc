@@ -75,13 +75,18 @@ Result<void> Call::State::admit() {
 
 // Members that ask for routing are read and never reach an upstream. Requests that have none, almost all, are not touched.
 Result<void> Call::State::read_members() {
-  if (chat_ && !client_) return take_route_members(chat_->extras, facts_.model, wishes_);
+  if (chat_ && !client_) {
+    const std::vector<std::string> named = wishes_.providers;
+    auto taken = take_route_members(chat_->extras, facts_.model, wishes_);
+    core::body_over_headers(named, wishes_, options_);
+    return taken;
+  }
   if (auto allowed = core::check_preset(*snap_, facts_, body_, key_.get()); !allowed) return allowed;
-  if (!core::has_route_members(*snap_, facts_, options_.forced_provider)) return core::check_passed_models(*snap_, facts_, options_.forced_provider, body_, key_.get());
+  if (!core::has_route_members(*snap_, facts_, options_.forced_provider, body_)) return core::check_passed_models(*snap_, facts_, options_.forced_provider, body_, key_.get());
   const auto& members = facts_.members;
   const bool named = std::any_of(members.begin(), members.end(), [](const MemberSpan& m) { return m.name == "model"; });
   if (!named && path_.model.empty()) path_.model = facts_.model;  // the first of `models`, which are cut out
-  if (auto cut = core::cut_route_members(facts_, body_, wishes_); !cut) return cut;
+  if (auto cut = core::cut_route_members(facts_, body_, options_, wishes_); !cut) return cut;
   client_ = operation_ == Operation::kChat ? client_dialect_->new_client_codec() : client_dialect_->new_task_client(operation_);
   client_->set_path(path_);
   auto facts = scan();
@@ -132,8 +137,39 @@ Result<void> Call::State::reserve() {
   reserved_ = {1, std::min(wanted.most.tokens, wanted.expected.tokens), std::min(wanted.most.nano_usd, wanted.expected.nano_usd)};
   owes_reservation_ = !reservation_.active();
   if (!owes_reservation_) return {};
-  if (denial.bucket.compare(0, 6, "model:") == 0) blocked_by(denial);
-  return refusal(denial);
+  if (denial.bucket.compare(0, 6, "model:") != 0) return refusal(denial);
+  auto elsewhere = reserve_elsewhere(buckets[0], denial);
+  if (!elsewhere) blocked_by(denial);
+  return elsewhere;
+}
+
+// The model has no room: whom it falls back to may have. His own limits are counted with his attempt, the key's here.
+Result<void> Call::State::reserve_elsewhere(LimitBucket* key, const Denial& denial) {
+  const size_t first = core::pass_over_model(resolved_.route, order_, *snap_, candidates_, [this] { return ask_later(); });
+  if (first == core::kNobody) return refusal(denial);
+  if (key != nullptr) {
+    LimitBucket* buckets[2] = {key, nullptr};
+    core::Wanted wanted = core::wanted_of(*snap_, candidates_[first], key_->spec.limits.budget.has_value(), charged_input(), expected_output(),
+                                          facts_.max_tokens.has_value(), record_.time);
+    Denial mine;
+    reservation_ = core::reserve_or_what_is_left(*router_.parts.limiter, buckets, wanted, &mine);
+    reserved_ = {1, std::min(wanted.most.tokens, wanted.expected.tokens), std::min(wanted.most.nano_usd, wanted.expected.nano_usd)};
+    if (!reservation_.active()) return refusal(mine);
+  }
+  owes_reservation_ = false;
+  full_ = std::make_unique<Denial>(denial);
+  skip(candidates_.front(), refusal(denial));
+  return {};
+}
+
+// Neither had he: what has room first takes it.
+void Call::State::come_back() {
+  const auto full = std::move(full_);
+  if (!full) return;
+  if (reservation_.active()) reservation_.settle({0, 0, 0});
+  reservation_ = Reservation();
+  owes_reservation_ = true;
+  blocked_by(*full);
 }
 
 int64_t Call::State::expected_output() const noexcept {

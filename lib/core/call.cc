@@ -135,17 +135,21 @@ std::string seconds_text(Duration d) {
 void Call::State::on_total_timeout() {
   if (ended_) return;
   if (at_->in_flight && at_->done_seen) return finish_early();
+  const bool queued = ticket_ != nullptr && !committed_;
   leave_room();
   reactor_.cancel_timer(step_timer_);
   step_timer_ = 0;
-  Error error(ErrorCode::kUpstreamTimeout, "timeout: total: no complete answer within " + seconds_text(deadline_ - began_));
+  const std::string time = seconds_text(deadline_ - began_) + (callers_deadline() ? " (the caller's own deadline, x-llmrouter-timeout)" : "");
+  Error error(ErrorCode::kUpstreamTimeout, "timeout: total: no complete answer within " + time);
+  // No upstream was too slow then.
+  if (queued) error.message = "timeout: total: " + time + " passed while the request waited for a limit: " + final_error().message;
   drop_other("timeout: total");
   at_->let_go();
   media_.clear();
-  gave_up_ = options_.timeout > Duration(0);
+  gave_up_ = callers_deadline();
   if (at_->in_flight) {
     // A caller in a hurry says nothing of the target.
-    if (options_.timeout <= Duration(0)) candidates_[at_->current].enter(now()).health.failed(now(), snap_->config.routing.cooldown);
+    if (!callers_deadline()) candidates_[at_->current].enter(now()).health.failed(now(), snap_->config.routing.cooldown);
     end_attempt("timeout", error.message);
   }
   if (!committed_) return fail(std::move(error));

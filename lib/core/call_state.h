@@ -147,6 +147,8 @@ struct Call::State final {
   Result<void> direct();
   const ChatRequest* decoded();          // the request in its neutral form; null: it cannot be read
   Result<void> reserve();
+  Result<void> reserve_elsewhere(LimitBucket* key, const Denial& denial);
+  void come_back();
   bool reserve_again();
   int64_t expected_output() const noexcept;
   Error refusal(const Denial& denial) const;
@@ -303,6 +305,8 @@ struct Call::State final {
   void fill_record(CallStatus status, const Error& error);
 
   TimePoint now() const noexcept { return router_.clock().now(); }
+  // The deadline is what the caller asked for, and not the configuration's.
+  bool callers_deadline() const noexcept { return options_.timeout > Duration(0) && deadline_ - began_ == options_.timeout; }
 
   Router::Impl& router_;
   Transport& transport_;
@@ -358,6 +362,7 @@ struct Call::State final {
   std::vector<uint64_t> turn_limits_;
   bool has_turn_ = false;                // it was woken, and goes before those that wait
   bool owes_reservation_ = false;        // the model's limit refused it so far
+  std::unique_ptr<Denial> full_;         // not null: the model's limit had no room, and its fallbacks are asked
 
   // The attempts. One at a time, or two while nothing has been passed on yet (hedge.cc). What is said of an attempt below and in the functions is said
   // of the one that `at_` points to: every entry from outside sets it.

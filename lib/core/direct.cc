@@ -43,7 +43,7 @@ Result<void> direct(const Overlay& overlay, const Snapshot& snapshot, const KeyR
   }
   if (!snapshot.rules) return {};
   // Rules come after an override and a session: what a key's owner chose does not get around what the administrator rules.
-  auto found = snapshot.rules->find({request.model, &request.facts, &request.wishes, key, &headers, wall}, content);
+  auto found = snapshot.rules->find({request.model, &request.facts, &request.wishes, key, &headers, wall, &snapshot}, content);
   if (!found) return std::move(found).error();
   direction.rule = *found;
   if (direction.rule == nullptr) return {};

@@ -42,9 +42,9 @@ class Reading final : public core::RuleContent {
     }
     if (!model.empty()) facts.model = model;
     if (auto allowed = core::check_preset(snap, facts, body, key); !allowed) return allowed;
-    if (!core::has_route_members(snap, facts, given.forced_provider)) return core::check_passed_models(snap, facts, given.forced_provider, body, key);
+    if (!core::has_route_members(snap, facts, given.forced_provider, body)) return core::check_passed_models(snap, facts, given.forced_provider, body, key);
     std::string copy(body);
-    return core::cut_route_members(facts, copy, wishes);
+    return core::cut_route_members(facts, copy, given, wishes);
   }
 
   Result<bool> tell_texts(TextSink& sink) override {
@@ -164,7 +164,7 @@ Result<std::optional<RuleState>> Router::matching_rule(std::string_view model, c
   Reading request;
   if (auto read = request.read(*snap, key, options, model, body); !read) return std::move(read).error();
   if (!snap->rules) return std::optional<RuleState>();
-  auto found = snap->rules->find({request.facts.model, &request.facts, &request.wishes, key, &options.headers, impl_->clock().wall()}, request);
+  auto found = snap->rules->find({request.facts.model, &request.facts, &request.wishes, key, &options.headers, impl_->clock().wall(), snap.get()}, request);
   if (!found) return std::move(found).error();
   const core::Rule* rule = *found;
   if (rule == nullptr) return std::optional<RuleState>();

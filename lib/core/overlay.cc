@@ -85,7 +85,10 @@ std::vector<RuleState> Router::rules() const {
   auto snap = impl_->snapshot.load();
   std::vector<RuleState> out;
   if (snap->rules) {
-    for (const core::Rule& rule : snap->rules->rules()) out.push_back({rule.config, rule.stored, {}, rule.hits->load(std::memory_order_relaxed)});
+    for (const core::Rule& rule : snap->rules->rules()) {
+      const auto there = core::check_rule_names(*snap, rule.config, true);
+      out.push_back({rule.config, rule.stored, there ? std::string() : there.error().message, rule.hits->load(std::memory_order_relaxed)});
+    }
   }
   std::lock_guard<std::mutex> lock(impl_->overlay.writers);
   for (const auto& [name, problem] : snap->idle_rules) {

@@ -153,6 +153,7 @@ void Rehearsal::next_attempt(Flight& f) {
   }
   if (f.attempts < most && !f.out_of_retries) {
     if (f.attempts > 0 && try_again(f)) return;
+    if (f.attempts == 0) come_back(f);
     if (wait(f)) return;
   }
   end(f, f.attempts == 0 && f.limited ? Ending::kLimited : Ending::kFailed, nullptr);

@@ -122,9 +122,11 @@ class Rehearsal {
   bool fall_back(Flight& f, ErrorCode fault);
   LimitBucket* bucket_of(const KeyRecord& key);
   bool reserve(Flight& f);
+  bool reserve_elsewhere(Flight& f, LimitBucket* key, const Denial& denial);
+  void come_back(Flight& f);
   void next_attempt(Flight& f);
   bool start(Flight& f, size_t index);
-  void pass_over(Flight& f, Passed why);
+  void pass_over(Flight& f, size_t index, Passed why);
   Acting in_time(Acting acting, const ProviderRuntime& provider, bool stream, Duration left) const;
   bool pick_credential(Flight& f, Candidate& c);
   bool reserve_attempt(Flight& f, Candidate& c, const CredentialRuntime* credential);

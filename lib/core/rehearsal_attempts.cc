@@ -7,9 +7,9 @@
 
 namespace llmrouter::core {
 
-void Rehearsal::pass_over(Flight& f, Passed why) {
-  if (f.passed.size() <= f.mine().current) f.passed.resize(f.candidates.size(), Passed::kNot);
-  f.passed[f.mine().current] = why;
+void Rehearsal::pass_over(Flight& f, size_t index, Passed why) {
+  if (f.passed.size() <= index) f.passed.resize(f.candidates.size(), Passed::kNot);
+  f.passed[index] = why;
 }
 
 // True: it is under way. False: it was passed over.
@@ -21,14 +21,14 @@ bool Rehearsal::start(Flight& f, size_t index) {
   c.look_again(t);
   if (c.health().limited_until() > t) {
     blocked(f, c.health().limited_until());
-    pass_over(f, Passed::kResting);
+    pass_over(f, f.mine().current, Passed::kResting);
     return false;
   }
   f.mine().probe = c.take_probe(t);
   if (!f.mine().probe && !f.order.last_resort && c.reason != StepReason::kCoolingDown && c.health().resting(t)) {
     c.reason = StepReason::kCoolingDown;
     c.considered = false;
-    pass_over(f, Passed::kResting);
+    pass_over(f, f.mine().current, Passed::kResting);
     return false;
   }
   if (!pick_credential(f, c)) {
@@ -68,7 +68,7 @@ bool Rehearsal::pick_credential(Flight& f, Candidate& c) {
     if (!f.order.last_resort) {
       c.reason = StepReason::kCoolingDown;
       c.considered = false;
-      pass_over(f, Passed::kResting);
+      pass_over(f, f.mine().current, Passed::kResting);
       return false;
     }
     if (take(key)) return f.mine().though_resting = true;
@@ -77,7 +77,7 @@ bool Rehearsal::pick_credential(Flight& f, Candidate& c) {
     const KeyRest rest = walk.suits(key) ? walk.rest_of(key) : KeyRest();
     if (!rest.resting) continue;
     if (rest.why == RestReason::kRateLimited) blocked(f, rest.until);
-    pass_over(f, Passed::kResting);
+    pass_over(f, f.mine().current, Passed::kResting);
   }
   return false;
 }

@@ -41,6 +41,7 @@ struct Rehearsal::Flight {
   Reservation reservation;
   TimePoint began{}, deadline{}, wait_until{}, blocked_until{};
   bool owes = false;         // the key's and the model's limits are not reserved
+  std::optional<Denial> full;  // the model's limit had no room, and its fallbacks are asked
   bool limited = false;      // what it was not asked for was a limit of ours
   bool is_blocked = false;   // and is worth waiting for
   bool free_retry = false;   // the next attempt is another question, not the same one again

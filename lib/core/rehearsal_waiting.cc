@@ -24,8 +24,39 @@ bool Rehearsal::reserve(Flight& f) {
   f.reservation = reserve_or_what_is_left(limiter_, buckets, wanted, &denial);
   if (f.reservation.active()) return true;
   f.limited = true;
-  if (denial.bucket.compare(0, 6, "model:") == 0) denied(f, denial);
+  if (denial.bucket.compare(0, 6, "model:") != 0) return false;
+  if (reserve_elsewhere(f, buckets[0], denial)) return true;
+  denied(f, denial);
   return false;
+}
+
+// As Call::State::reserve_elsewhere().
+bool Rehearsal::reserve_elsewhere(Flight& f, LimitBucket* key, const Denial& denial) {
+  const size_t first = pass_over_model(f.resolved.route, f.order, *snapshot_, f.candidates, [&] { return ask_of(f); });
+  if (first == kNobody) return false;
+  if (key != nullptr) {
+    LimitBucket* buckets[2] = {key, nullptr};
+    Wanted wanted = wanted_of(*snapshot_, f.candidates[first], f.call.key->spec.limits.budget.has_value(), f.facts.input_tokens,
+                              f.facts.max_tokens.value_or(kUnknownOutput), f.facts.max_tokens.has_value(), f.wall);
+    Denial mine;
+    f.reservation = reserve_or_what_is_left(limiter_, buckets, wanted, &mine);
+    if (!f.reservation.active()) return false;
+  }
+  for (size_t i = 0; i < f.candidates.size(); ++i) {
+    if (f.candidates[i].route == f.resolved.route) pass_over(f, i, Passed::kLimited);
+  }
+  f.full = denial;
+  return true;
+}
+
+// As Call::State::come_back().
+void Rehearsal::come_back(Flight& f) {
+  const auto full = std::exchange(f.full, std::nullopt);
+  if (!full) return;
+  if (f.reservation.active()) f.reservation.settle({0, 0, 0});
+  f.reservation = Reservation();
+  f.owes = true;
+  denied(f, *full);
 }
 
 bool Rehearsal::reserve_attempt(Flight& f, Candidate& c, const CredentialRuntime* credential) {
@@ -38,7 +69,7 @@ bool Rehearsal::reserve_attempt(Flight& f, Candidate& c, const CredentialRuntime
   f.mine().reservation = limiter_.reserve(buckets, 3, demand, &denial);
   if (f.mine().reservation.active()) return true;
   f.limited = true;
-  pass_over(f, Passed::kLimited);
+  pass_over(f, f.mine().current, Passed::kLimited);
   denied(f, denial);
   return false;
 }
@@ -72,7 +103,7 @@ void Rehearsal::turn(Flight& f) {
   if (f.blocked_until == TimePoint::max()) patient_.erase(std::remove(patient_.begin(), patient_.end(), &f), patient_.end());
   f.is_blocked = f.limited = f.order.last_resort = false;
   f.blocked_until = TimePoint::max();
-  for (Candidate& c : f.candidates) c.considered = false;
+  for (Candidate& c : f.candidates) c.considered = f.full && c.route == f.resolved.route;
   f.order.next = 0;
   if (f.owes) f.owes = !reserve(f);
   next_attempt(f);

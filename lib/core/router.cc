@@ -5,6 +5,7 @@
 
 #include "core/call_state.h"
 #include "core/router_impl.h"
+#include "core/wishes.h"
 #include "llmrouter/pattern.h"
 
 namespace llmrouter {
@@ -123,6 +124,12 @@ Result<void> Router::Impl::publish(const Config& config, std::shared_ptr<const C
     if (auto set = parts.keys->set_file_keys(config.keys); !set) return set;
   }
   for (const auto& [name, why] : (*built)->idle_rules) logger().log(LogLevel::kWarn, "a stored rule is left out", {{"rule", name}, {"why", why}});
+  if ((*built)->rules) {
+    for (const core::Rule& rule : (*built)->rules->rules()) {
+      auto there = core::check_rule_names(**built, rule.config, true);
+      if (!there) logger().log(LogLevel::kWarn, "a rule is left out until its model is there", {{"rule", rule.config.name}, {"why", there.error().message}});
+    }
+  }
   snapshot.store(std::move(*built));
   if (overlay.changes.empty()) overlay.gate.fix(config.routing.toggle.enabled);
   return {};

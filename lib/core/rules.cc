@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/resolve.h"
 #include "llmrouter/pattern.h"
 
 namespace llmrouter::core {
@@ -152,6 +153,9 @@ Result<const Rule*> RuleSet::find(const RuleInput& input, RuleContent& content) 
       if (!found) return std::move(found).error();
       if (!*found) continue;
     }
+    const std::string& model = rule.config.use.model;
+    // It was there when the rule was made. What providers list changes without a reload, so it is looked up each time.
+    if (input.snapshot != nullptr && !model.empty() && !is_known(*input.snapshot, model)) continue;
     return &rule;
   }
   return nullptr;

@@ -17,6 +17,8 @@
 
 namespace llmrouter::core {
 
+struct Snapshot;
+
 using RuleHits = std::shared_ptr<std::atomic<uint64_t>>;  // by name, over reloads
 
 struct Rule {
@@ -34,6 +36,7 @@ struct RuleInput {
   const KeyRecord* key = nullptr;
   const std::vector<HttpHeader>* headers = nullptr;
   WallTime wall{};
+  const Snapshot* snapshot = nullptr;           // a rule whose model is not there is left out; null: nobody looks
 };
 
 // What the caller says; asked for once, by the first rule that has all but its content fulfilled.

@@ -92,12 +92,9 @@ int64_t Call::State::charge_attempt(std::string_view outcome) {
 void Call::State::fill_record(CallStatus status, const Error& error) {
   using std::chrono::duration_cast;
   const TimePoint t = now();
-  if (key_) {
-    record_.key = key_->id;
-    record_.user = key_->spec.user;
-  } else {
-    record_.user = facts_.user;
-  }
+  if (key_) record_.key = key_->id;
+  // Whom a key belongs to is proved; what a body says only counts where there is no such key.
+  record_.user = key_ && !key_->spec.user.empty() ? key_->spec.user : facts_.user;
   record_.status = status;
   record_.http_status = status == CallStatus::kOk || committed_ ? 200 : error.http_status();
   if (error.code != ErrorCode::kNone) record_.error_code = code_name(error.code);

@@ -206,7 +206,7 @@ class Replay final : core::Stage {
     const auto overrides = overlay_.overrides.load();
     const auto overridden = call.key ? overrides->find(call.key->id) : overrides->end();
     const std::string_view model = overridden != overrides->end() ? std::string_view(overridden->second) : call.model;
-    return unknowable.might_decide({model, &facts, &wishes, call.key.get(), &headers, r.time});
+    return unknowable.might_decide({model, &facts, &wishes, call.key.get(), &headers, r.time, snapshot_.get()});
   }
 
   static bool limits_params(const ParamLimits& p) { return p.max_tokens || p.min_temperature || p.max_temperature || (p.tools && !*p.tools); }
@@ -327,6 +327,9 @@ class Replay final : core::Stage {
     tell(routing.queue.max_wait > Duration(0), "turns of keys in the queue: who waits longest comes first");
     tell(routing.continue_on_cut, "answers that another target goes on with (continue_on): what broke off has failed");
     tell(belongs("session") || belongs("prefix"), "affinity by session and prefix: neither is recorded");
+    const auto hashes = [](const auto& route) { return route->balancer->wants_affinity(); };
+    tell(std::any_of(snapshot_->routes.begin(), snapshot_->routes.end(), hashes),
+         "the strategy hash by what is not recorded: sessions, beginnings of prompts, a user that a request names though its key has one; it goes by the key's user, else the request's, else the key");
   }
 
   Simulation result(int64_t skipped) {

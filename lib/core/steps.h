@@ -60,6 +60,24 @@ struct TurnOrder {
   }
 };
 
+// The model's own limit has no room: its targets, none of which was asked yet, are passed over. Whom it falls back to instead; kNobody: to nobody, and
+// nothing has changed.
+template <typename AskOf>
+size_t pass_over_model(const Route* model, TurnOrder& order, const Snapshot& snapshot, std::vector<Candidate>& candidates, AskOf&& ask) {
+  const auto set = [&](bool considered) {
+    for (Candidate& c : candidates) {
+      if (c.route == model) c.considered = considered;
+    }
+  };
+  set(true);
+  do {
+    const auto other = std::find_if(candidates.begin(), candidates.end(), [](const Candidate& c) { return !c.out && !c.considered; });
+    if (other != candidates.end()) return static_cast<size_t>(other - candidates.begin());
+  } while (order.fallbacks.append(snapshot, ask(), candidates));
+  set(false);
+  return kNobody;
+}
+
 // What one model refuses for its length or its content another may take: from here on the plan is that model's list for this kind of refusal. `current`
 // refused, or is the first that nobody asks for its length. False: there is nobody.
 template <typename AskOf>

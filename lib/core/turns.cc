@@ -100,6 +100,7 @@ void Call::State::next_attempt() {
       return later(wait, &State::retry_current);
     }
   }
+  if (attempts_ == 0) come_back();
   if (attempts_ < most && !out_of_retries_ && !committed_ && wait_for_limit()) return;
   if (std::exchange(has_turn_, false)) pass_turn_on();
   if (nobody_counts()) return starting_ ? later(Duration(0), &State::deliver_estimate) : deliver_estimate();

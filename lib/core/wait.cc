@@ -75,7 +75,7 @@ void Call::State::have_turn() {
   blocked_until_ = TimePoint::max();
   skip_error_.reset();
   soonest_ = TimePoint::max();
-  for (core::Candidate& c : candidates_) c.considered = false;
+  for (core::Candidate& c : candidates_) c.considered = full_ && c.route == resolved_.route;
   order_.next = 0;
   order_.last_resort = false;
   next_attempt();

@@ -87,11 +87,13 @@ const ProviderRuntime* sole_provider(const Snapshot& snapshot, std::string_view 
 
 }  // namespace
 
-bool has_route_members(const Snapshot& snapshot, const RequestFacts& facts, std::string_view forced) {
+bool has_route_members(const Snapshot& snapshot, const RequestFacts& facts, std::string_view forced, std::string_view body) {
   bool ours = false, openrouter = false;
   for (const MemberSpan& m : facts.members) {
-    ours |= m.name == "route";
-    openrouter |= m.name == "models" || m.name == "provider";
+    const bool route = m.name == "route";
+    const bool text = route && m.value_begin < body.size() && body[m.value_begin] == '"';  // OpenRouter's member of this name: "fallback"
+    ours |= route && !text;
+    openrouter |= text || m.name == "models" || m.name == "provider";
   }
   if (ours || !openrouter) return ours;
   const ProviderRuntime* only = sole_provider(snapshot, facts.model, forced);
@@ -136,7 +138,14 @@ Result<void> check_preset(const Snapshot& snapshot, const RequestFacts& facts, s
   return {};
 }
 
-Result<void> cut_route_members(const RequestFacts& facts, std::string& body, RouteRequest& wishes) {
+void body_over_headers(const std::vector<std::string>& before, const RouteRequest& wishes, CallOptions& options) {
+  if (wishes.providers.empty() || wishes.providers == before) return;
+  const auto& headers = options.headers;
+  if (std::any_of(headers.begin(), headers.end(), [](const HttpHeader& h) { return h.name == "x-llmrouter-provider"; })) options.forced_provider.clear();
+}
+
+Result<void> cut_route_members(const RequestFacts& facts, std::string& body, CallOptions& options, RouteRequest& wishes) {
+  const std::vector<std::string> named = wishes.providers;
   std::vector<const MemberSpan*> members;
   for (const MemberSpan& m : facts.members) members.push_back(&m);
   std::sort(members.begin(), members.end(), [](const MemberSpan* a, const MemberSpan* b) { return a->key_begin < b->key_begin; });
@@ -144,6 +153,7 @@ Result<void> cut_route_members(const RequestFacts& facts, std::string& body, Rou
     auto read = read_route_member(m->name, std::string_view(body).substr(m->value_begin, m->value_end - m->value_begin), facts.model, wishes);
     if (!read) return std::move(read).error();
   }
+  body_over_headers(named, wishes, options);
   // What stays is written anew: from each member's key to its value's end, and what stands around all of them.
   std::string kept = body.substr(0, members.front()->key_begin);
   bool first = true;

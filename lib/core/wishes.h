@@ -15,14 +15,16 @@ namespace llmrouter::core {
 // `unknown` (null: nowhere): a call with one is not refused, since a router in front may say more than this one understands.
 Result<void> read_header_wishes(CallOptions& options, RouteRequest& wishes, std::vector<std::string>* unknown = nullptr);
 
-// Has the body members that ask for routing? OpenRouter's own two pass to a model whose only target is OpenRouter.
-bool has_route_members(const Snapshot& snapshot, const RequestFacts& facts, std::string_view forced);
+// Has the body members that ask for routing? OpenRouter's own (`models`, `provider`, `route` as a text) pass to a model whose only target is OpenRouter.
+bool has_route_members(const Snapshot& snapshot, const RequestFacts& facts, std::string_view forced, std::string_view body);
 // Where they pass: OpenRouter chooses among `models` itself, so the key has to allow each of them as PROVIDER/NAME. Else kModelNotAllowed.
 Result<void> check_passed_models(const Snapshot& snapshot, const RequestFacts& facts, std::string_view forced, std::string_view body, const KeyRecord* key);
 // The same of OpenRouter's `preset`, which names no model but leads to some, wherever an OpenRouter is that the request may come to.
 Result<void> check_preset(const Snapshot& snapshot, const RequestFacts& facts, std::string_view body, const KeyRecord* key);
-// Reads them and cuts them out of `body`, which has to be scanned anew then.
-Result<void> cut_route_members(const RequestFacts& facts, std::string& body, RouteRequest& wishes);
+// Reads them and cuts them out of `body`, which has to be scanned anew then. What they say comes over the headers in `options`.
+Result<void> cut_route_members(const RequestFacts& facts, std::string& body, CallOptions& options, RouteRequest& wishes);
+// Where the body names providers (`before`: what was named without it), the header x-llmrouter-provider does not hold. Other headers have been replaced.
+void body_over_headers(const std::vector<std::string>& before, const RouteRequest& wishes, CallOptions& options);
 
 // kInvalidRequest when a name is asked for that is not there; the message says what there is.
 // What the key may not use is not among it. kModelNotAllowed: a fallback that the caller names and the key may not use; that the key may use the

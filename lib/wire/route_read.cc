@@ -37,6 +37,9 @@ class Reader {
   explicit Reader(RouteRequest& into) : into_(into) {}
 
   Result<void> route(JsonValue value) {
+    // OpenRouter's own member of this name: try `models` in turn, which is what they are for here.
+    if (value.equals("fallback")) return {};
+    if (value.is_string()) fail("route", "expected an object, or OpenRouter's \"fallback\"");
     each(value, "route", [this](std::string_view name, JsonValue v, const std::string& at) {
       if (name == "tags") return list(v, at, into_.tags);
       if (name == "providers") return list(v, at, into_.providers);

@@ -70,6 +70,23 @@ def test_what_a_body_asks_of_routing(t):
     assert not any(u.chats() for u in us)
 
 
+def test_a_body_comes_over_the_headers(t):
+    us, s = three(t)
+    first = [("x-llmrouter-provider", "up")]
+    assert s.chat("main", headers=first).status == 200 and asked(us) == "small"
+    for more in ({"route": {"providers": ["up2"]}}, {"provider": {"only": ["up2"]}}):
+        assert s.chat("main", headers=first, **more).status == 200 and asked(us) == "large", more
+        plan = s.request("POST", "/v1/route/explain", {"model": "main", "messages": HI, **more}, headers=first).json()
+        assert plan["steps"][0]["provider"] == "up2" and plan["steps"][0]["eligible"], plan
+    assert s.chat("main", headers=first, route={"strategy": "priority"}).status == 200 and asked(us) == "small"
+    r = s.request("POST", "/v1/chat/completions?proxy=up", {"model": "main", "messages": HI, "route": {"providers": ["up2"]}})
+    assert r.status == 400, r.body
+    # OpenRouter's own member of that name asks for nothing that `models` does not.
+    assert s.chat("main", route="fallback", models=["spare"]).status == 200 and asked(us) == "small"
+    r = s.chat("main", route="best")
+    assert r.status == 400 and r.json()["error"]["param"] == "route", r.body
+
+
 def test_fallbacks_that_a_body_asks_for(t):
     us, s = three(t, up.sends(up.error(500)), up.sends(up.error(500)), None)
     assert post(s, "/v1/chat/completions", {"model": "main"}).header("x-llmrouter-provider") == "up3"

@@ -331,6 +331,27 @@ def test_provider_and_model_limits_move_on(t):
     assert r.status == 429 and r.code == "rate_limited" and r.header("retry-after"), (r.status, r.body)
 
 
+def test_a_models_own_limit_leaves_requests_to_its_fallbacks(t):
+    u = t.upstream()
+    s = t.start(t.config(u, models={"few": {"targets": ["up/a"], "limits": {"requests": "1/min"}, "fallbacks": ["more"]}, "more": "up/b"}))
+    for _ in range(3):
+        assert s.chat("few").status == 200
+    assert [c.json()["model"] for c in u.chats()] == ["a", "b", "b"]
+    record = s.usage()[0]
+    assert record["attempts"][0]["outcome"] == "skipped" and "model few" in record["attempts"][0]["reason"], record
+    assert "; fallback" in record["decision"] and record["requested_model"] == "few" and record["model"] == "b", record
+    r = s.chat("few", route={"fallbacks": []})
+    assert r.status == 429 and r.header("retry-after"), (r.status, r.body)
+
+
+def test_the_user_of_a_record(t):
+    u = t.upstream()
+    s = t.start(t.config(u, server={"auth": "keys"}, keys=[{"name": "ci", "key": KEY}, {"name": "team", "key": KEY + "2", "user": "build"}]))
+    for key in (KEY, KEY + "2"):
+        assert s.chat(key=key, user="ann").status == 200
+    assert sorted(r["user"] for r in s.usage()) == ["ann", "build"]  # whom a key belongs to is proved
+
+
 def leave(s, path, body, until):
     """A caller that reads until `until` holds of what came, and is gone."""
     c = s.connect(timeout=5)

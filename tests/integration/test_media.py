@@ -149,5 +149,5 @@ def test_who_goes_away_takes_the_fetch_along(t):
         assert harness.wait(lambda: p.open)
     assert harness.wait(lambda: not p.open), "the fetch goes on for nobody"
     r = s.request("POST", "/v1/chat/completions", body, headers=[("x-llmrouter-timeout", "300ms")])
-    assert r.status == 504 and "timeout: total" in r.message, r.body
+    assert r.status == 504 and "timeout: total" in r.message and "x-llmrouter-timeout" in r.message, r.body
     assert s.chat("local/m").status == 200

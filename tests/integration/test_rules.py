@@ -108,6 +108,29 @@ def test_stored_rules(t):
     assert s.chat("auto", key=KEY).status == 200 and asked(u) == "night"
 
 
+def test_a_rule_whose_model_is_gone_is_left_out(t):
+    u, s = ruled(t, [{"name": "in-the-file", "priority": 1, "when": {"model": "main"}, "use": "night"}])
+    path = "/api/v1/routing/rules"
+    assert s.request("PUT", path + "/gone", {"priority": 9, "when": {"model": "main"}, "use": "coder"}, key=ADMIN).status == 201
+    assert s.chat("main", key=KEY).status == 200 and asked(u) == "coder"
+    assert not any(r.get("problem") for r in s.get(path, key=ADMIN).json()["data"])
+    with open(s.file) as f:
+        config = json.load(f)
+    del config["models"]["coder"]
+    s.write(config)
+    assert s.wait_log("a rule is left out until its model is there")
+    assert wait(lambda: any(r.get("problem") for r in s.get(path, key=ADMIN).json()["data"]))
+    listed = [r for r in s.get(path, key=ADMIN).json()["data"] if r.get("problem")]
+    assert [r["name"] for r in listed] == ["gone"] and "coder" in listed[0]["problem"], listed
+    assert s.chat("main", key=KEY).status == 200 and asked(u) == "night"  # the next rule that holds
+    test = s.request("POST", path + "/test", {"model": "main", "messages": [{"role": "user", "content": "hi"}]}, key=ADMIN).json()
+    assert test["rule"]["name"] == "in-the-file", test
+    config["models"] = MODELS
+    s.write(config)
+    assert wait(lambda: s.chat("main", key=KEY).status == 200 and asked(u) == "coder")
+    assert not any(r.get("problem") for r in s.get(path, key=ADMIN).json()["data"])
+
+
 def test_the_switch(t):
     u, s = ruled(t, [{"name": "all", "when": {}, "use": "night"}], switch={"delay": "400ms", "cooldown": "700ms"})
     status = lambda: s.get("/api/v1/router/status", key=ADMIN).json()

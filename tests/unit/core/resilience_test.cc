@@ -708,6 +708,10 @@ TEST_CASE("queue: a deadline holds there, too") {
   Heard& late = crowd.start(World::body("a/m"), hurried);
   crowd.run(milliseconds(600));
   CHECK(late.head.status == 504);
+  const std::string& words = late.result.error.message;
+  CHECK(words.find("x-llmrouter-timeout") != std::string::npos);
+  CHECK(words.find("waited for a limit") != std::string::npos);
+  CHECK(words.find("provider a") != std::string::npos);
   crowd.run(seconds(5));
   CHECK(w.transport.seen().size() == 1);
 }
@@ -758,6 +762,77 @@ TEST_CASE("queue: a model's own limit and a rest that a provider asked for are w
     crowd.run(milliseconds(10));
     CHECK(second.head.status == 429);
     CHECK(second.header("retry-after") == "5");
+  }
+}
+
+TEST_CASE("a model at its own limit leaves requests to its fallbacks, within their limits and the key's, before anybody waits") {
+  Narrow w;
+  w.config.providers[0].limits = Limits();
+  w.config.models = {model("m", {{"a", "x", 1, 1}}, {"n"}), model("n", {{"a", "y", 1, 1}}, {"o"}), model("o", {{"a", "z", 1, 1}})};
+  w.config.models[0].limits.requests = Rate{1, minutes(1), 1};
+  w.config.models[1].limits.requests = Rate{1, seconds(20), 1};
+  w.config.models[2].limits.concurrent = 1;
+  w.config.routing.queue.max_wait = Duration(0);
+  std::vector<std::string> asked;
+  w.transport.fallback = [&](const SeenRequest& seen) {
+    asked.push_back(seen.body.substr(seen.body.find("\"model\":\"") + 9, 1));
+    return Slow::after(ScriptedReply::json(kWhole), seconds(1));
+  };
+  SECTION("one after the other; then 429 with the time of who is free soonest") {
+    Crowd crowd(w);
+    std::vector<Heard*> all;
+    for (int i = 0; i < 4; ++i) all.push_back(&crowd.start(World::body("m"), w.as(0)));
+    crowd.run(milliseconds(10));
+    CHECK(asked == std::vector<std::string>{"x", "y", "z"});
+    CHECK(all[3]->head.status == 429);
+    CHECK(all[3]->header("retry-after") == "1");  // of a place nobody knows when it gets free
+    crowd.run(seconds(2));
+    for (int i = 0; i < 3; ++i) CHECK(all[static_cast<size_t>(i)]->head.status == 200);
+    const std::string body = World::body("m", false, R"(,"route":{"fallbacks":[]})");
+    CHECK(crowd.start(body, w.as(0)).heads == 0);
+    Heard& alone = crowd.start(body, w.as(0));
+    crowd.run(milliseconds(10));
+    CHECK(alone.head.status == 429);
+    CHECK(asked.size() == 3);
+  }
+  SECTION("who failed is replaced among the fallbacks alone") {
+    w.transport.fallback = [&](const SeenRequest& seen) {
+      asked.push_back(seen.body.substr(seen.body.find("\"model\":\"") + 9, 1));
+      return asked.back() == "y" ? ScriptedReply::json("{}", 500) : ScriptedReply::json(kWhole);
+    };
+    Crowd crowd(w);
+    crowd.start(World::body("m"), w.as(0));
+    Heard& second = crowd.start(World::body("m"), w.as(0));
+    crowd.run(seconds(2));
+    CHECK(second.head.status == 200);
+    CHECK(asked == std::vector<std::string>{"x", "y", "z"});
+  }
+  SECTION("the key's own limit counts each once") {
+    w.config.keys[0].spec.limits.requests = Rate{2, minutes(1), 2};
+    Crowd crowd(w);
+    std::vector<Heard*> all;
+    for (int i = 0; i < 3; ++i) all.push_back(&crowd.start(World::body("m"), w.as(0)));
+    crowd.run(seconds(3));
+    CHECK(all[1]->head.status == 200);
+    CHECK(all[2]->head.status == 429);
+    CHECK(all[2]->result.error.message.find("key") != std::string::npos);
+    CHECK(asked == std::vector<std::string>{"x", "y"});
+  }
+  SECTION("when all are full it waits, and what has room first takes it") {
+    w.config.routing.queue.max_wait = seconds(90);
+    w.config.models[0].limits.requests = Rate{1, seconds(10), 1};
+    w.config.models[2].limits = Limits();
+    w.config.models[2].limits.requests = Rate{1, minutes(1), 1};
+    Crowd crowd(w);
+    std::vector<Heard*> all;
+    for (int i = 0; i < 5; ++i) all.push_back(&crowd.start(World::body("m"), w.as(0)));
+    crowd.run(seconds(5));
+    CHECK(asked.size() == 3);
+    crowd.run(seconds(8));
+    REQUIRE(asked.size() == 4);
+    CHECK(asked[3] == "x");
+    crowd.run(seconds(60));
+    for (const Heard* h : all) CHECK(h->head.status == 200);
   }
 }
 

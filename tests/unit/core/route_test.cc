@@ -95,6 +95,50 @@ TEST_CASE("routing members choose, and never go upstream") {
   CHECK(w.records().at(0).decision.find("priority") != std::string::npos);
 }
 
+TEST_CASE("the body comes over the headers, each wish for itself") {
+  Routes w;
+  auto headers = [](std::vector<HttpHeader> list) {
+    CallOptions options;
+    options.headers = std::move(list);
+    return options;
+  };
+  const auto c = headers({{"x-llmrouter-provider", "c"}});
+  w.ask("m", {}, c);
+  CHECK(w.served() == "c");
+  for (const char* more : {R"(,"route":{"providers":["b"]})", R"(,"provider":{"only":["b"]})"}) {
+    w.ask("m", more, c);
+    CHECK(w.served() == "b");
+    const auto plan = w.router->explain("", c, Routes::body("m", false, more));
+    REQUIRE(plan.ok());
+    CHECK(plan->steps.at(0).provider == "b");
+  }
+  w.ask("m", R"(,"route":{"strategy":"cost"})", c);  // another wish: both hold
+  CHECK(w.served() == "c");
+  w.ask("m", R"(,"route":{"tags":["eu"]})", headers({{"x-llmrouter-tags", "coding"}}));
+  CHECK(w.served() == "b");
+  CallOptions asked = c;  // `?proxy=` is neither
+  asked.headers.clear();
+  asked.forced_provider = "c";
+  w.ask("m", R"(,"route":{"providers":["b"]})", asked);
+  CHECK(w.heard.head.status == 400);
+}
+
+TEST_CASE("OpenRouter's own route: fallback is what models are for, and passes to OpenRouter as it is") {
+  Routes w;
+  w.config.providers.push_back(provider("o"));
+  w.config.providers[3].type = "openrouter";
+  w.ask("o/m", R"(,"route":"fallback","models":["o/n"])");
+  CHECK(w.heard.head.status == 200);
+  CHECK(w.sent().find(R"("route":"fallback","models":["o/n"])") != std::string::npos);
+  w.ask("m", R"(,"route":"fallback","models":["spare"])");
+  CHECK(w.heard.head.status == 200);
+  CHECK(w.sent().find("fallback") == std::string::npos);
+  w.ask("m", R"(,"route":"best")");
+  CHECK(w.heard.head.status == 400);
+  CHECK(w.heard.result.error.param == "route");
+  CHECK(w.heard.result.error.message.find("fallback") != std::string::npos);
+}
+
 TEST_CASE("OpenRouter's members pass to a model whose only target is OpenRouter") {
   Routes w;
   w.config.providers.push_back(provider("o"));

@@ -218,6 +218,12 @@ TEST_CASE("simulate: a provider, a model and a credential at their limits leave 
   s = simulate(c, alone, {prices}).value();
   CHECK(s.after.ok == 300);
   CHECK(s.after.limited == 300);
+  Config with_fallback = c;
+  with_fallback.models[0].fallbacks = {"spare"};
+  with_fallback.models.push_back(model("spare", {{"up", "cheap"}}));
+  s = simulate(with_fallback, alone, {prices}).value();
+  CHECK(s.after.ok == 600);
+  CHECK(answered_by(s, "up/cheap") == 300);
   c.routing.queue.max_wait = std::chrono::seconds(2);  // each second one waits for the next grant
   c.models[0].limits.requests = Rate{61, std::chrono::minutes(1), 1};
   std::vector<UsageRecord> pairs = alone;
@@ -826,6 +832,7 @@ TEST_CASE("simulate: what the configuration does and the replay does not is told
       {"turns of keys", [](Config& c) { c.routing.queue.max_wait = std::chrono::seconds(5); }},
       {"continue_on", [](Config& c) { c.routing.continue_on_cut = true; }},
       {"affinity", [](Config& c) { c.routing.affinity.by = {"key", "prefix"}; }},
+      {"strategy hash", [](Config& c) { c.models[0].strategy = "hash"; }},
   };
   Config all = plain;
   for (const Row& row : rows) {
