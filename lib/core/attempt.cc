@@ -138,6 +138,10 @@ bool Call::State::pick_credential(Candidate& c) {
     const size_t i = (start + step) % pool.size();
     const CredentialRuntime& credential = pool[i];
     if (!pattern_list_match(credential.config->models, c.model)) continue;
+    if (knows_nothing(credential)) {
+      if (why.code == ErrorCode::kNone) why = Error(ErrorCode::kNoTarget, "provider " + at_->provider->config.name + ": its keys know nothing of what this request goes on from");
+      continue;
+    }
     if (credential.health->resting(t)) {
       const bool limited = credential.health->why() == RestReason::kRateLimited;
       if (why.code == ErrorCode::kRateLimited || (why.code == ErrorCode::kUpstreamRateLimited && !limited)) continue;  // the better news

@@ -150,6 +150,8 @@ struct Call::State final {
   size_t again(Duration* wait) const;    // the candidate to try once more; kNone: none is worth it
   bool fall_back_for(ErrorCode fault);   // to the model's own list for this kind of refusal
   void handle_failure(Error error);
+  int most_attempts() const noexcept;
+  void ask_who_kept_it(Error error);
   Error final_error() const;
   Error joined_refusals() const;
 
@@ -157,6 +159,7 @@ struct Call::State final {
   bool start_attempt(size_t index);      // false: not possible, the candidate is out or limited
   void send_exchange();
   bool pick_credential(core::Candidate& candidate);  // and reserves; false: none may be used now
+  bool knows_nothing(const core::CredentialRuntime& credential) const noexcept;
   bool reserve_attempt(const core::CredentialRuntime* credential, Denial* denial);
   void skip(core::Candidate& candidate, Error error);
   bool awaits_first() const noexcept;    // the first-token limit is the one that runs, not the idle one
@@ -322,6 +325,8 @@ struct Call::State final {
   uint64_t home_ = 0;                    // the target that served it before, if that may be asked now
   bool free_retry_ = false;              // the next attempt is another question, not the same one again
   bool out_of_retries_ = false;          // by the process's budget
+  std::vector<const core::CredentialRuntime*> know_nothing_;  // of what the request goes on from: they said so
+  int unserved_ = 0;                     // attempts that ended so, and are not counted as tries
   // Null, as most of them stay: a call of which nothing goes wrong, as streams live for minutes, has no room for errors.
   std::unique_ptr<Error> last_error_;
   std::unique_ptr<Error> skip_error_;    // why a candidate was not asked at all; the answer when none was

@@ -4,6 +4,7 @@
 
 #include "core/call_state.h"
 #include "core/wishes.h"
+#include "llmrouter/pattern.h"
 
 namespace llmrouter {
 
@@ -67,7 +68,7 @@ size_t Call::State::choose() {
 }
 
 void Call::State::next_attempt() {
-  const int most = core::most_attempts(snap_->config.routing);
+  const int most = most_attempts();
   if (owes_reservation_ && !(has_turn_ && reserve_again())) {
     if (wait_for_limit()) return;
     if (std::exchange(has_turn_, false)) pass_turn_on();
@@ -108,7 +109,7 @@ size_t Call::State::again(Duration* wait) const {
 }
 
 bool Call::State::fall_back_for(ErrorCode fault) {
-  free_retry_ = core::fall_back_for(fault, *snap_, wishes_, attempts_, at_->current, order_, candidates_, [this] { return ask(); });
+  free_retry_ = core::fall_back_for(fault, *snap_, wishes_, attempts_ - unserved_, at_->current, order_, candidates_, [this] { return ask(); });
   return free_retry_;
 }
 
@@ -129,6 +130,7 @@ void Call::State::handle_failure(Error error) {
       return next_attempt();
     }
   }
+  if (core::is_kept_elsewhere(error)) return ask_who_kept_it(std::move(error));
   const TimePoint t = now();
   c.not_before = t + error.retry_after;
   bool credential_fault = false;
@@ -159,7 +161,7 @@ void Call::State::handle_failure(Error error) {
   last_error_ = std::make_unique<Error>(std::move(error));
   if (Attempt* other = other_in_flight()) return lead_is(other);
   // The credential's fault: the same target by another one, at once. The last attempt is for who was not asked yet, where there is somebody.
-  const int most = core::most_attempts(snap_->config.routing);
+  const int most = most_attempts();
   if (credential_fault && c.provider->credentials.size() > 1 && attempts_ < most) {
     if (attempts_ + 1 == most && order_.somebody_new(*snap_, candidates_, [this] { return ask(); })) {
       Candidate& mine = candidates_[at_->current];
@@ -171,6 +173,37 @@ void Call::State::handle_failure(Error error) {
     candidates_[at_->current].out = was_out;
   }
   next_attempt();
+}
+
+// Nothing was served, so that it costs no try and nobody's budget, up to a bound: whoever made the name up has every key asked. The provider's words reach the
+// caller where nobody knows more, unless one of those asked could not say.
+void Call::State::ask_who_kept_it(Error error) {
+  constexpr int kMostUnserved = 8;
+  if (!last_error_ || !is_targets_fault(last_error_->code)) last_error_ = std::make_unique<Error>(std::move(error));
+  const auto& pool = at_->provider->credentials;
+  if (at_->credential >= 0) know_nothing_.push_back(&pool[static_cast<size_t>(at_->credential)]);
+  const bool unserved = unserved_ < kMostUnserved;
+  if (unserved) ++unserved_;
+  Candidate& c = candidates_[at_->current];
+  c.out = true;
+  if (Attempt* other = other_in_flight()) return lead_is(other);
+  free_retry_ = unserved;
+  const TimePoint t = now();
+  const bool more = std::any_of(pool.begin(), pool.end(), [&](const core::CredentialRuntime& k) {
+    return !knows_nothing(k) && !k.health->resting(t) && pattern_list_match(k.config->models, c.model);
+  });
+  if (more && attempts_ < most_attempts()) {
+    candidates_[at_->current].out = false;
+    if (start_attempt(at_->current)) return;
+    candidates_[at_->current].out = true;
+  }
+  next_attempt();
+}
+
+int Call::State::most_attempts() const noexcept { return core::most_attempts(snap_->config.routing) + unserved_; }
+
+bool Call::State::knows_nothing(const core::CredentialRuntime& credential) const noexcept {
+  return std::find(know_nothing_.begin(), know_nothing_.end(), &credential) != know_nothing_.end();
 }
 
 Error Call::State::final_error() const {
