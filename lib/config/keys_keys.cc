@@ -71,7 +71,8 @@ void text_filters(std::vector<Key>& keys) {
   keys.emplace_back("filters", Type::kNamed, "",
                     "Text filters of your own, switched on by `models.*.filters`. What is filtered: the texts of messages, reasoning, refusals, and the strings inside tool calls' "
                     "arguments (names of members too), which stay valid JSON. Thoughts that were changed lose their signature, and log probabilities are left out of answers. Not "
-                    "filtered: descriptions of tools, schemas, metadata, annotations, and what stands in pictures, sound and files.");
+                    "filtered: descriptions of tools, schemas, metadata and `user`, annotations (cited addresses and titles), names of files, and what stands in pictures, sound and files. "
+                    "A stream is filtered across its pieces. Legacy completions and Ollama's `/api/generate` are chats, too.");
   keys.emplace_back("filters.*", Type::kMap, "", "One filter.").to([](S s, V) {
     s.filter = &s.config->filters.emplace_back();
     s.filter->name = s.name;

@@ -96,10 +96,10 @@ void model_list(std::vector<Key>& keys) {
   keys.emplace_back("providers.*.models.filter", Type::kText, "",
                     "Words that a name must hold, all of them; `*` stands for anything, letters match in either case.")
       .to([](S s, V v) { s.provider->models.filter = v.text; });
-  keys.emplace_back("providers.*.models.append", Type::kTexts, "", "Names beside those that it lists.").to([](S s, V v) {
+  keys.emplace_back("providers.*.models.append", Type::kTexts, "", "Names beside those that it lists, or that `override` lists.").to([](S s, V v) {
     s.provider->models.append = v.texts;
   });
-  keys.emplace_back("providers.*.models.override", Type::kTexts, "", "The list itself; nobody is asked.").to([](S s, V v) {
+  keys.emplace_back("providers.*.models.override", Type::kTexts, "", "The list itself, before `append` and whatever `filter` says; nobody is asked.").to([](S s, V v) {
     s.provider->models.override_ = v.texts;
   });
 }

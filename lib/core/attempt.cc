@@ -142,7 +142,7 @@ bool Call::State::pick_credential(Candidate& c) {
     return false;
   }
   const TimePoint t = now();
-  core::KeyWalk walk(*at_->provider, c.model, c.too_dear_for, t);
+  core::KeyWalk walk(*at_->provider, c.model, without(c), t);
   Error why;
   const auto take = [&](size_t key) {
     if (!reserve_attempt(&pool[key], &denial)) {
@@ -170,7 +170,7 @@ bool Call::State::pick_credential(Candidate& c) {
     if (Error error = resting_key(key, walk.rest_of(key)); core::is_better_news(error, why)) why = std::move(error);
   }
   if (why.code == ErrorCode::kNone) {
-    why = Error(ErrorCode::kNoTarget, "provider " + at_->provider->config.name + ": no " + (c.too_dear_for != 0 ? "other " : "") +
+    why = Error(ErrorCode::kNoTarget, "provider " + at_->provider->config.name + ": no " + (without(c) != 0 ? "other " : "") +
                                           "credential may be used for model \"" + std::string(c.model) + "\"");
   }
   skip(c, std::move(why));

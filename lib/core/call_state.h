@@ -165,6 +165,8 @@ struct Call::State final {
   bool fall_back_for(ErrorCode fault);   // to the model's own list for this kind of refusal
   void handle_failure(Error error);
   void free_by(TimePoint from, Duration wait);  // a limit stands in the way for so long; 0: nobody knows
+  int most_attempts() const noexcept;
+  void ask_who_kept_it(Error error);
   Error final_error() const;
   Error main_error() const;
   Error joined_refusals() const;
@@ -174,6 +176,8 @@ struct Call::State final {
   void send_exchange();
   bool pick_credential(core::Candidate& candidate);  // and reserves; false: none may be used now
   Error resting_key(size_t key, const core::KeyRest& rest);
+  bool knows_nothing(const core::CredentialRuntime& credential) const noexcept;
+  uint64_t without(const core::Candidate& candidate) const noexcept;  // bits of keys that this call does not use
   bool reserve_attempt(const core::CredentialRuntime* credential, Denial* denial);
   void skip(core::Candidate& candidate, Error error);
   bool awaits_first() const noexcept;    // the first-token limit is the one that runs, not the idle one
@@ -343,6 +347,8 @@ struct Call::State final {
   uint64_t home_ = 0;                    // the target that served it before, if that may be asked now
   bool free_retry_ = false;              // the next attempt is another question, not the same one again
   bool out_of_retries_ = false;          // by the process's budget
+  std::vector<const core::CredentialRuntime*> know_nothing_;  // of what the request goes on from: they said so
+  int unserved_ = 0;                     // attempts that ended so, and are not counted as tries
   // Null, as most of them stay: a call of which nothing goes wrong, as streams live for minutes, has no room for errors.
   std::unique_ptr<Error> last_error_;
   std::unique_ptr<Error> skip_error_;    // why a candidate was not asked at all; the answer when none was

@@ -353,9 +353,9 @@ Result<std::shared_ptr<const Snapshot>> build_snapshot(const Config& config, con
 }
 
 std::vector<std::string> apply_list_policy(const ModelListPolicy& policy, const std::vector<std::string>& listed) {
-  if (!policy.override_.empty()) return policy.override_;
+  const bool said = !policy.override_.empty();  // all of them are meant, whatever the filter
   std::vector<std::string> words;
-  for (size_t at = 0; at < policy.filter.size();) {
+  for (size_t at = 0; !said && at < policy.filter.size();) {
     size_t end = std::min(policy.filter.find(' ', at), policy.filter.size());
     if (end > at) words.push_back('*' + policy.filter.substr(at, end - at) + '*');
     at = end + 1;
@@ -364,7 +364,7 @@ std::vector<std::string> apply_list_policy(const ModelListPolicy& policy, const 
   auto add = [&out](const std::string& id) {
     if (std::find(out.begin(), out.end(), id) == out.end()) out.push_back(id);
   };
-  for (const std::string& id : listed) {
+  for (const std::string& id : said ? policy.override_ : listed) {
     if (std::all_of(words.begin(), words.end(), [&](const std::string& w) { return pattern_match(w, id); })) add(id);
   }
   for (const std::string& id : policy.append) add(id);

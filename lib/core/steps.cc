@@ -94,6 +94,14 @@ Reservation reserve_or_what_is_left(RateLimiter& limiter, LimitBucket* (&buckets
   return reservation;
 }
 
+bool is_kept_elsewhere(const Error& error) noexcept {
+  if (error.code != ErrorCode::kUpstreamRejected) return false;
+  for (std::string_view code : {"previous_response_not_found", "conversation_not_found", "thread_not_found"}) {
+    if (error.upstream_code == code) return true;
+  }
+  return false;
+}
+
 void learn_from(const Error& error, Candidate& candidate, int credential, TimePoint now, const CooldownConfig& config) {
   const auto& pool = candidate.provider->credentials;
   if (error.code == ErrorCode::kUpstreamError || error.code == ErrorCode::kUpstreamTimeout) {

@@ -161,6 +161,10 @@ Wanted wanted_of(const Snapshot& snapshot, const Candidate& first, bool budget, 
 // comes in beside it. Where nothing is left, or not even `least`, `denial` is about that: when it fits, or that it never will.
 Reservation reserve_or_what_is_left(RateLimiter& limiter, LimitBucket* (&buckets)[2], Wanted& wanted, Denial* denial);
 
+// What a provider keeps for its callers, an earlier answer or a conversation, is known to the key and the place it was made with. Who says it has no such thing
+// has not served the request: another may.
+bool is_kept_elsewhere(const Error& error) noexcept;
+
 // What an attempt's failure says of its target and of the credential that it was made with (-1: none).
 void learn_from(const Error& error, Candidate& candidate, int credential, TimePoint now, const CooldownConfig& config);
 

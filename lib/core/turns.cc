@@ -5,6 +5,7 @@
 #include "core/call_state.h"
 #include "core/key_pool.h"
 #include "core/wishes.h"
+#include "llmrouter/pattern.h"
 
 namespace llmrouter {
 
@@ -77,7 +78,7 @@ size_t Call::State::choose() {
 }
 
 void Call::State::next_attempt() {
-  const int most = core::most_attempts(snap_->config.routing);
+  const int most = most_attempts();
   if (owes_reservation_ && !(has_turn_ && reserve_again())) {
     if (wait_for_limit()) return;
     if (std::exchange(has_turn_, false)) pass_turn_on();
@@ -119,7 +120,7 @@ size_t Call::State::again(Duration* wait) const {
 }
 
 bool Call::State::fall_back_for(ErrorCode fault) {
-  free_retry_ = core::fall_back_for(fault, *snap_, wishes_, attempts_, at_->current, order_, candidates_, [this] { return ask_later(); });
+  free_retry_ = core::fall_back_for(fault, *snap_, wishes_, attempts_ - unserved_, at_->current, order_, candidates_, [this] { return ask_later(); });
   return free_retry_;
 }
 
@@ -140,6 +141,7 @@ void Call::State::handle_failure(Error error) {
       return next_attempt();
     }
   }
+  if (core::is_kept_elsewhere(error)) return ask_who_kept_it(std::move(error));
   const TimePoint t = now();
   c.not_before = t + error.retry_after;
   const bool by_other_key = core::other_key_may(error, c, at_->credential) && !at_->though_resting;  // for want of another one is asked, not all of them
@@ -170,7 +172,7 @@ void Call::State::handle_failure(Error error) {
   last_error_ = std::make_unique<Error>(std::move(error));
   if (Attempt* other = other_in_flight()) return lead_is(other);
   // The credential's fault: the same target by another one, at once. The last attempt is for who was not asked yet, where there is somebody.
-  const int most = core::most_attempts(snap_->config.routing);
+  const int most = most_attempts();
   if (by_other_key && attempts_ < most) {
     if (attempts_ + 1 == most && order_.somebody_new(*snap_, candidates_, [this] { return ask_later(); })) {
       Candidate& mine = candidates_[at_->current];
@@ -186,6 +188,46 @@ void Call::State::handle_failure(Error error) {
 
 void Call::State::free_by(TimePoint from, Duration wait) {
   if (wait > Duration(0)) soonest_ = std::min(soonest_, from + wait);
+}
+
+// Nothing was served, so that it costs no try and nobody's budget, up to a bound: whoever made the name up has every key asked. The provider's words reach the
+// caller where nobody knows more, unless one of those asked could not say.
+void Call::State::ask_who_kept_it(Error error) {
+  constexpr int kMostUnserved = 8;
+  if (!last_error_ || !is_targets_fault(last_error_->code)) last_error_ = std::make_unique<Error>(std::move(error));
+  const auto& pool = at_->provider->credentials;
+  if (at_->credential >= 0) know_nothing_.push_back(&pool[static_cast<size_t>(at_->credential)]);
+  const bool unserved = unserved_ < kMostUnserved;
+  if (unserved) ++unserved_;
+  Candidate& c = candidates_[at_->current];
+  c.out = true;
+  if (Attempt* other = other_in_flight()) return lead_is(other);
+  free_retry_ = unserved;
+  const TimePoint t = now();
+  const bool more = std::any_of(pool.begin(), pool.end(), [&](const core::CredentialRuntime& k) {
+    return !knows_nothing(k) && !k.health->resting(t) && pattern_list_match(k.config->models, c.model);
+  });
+  if (more && attempts_ < most_attempts()) {
+    candidates_[at_->current].out = false;
+    if (start_attempt(at_->current)) return;
+    candidates_[at_->current].out = true;
+  }
+  next_attempt();
+}
+
+int Call::State::most_attempts() const noexcept { return core::most_attempts(snap_->config.routing) + unserved_; }
+
+bool Call::State::knows_nothing(const core::CredentialRuntime& credential) const noexcept {
+  return std::find(know_nothing_.begin(), know_nothing_.end(), &credential) != know_nothing_.end();
+}
+
+uint64_t Call::State::without(const Candidate& c) const noexcept {
+  uint64_t bits = c.too_dear_for;
+  const auto& pool = c.provider->credentials;
+  for (size_t i = 0; !know_nothing_.empty() && i < std::min<size_t>(pool.size(), 64); ++i) {
+    if (knows_nothing(pool[i])) bits |= uint64_t{1} << i;
+  }
+  return bits;
 }
 
 Error Call::State::final_error() const {

@@ -91,7 +91,9 @@ void read_thought(wire::JsonValue block, std::vector<Part>& parts, ToolCall& cal
 
 // Is it an error as this dialect's clients read it?
 bool is_error(std::string_view body);
-// Appends {"type":"error","error":{"type":..,"message":..},"request_id":..}.
+// What the vendor's tools answer by sending the whole conversation: it does not go on from a thread, one that the vendor has kept.
+constexpr std::string_view kThreadUnsupported = "thread_unsupported_request";
+// Appends {"type":"error","error":{"type":..,"message":..},"request_id":..}; codes about threads are `details.error_code`.
 void write_error(const Error& error, std::string_view request_id, std::string& out);
 
 }  // namespace llmrouter::dialects::anthropic

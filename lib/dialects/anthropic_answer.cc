@@ -374,6 +374,13 @@ void write_error(const Error& error, std::string_view request_id, std::string& o
   w.begin_object();
   w.member("type", type_of(error));
   w.member("message", message);
+  if (error.upstream_code.compare(0, 7, "thread_") == 0) {
+    w.key("details");
+    w.begin_object();
+    w.member("error_code", error.upstream_code);
+    if (error.upstream_code == kThreadUnsupported) w.raw_member("unsupported", R"(["thread"])");
+    w.end_object();
+  }
   w.end_object();
   if (!request_id.empty()) w.member("request_id", request_id);
   w.end_object();

@@ -7,6 +7,18 @@
 namespace llmrouter::dialects::anthropic {
 namespace {
 
+using wire::find_member;
+
+// A conversation that goes on in what the vendor has kept of it is not in the request: elsewhere the answer would be one to its last words alone. The vendor's
+// tools read this code and send the whole conversation instead. One that is to be kept from here on is all there: to ask for that is dropped like any extra.
+std::optional<Error> needs_thread(wire::JsonValue thread) {
+  if (thread.is_unset() || find_member(thread, "type").equals("create")) return std::nullopt;
+  Error error(ErrorCode::kInvalidRequest,
+              "`thread`: what the provider has kept of a conversation cannot be translated for another target; send the whole conversation as `messages`", "thread");
+  error.upstream_code = kThreadUnsupported;
+  return error;
+}
+
 class AnthropicClient final : public ClientCodec {
  public:
   void set_path(const RequestPath& path) override { request_id_ = path.request_id; }
@@ -20,7 +32,10 @@ class AnthropicClient final : public ClientCodec {
     return facts;
   }
 
-  Result<ChatRequest> decode() override { return read_request(body_); }
+  Result<ChatRequest> decode() override {
+    if (auto missing = needs_thread(find_member(wire::JsonValue(body_), "thread"))) return std::move(*missing);
+    return read_request(body_);
+  }
   Result<bool> tell_texts(TextSink& sink) override { return dialects::tell_texts(body_, {{"messages", true}, {"system"}}, sink); }
   std::string field(std::string_view neutral, const ChatRequest& decoded) override {
     if (!origins_) origins_ = origins_of(body_);

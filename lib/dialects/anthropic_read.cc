@@ -83,6 +83,8 @@ Part read_block(JsonValue block) {
     out.raw = block.raw();
     // What a search among tools found: elsewhere all tools are there from the beginning.
     if (type.equals("tool_reference")) out.text = "(tool " + find_member(block, "tool_name").string_or() + ")";
+    // What was said so far, in short, for any model to read.
+    else if (type.equals("compaction")) out.text = find_member(block, "content").string_or();
     return out;
   }
   out.cache = cache_mark(block);

@@ -79,6 +79,7 @@ void read_error_object(JsonValue object, Fault& fault) {
   const JsonValue raw = find_member(metadata, "raw");
   fault.detail = raw.is_string() ? raw.string_or() : std::string(raw.is_unset() ? std::string_view{} : raw.raw());
   if (std::string word = find_member(inner, "code").string_or(); !word.empty()) fault.detail += " " + word;
+  if (fault.code.empty()) fault.code = find_member(details, "error_code").string_or();  // Anthropic, of threads
   fault.retry_after = retry_info(details);
 }
 

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "dialects/custom_tools.h"
+#include "dialects/fault.h"
 #include "dialects/fields.h"
 #include "dialects/foreign_tools.h"
 #include "dialects/responses.h"
@@ -22,6 +23,24 @@ bool ends_with(std::string_view text, std::string_view end) noexcept {
 Error needs_storage(std::string param) {
   std::string words = "`" + param + "`: nothing is stored here, and this request has to be translated for its target; send the whole conversation as `input`";
   return Error(ErrorCode::kInvalidRequest, std::move(words), std::move(param));
+}
+
+// What a hosted tool did, or what it was answered: no other vendor's model has seen it, nor could it call that tool.
+bool is_hosted(std::string_view type) noexcept {
+  constexpr std::string_view kTypes[] = {"web_search_call", "file_search_call", "code_interpreter_call", "image_generation_call", "computer_call",
+                                         "computer_call_output", "mcp_call", "mcp_list_tools", "mcp_approval_request", "mcp_approval_response",
+                                         "local_shell_call", "local_shell_call_output", "shell_call", "shell_call_output", "apply_patch_call",
+                                         "apply_patch_call_output", "tool_search_call", "tool_search_output"};
+  return std::find(std::begin(kTypes), std::end(kTypes), type) != std::end(kTypes);
+}
+
+// Is there more to an item than its kind and its state?
+bool says_something(JsonValue item) {
+  for (const JsonMember& m : JsonMembers(item)) {
+    if (m.key == "type" || m.key == "id" || m.key == "status") continue;
+    if (m.value.nonempty_string() || m.value.is_number() || ((m.value.is_object() || m.value.is_array()) && !m.value.empty_container())) return true;
+  }
+  return false;
 }
 
 // Items of one turn of the assistant become one message: its thoughts, its words, its calls.
@@ -51,8 +70,19 @@ class ItemReader {
     else if (type.equals("function_call") || type.equals("custom_tool_call")) take_call(item);
     else if (type.equals("function_call_output") || type.equals("custom_tool_call_output")) take_output(item);
     else if (type.equals("item_reference")) return needs_storage(path("input", index));
-    // What a hosted tool did. No other vendor's model has seen it.
-    else add_member(left_out_, "\"input." + type.string_or() + "\":true");
+    else return take_other(item, type.string_or(), index);
+    return {};
+  }
+
+  // An item that is not known here may be all of the conversation so far, as a compacted one is, which its maker alone can read.
+  Result<void> take_other(JsonValue item, const std::string& type, size_t index) {
+    constexpr size_t kShown = 64;
+    if (!is_hosted(type) && (type == "additional_tools" || says_something(item))) {
+      return cannot_express(path("input", index), "an item of the type " + std::string(cut(type, kShown)), "another dialect");
+    }
+    std::string member;
+    wire::append_json_string(member, "input." + type);
+    add_member(left_out_, member + ":true");
     return {};
   }
 

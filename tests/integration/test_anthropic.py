@@ -220,6 +220,21 @@ def test_errors_in_its_own_shape(t):
     assert r.status == 413 and r.json()["error"]["type"] == "request_too_large", r.body
 
 
+def test_a_thread_that_goes_on_stays_where_it_is_kept(t):
+    async def fails(x):
+        await x.send(up.error(500, "down"))
+    u, broken = t.upstream(), t.upstream(fails)
+    s = t.server(providers={"up": {"base_url": u.url}, "cl": {"base_url": broken.url, "dialect": "anthropic"}}, routing={"attempts": 2, "backoff": {"first": "1ms"}},
+                 models={"m": {"targets": ["cl/c"], "fallbacks": ["o"]}, "o": "up/m1"})
+    going_on = {"type": "continue", "previous_message_id": "msg_1"}
+    r = ask(s, "o", thread=going_on)
+    error = r.json()["error"]
+    assert r.status == 400 and error["details"] == {"error_code": "thread_unsupported_request", "unsupported": ["thread"]} and "thread" in error["message"], r.body
+    assert ask(s, "m", thread=going_on).status == 502 and not u.chats() and broken.chats()
+    r = ask(s, "m", thread={"type": "create"})
+    assert r.status == 200 and r.header("x-llmrouter-dropped") == "thread" and len(u.chats()) == 1, r.body
+
+
 def test_a_stream_that_breaks(t):
     begun = list(frames(words("a", "b")))[:4]
     error = event("error", error={"type": "overloaded_error", "message": "Overloaded"})
