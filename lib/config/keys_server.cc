@@ -244,7 +244,7 @@ void add_price_figures(std::vector<Key>& keys, const std::string& path) {
   keys.emplace_back(path + ".output", Type::kPrice, "0", "Output tokens.").to([](S s, V v) { s.price->row.output = v.number; });
   keys.emplace_back(path + ".cached_input", Type::kPrice, "", "Input tokens that were read from the provider's cache. Unset: as `input`.")
       .to([](S s, V v) { s.price->row.cached = v.number; });
-  keys.emplace_back(path + ".cache_write", Type::kPrice, "", "Input tokens that were written to it. Unset: as `input`.").to([](S s, V v) {
+  keys.emplace_back(path + ".cache_write", Type::kPrice, "", "Input tokens that were written to it. Unset: as `input`. All writes have this one price: those that Anthropic keeps for an hour cost there twice the input's, and those of five minutes 1.25 times it.").to([](S s, V v) {
     s.price->row.cache_write = v.number;
   });
   keys.emplace_back(path + ".reasoning", Type::kPrice, "", "Reasoning tokens. Unset: as `output`.").to([](S s, V v) {

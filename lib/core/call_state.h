@@ -67,7 +67,7 @@ struct Call::State final {
     Flow on_event(const StreamEvent& event) override { return call.on_event(event); }
     void on_usage(const TokenUsage& u) override { usage = u; }
     void on_payload(size_t bytes) override { payload_bytes += static_cast<int64_t>(bytes); }
-    void on_finish(FinishReason) override {}
+    void on_finish(FinishReason reason) override { filtered = filtered || reason == FinishReason::kContentFilter; }
     void on_error(Error error) override {
       if (!stream_error) stream_error = std::make_unique<Error>(std::move(error));
     }
@@ -114,6 +114,7 @@ struct Call::State final {
     bool in_thought = false;               // what it said last, before the filters of the attempt had it, was a thought
     bool done_seen = false;              // its last word came, at done_at
     TimePoint done_at{};
+    bool filtered = false;               // relay: a content filter ended it
     bool watching_first = false;         // what the watch timer was set for
     bool paused = false;
     int status = 0;
@@ -163,6 +164,7 @@ struct Call::State final {
   size_t choose();                       // the next candidate that was not tried; kNone: no more
   size_t again(Duration* wait) const;    // the candidate to try once more; kNone: none is worth it
   bool fall_back_for(ErrorCode fault);   // to the model's own list for this kind of refusal
+  bool content_goes_on() const;          // would it, now, for what a content filter refuses?
   void handle_failure(Error error);
   void free_by(TimePoint from, Duration wait);  // a limit stands in the way for so long; 0: nobody knows
   int most_attempts() const noexcept;
@@ -281,6 +283,8 @@ struct Call::State final {
   Result<void> pass_unfiltered(const core::Candidate& candidate) const;
   void pass_event(const StreamEvent& event, size_t filter);  // through the filters from this one on
   Flow take_event(const StreamEvent& event);                 // what came through all of them
+  Flow refused_by_filter();
+  static Error filtered();               // what that is called
 
   // reply.cc
   Flow on_frame(std::string_view bytes, FrameKind kind);

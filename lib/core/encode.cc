@@ -73,6 +73,21 @@ bool Call::State::passes(const core::ProviderRuntime& provider) const {
   return codec && codec->relays(provider.config, facts_);
 }
 
+namespace {
+
+// What was asked for, where endpoints of one name differ.
+std::string_view words_for(Operation operation) noexcept {
+  switch (operation) {
+    case Operation::kImageEdit: return "edits of images";
+    case Operation::kSpeech: return "speech";
+    case Operation::kTranscribe: return "transcriptions";
+    case Operation::kTranslateAudio: return "translations of audio";
+    default: return operation_name(operation);
+  }
+}
+
+}  // namespace
+
 // Relayed or translated, as at_->relay says.
 Result<void> Call::State::encode_either_way(const Candidate& c) {
   at_->encoded = EncodedRequest();
@@ -80,7 +95,7 @@ Result<void> Call::State::encode_either_way(const Candidate& c) {
   at_->upstream = operation_ == Operation::kChat ? spoken->new_upstream_codec() : task_upstream(c.model, &spoken);
   if (!at_->upstream) {
     return Error(ErrorCode::kNotSupported, "provider " + at_->provider->config.name + ": its dialect " + std::string(spoken->name()) + " has no " +
-                                               std::string(operation_name(operation_)));
+                                               std::string(words_for(operation_)));
   }
 
   EncodeInput input;

@@ -153,12 +153,37 @@ int64_t said_in(UpstreamCodec& codec, std::string_view body) {
 
 }  // namespace
 
+namespace {
+
+// Anything but the words of a refusal.
+bool says_anything(const ChatResponse& response) noexcept {
+  for (const Choice& choice : response.choices) {
+    if (!choice.message.tool_calls.empty()) return true;
+    for (const Part& part : choice.message.parts) {
+      if (part.kind != Part::Kind::kRefusal && (part.kind != Part::Kind::kText || !part.text.empty())) return true;
+    }
+  }
+  return false;
+}
+
+bool ended_by_filter(const ChatResponse& response) noexcept {
+  return !response.choices.empty() && response.choices.front().finish == FinishReason::kContentFilter && !says_anything(response);
+}
+
+}  // namespace
+
+Error Call::State::filtered() { return Error(ErrorCode::kContentPolicy, "the answer was filtered before it began: content_filter"); }
+
 void Call::State::finish_whole() {
   if (operation_ != Operation::kChat) return finish_task();
   if (at_->relay && !facts_.stream) {
     auto facts = at_->upstream->inspect(at_->collected);
     if (!facts) return attempt_failed(std::move(facts).error(), "error");
     at_->usage = facts->usage;
+    if (facts->finish == FinishReason::kContentFilter && content_goes_on()) {
+      const auto response = at_->upstream->decode(at_->collected);
+      if (response && ended_by_filter(*response)) return attempt_failed(filtered(), "error");
+    }
     if (!at_->usage.known || at_->usage.estimated) at_->payload_bytes = said_in(*at_->upstream, at_->collected);
     win();
     end_attempt("ok", "answered");
@@ -167,6 +192,7 @@ void Call::State::finish_whole() {
   auto response = at_->upstream->decode(at_->collected);
   if (!response) return attempt_failed(std::move(response).error(), "error");
   at_->usage = response->usage;
+  if (content_goes_on() && ended_by_filter(*response)) return attempt_failed(filtered(), "error");
   if (!facts_.stream) {
     at_->payload_bytes = said_in(*response);
     for (const auto& filter : at_->filters) filter->on_response(*response);

@@ -53,8 +53,16 @@ StreamEvent HeldEvent::view() const noexcept {
   return e;
 }
 
+// A 200 whose answer a content filter ended before it said anything: a refusal of the request for who may go on elsewhere.
+Flow Call::State::refused_by_filter() {
+  at_->stream_error = std::make_unique<Error>(filtered());
+  return Flow::kCancel;
+}
+
 Flow Call::State::on_frame(std::string_view bytes, FrameKind kind) {
   if (ended_ || at_->stream_error) return Flow::kCancel;
+  const bool silent = !committed_ && at_->payload_frames == 0 && at_->payload_bytes == 0;
+  if (at_->filtered && silent && kind == FrameKind::kFinish && content_goes_on()) return refused_by_filter();
   switch (kind) {
     case FrameKind::kUsageOnly:
       if (!facts_.include_usage) return flow_;  // metering asked for it, the client did not
@@ -110,7 +118,11 @@ Flow Call::State::on_event(const StreamEvent& event) {
 Flow Call::State::take_event(const StreamEvent& event) {
   if (ended_) return Flow::kCancel;
   if (!committed_) {
-    const bool decisive = event.visible() || event.kind == StreamEvent::Kind::kFinish || at_->held_events.size() >= kPreludeEvents;
+    const bool finish = event.kind == StreamEvent::Kind::kFinish;
+    if (finish && event.finish == FinishReason::kContentFilter && content_goes_on()) return refused_by_filter();
+    // The words of a refusal wait for its end where that may be a filter's.
+    const bool waits = event.kind == StreamEvent::Kind::kRefusal && content_goes_on();
+    const bool decisive = (event.visible() && !waits) || finish || at_->held_events.size() >= kPreludeEvents;
     if (!decisive) {
       at_->held_events.emplace_back(event);
       return flow_;

@@ -78,17 +78,23 @@ size_t pass_over_model(const Route* model, TurnOrder& order, const Snapshot& sna
   return kNobody;
 }
 
+// Has the model of a candidate a list of its own for this kind of refusal, and is it the time for it?
+inline const std::vector<std::string>* list_for(ErrorCode fault, const Snapshot& snapshot, const RouteRequest& wishes, int attempts, const Candidate& candidate) {
+  if (candidate.route == nullptr || !wishes.allow_fallbacks || wishes.fallbacks || attempts >= most_attempts(snapshot.config.routing)) return nullptr;
+  const ModelConfig& model = *candidate.route->config;
+  const auto& names = fault == ErrorCode::kContextLengthExceeded ? model.context_fallbacks : model.content_fallbacks;
+  return names.empty() ? nullptr : &names;
+}
+
 // What one model refuses for its length or its content another may take: from here on the plan is that model's list for this kind of refusal. `current`
 // refused, or is the first that nobody asks for its length. False: there is nobody.
 template <typename AskOf>
 bool fall_back_for(ErrorCode fault, const Snapshot& snapshot, const RouteRequest& wishes, int attempts, size_t current, TurnOrder& order,
                    std::vector<Candidate>& candidates, AskOf&& ask) {
-  if (candidates.empty() || candidates[current].route == nullptr) return false;
-  if (!wishes.allow_fallbacks || wishes.fallbacks || attempts >= most_attempts(snapshot.config.routing)) return false;
-  const ModelConfig& model = *candidates[current].route->config;
-  const auto& names = fault == ErrorCode::kContextLengthExceeded ? model.context_fallbacks : model.content_fallbacks;
+  if (candidates.empty()) return false;
+  const auto* names = list_for(fault, snapshot, wishes, attempts, candidates[current]);
   const size_t before = candidates.size();
-  if (names.empty() || !order.fallbacks.append_names(snapshot, names, ask(), candidates[current].granted, candidates)) return false;
+  if (names == nullptr || !order.fallbacks.append_names(snapshot, *names, ask(), candidates[current].granted, candidates)) return false;
   for (size_t i = 0; i < before; ++i) candidates[i].out = true;
   order.next = before;
   return true;

@@ -124,6 +124,10 @@ bool Call::State::fall_back_for(ErrorCode fault) {
   return free_retry_;
 }
 
+bool Call::State::content_goes_on() const {
+  return facts_.n <= 1 && core::list_for(ErrorCode::kContentPolicy, *snap_, wishes_, attempts_, candidates_[at_->current]) != nullptr;
+}
+
 namespace {
 
 constexpr int kConflict = 409;

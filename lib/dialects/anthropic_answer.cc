@@ -7,6 +7,7 @@
 #include "dialects/fields.h"
 #include "dialects/pictures.h"
 #include "dialects/signature.h"
+#include "dialects/text_match.h"
 #include "dialects/usage.h"
 
 namespace llmrouter::dialects::anthropic {
@@ -26,7 +27,8 @@ void take(JsonValue value, std::optional<int64_t>& into) {
   if (n && *n >= 0 && *n <= kMaxCount) into = n;
 }
 
-constexpr std::string_view kReasons[] = {"end_turn", "max_tokens", "stop_sequence", "tool_use", "pause_turn", "refusal", "model_context_window_exceeded"};
+constexpr std::string_view kReasons[] = {"end_turn", "max_tokens", "stop_sequence", "tool_use", "pause_turn", "refusal", "model_context_window_exceeded",
+                                         "compaction"};
 
 }  // namespace
 
@@ -42,6 +44,7 @@ std::string_view stop_reason_of(FinishReason reason, std::string_view raw, bool 
   for (std::string_view word : kReasons) {
     if (raw == word && finish_reason_of(word) == reason) return word;
   }
+  if (reason == FinishReason::kStop && equals_ci(raw, "stop_sequence")) return "stop_sequence";  // Cohere's word
   if (reason == FinishReason::kLength) return "max_tokens";
   if (reason == FinishReason::kContentFilter) return "refusal";
   if (called) return "tool_use";
@@ -306,7 +309,9 @@ void write_answer(const ChatResponse& response, std::string_view model, IdSource
     }
   }
   for (const std::string& url : pictures_of(choice.message)) write_text_block(picture_in_words(url), {}, w);
-  for (const ToolCall& call : choice.message.tool_calls) write_call_block(call, ids, w);
+  for (const ToolCall& call : choice.message.tool_calls) {
+    if (!is_unfinished(call, choice.finish)) write_call_block(call, ids, w);
+  }
   w.end_array();
   w.member("stop_reason", stop_reason_of(choice.finish, choice.finish_raw, !choice.message.tool_calls.empty(), refused));
   bool told = false;

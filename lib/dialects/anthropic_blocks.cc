@@ -2,6 +2,7 @@
 
 #include "dialects/anthropic.h"
 #include "dialects/anthropic_plan.h"
+#include "dialects/fields.h"
 #include "dialects/media.h"
 #include "dialects/signature.h"
 #include "dialects/text_match.h"
@@ -54,10 +55,10 @@ void BlockWriter::write_cache(const std::string& mark) {
   if (!mark.empty()) w_.raw_member("cache_control", mark);
 }
 
-void BlockWriter::write_extras(const RawMembers& extras) {
+void BlockWriter::write_extras(const RawMembers& extras, std::string_view where) {
   if (!foreign_) return w_.raw_members(extras);
   for_each_member(extras, [&](const wire::JsonMember& m) {
-    if (m.key != "type") add_dropped(dropped_, m.key);  // told in other words
+    if (m.key != "type") name_member(where, m, "function", dropped_);  // told in other words
   });
 }
 
@@ -98,7 +99,7 @@ void BlockWriter::write_text(std::string_view text, const Part& part) {
   w_.member("type", "text");
   w_.member("text", text);
   write_cache(part.cache);
-  write_extras(part.extras);
+  write_extras(part.extras, "content.");
   w_.end_object();
 }
 
@@ -107,7 +108,7 @@ void BlockWriter::write_thought(const Part& part) {
   w_.member("type", part.redacted ? "redacted_thinking" : "thinking");
   if (!part.redacted) w_.member("thinking", part.text);
   w_.member(part.redacted ? "data" : "signature", seal_signature(part.maker, kMaker, part.signature));
-  write_extras(part.extras);
+  write_extras(part.extras, "content.");
   w_.end_object();
 }
 
@@ -147,7 +148,7 @@ void BlockWriter::write_image(const Part& part, const std::string& where) {
   w_.member("type", "image");
   write_source(mime, bytes.data, url, part.file_id);
   write_cache(part.cache);
-  write_extras(part.extras);
+  write_extras(part.extras, "content.");
   w_.end_object();
 }
 
@@ -179,7 +180,7 @@ void BlockWriter::write_document(const Part& part, const std::string& where) {
   }
   if (!part.name.empty()) w_.member("title", part.name);
   write_cache(part.cache);
-  write_extras(part.extras);
+  write_extras(part.extras, "content.");
   w_.end_object();
 }
 

@@ -30,7 +30,7 @@ class BlockWriter {
   void write_content(const std::vector<Part>& parts, const std::string& where);
 
   // The members of extras: back to where they came from, or named as dropped.
-  void write_extras(const RawMembers& extras);
+  void write_extras(const RawMembers& extras, std::string_view where);  // another dialect's are named, behind `where`
   void write_cache(const std::string& mark);
   void fail(Error error) {
     if (fields_.ok()) fields_.fail(std::move(error));

@@ -97,6 +97,8 @@ class RequestWriter {
     if (request_.top_logprobs.value_or(0) > 0) name("top_logprobs");
     if (!request_.logit_bias.empty()) name("logit_bias");
     if (!request_.verbosity.empty()) name("verbosity");
+    // Thoughts are told in short where there are any; how short nobody can ask.
+    if (!request_.reasoning_summary.empty() && (request_.reasoning_summary != "auto" || !plan_.thinks())) name("reasoning_summary");
     if (!request_.prompt_cache_key.empty()) name("prompt_cache_key");
     if (!request_.metadata.empty()) name("metadata");
   }
@@ -197,9 +199,9 @@ class RequestWriter {
 
   // What other dialects say of a message beside its content has no place.
   void write_message_extras(const Message& message) {
-    if (!message.name.empty() && message.role != Role::kTool) name("name");
-    if (!message.annotations.empty()) name("annotations");
-    if (message.role != Role::kTool && options_.foreign) for_each_member(message.extras, [&](const JsonMember& m) { name(m.key); });
+    if (!message.name.empty() && message.role != Role::kTool) name("messages.name");
+    if (!message.annotations.empty()) name("messages.annotations");
+    if (message.role != Role::kTool && options_.foreign) for_each_member(message.extras, [&](const JsonMember& m) { name_member("messages.", m, {}, dropped_); });
   }
 
   // Results first; the vendor wants them there.
@@ -237,7 +239,7 @@ class RequestWriter {
     }
     if (message.tool_error) w_.member("is_error", true);
     blocks_.write_cache(mark);
-    blocks_.write_extras(message.extras);
+    blocks_.write_extras(message.extras, "messages.");
     w_.end_object();
   }
 
@@ -289,7 +291,7 @@ class RequestWriter {
     w_.member("id", ids_.call(message, index));
     w_.member("name", call.name);
     w_.raw_member("input", arguments_object(call.arguments));
-    blocks_.write_extras(call.extras);
+    blocks_.write_extras(call.extras, "messages.tool_calls.");
     w_.end_object();
   }
 
@@ -317,7 +319,7 @@ class RequestWriter {
     bool strict = tool.strict.value_or(false);
     if (strict && options_.foreign && !(plan_.traits.schema && append_output_schema(input_schema(tool.parameters), schema))) {
       strict = false;
-      name("strict");
+      name("tools.strict");
     }
     if (schema.empty()) schema = input_schema(tool.parameters);
     w_.begin_object();
@@ -326,7 +328,7 @@ class RequestWriter {
     w_.raw_member("input_schema", schema);
     if (strict || (tool.strict && !options_.foreign)) w_.member("strict", strict);
     blocks_.write_cache(tool.cache);
-    blocks_.write_extras(tool.extras);
+    blocks_.write_extras(tool.extras, "tools.");
     w_.end_object();
   }
 

@@ -288,6 +288,7 @@ void BlockWriter::write_image(const Part& part, const std::string& at) {
   if (bytes.mime.empty()) bytes.mime = bytes.data.empty() ? std::string_view(part.mime) : image_mime_of(bytes.data);
   const std::string_view format = format_of(kImages, bytes.mime, part.url);
   if (format.empty()) return fail(cannot_express(at, "an image that is no png, jpeg, gif or webp", kTarget));
+  if (part.detail == "low" || part.detail == "high") drop("detail");
   write_media("image", format, {}, bytes.data, part.url);
 }
 

@@ -40,7 +40,7 @@ Result<void> write_request(const ChatRequest& request, std::string_view model, b
 // --- answers ---
 
 FinishReason finish_reason_of(std::string_view word) noexcept;
-std::string_view finish_word(FinishReason reason, bool called) noexcept;
+std::string_view finish_word(FinishReason reason, std::string_view raw, bool called) noexcept;  // `raw`: the upstream's own word
 
 // `usage` as Cohere writes it: `tokens` is what the model read and wrote (pictures apart), `billed_units` what is charged, and stands in
 // where `tokens` is missing. Not known when there is neither.

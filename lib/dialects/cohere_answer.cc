@@ -4,6 +4,7 @@
 #include "dialects/citation.h"
 #include "dialects/cohere.h"
 #include "dialects/fields.h"
+#include "dialects/text_match.h"
 #include "dialects/usage.h"
 
 namespace llmrouter::dialects::cohere {
@@ -29,14 +30,20 @@ FinishReason finish_reason_of(std::string_view word) noexcept {
   return FinishReason::kOther;
 }
 
-std::string_view finish_word(FinishReason reason, bool called) noexcept {
+std::string_view finish_word(FinishReason reason, std::string_view raw, bool called) noexcept {
   switch (reason) {
     case FinishReason::kLength: return "MAX_TOKENS";
     case FinishReason::kToolCalls: return "TOOL_CALL";
     case FinishReason::kContentFilter:  // v2 has no word of its own for it
     case FinishReason::kError: return "ERROR";
-    default: return called ? "TOOL_CALL" : "COMPLETE";
+    case FinishReason::kOther:
+      if (raw == "USER_CANCEL") return "USER_CANCEL";
+      if (!called && is_unclean(reason, raw)) return "ERROR";
+      break;
+    default: break;
   }
+  if (called) return "TOOL_CALL";
+  return equals_ci(raw, "stop_sequence") ? "STOP_SEQUENCE" : "COMPLETE";
 }
 
 TokenUsage read_usage(JsonValue usage) noexcept {

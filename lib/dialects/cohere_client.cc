@@ -40,6 +40,7 @@ class CohereStream final : private ToolOrder::Teller {
       case Kind::kToolCallDelta: calls_.arguments(event.tool_index, event.arguments, *this); break;
       case Kind::kFinish:
         finish_ = event.finish;
+        finish_raw_ = event.raw;
         return;
       case Kind::kUsage: usage_ = event.usage; return;
     }
@@ -61,7 +62,7 @@ class CohereStream final : private ToolOrder::Teller {
     w.member("type", "message-end");
     w.key("delta");
     w.begin_object();
-    w.member("finish_reason", finish_word(finish_, calls_.any()));
+    w.member("finish_reason", finish_word(finish_, finish_raw_, calls_.any()));
     if (usage_.known) {
       w.key("usage");
       write_usage(usage_, w);
@@ -220,6 +221,7 @@ class CohereStream final : private ToolOrder::Teller {
   int64_t block_index_ = -1, call_index_ = -1, citations_ = 0;
   ToolOrder calls_;
   FinishReason finish_ = FinishReason::kNone;
+  std::string finish_raw_;  // the upstream's own word
   TokenUsage usage_;
   IdSource ids_;
 };
@@ -309,7 +311,7 @@ class CohereClient final : public ClientCodec {
     const Choice& choice = response.choices.empty() ? none : response.choices.front();
     w.key("message");
     write_message(choice.message, ids_, w);
-    w.member("finish_reason", finish_word(choice.finish, !choice.message.tool_calls.empty()));
+    w.member("finish_reason", finish_word(choice.finish, choice.finish_raw, !choice.message.tool_calls.empty()));
     if (const std::string logprobs = cohere_logprobs(choice.logprobs); !logprobs.empty()) w.raw_member("logprobs", "[" + logprobs + "]");
     if (response.usage.known) {
       w.key("usage");

@@ -163,6 +163,7 @@ class RequestWriter {
       case Part::Kind::kReasoning: return write_text("thinking", part.text);
       case Part::Kind::kImage:
         if (part.url.empty() && part.data.empty()) return fail(cannot_express(at, "an image that is neither a URL nor inline", kTarget));
+        if (!part.url.empty() && !is_common_url(part.url)) return fail(cannot_express(at, "an image at such a URL", kTarget));
         if (role == Role::kAssistant && foreign_) return fail(cannot_express(at, "a picture in an answer", kTarget));
         if (role == Role::kTool) return pictures_.push_back(&part);
         return write_image(part);

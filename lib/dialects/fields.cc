@@ -132,9 +132,15 @@ bool says_nothing_to_others(const wire::JsonMember& m) {
 
 }  // namespace
 
+void name_member(std::string_view where, const wire::JsonMember& m, std::string_view inside, std::vector<std::string>& dropped) {
+  const std::string name = std::string(where) += m.key;
+  if (m.key != inside || !m.value.is_object() || m.value.empty_container()) return add_dropped(dropped, name);
+  for (const wire::JsonMember& inner : wire::JsonMembers(m.value)) add_dropped(dropped, (name + ".").append(inner.key));
+}
+
 void name_extras(const RawMembers& extras, std::vector<std::string>& dropped) {
   for_each_member(extras, [&](const wire::JsonMember& m) {
-    if (!says_nothing_to_others(m)) add_dropped(dropped, m.key);
+    if (!says_nothing_to_others(m)) name_member({}, m, "options", dropped);
   });
 }
 
@@ -142,9 +148,7 @@ void name_inner_extras(const ChatRequest& request, std::initializer_list<std::st
   const auto name = [&](const RawMembers& extras, std::string_view where) {
     for_each_member(extras, [&](const wire::JsonMember& m) {
       if (m.key == "type" || m.value.is_unset() || m.value.empty_container() || std::find(said.begin(), said.end(), m.key) != said.end()) return;
-      std::string whole(where);
-      whole += m.key;
-      add_dropped(dropped, whole);
+      name_member(where, m, "function", dropped);
     });
   };
   for (const Message& message : request.messages) {
@@ -155,6 +159,10 @@ void name_inner_extras(const ChatRequest& request, std::initializer_list<std::st
   for (const Tool& tool : request.tools) {
     if (tool.raw.empty()) name(tool.extras, "tools.");
   }
+}
+
+bool names_a_speaker(const ChatRequest& request) noexcept {
+  return std::any_of(request.messages.begin(), request.messages.end(), [](const Message& m) { return !m.name.empty() && m.role != Role::kTool; });
 }
 
 void append_one_line(std::string& out, std::string_view json) {
@@ -168,6 +176,14 @@ void append_one_line(std::string& out, std::string_view json) {
   }
   out.append(json.substr(at));
 }
+
+bool is_unclean(FinishReason finish, std::string_view word) noexcept {
+  constexpr std::string_view kWords[] = {"pause_turn", "compaction",  "abort",    "aborted", "cancelled", "canceled",
+                                         "OTHER",      "IMAGE_OTHER", "NO_IMAGE", "USER_CANCEL", "UNEXPECTED_TOOL_CALL"};
+  return finish == FinishReason::kOther && std::find(std::begin(kWords), std::end(kWords), word) != std::end(kWords);
+}
+
+bool is_unfinished(const ToolCall& call, FinishReason finish) { return finish == FinishReason::kLength && !wire::validate(call.arguments); }
 
 std::string arguments_object(std::string_view arguments) {
   const JsonValue value(arguments);

@@ -62,6 +62,9 @@ void for_each_member(const RawMembers& members, Each&& each) {
   for (const wire::JsonMember& m : wire::JsonMembers(wire::JsonValue(object))) each(m);
 }
 
+// Names a member as dropped, behind `where` ("tools."); of one called `inside` its own members, as "tools.function.x".
+void name_member(std::string_view where, const wire::JsonMember& member, std::string_view inside, std::vector<std::string>& dropped);
+
 // Names the members of another dialect's extras as dropped, but for those that say nothing to others: what also stands in a field of its own
 // (`reasoning`, `thinking`, `enable_thinking`, `thinking_budget`, `output_config.effort`; `include` of encrypted thoughts and logprobs), `store: false`, and
 // `stream_options`.
@@ -71,8 +74,18 @@ void name_extras(const RawMembers& extras, std::vector<std::string>& dropped);
 // for and was told.
 void name_inner_extras(const ChatRequest& request, std::initializer_list<std::string_view> said, std::vector<std::string>& dropped);
 
+// Does a message say what its speaker is called? Of a tool's result it is the function.
+bool names_a_speaker(const ChatRequest& request) noexcept;
+
 // A value as text for a field that is JSON inside a string: strings as they are, objects as their JSON, null as nothing.
 std::string text_of_value(wire::JsonValue value);
+
+// Is it an end that is known to be no clean one, though no vendor's word for length, content or failure? By the upstream's own word: one that nobody knows may
+// well be another spelling of "stop".
+bool is_unclean(FinishReason finish, std::string_view word) noexcept;
+
+// Did the length limit cut the answer inside this call? Nobody can tell what it would have been: dialects whose calls come whole leave it out.
+bool is_unfinished(const ToolCall& call, FinishReason finish);
 
 // `{"location":"Paris"}` for JSON text that is an object; else the text as a member, for dialects that want an object. On one line.
 std::string arguments_object(std::string_view arguments);

@@ -103,11 +103,11 @@ class GeminiClient final : public ClientCodec {
       case Kind::kLogprobs: join_logprobs(state(event.choice).logprobs, event.raw); break;
       case Kind::kAnnotation: state(event.choice).annotations.emplace_back(event.raw); break;
       case Kind::kFinish: {
-        tell_calls(state(event.choice), out);
         ChoiceState& choice = state(event.choice);
-        choice.finished = true;
         choice.finish = event.finish;
         choice.finish_raw = event.raw;
+        tell_calls(choice, out);
+        choice.finished = true;
         break;
       }
       case Kind::kUsage: usage_ = event.usage; break;
@@ -241,9 +241,11 @@ class GeminiClient final : public ClientCodec {
     if (choice.calls.empty() || overflowed_) return;
     std::string parts;
     JsonWriter w(parts);
-    for (const auto& [at, call] : choice.calls) write_call(call, w);
+    for (const auto& [at, call] : choice.calls) {
+      if (!is_unfinished(call, choice.finish)) write_call(call, w);
+    }
     choice.calls.clear();
-    tell(choice, parts, out);
+    if (!parts.empty()) tell(choice, parts, out);
   }
 
   void tell_other(const StreamEvent& event, std::string& out) {
@@ -366,7 +368,9 @@ class GeminiClient final : public ClientCodec {
       if (part.kind == Part::Kind::kText) text += part.text;
     }
     for (const std::string& url : pictures_in(choice.message.extras)) write_picture(url, p);
-    for (const ToolCall& call : choice.message.tool_calls) write_call(call, p);
+    for (const ToolCall& call : choice.message.tool_calls) {
+      if (!is_unfinished(call, choice.finish)) write_call(call, p);
+    }
     if (parts.empty()) parts = R"({"text":""})";
     w.begin_object();
     w.raw_member("content", R"({"parts":[)" + parts + R"(],"role":"model"})");

@@ -95,6 +95,7 @@ class RequestWriter {
     if (!request_.verbosity.empty()) drop("verbosity");
     if (!request_.prompt_cache_key.empty()) drop("prompt_cache_key");
     if (!request_.parallel_tool_calls.value_or(true)) drop("parallel_tool_calls");
+    if (names_a_speaker(request_)) drop("messages.name");
   }
 
   // Is anything of this part written? Empty texts are not.

@@ -94,8 +94,14 @@ inline std::string_view file_name_of(std::string_view mime) noexcept {
   return "file";
 }
 
-// A URL that anybody could ask for, or one that holds the bytes: no "gs://".
+// A file in Google's own store, which only the key that put it there opens.
+inline bool is_google_file(std::string_view url) noexcept {
+  return starts_with_ci(url, "https://generativelanguage.googleapis.com/") || starts_with_ci(url, "http://generativelanguage.googleapis.com/");
+}
+
+// A URL that anybody could ask for, or one that holds the bytes: no "gs://", no file in a vendor's store.
 inline bool is_common_url(std::string_view url) noexcept {
+  if (is_google_file(url)) return false;
   return is_data_url(url) || url.substr(0, 8) == "https://" || url.substr(0, 7) == "http://";
 }
 

@@ -63,8 +63,10 @@ class OllamaClient final : public ClientCodec {
         else if (part.kind == Part::Kind::kText || part.kind == Part::Kind::kRefusal) content += part.text;
       }
       for (const std::string& url : pictures_of(choice.message)) content += picture_in_words(url);
-      calls = choice.message.tool_calls;
       finish_ = choice.finish;
+      for (const ToolCall& call : choice.message.tool_calls) {
+        if (!is_unfinished(call, finish_)) calls.push_back(call);
+      }
       logprobs_ = ollama_logprobs(choice.logprobs);
     }
     write(content, thinking, calls, true, out);
@@ -149,8 +151,11 @@ class OllamaClient final : public ClientCodec {
   void tell_calls(std::string& out) {
     if (calls_.empty()) return;
     std::vector<ToolCall> calls;
-    for (auto& [at, call] : calls_) calls.push_back(std::move(call));
+    for (auto& [at, call] : calls_) {
+      if (!is_unfinished(call, finish_)) calls.push_back(std::move(call));
+    }
     calls_.clear();
+    if (calls.empty()) return;
     write({}, {}, calls, false, out);
     out += '\n';
   }

@@ -67,6 +67,8 @@ class RequestWriter {
     if (!request_.metadata.empty()) add_dropped(dropped_, "metadata");
     if (!request_.parallel_tool_calls.value_or(true)) add_dropped(dropped_, "parallel_tool_calls");
     if (!request_.verbosity.empty()) add_dropped(dropped_, "verbosity");
+    if (!request_.reasoning_summary.empty()) add_dropped(dropped_, "reasoning_summary");
+    if (names_a_speaker(request_)) add_dropped(dropped_, "messages.name");
     if (!request_.prompt_cache_key.empty()) add_dropped(dropped_, "prompt_cache_key");
     check_marks();
   }
@@ -212,7 +214,7 @@ class RequestWriter {
     else if (effort == "low" || effort == "medium" || effort == "high") w_.member("think", effort);
     else if (!effort.empty()) add_dropped(dropped_, "reasoning_effort");
     else if (request_.reasoning_budget) w_.member("think", *request_.reasoning_budget > 0);
-    else if (request_.reasoning && !*request_.reasoning) w_.member("think", false);
+    else if (request_.reasoning) w_.member("think", *request_.reasoning);
   }
 
   void write_options() {

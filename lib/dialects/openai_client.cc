@@ -33,7 +33,7 @@ class OpenAiClient final : public ClientCodec {
     chunks_.set_custom(custom_);
     return request;
   }
-  Result<bool> tell_texts(TextSink& sink) override { return dialects::tell_texts(body_, {{"messages", true}}, sink); }
+  Result<bool> tell_texts(TextSink& sink) override { return dialects::tell_texts(body_, {{"messages", true}, {"prediction"}}, sink); }
   std::string field(std::string_view neutral, const ChatRequest& decoded) override {
     if (!origins_) origins_ = origins_of(body_, decoded);
     return origins_->field(neutral, decoded, {{"max_tokens", tokens_name()}, {"reasoning_budget", budget_name()}});

@@ -456,6 +456,7 @@ class RequestWriter {
   void write_words() {
     hint_text("user", request_.user, quirks_.no_user);
     write_thinking({request_, quirks_, options_, model_, traits_, kimi_, forced()}, w_, dropped_);
+    if (!request_.reasoning_summary.empty()) drop("reasoning_summary");
     if (!request_.verbosity.empty() && hint("verbosity")) text("verbosity", request_.verbosity);
     if (!request_.prompt_cache_key.empty() && hint("prompt_cache_key")) text("prompt_cache_key", request_.prompt_cache_key);
     hint_text("service_tier", request_.service_tier, quirks_.no_service_tier);

@@ -84,12 +84,13 @@ void EventWriter::write_response(std::string_view status, const Error* error, st
   if (error != nullptr) out.append("{\"code\":").append(quoted(code_name(error->code))).append(",\"message\":").append(quoted(error->message)).append("}");
   else out += "null";
   out += ",\"incomplete_details\":";
-  if (status == "incomplete") out.append("{\"reason\":\"").append(finish_ == FinishReason::kLength ? "max_output_tokens" : "content_filter").append("\"}");
+  if (status == "incomplete" && finish_ == FinishReason::kLength) out += R"({"reason":"max_output_tokens"})";
+  else if (status == "incomplete" && finish_ == FinishReason::kContentFilter) out += R"({"reason":"content_filter"})";
   else out += "null";
   out.append(",\"model\":").append(quoted(model_)).append(",\"output\":[");
   if (ended) out += output_;
   out += "],\"previous_response_id\":null,\"store\":false,\"service_tier\":";
-  if (service_tier_.empty()) append_one_line(out, echo("service_tier", R"("default")"));
+  if (service_tier_.empty()) append_one_line(out, echo("service_tier", "null"));
   else out += quoted(service_tier_);
   for (const Echo& e : kEchoes) {
     out.append(",\"").append(e.name).append("\":");
@@ -305,6 +306,7 @@ std::string EventWriter::call_json(std::string_view status, bool begun) const {
 }
 
 void EventWriter::begin_call(const StreamEvent& event, std::string& out) {
+  called_ = true;
   Call call;
   call.index = event.tool_index;
   call.id = event.id;
@@ -377,7 +379,8 @@ void EventWriter::tell_waiting(bool all, std::string& out) {
 }
 
 void EventWriter::close_call(std::string& out) {
-  if (call_.arguments.empty()) call_.arguments = "{}";
+  const bool whole = finish_ != FinishReason::kLength || wire::validate(call_.arguments);
+  if (whole && call_.arguments.empty()) call_.arguments = "{}";
   if (custom_call_) {
     std::string rest;
     input_.finish(rest);
@@ -386,7 +389,7 @@ void EventWriter::close_call(std::string& out) {
   } else {
     frame("response.function_call_arguments.done", at() + ",\"name\":" + quoted(call_.name) + ",\"arguments\":" + quoted(call_.arguments), out);
   }
-  item_done(call_json("completed", true), out);
+  item_done(call_json(whole ? "completed" : "incomplete", true), out);
 }
 
 // --- the answer ---
@@ -403,7 +406,10 @@ void EventWriter::event(const StreamEvent& event, std::string& out) {
       if (event.created != 0) created_ = event.created;
       return begin(out);
     case Kind::kUsage: usage_ = event.usage; return;
-    case Kind::kFinish: finish_ = event.finish; return;
+    case Kind::kFinish:
+      finish_ = event.finish;
+      finish_raw_ = event.raw;
+      return;
     case Kind::kOther:
       if (pictures_of(event).empty()) return;
       break;
@@ -434,6 +440,11 @@ void EventWriter::tell(const StreamEvent& event, std::string& out) {
   }
 }
 
+// The dialect has no reason for an end that is neither clean nor one of the two; where calls were made they are what goes on.
+bool EventWriter::is_cut() const noexcept {
+  return finish_ == FinishReason::kLength || finish_ == FinishReason::kContentFilter || (is_unclean(finish_, finish_raw_) && !called_);
+}
+
 void EventWriter::finish(std::string& out) {
   begin(out);
   tell_waiting(true, out);
@@ -444,7 +455,7 @@ void EventWriter::end(std::string& out) {
   if (dead_) return;
   dead_ = true;
   finish(out);
-  const bool cut = finish_ == FinishReason::kLength || finish_ == FinishReason::kContentFilter;
+  const bool cut = is_cut();
   state_frame(cut ? "response.incomplete" : "response.completed", cut ? "incomplete" : "completed", nullptr, out);
 }
 
@@ -505,11 +516,13 @@ void EventWriter::error(const Error& error, std::string& out) {
 void EventWriter::response(const ChatResponse& response, std::string& out) {
   quiet_ = true;
   service_tier_ = response.service_tier;
-  if (!response.choices.empty()) finish_ = response.choices.front().finish;
+  if (!response.choices.empty()) {
+    finish_ = response.choices.front().finish;
+    finish_raw_ = response.choices.front().finish_raw;
+  }
   tell_answer(response, [&](const StreamEvent& e) { event(e, out); });
   finish(out);
-  const bool cut = finish_ == FinishReason::kLength || finish_ == FinishReason::kContentFilter;
-  write_response(cut ? "incomplete" : "completed", nullptr, out);
+  write_response(is_cut() ? "incomplete" : "completed", nullptr, out);
 }
 
 }  // namespace llmrouter::dialects::responses

@@ -46,6 +46,7 @@ class EventWriter {
   void state_frame(std::string_view type, std::string_view status, const Error* error, std::string& out);
   void write_response(std::string_view status, const Error* error, std::string& out);
   void begin(std::string& out);
+  bool is_cut() const noexcept;
   void finish(std::string& out);
   void close(std::string& out);
   void item_done(const std::string& item, std::string& out);
@@ -87,6 +88,8 @@ class EventWriter {
   int64_t sequence_ = 0;
   bool begun_ = false, dead_ = false, quiet_ = false;
   FinishReason finish_ = FinishReason::kNone;
+  std::string finish_raw_;           // the upstream's own word
+  bool called_ = false;
   TokenUsage usage_;
   std::string service_tier_;
 

@@ -286,3 +286,27 @@ def test_a_models_list_comes_in_pages(t):
     from harness import wait
     assert wait(lambda: [m["name"] for m in s.get("/v1beta/models").json()["models"] if m["name"].startswith("models/g/")] == ["models/g/first", "models/g/second"]), s.get("/v1beta/models").body
     assert all(r.target.startswith("/v1beta/models") for r in u.seen), [r.target for r in u.seen]
+
+
+def test_a_blocked_prompt_goes_to_content_fallbacks(t):
+    blocked = {"promptFeedback": {"blockReason": "PROHIBITED_CONTENT"}, "usageMetadata": {"promptTokenCount": 5, "totalTokenCount": 5}, "modelVersion": "gemini-2.5-flash"}
+    other = t.upstream()
+
+    async def google_answers(x):
+        await (streams(blocked) if b"stream" in x.request.target.encode() else up.sends(up.reply(json.dumps(blocked).encode())))(x)
+
+    u = t.upstream(google_answers)
+    providers = {"g": {"base_url": u.url.replace("/v1", "/v1beta"), "dialect": "gemini", "type": "gemini", "api_key": "AIza-upstream", "models": {"override": ["gemini-2.5-flash"]}},
+                 "o": {"base_url": other.url, "dialect": "openai", "api_key": "k", "models": {"override": ["m1"]}}}
+    s = t.server(providers=providers, models={"main": {"targets": ["g/gemini-2.5-flash"], "content_fallbacks": ["lax"]}, "bare": "g/gemini-2.5-flash", "lax": "o/m1"})
+    hi = [{"role": "user", "content": "hi"}]
+    for stream in (False, True):
+        for path, body in (("/v1beta/models/%s:" + ("streamGenerateContent?alt=sse" if stream else "generateContent"), ASK),
+                           ("/v1/chat/completions", {"messages": hi, "stream": stream}), ("/v1/messages", {"messages": hi, "max_tokens": 9, "stream": stream})):
+            named = (lambda m: (path % m, body)) if "%s" in path else (lambda m: (path, {**body, "model": m}))
+            r = post(s, *named("main"))
+            assert r.status == 200 and b"upstream" in r.body and b"blocked" not in r.body and b"PROHIBITED" not in r.body, (path, stream, r.body)
+            assert r.header("x-llmrouter-provider") == "o", (path, stream)
+            r = post(s, *named("bare"))
+            assert r.status == 200 and (b"blocked" in r.body or b"promptFeedback" in r.body), (path, stream, r.body)
+            assert r.header("x-llmrouter-provider") == "g", (path, stream)

@@ -419,6 +419,41 @@ TEST_CASE("too long a prompt and refused content have fallbacks of their own") {
   CHECK(w.transport.seen().size() == 2);
 }
 
+TEST_CASE("a 200 that a content filter ended before it said anything goes to the model's content_fallbacks") {
+  World w;
+  w.config.providers = {provider("a"), provider("b")};
+  w.config.models = {model("m", {{"a", "x", 1, 1}}), model("free", {{"b", "z", 1, 1}})};
+  const bool stream = GENERATE(false, true), elsewhere = GENERATE(false, true), neutral = GENERATE(false, true);
+  const std::string said = GENERATE(std::string(), std::string("I tell"));
+  if (elsewhere) w.config.models[0].content_fallbacks = {"free"};
+  w.config.routing.retry_budget = 0;  // it is no retry
+  const std::string filtered = R"({"id":"c1","object":"chat.completion","created":1,"model":"x","choices":[{"index":0,"message":{"role":"assistant","content":")" + said +
+                               R"("},"finish_reason":"content_filter"}],"usage":{"prompt_tokens":10,"completion_tokens":0,"total_tokens":10}})";
+  w.transport.fallback = [&](const SeenRequest& r) {
+    if (!asked(r, "a")) return stream ? ScriptedReply::sse(stream_datas()) : ScriptedReply::json(kWhole);
+    if (!stream) return ScriptedReply::json(filtered);
+    return ScriptedReply::sse({chunk(R"({"role":"assistant","content":""})"), chunk(R"({"content":")" + said + "\"}"), chunk("{}", "\"content_filter\""), "[DONE]"});
+  };
+  std::string answer;
+  if (neutral) {
+    w.build();
+    w.call = w.router->start(w.transport, ChatRequest::of("m", "hi"), stream, {}, w.events);
+    w.run();
+    answer = w.events.responses.empty() || w.events.responses[0].choices[0].message.parts.empty() ? w.events.text : w.events.responses[0].choices[0].message.parts[0].text;
+    CHECK(w.events.result.complete);
+  } else {
+    w.relay(World::body("m", stream));
+    w.run();
+    CHECK(w.heard.head.status == 200);
+    CHECK(w.heard.result.complete);
+    CHECK((w.heard.bytes.find("content_filter") == std::string::npos) == (elsewhere && said.empty()));
+    CHECK((w.heard.bytes.find("I tell") != std::string::npos) == !said.empty());
+  }
+  const bool goes_on = elsewhere && said.empty();
+  CHECK(w.transport.seen().size() == (goes_on ? 2 : 1));
+  if (neutral) CHECK(answer == (goes_on ? "hello" : said));
+}
+
 TEST_CASE("without fallbacks of their own such refusals go back as they came") {
   TwoTargets w;
   w.transport.fallback = [](const SeenRequest&) {

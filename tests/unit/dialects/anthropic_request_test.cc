@@ -487,7 +487,7 @@ TEST_CASE("anthropic: strict tools") {
   CHECK(!find(native["tools"], 0, "input_schema", "properties", "a", "minimum").exists());
   const Out older = to_claude(tools, kHi, "claude-3-haiku-20240307");
   CHECK(!find(older["tools"], 0, "strict").exists());
-  CHECK(older.dropped == std::vector<std::string>{"strict"});
+  CHECK(older.dropped == std::vector<std::string>{"tools.strict"});
 }
 
 TEST_CASE("anthropic: a client's conversation for an OpenAI-compatible server") {

@@ -43,7 +43,7 @@ TEST_CASE("dropped: very many extra members of a part or a tool") {
   const std::string members = listed(R"("x)", R"(":1)", kMembers);
   const std::string part = R"({"model":"m","messages":[{"role":"user","content":[{"type":"text","text":"a",)" + members + "}]}]}";
   for (const char* upstream : {"responses", "gemini", "ollama", "cohere", "bedrock"}) check_bounded("openai", upstream, part, "content.x");
-  check_bounded("openai", "anthropic", part, "x");
+  check_bounded("openai", "anthropic", part, "content.x");
   check_bounded("anthropic", "openai",
                 R"({"model":"m","max_tokens":5,"messages":[{"role":"user","content":"a"}],"tools":[{"name":"f","input_schema":{"type":"object"},)" + members + "}]}", "tools.x");
 }
@@ -58,4 +58,60 @@ TEST_CASE("dropped: a name forges no other one") {
   auto out = translate_request("openai", "gemini", R"({"model":"m","messages":[{"role":"user","content":[{"type":"text","text":"a","q, tools.web_search":1,"r\n\u00e9":1}]}]})", provider());
   if (!out) FAIL(out.error().message);
   CHECK(out->request.dropped == std::vector<std::string>{"content.q??tools.web_search", "content.r???"});
+}
+
+namespace {
+
+std::vector<std::string> lost(std::string_view client, std::string_view upstream, const std::string& body, std::string* sent = nullptr) {
+  INFO(client << " to " << upstream << ": " << body);
+  ProviderConfig config = provider();
+  if (upstream == "bedrock") config.region = "eu-west-1";
+  auto out = translate_request(client, upstream, body, config);
+  if (!out) FAIL(out.error().message);
+  if (sent != nullptr) *sent = out->body;
+  return out->request.dropped;
+}
+
+using Names = std::vector<std::string>;
+
+}  // namespace
+
+TEST_CASE("dropped: what a speaker is called, how closely to look, how short to tell") {
+  const std::string named = R"({"model":"m","messages":[{"role":"user","name":"bob","content":"a"}]})";
+  for (const char* upstream : {"gemini", "ollama", "anthropic", "cohere", "responses"}) CHECK(lost("openai", upstream, named) == Names{"messages.name"});
+  const std::string looked = R"({"model":"m","messages":[{"role":"user","content":[{"type":"image_url","image_url":{"url":"data:image/png;base64,iVBORw0KGgo=","detail":"low"}}]}]})";
+  CHECK(lost("openai", "bedrock", looked) == Names{"detail"});
+  const std::string told = R"({"model":"m","input":"a","reasoning":{"summary":"concise"}})";
+  for (const char* upstream : {"openai", "ollama", "anthropic"}) CHECK(lost("responses", upstream, told) == Names{"reasoning_summary"});
+}
+
+TEST_CASE("dropped: names say where it stood") {
+  const std::string tool = R"({"model":"m","messages":[{"role":"user","content":"a"}],"tools":[{"type":"function","function":{"name":"f","parameters":{"type":"object"},"foo":1}}]})";
+  for (const char* upstream : {"anthropic", "gemini", "cohere"}) CHECK(lost("openai", upstream, tool) == Names{"tools.function.foo"});
+  const std::string options = R"({"model":"m","messages":[{"role":"user","content":"a"}],"options":{"num_ctx":4096,"mirostat":1,"temperature":0.5}})";
+  CHECK(lost("ollama", "openai", options) == Names{"options.num_ctx", "options.mirostat"});
+}
+
+TEST_CASE("thinking that is switched on is switched on at Ollama") {
+  for (const char* asked : {R"("enable_thinking":true)", R"("thinking":{"type":"enabled"})", R"("thinking":{"type":"adaptive"})"}) {
+    std::string sent;
+    CHECK(lost("openai", "ollama", R"({"model":"m","messages":[{"role":"user","content":"a"}],)" + std::string(asked) + "}", &sent).empty());
+    CHECK(sent.find(R"("think":true)") != std::string::npos);
+  }
+}
+
+TEST_CASE("a file in Google's own store goes to nobody else") {
+  const std::string source = R"({"type":"url","url":"https://generativelanguage.googleapis.com/v1beta/files/abc"}}]}]})";
+  for (const char* type : {"image", "document"}) {
+    const std::string body = R"({"model":"m","max_tokens":9,"messages":[{"role":"user","content":[{"type":"text","text":"x"},{"type":")" + std::string(type) + R"(","source":)" + source;
+    for (const char* upstream : {"openai", "responses", "anthropic", "cohere", "ollama", "bedrock"}) {
+      INFO(type << " to " << upstream);
+      ProviderConfig config = provider();
+      if (std::string_view(upstream) == "bedrock") config.region = "eu-west-1";
+      const auto out = translate_request("anthropic", upstream, body, config);
+      REQUIRE_FALSE(out);
+      CHECK(out.error().param == "messages[0].content[1]");
+    }
+    CHECK(translate_request("anthropic", "gemini", body));
+  }
 }

@@ -466,7 +466,7 @@ TEST_CASE("gemini: Google's parameters by OpenAI's names") {
     "response_format":{"type":"json_schema","json_schema":{"name":"answer","schema":{"type":"object","properties":{"a":{"type":["string","null"]}},"required":["a"]}}},
     "temperature":0.5,"top_p":0.9,"max_tokens":5,"stop":["x"],"seed":3,"n":2,"presence_penalty":0.1,"frequency_penalty":0.2,"logprobs":true,"top_logprobs":2,
     "reasoning_effort":"low"})"));
-  CHECK(dropped == Strings{"generationConfig.mediaResolution", "safetySettings"});
+  CHECK(dropped == Strings{"reasoning_summary", "generationConfig.mediaResolution", "safetySettings"});
 }
 
 TEST_CASE("gemini: LiteLLM's snake_case loses nothing") {

@@ -179,7 +179,7 @@ TEST_CASE("ollama: a native request for an OpenAI-compatible server") {
     {"role":"assistant","content":null,"tool_calls":[{"id":"call_0","type":"function","function":{"name":"f","arguments":"{\"x\":1}"}}]},
     {"role":"tool","name":"f","tool_call_id":"call_0","content":"42"}],"response_format":{"type":"json_object"},"max_tokens":5,
     "reasoning_effort":"none","stream":true,"stream_options":{"include_usage":true}})"));
-  CHECK(out->request.dropped == std::vector<std::string>{"options", "keep_alive"});
+  CHECK(out->request.dropped == std::vector<std::string>{"options.num_ctx", "keep_alive"});
 }
 
 TEST_CASE("ollama: a stream, relayed and translated") {
@@ -338,7 +338,7 @@ TEST_CASE("an Ollama client and whole answers, errors, arguments that are no obj
   response.usage.input = 5;
   response.usage.output = 2;
   Choice choice;
-  choice.finish = FinishReason::kLength;
+  choice.finish = FinishReason::kToolCalls;
   choice.message.parts.push_back(Part::of_text("Hi"));
   choice.message.tool_calls.push_back({"", "f", "not json", "", ""});
   choice.logprobs = R"({"content":[{"token":"Hi"}],"refusal":null})";
@@ -346,7 +346,7 @@ TEST_CASE("an Ollama client and whole answers, errors, arguments that are no obj
   std::string out;
   client->encode_response(response, out);
   CHECK(out == R"({"model":"asked","created_at":"2024-05-24T20:01:31Z","message":{"role":"assistant","content":"Hi","tool_calls":[{"function":{"name":"f","arguments":{"input":"not json"}}}]},)"
-               R"("logprobs":[{"token":"Hi"}],"done":true,"done_reason":"length","prompt_eval_count":5,"eval_count":2})");
+               R"("logprobs":[{"token":"Hi"}],"done":true,"done_reason":"stop","prompt_eval_count":5,"eval_count":2})");
   out.clear();
   client->encode_error(Error(ErrorCode::kModelNotFound, "model \"x\" not found"), out);
   CHECK(out == R"({"error":"model \"x\" not found"})");

@@ -168,7 +168,7 @@ TEST_CASE("extras of another dialect are dropped by name") {
   std::vector<std::string> dropped;
   const std::string body = encoded(chat, provider(), true, &dropped);
   CHECK(canonical(body) == canonical(R"({"model":"up","messages":[{"role":"user","content":"hello"}]})"));
-  CHECK(dropped == std::vector<std::string>{"keep_alive", "options"});
+  CHECK(dropped == std::vector<std::string>{"keep_alive", "options.num_ctx"});
   CHECK(canonical(encoded(chat)) == canonical(R"({"model":"up","messages":[{"role":"user","content":"hello","odd":1}],"keep_alive":"5m","options":{"num_ctx":4096}})"));
 }
 

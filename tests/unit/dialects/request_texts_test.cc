@@ -174,3 +174,9 @@ TEST_CASE("what a caller may write beside its words hides nothing of them") {
   CHECK(texts("responses", R"({"model":"m","input":[{"type":"x_call","content":[{"type":"input_text","text":"a"}]},{"type":"mcp_call","output":"no"}]})") == "a");
   CHECK(texts("gemini", R"({"contents":[{"parts":[{"functionResponse":{"name":"f","response":{"card":4111111111111111,"ok":true}}}]}]})", path) == "card|4111111111111111|ok");
 }
+
+TEST_CASE("texts of a chat: a prediction is what the caller says, too") {
+  CHECK(texts("openai", R"({"model":"m","messages":[{"role":"user","content":"hi"}],"prediction":{"type":"content","content":"guess"}})") == "hi|guess");
+  CHECK(texts("openai", R"({"model":"m","messages":[{"role":"user","content":"hi"}],"prediction":{"type":"content","content":[{"type":"text","text":"one"},{"type":"text","text":"two"}]}})") ==
+        "hi|one|two");
+}
