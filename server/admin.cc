@@ -93,10 +93,25 @@ Result<void> check_providers(const Router& router, const std::vector<std::string
   return {};
 }
 
+// The same of its filters: one that is misspelt would let everything of the key's be refused.
+Result<void> check_filters(const Router& router, const std::vector<std::string>& wanted, const std::vector<std::string>& before) {
+  const auto filters = router.filters();
+  for (size_t i = 0; i < wanted.size(); ++i) {
+    const auto in = [&](const std::vector<std::string>& list) { return std::find(list.begin(), list.end(), wanted[i]) != list.end(); };
+    if (wanted[i].empty() || in(filters) || in(before)) continue;
+    std::string there;
+    for (const std::string& name : filters) there.append(there.empty() ? "" : ", ").append(name);
+    const std::string field = "filters[" + std::to_string(i) + ']';
+    return Error(ErrorCode::kInvalidRequest, field + ": there is no filter \"" + wanted[i].substr(0, 100) + "\"; there are: " + there, field);
+  }
+  return {};
+}
+
 Reply create_key(Context& context, const std::string& json, const std::string& prefix) {
   auto spec = key_spec_from_json(json, context.router->clock().wall());
   if (!spec) return failed(context, spec.error());
   if (auto known = check_providers(*context.router, spec->allow.providers, {}); !known) return failed(context, known.error());
+  if (auto known = check_filters(*context.router, spec->filters, {}); !known) return failed(context, known.error());
   auto created = context.router->keys()->create(*spec, prefix);
   if (!created) return failed(context, created.error());
   // The record, and before it the key itself: here alone, this once.
@@ -118,6 +133,9 @@ Reply modify_key(Context& context, const std::string& id, const std::string& jso
   if (!change) return failed(context, change.error());
   if (change->allow) {
     if (auto known = check_providers(*context.router, change->allow->providers, (*current)->spec.allow.providers); !known) return failed(context, known.error());
+  }
+  if (change->filters) {
+    if (auto known = check_filters(*context.router, *change->filters, (*current)->spec.filters); !known) return failed(context, known.error());
   }
   auto changed = keys.modify(id, *change);
   return changed ? admin_reply(to_json(*changed)) : failed(context, changed.error());

@@ -51,18 +51,18 @@ std::shared_ptr<KeyStore> store_of(const Args& args, int* code, Absent absent = 
 }
 
 // A list that turned out empty would allow everything: a script whose variable is not set must not make such a key.
-Result<void> apply_list(const Args& args, std::string_view option, std::vector<std::string>& list) {
+Result<void> apply_list(const Args& args, std::string_view option, std::vector<std::string>& list, std::string_view cleared = "any") {
   const auto text = args.maybe(option);
   if (!text) return {};
   list.clear();
-  if (*text == "any") return {};
+  if (*text == cleared) return {};
   for (size_t begin = 0; begin <= text->size();) {
     const size_t comma = std::min(text->find(',', begin), text->size());
     std::string entry = text->substr(begin, comma - begin);
     entry.erase(0, entry.find_first_not_of(' '));
     entry.erase(entry.find_last_not_of(' ') + 1);
     if (entry.empty()) {
-      return Error(ErrorCode::kInvalidRequest, std::string(option) + ": expected patterns with commas between, none of them empty; or any");
+      return Error(ErrorCode::kInvalidRequest, std::string(option) + ": expected entries with commas between, none of them empty; or " + std::string(cleared));
     }
     list.push_back(std::move(entry));
     begin = comma + 1;
@@ -131,6 +131,7 @@ Result<void> apply(const Args& args, KeySpec& spec) {
   if (auto applied = apply_list(args, "--models", spec.allow.models); !applied) return applied;
   if (auto applied = apply_list(args, "--providers", spec.allow.providers); !applied) return applied;
   if (auto applied = apply_list(args, "--endpoints", spec.allow.endpoints); !applied) return applied;
+  if (auto applied = apply_list(args, "--filters", spec.filters, "none"); !applied) return applied;
   if (const auto v = args.maybe("--max-tokens")) {
     spec.params.max_tokens.reset();
     if (*v != "none") {
@@ -189,6 +190,7 @@ std::string details(const KeyRecord& key) {
       {"providers", joined(key.spec.allow.providers)},
       {"endpoints", joined(key.spec.allow.endpoints)},
       {"params", params_words(key.spec.params)},
+      {"filters", key.spec.filters.empty() ? "none" : joined(key.spec.filters)},
       {"limits", limits_words(key.spec.limits)},
       {"expires", key.spec.expires ? format_time_rfc3339(*key.spec.expires) : "never"},
       {"created", key.from_file ? "in the configuration file" : format_time_rfc3339(key.created)},

@@ -62,6 +62,7 @@ std::vector<Option> key_options(bool create) {
       {"--models", "LIST", "patterns it may ask for, comma-separated: \"gpt-*,claude/*\"; any"},
       {"--providers", "LIST", "patterns of providers it may use"},
       {"--endpoints", "LIST", "chat, models, ..."},
+      {"--filters", "LIST", "filters of its chats behind those of the model; none"},
       {"--max-tokens", "N", "the most a request may ask for"},
       {"--limits", "LIMITS", "any of requests=60/min,burst=20,tokens=100k/min,concurrent=8,usd=50/month,soft=80%;\n"
                                "what is not named stays; NAME=none takes one away, none all, the budget too"},

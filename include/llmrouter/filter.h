@@ -2,7 +2,7 @@
 // translated, never passed on byte by byte.
 //
 // Filters are registered by name (RouterParts::filters; `filters` of a configuration makes text filters) and switched on by model
-// (ModelConfig::filters) or by a key's purpose (`cursor`: think_tags). A model's come first, in its order.
+// (ModelConfig::filters) or key (KeySpec::filters; its purpose `cursor`: think_tags). A model's come first, in its order.
 #ifndef LLMROUTER_FILTER_H_
 #define LLMROUTER_FILTER_H_
 

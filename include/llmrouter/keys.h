@@ -51,6 +51,8 @@ struct KeySpec {
   ParamLimits params;
   Limits limits;        // the budget is here too
   std::optional<WallTime> expires;
+  // Names of filters that its chats pass behind those of the model, each once; one that is not there then refuses the request. See ModelConfig::filters.
+  std::vector<std::string> filters;
 };
 
 // A key that stands in a configuration.
@@ -122,10 +124,11 @@ struct KeyChange {
   std::optional<ParamLimits> params;
   std::optional<Limits> limits;
   std::optional<std::optional<WallTime>> expires;
+  std::optional<std::vector<std::string>> filters;
 };
 
 // What the admin API and the C ABI take: a JSON object with the names and values of the configuration's `keys` (name user purpose role allow
-// params limits budget expires; all may be left out). Strict: unknown and repeated members and wrong types are kInvalidRequest, the path in
+// params limits budget expires filters; all may be left out). Strict: unknown and repeated members and wrong types are kInvalidRequest, the path in
 // `param`. `now` anchors a 30d budget.
 LLMROUTER_EXPORT Result<KeySpec> key_spec_from_json(std::string_view json, WallTime now);
 // The same for a change to a key that is now `current`, as a merge patch: members that are absent stay, inside `allow`, `params`, `limits` and

@@ -247,6 +247,7 @@ class LLMROUTER_EXPORT Router {
 
   // Whether a name leads somewhere, for anybody. One that providers alone know does not before their lists were fetched.
   bool knows(std::string_view model) const;
+  std::vector<std::string> filters() const;  // names that `filters` of models and keys may hold
 
   // What may be asked for, with this key or (null) any. Lists that were never fetched hold the configured names alone.
   std::vector<ModelEntry> models(const KeyRecord* key) const;

@@ -116,15 +116,20 @@ class Checker {
       must_resolve(model.fallbacks, join(path, "fallbacks"));
       must_resolve(model.context_fallbacks, join(path, "context_fallbacks"));
       must_resolve(model.content_fallbacks, join(path, "content_fallbacks"));
-      for (size_t i = 0; i < model.filters.size(); ++i) {
-        const std::string& name = model.filters[i];
-        const std::string at = join(join(path, "filters"), i);
-        if (!name.empty() && std::find(filters_.begin(), filters_.end(), name) == filters_.end()) {
-          fault(at, quoted(at, name) + ": there is no such filter" + suggestion(name, filters_));
-        }
+      must_be_filters(model.filters, join(path, "filters"));
+    }
+    for (size_t i = 0; i < config_.keys.size(); ++i) must_be_filters(config_.keys[i].spec.filters, join(join("keys", i), "filters"));
+    if (!config_.routing.default_model.empty()) must_resolve(config_.routing.default_model, "routing.default_model");
+  }
+
+  void must_be_filters(const std::vector<std::string>& names, const std::string& path) {
+    for (size_t i = 0; i < names.size(); ++i) {
+      const std::string& name = names[i];
+      const std::string at = join(path, i);
+      if (!name.empty() && std::find(filters_.begin(), filters_.end(), name) == filters_.end()) {
+        fault(at, quoted(at, name) + ": there is no such filter" + suggestion(name, filters_));
       }
     }
-    if (!config_.routing.default_model.empty()) must_resolve(config_.routing.default_model, "routing.default_model");
   }
 
   // A replacement is judged by its pattern.

@@ -69,7 +69,7 @@ void may_spend(std::vector<Key>& keys) {
 
 void text_filters(std::vector<Key>& keys) {
   keys.emplace_back("filters", Type::kNamed, "",
-                    "Text filters of your own, switched on by `models.*.filters`. What is filtered: the texts of messages, reasoning, refusals, and the strings inside tool calls' "
+                    "Text filters of your own, switched on by `models.*.filters` and `keys[].filters`. What is filtered: the texts of messages, reasoning, refusals, and the strings inside tool calls' "
                     "arguments (names of members too), which stay valid JSON. Thoughts that were changed lose their signature, and log probabilities are left out of answers. Not "
                     "filtered: descriptions of tools, schemas, metadata and `user`, annotations (cited addresses and titles), names of files, and what stands in pictures, sound and files. "
                     "A stream is filtered across its pieces. Legacy completions and Ollama's `/api/generate` are chats, too.");
@@ -105,6 +105,8 @@ void add_key_keys(std::vector<Key>& keys) {
   keys.emplace_back("keys[].purpose", Type::kWord, "default", "`cursor` adds the think_tags filter.")
       .within("default|cursor")
       .to([](S s, V v) { s.key->spec.purpose = v.text; });
+  keys.emplace_back("keys[].filters", Type::kTexts, "", "Filters of its chats, whatever the model, behind those of `models.*.filters`: names as there. One that the model has already is not applied twice.")
+      .to([](S s, V v) { s.key->spec.filters = v.texts; });
   may_do(keys);
   may_spend(keys);
   keys.emplace_back("keys[].expires", Type::kTime, "", "When it stops working.").to([](S s, V v) { s.key->spec.expires = v.time(); });

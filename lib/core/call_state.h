@@ -280,6 +280,7 @@ struct Call::State final {
 
   // filtering.cc
   Result<void> make_filters(const core::Candidate& candidate);
+  Result<const FilterFactory*> filter_of_key(const std::string& name) const;
   Result<void> pass_unfiltered(const core::Candidate& candidate) const;
   void pass_event(const StreamEvent& event, size_t filter);  // through the filters from this one on
   Flow take_event(const StreamEvent& event);                 // what came through all of them

@@ -169,6 +169,13 @@ std::unique_ptr<Transfer> Router::refresh_models(Transport& transport, std::func
   return refresh;
 }
 
+std::vector<std::string> Router::filters() const {
+  std::vector<std::string> names;
+  const auto snap = impl_->snapshot.load();
+  for (const auto& [name, factory] : snap->filters) names.push_back(name);
+  return names;
+}
+
 bool Router::knows(std::string_view model) const { return core::is_known(*impl_->snapshot.load(), model); }
 
 std::vector<ModelEntry> Router::models(const KeyRecord* key) const {

@@ -91,6 +91,7 @@ Result<void> check_spec(const KeySpec& spec) {
   if (auto ok = check_list(spec.allow.providers, "allow.providers"); !ok) return ok;
   if (auto ok = check_endpoints(spec.allow.endpoints); !ok) return ok;
   if (auto ok = check_params(spec.params); !ok) return ok;
+  if (auto ok = check_list(spec.filters, "filters"); !ok) return ok;
   return check_limits(spec.limits);
 }
 
@@ -116,6 +117,7 @@ Result<KeyRecord> changed(const KeyRecord& record, const KeyChange& change, Wall
   if (change.params) spec.params = *change.params;
   if (change.limits) spec.limits = *change.limits;
   if (change.expires) spec.expires = *change.expires;
+  if (change.filters) spec.filters = *change.filters;
   if (spec.expires != record.spec.expires) {
     if (auto ok = check_expiry(spec.expires, now); !ok) return std::move(ok).error();
   }

@@ -10,7 +10,7 @@ namespace {
 constexpr std::string_view kColumns =
     "id, version, created, revoked, hint, lookup, salt, hash, name, user, purpose, role, allow_models, allow_providers, allow_endpoints, "
     "max_tokens, min_temperature, max_temperature, tools, requests, requests_per, requests_burst, tokens, tokens_per, tokens_burst, "
-    "concurrent, budget, budget_per, budget_soft, budget_anchor, expires";
+    "concurrent, budget, budget_per, budget_soft, budget_anchor, expires, filters";
 
 std::string list_json(const std::vector<std::string>& list) {
   std::string json;
@@ -65,6 +65,7 @@ class RowReader {
     spec.limits.concurrent = integer();
     spec.limits.budget = budget();
     if (const auto expires = maybe_integer()) spec.expires = wall(*expires);
+    spec.filters = list();
   }
 
   int64_t integer() { return row_.integer(column_++); }
@@ -176,10 +177,10 @@ Result<void> save_key(Db& db, const KeyEntry& entry) {
   const KeyRecord& record = *entry.record;
   const KeySpec& spec = record.spec;
   const std::string models = list_json(spec.allow.models), providers = list_json(spec.allow.providers),
-                    endpoints = list_json(spec.allow.endpoints);
+                    endpoints = list_json(spec.allow.endpoints), filters = list_json(spec.filters);
   Statement s(db, std::string("INSERT OR REPLACE INTO keys (")
                       .append(kColumns)
-                      .append(") VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"));
+                      .append(") VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"));
   s.bind(record.id).bind(entry.version).bind(micros(record.created)).bind(int64_t{record.revoked}).bind(record.hint);
   s.bind_blob(entry.hashed.lookup.data(), entry.hashed.lookup.size());
   s.bind_blob(entry.hashed.salt.data(), entry.hashed.salt.size());
@@ -195,6 +196,7 @@ Result<void> save_key(Db& db, const KeyEntry& entry) {
   s.bind(spec.limits.concurrent);
   bind_budget(s, spec.limits.budget);
   bind_maybe(s, spec.expires ? std::optional<int64_t>(micros(*spec.expires)) : std::nullopt);
+  s.bind(filters);
   if (!s.run()) return db.error("writing a key");
   return {};
 }

@@ -65,6 +65,10 @@ CREATE TABLE sessions (
   expires INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 )sql",
+    // 4. Filters of a key: a JSON array of names.
+    R"sql(
+ALTER TABLE keys ADD COLUMN filters TEXT NOT NULL DEFAULT '[]';
+)sql",
 };
 
 const char* const kUsageMigrations[] = {

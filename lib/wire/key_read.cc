@@ -80,6 +80,7 @@ class KeyPatch {
     if (m.key == "limits") return limits(v, path);
     if (m.key == "budget") return budget(v, path);
     if (m.key == "expires") return expires(v, path);
+    if (m.key == "filters") return list(v, path, spec_.filters);
     return false;
   }
 
@@ -332,6 +333,7 @@ Result<KeyChange> key_change_from_json(std::string_view json, const KeySpec& cur
     if (member.name == "params") change.params = spec.params;
     if (member.name == "limits" || member.name == "budget") change.limits = spec.limits;
     if (member.name == "expires") change.expires = spec.expires;
+    if (member.name == "filters") change.filters = spec.filters;
   }
   return change;
 }

@@ -203,6 +203,7 @@ std::string to_json(const KeyRecord& key, WallTime now) {
   strings(w, "providers", spec.allow.providers);
   strings(w, "endpoints", spec.allow.endpoints);
   w.end_object();
+  strings(w, "filters", spec.filters);
   params(w, spec.params);
   limits(w, spec.limits);
   budget(w, spec.limits.budget);

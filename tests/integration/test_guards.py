@@ -2,6 +2,7 @@
 import json
 
 import upstream as up
+from harness import ADMIN
 
 KEY = "sk-ci-000000000000000000"
 USER = [{"role": "user", "content": "x"}]
@@ -116,7 +117,49 @@ def test_hidden_names_stay_hidden(t):
     assert s.get("/v1beta/models/hid/topsecret-model", key=narrow).status == 404
 
 
+def test_filters_of_a_key_go_with_it_to_every_model(t):
+    u = t.upstream(up.sends(up.reply(json.dumps(up.chat_body("a SECRET-1, b HIDDEN")))))
+    filters = {"all": {"pattern": "SECRET-[0-9]+", "replace": "[x]", "on": ["request", "response", "stream"]}, "hid": {"pattern": r"HIDDEN|\[x\]", "replace": "[y]", "on": ["response"]}}
+    s = t.server(u, server={"auth": "keys"}, models={"m": {"targets": ["up/m"], "filters": ["all"]}}, filters=filters,
+                 keys=[{"name": "c", "key": KEY, "filters": ["hid", "all"]}, {"name": "d", "key": KEY + "-d"}])
+    said = lambda model, key: s.chat(model, key=key, messages=[{"role": "user", "content": "SECRET-7"}]).json()["choices"][0]["message"]["content"]
+    assert said("up/m1", KEY) == "a [x], b [y]"  # in the order of the key's
+    assert u.chats()[-1].json()["messages"][0]["content"] == "[x]"
+    assert said("m", KEY) == "a [y], b [y]"  # behind the model's, which is not applied twice
+    assert said("up/m1", KEY + "-d") == "a SECRET-1, b HIDDEN" and u.chats()[-1].json()["messages"][0]["content"] == "SECRET-7"
+    r = s.request("POST", "/v1/embeddings", {"model": "up/m1", "input": "SECRET-1"}, key=KEY)
+    assert (r.status, r.code) == (400, "not_supported") and '"all"' in r.message, r.body
+
+    r = s.request("POST", "/admin/v1/keys", {"filters": ["al"]}, key=ADMIN)
+    assert r.status == 400 and r.json()["error"]["param"] == "filters[0]" and "all, hid, think_tags" in r.message, r.body
+    made = s.request("POST", "/admin/v1/keys", {"filters": ["all"]}, key=ADMIN).json()
+    assert made["filters"] == ["all"] and said("up/m1", made["key"]) == "a [x], b HIDDEN"
+    path = "/admin/v1/keys/" + made["id"]
+    assert s.request("PATCH", path, {"filters": ["hid", "nope"]}, key=ADMIN).json()["error"]["param"] == "filters[1]"
+    assert s.request("PATCH", path, {"filters": None}, key=ADMIN).json()["filters"] == [] and said("up/m1", made["key"]) == "a SECRET-1, b HIDDEN"
+
+
+def test_a_key_whose_filter_is_gone_is_refused(t):
+    u = t.upstream()
+    config = t.config(u)
+    config["server"]["auth"] = "keys"
+    config["filters"] = {"all": {"pattern": "x", "replace": "y"}}
+    s = t.start(config)
+    made = s.request("POST", "/admin/v1/keys", {"filters": ["all"]}, key=ADMIN).json()
+    assert s.chat("up/m1", key=made["key"]).status == 200
+    del config["filters"]
+    s.write(config)
+    assert s.wait_log("configuration applied")
+    asked = len(u.chats())
+    for r in (s.chat("up/m1", key=made["key"]), s.request("POST", "/v1/embeddings", {"model": "up/m1", "input": "a"}, key=made["key"])):
+        assert r.status >= 400 and '"all"' in r.message and "any more" in r.message, r.body
+    assert len(u.chats()) == asked
+
+
 def test_check_places_a_filter_that_is_not_there(t):
+    t.write_config({"keys": [{"name": "k", "key": KEY, "filters": ["think_tags", "nobody"]}]})
+    done = t.cli("check", "-c", t.folder + "/llmrouter.yaml")
+    assert done.returncode != 0 and "keys[0].filters[1]" in done.stdout + done.stderr, done.stdout + done.stderr
     t.write_config({"models": {"m": {"targets": ["demo/echo"], "filters": ["nobody"]}, "n": {"targets": ["nope/x"]}}})
     done = t.cli("check", "-c", t.folder + "/llmrouter.yaml")
     said = done.stdout + done.stderr

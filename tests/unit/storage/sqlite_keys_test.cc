@@ -288,7 +288,7 @@ TEST_CASE("A key database that cannot be used is refused with the reason, and le
     f.sql("PRAGMA user_version=99");
     const auto refused = f.open();
     REQUIRE_FALSE(refused.ok());
-    CHECK(refused.error().message.find("was made by a newer llmrouter (its key store has version 99, this one knows up to 3)") !=
+    CHECK(refused.error().message.find("was made by a newer llmrouter (its key store has version 99, this one knows up to 4)") !=
           std::string::npos);
   }
   SECTION("a row that cannot be understood") {

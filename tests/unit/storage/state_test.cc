@@ -70,10 +70,17 @@ TEST_CASE("A store of the version before gets a place for state and keeps its ke
   {
     storage::Db db;
     REQUIRE(db.open(options.path, false, std::chrono::milliseconds(1000)));
-    REQUIRE(db.exec("DROP TABLE state; DROP TABLE sessions; PRAGMA user_version=1"));
+    REQUIRE(db.exec("DROP TABLE state; DROP TABLE sessions; ALTER TABLE keys DROP COLUMN filters; PRAGMA user_version=1"));
   }
   auto store = open_sqlite_key_store(options, system_clock(), logger).value();
-  CHECK(store.keys->get("kept").ok());
+  REQUIRE(store.keys->get("kept").ok());
+  CHECK(store.keys->get("kept").value()->spec.filters.empty());
+  KeyChange change;
+  change.filters = std::vector<std::string>{"redact", "think_tags"};
+  REQUIRE(store.keys->modify("kept", change).ok());
+  store = {};
+  store = open_sqlite_key_store(options, system_clock(), logger).value();
+  CHECK(store.keys->get("kept").value()->spec.filters == std::vector<std::string>{"redact", "think_tags"});
   CHECK(store.state->put({"rule", "a", "1"}).ok());
 }
 

@@ -155,7 +155,7 @@ TEST_CASE("a key's JSON is read back as the same key") {
   const std::string json = to_json(key);
   REQUIRE(validate(json));
   const JsonValue root(json);
-  CHECK(names_of(root) == words("id name user purpose role hint created expires state revoked from_file allow params limits budget"));
+  CHECK(names_of(root) == words("id name user purpose role hint created expires state revoked from_file allow filters params limits budget"));
   CHECK(find(root, "limits", "requests").equals("60/min"));
   CHECK(find(root, "limits", "tokens").raw() == "{\"tokens\":200000,\"per\":\"90s\",\"burst\":50000}");
   CHECK(find(root, "budget").raw() == "{\"usd\":50.250000001,\"per\":\"week\",\"soft\":\"80%\"}");
