@@ -62,3 +62,33 @@ TEST_CASE("create: a configuration with a fault is refused by the fault's path, 
     CHECK((*router)->reload(config).error().param == path);
   }
 }
+
+TEST_CASE("call: options that would break a header or mean nothing are refused by name, and nothing is sent") {
+  World w;
+  w.config = good();
+  w.transport.fallback = [](const SeenRequest&) { return ScriptedReply::json(kWhole); };
+  for (const std::string& id : {std::string("a\r\nset-cookie: evil"), std::string("a\nb"), std::string("a b"), std::string("\xc3\xa9"), std::string(129, 'a'), std::string("a\0b", 3)}) {
+    CallOptions options;
+    options.request_id = id;
+    w.relay(World::body("m"), options);
+    w.run();
+    INFO(id);
+    CHECK(w.heard.result.error.code == ErrorCode::kInvalidRequest);
+    CHECK(w.heard.result.error.param == "request_id");
+    CHECK(w.heard.header("x-request-id").substr(0, 4) == "req_");
+    CHECK(w.heard.result.record.request_id == w.heard.header("x-request-id"));
+  }
+  CallOptions hurried;
+  hurried.timeout = std::chrono::seconds(-5);
+  w.relay(World::body("m"), hurried);
+  w.run();
+  CHECK(w.heard.result.error.code == ErrorCode::kInvalidRequest);
+  CHECK(w.heard.result.error.param == "timeout");
+  CHECK(w.transport.seen().empty());
+  CallOptions fine;
+  fine.request_id = "Run-7_a.b:c/d=e+f@g";
+  w.relay(World::body("m"), fine);
+  w.run();
+  CHECK(w.heard.result.ok());
+  CHECK(w.heard.header("x-request-id") == fine.request_id);
+}
