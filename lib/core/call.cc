@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "core/call_state.h"
+#include "core/chat_check.h"
 #include "core/wishes.h"
 
 namespace llmrouter {
@@ -74,6 +75,7 @@ void Call::State::begin_neutral(ChatRequest request, bool stream, StreamSink& si
 
 void Call::State::begin() {
   auto wished = check_options(options_);
+  if (wished && neutral_sink_ != nullptr && chat_) wished = core::check_chat(*chat_);
   if (wished) wished = core::read_header_wishes(options_, wishes_, &ignored_);
   record_.dropped = ignored_;
   arm_total();
