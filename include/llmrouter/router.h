@@ -46,9 +46,9 @@ struct RouterParts {
 struct CallOptions {
   Secret key;                 // the caller's; empty: none presented
   bool trusted = true;        // no key is asked for (the application itself calls). The server sets false.
-  std::string request_id;     // empty: one is made
+  std::string request_id;     // up to 128 letters, digits and -_.:/=+@, else kInvalidRequest; empty: one is made
   std::string endpoint;       // what the key must be allowed, and the record says; empty: the operation's name
-  Duration timeout{0};        // shorter than the configured total; 0: that one
+  Duration timeout{0};        // shorter than the configured total; 0: that one; negative: kInvalidRequest
   std::string forced_provider;  // as `?proxy=` does; empty: none
   RouteRequest route;         // what the call asks of routing; headers named x-llmrouter-* and the body's own members come over it
   std::vector<HttpHeader> headers;  // the client's own, names in lower case; only allow-listed ones go upstream

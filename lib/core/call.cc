@@ -3,16 +3,38 @@
 #include <utility>
 
 #include "core/call_state.h"
+#include "core/chat_check.h"
 #include "core/wishes.h"
 
 namespace llmrouter {
+
+namespace {
+
+constexpr size_t kLongestRequestId = 128;
+
+// What may stand in a header, a log line and a URL as it is.
+bool is_request_id(std::string_view id) noexcept {
+  return !id.empty() && id.size() <= kLongestRequestId && std::all_of(id.begin(), id.end(), [](char c) {
+    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || std::string_view("-_.:/=+@").find(c) != std::string_view::npos;
+  });
+}
+
+Result<void> check_options(const CallOptions& options) {
+  if (!options.request_id.empty() && !is_request_id(options.request_id)) {
+    return Error(ErrorCode::kInvalidRequest, "request_id: expected up to 128 letters, digits and -_.:/=+@", "request_id");
+  }
+  if (options.timeout < Duration(0)) return Error(ErrorCode::kInvalidRequest, "timeout: expected a duration, and not a negative one", "timeout");
+  return {};
+}
+
+}  // namespace
 
 Call::State::State(Router::Impl& router, Transport& transport, CallOptions options)
     : router_(router), transport_(transport), reactor_(transport.reactor()), options_(std::move(options)), snap_(router.snapshot.load()) {
   began_ = now();
   record_.time = router_.clock().wall();
   record_.id = router_.new_id("call_");
-  record_.request_id = options_.request_id.empty() ? router_.new_id("req_") : options_.request_id;
+  record_.request_id = is_request_id(options_.request_id) ? options_.request_id : router_.new_id("req_");
   router_.counters.in_flight.fetch_add(1, std::memory_order_relaxed);
 }
 
@@ -52,7 +74,9 @@ void Call::State::begin_neutral(ChatRequest request, bool stream, StreamSink& si
 }
 
 void Call::State::begin() {
-  auto wished = core::read_header_wishes(options_, wishes_, &ignored_);
+  auto wished = check_options(options_);
+  if (wished && neutral_sink_ != nullptr && chat_) wished = core::check_chat(*chat_);
+  if (wished) wished = core::read_header_wishes(options_, wishes_, &ignored_);
   record_.dropped = ignored_;
   core::name_provider(*snap_, options_.forced_provider);
   arm_total();

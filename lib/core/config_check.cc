@@ -6,6 +6,7 @@
 #include <string_view>
 #include <utility>
 
+#include "llmrouter/json_text.h"
 #include "llmrouter/pattern.h"
 
 namespace llmrouter::core {
@@ -91,6 +92,12 @@ bool resolves(const Config& config, std::string_view name) {
 
 Result<void> check_model(const Config& config, const ModelConfig& model) {
   const std::string path = "models." + model.name;
+  const std::pair<const char*, const std::vector<std::pair<std::string, std::string>>*> values[] = {{"defaults", &model.defaults}, {"override", &model.override_}};
+  for (const auto& [key, members] : values) {
+    for (const auto& [name, json] : *members) {
+      if (!is_json(json)) return fault(path + "." + key + "." + name, "expected JSON");
+    }
+  }
   for (size_t i = 0; i < model.targets.size(); ++i) {
     if (auto good = in_range(path + ".targets[" + std::to_string(i) + "].weight", model.targets[i].weight, 0, kMostWeight); !good) return good;
   }

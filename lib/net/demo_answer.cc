@@ -96,7 +96,8 @@ std::string spoken(const DemoRequest& request) {
 }
 
 void speak(const DemoRequest& request, DemoAnswer& answer) {
-  const std::string text = spoken(request);
+  std::string text = spoken(request);
+  for (const std::string& stop : request.stops) text.resize(std::min(text.find(stop), text.size()));
   const int64_t most = std::min(request.max_words.value_or(kMaxPieces), kMaxPieces / request.n);
   const auto limit = static_cast<size_t>(std::max<int64_t>(most, 1));
   answer.pieces = request.format == DemoRequest::Format::kText ? words_of(text, limit + 1) : json_pieces(text);

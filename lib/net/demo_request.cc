@@ -46,7 +46,7 @@ std::optional<Fault> DemoRequest::read(std::string json) {
   if (const wire::ScanResult scanned = wire::scan_object(body_, {}, members); !scanned) {
     return Fault{"the body is not a JSON object: " + scanned.message(body_), ""};
   }
-  JsonValue model_value, messages, stream_value, options, logprobs_value, top, n_value, old_limit, limit, list, choice, parallel_value, format_value;
+  JsonValue model_value, messages, stream_value, options, logprobs_value, top, n_value, old_limit, limit, list, choice, parallel_value, format_value, stop;
   wire::pick(JsonValue(body_), {{"model", &model_value},
                                 {"messages", &messages},
                                 {"stream", &stream_value},
@@ -59,7 +59,8 @@ std::optional<Fault> DemoRequest::read(std::string json) {
                                 {"tools", &list},
                                 {"tool_choice", &choice},
                                 {"parallel_tool_calls", &parallel_value},
-                                {"response_format", &format_value}});
+                                {"response_format", &format_value},
+                                {"stop", &stop}});
   if (!model_value.nonempty_string()) return Fault{"you must provide a model", "model"};
   model = model_value.string_or();
   stream = stream_value.boolean().value_or(false);
@@ -75,9 +76,22 @@ std::optional<Fault> DemoRequest::read(std::string json) {
   n = count.value_or(1);
   top_logprobs = tops.value_or(0);
   if (!max_words) max_words = old_words;
+  if (auto fault = read_stops(stop)) return fault;
   if (auto fault = read_messages(messages)) return fault;
   if (auto fault = read_tools(list, choice)) return fault;
   return read_format(format_value);
+}
+
+std::optional<Fault> DemoRequest::read_stops(JsonValue stop) {
+  constexpr size_t kMostStops = 4;
+  if (stop.is_unset()) return std::nullopt;
+  if (stop.nonempty_string()) stops.push_back(stop.string_or());
+  else if (!stop.is_array()) return Fault{"'stop' must be a text or a list of up to four texts", "stop"};
+  for (const JsonValue& one : JsonElements(stop)) {
+    if (!one.nonempty_string() || stops.size() == kMostStops) return Fault{"'stop' must be a text or a list of up to four texts", "stop"};
+    stops.push_back(one.string_or());
+  }
+  return std::nullopt;
 }
 
 std::optional<Fault> DemoRequest::read_messages(JsonValue messages) {

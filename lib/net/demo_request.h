@@ -40,6 +40,7 @@ struct DemoRequest {
   int64_t top_logprobs = 0;        // 0..20
   int64_t n = 1;                   // 1..128
   std::optional<int64_t> max_words;  // >= 1
+  std::vector<std::string> stops;    // what ends a text, and is not said; at most four
   std::vector<Tool> tools;
   ToolChoice tool_choice = ToolChoice::kAuto;
   std::string named_tool;
@@ -53,6 +54,7 @@ struct DemoRequest {
  private:
   std::optional<Fault> read_messages(wire::JsonValue messages);
   std::optional<Fault> read_tools(wire::JsonValue list, wire::JsonValue choice);
+  std::optional<Fault> read_stops(wire::JsonValue stop);
   std::optional<Fault> read_format(wire::JsonValue format);
   void read_text(wire::JsonValue content, std::string& out);
 

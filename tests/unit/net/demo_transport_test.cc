@@ -1,5 +1,6 @@
 // The demo model, as an OpenAI client sees it.
 #include <set>
+#include <tuple>
 
 #include "catch.h"
 #include "llmrouter/fake_transport.h"
@@ -476,4 +477,41 @@ TEST_CASE("examples for schemas") {
   CHECK_FALSE(example(R"({"$ref":"#"})").empty());
   CHECK(example(R"({"type":"object","properties":{"l":{"$ref":"#"},"r":{"$ref":"#"}}})").size() < 100000);
   CHECK(example(R"({"type":"array","minItems":9,"items":{"$ref":"#"}})").size() < 100000);
+}
+
+TEST_CASE("stop ends what is said, at the first of them, and is not said") {
+  const std::string stream = GENERATE("", R"(,"stream":true)");
+  for (const auto& [stop, said, finish] : std::vector<std::tuple<std::string, std::string, std::string>>{
+           {R"("three")", "one two ", "stop"},
+           {R"(["four","wo th"])", "one t", "stop"},
+           {R"("nobody says it")", "one two three four", "stop"},
+           {R"("one")", "", "stop"},
+           {"null", "one two three four", "stop"},
+           {R"("four","max_tokens":2)", "one two", "length"}}) {
+    INFO(stop << stream);
+    Demo demo;
+    Listener listener;
+    demo.run(listener, ask("one two three four", R"(,"stop":)" + stop + stream));
+    REQUIRE(listener.head.status == 200);
+    std::string text, reason;
+    if (stream.empty()) {
+      const JsonValue root(listener.body);
+      text = find(root, "choices", 0, "message", "content").string_or();
+      reason = find(root, "choices", 0, "finish_reason").string_or();
+    } else {
+      const auto list = events(listener.body);
+      text = text_of(list);
+      reason = find(JsonValue(list[list.size() - 2]), "choices", 0, "finish_reason").string_or();
+    }
+    CHECK(text == said);
+    CHECK(reason == finish);
+  }
+  for (const char* bad : {"7", "{}", R"("")", R"([""])", "[7]", R"(["a","b","c","d","e"])"}) {
+    INFO(bad);
+    Demo demo;
+    Listener listener;
+    demo.run(listener, ask("one", std::string(R"(,"stop":)") + bad));
+    CHECK(listener.head.status == 400);
+    CHECK(find(JsonValue(listener.body), "error", "param").string_or() == "stop");
+  }
 }
