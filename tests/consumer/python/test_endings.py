@@ -90,7 +90,7 @@ class Exits(unittest.TestCase):
             return subprocess.run([sys.executable, "-c", self.HEAD + program], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                   stderr=subprocess.STDOUT, text=True, timeout=60)
 
-        with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        with concurrent.futures.ThreadPoolExecutor(5) as pool:
             for done in pool.map(once, range(self.TIMES)):
                 self.assertEqual((done.returncode, done.stdout), (want, say))
 
