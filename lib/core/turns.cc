@@ -125,7 +125,7 @@ bool Call::State::fall_back_for(ErrorCode fault) {
 }
 
 bool Call::State::content_goes_on() const {
-  return facts_.n <= 1 && core::list_for(ErrorCode::kContentPolicy, *snap_, wishes_, attempts_, candidates_[at_->current]) != nullptr;
+  return facts_.n <= 1 && core::list_for(ErrorCode::kContentPolicy, *snap_, wishes_, attempts_ - unserved_, candidates_[at_->current]) != nullptr;
 }
 
 namespace {
