@@ -266,7 +266,7 @@ TEST_CASE("a fallback that the caller names is a name of its own to the key") {
   w.config.models.push_back(model("only", {{"a", "x", 1, 1}}));
   w.transport.fallback = [](const SeenRequest& seen) { return seen.url.find("a.test") != std::string::npos ? ScriptedReply::json("{}", 500) : ScriptedReply::json(kWhole); };
   for (const Row& row : rows) {
-    for (const std::string more : {R"(,"route":{"fallbacks":[")" + std::string(row.named) + "\"]}", R"(,"models":["only",")" + std::string(row.named) + "\"]"}) {
+    for (const std::string& more : {R"(,"route":{"fallbacks":[")" + std::string(row.named) + "\"]}", R"(,"models":["only",")" + std::string(row.named) + "\"]"}) {
       INFO(more << " with " << (row.allow.empty() ? "" : row.allow.back()));
       AllowList allow;
       allow.models = row.allow;
