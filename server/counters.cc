@@ -59,4 +59,15 @@ void append_metrics(const std::vector<const Counters*>& sets, int connections, s
   append_sum(sets, &Counters::malformed, "llmrouter_http_malformed_total", "Requests refused as malformed HTTP.", out);
 }
 
+void append_store_metrics(const std::vector<std::pair<std::string_view, StoreHealth>>& stores, std::string& out) {
+  const auto each = [&](std::string_view name, std::string_view help, std::string_view type, auto figure) {
+    append_head(name, help, type, out);
+    for (const auto& [store, health] : stores) out.append(name).append("{store=\"").append(store).append("\"} ").append(std::to_string(figure(health))).append("\n");
+  };
+  each("llmrouter_store_ok", "Does the store work? What it could not write waits meanwhile.", "gauge", [](const StoreHealth& h) { return h.ok ? 1 : 0; });
+  each("llmrouter_store_queued", "Rows that wait to be written.", "gauge", [](const StoreHealth& h) { return h.queued; });
+  each("llmrouter_store_written_total", "Rows written: usage records, keys, what was spent of budgets.", "counter", [](const StoreHealth& h) { return h.written; });
+  each("llmrouter_store_dropped_total", "Rows lost to a full queue or a failing disk.", "counter", [](const StoreHealth& h) { return h.dropped; });
+}
+
 }  // namespace llmrouter::server

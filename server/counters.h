@@ -5,8 +5,11 @@
 #include <atomic>
 #include <cstdint>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
+#include "llmrouter/usage.h"
 #include "server/routes.h"
 
 namespace llmrouter::server {
@@ -30,6 +33,8 @@ struct alignas(64) Counters {
 
 // In the Prometheus text format, the sum over all sets.
 void append_metrics(const std::vector<const Counters*>& sets, int connections, std::string& out);
+// The same of the stores, by name.
+void append_store_metrics(const std::vector<std::pair<std::string_view, StoreHealth>>& stores, std::string& out);
 
 }  // namespace llmrouter::server
 

@@ -100,6 +100,10 @@ Reply metrics_reply(Session& session) {
     return error_reply(context, "openai", Error(ErrorCode::kUnknownPath, "metrics are off (observe.metrics)"));
   std::string text = context.router->metrics();
   append_metrics(context.counters, context.connections.load(std::memory_order_relaxed), text);
+  std::vector<std::pair<std::string_view, StoreHealth>> stores;
+  if (KeyStore* keys = context.router->keys()) stores.emplace_back("keys", keys->health());
+  if (context.usage) stores.emplace_back("usage", context.usage->health());
+  append_store_metrics(stores, text);
   return text_reply(std::move(text), "text/plain; version=0.0.4; charset=utf-8");
 }
 

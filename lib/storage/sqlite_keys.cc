@@ -113,6 +113,7 @@ Result<CreatedKey> SqliteKeyStore::create(const KeySpec& spec, std::string_view 
   const Result<void> inserted = insert(entry);
   if (inserted || inserted.error().code == ErrorCode::kStorage) note(&write_problem_, inserted);
   if (!inserted) return inserted.error();
+  written_.fetch_add(1, std::memory_order_relaxed);
   return CreatedKey{*record, std::move(*key)};
 }
 
@@ -169,7 +170,10 @@ Result<KeyRecord> SqliteKeyStore::update(std::string_view id_or_name, const std:
     return next;
   };
   Result<KeyRecord> done = locked();
-  if (done) note(&write_problem_, {});
+  if (done) {
+    written_.fetch_add(1, std::memory_order_relaxed);
+    note(&write_problem_, {});
+  }
   if (!done && done.error().code == ErrorCode::kStorage) note(&write_problem_, done.error());
   return done;
 }

@@ -108,6 +108,7 @@ void SqliteUsageStore::work() {
     awake_.store(false);
     hurry_.store(false);
     inbox_.drain([this](UsageRecord&& record) { backlog_.push_back(std::move(record)); });
+    if (damaged_.exchange(false) && db_) failed(Error(ErrorCode::kStorage, "reading usage records: the file is damaged"), DbFault::kCorrupt);
     write_backlog();
     if (failures_ > 0 && backlog_.empty()) probe();
     if (const uint64_t lost = overflow_.load(); lost != overflow_told_) {
@@ -324,7 +325,12 @@ Result<T> SqliteUsageStore::ask(F&& question) {
     }
   }
   Result<T> answer = question(*reader_);
-  if (!answer && reader_->fault() != DbFault::kBusy) reader_.reset();
+  if (answer || reader_->fault() == DbFault::kBusy) return answer;
+  if (reader_->fault() == DbFault::kCorrupt) {  // the writer may not come across it for long
+    damaged_.store(true);
+    raise(awake_);
+  }
+  reader_.reset();
   return answer;
 }
 

@@ -74,6 +74,7 @@ class SqliteUsageStore final : public UsageStore {
   std::atomic<uint64_t> written_{0}, dropped_{0};
   std::atomic<bool> awake_{false};          // the worker knows that there is something
   std::atomic<bool> hurry_{false};          // half the queue is full
+  std::atomic<bool> damaged_{false};        // a question came upon it
 
   mutable std::mutex mutex_;                // what follows; held for moments
   std::condition_variable wake_, done_changed_;

@@ -44,7 +44,7 @@ istream iterator latch limits list locale map memory memory_resource mutex new n
 scoped_allocator semaphore set shared_mutex source_location span sstream stack stdexcept stop_token streambuf string string_view strstream
 syncstream system_error thread tuple type_traits typeindex typeinfo unordered_map unordered_set utility valarray variant vector version
 stddef.h stdint.h""".split())
-SYSTEM = re.compile(r"(sys|netinet|arpa|net|linux)/[a-z0-9_]+\.h|[a-z0-9_]*intrin\.h|(unistd|fcntl|link|poll|pthread|signal|netdb|time|errno|string|stdio|"
+SYSTEM = re.compile(r"(sys|netinet|arpa|net|linux)/[a-z0-9_]+\.h|[a-z0-9_]*intrin\.h|(unistd|fcntl|link|poll|pthread|signal|netdb|time|errno|strings?|stdio|"
                     r"stdlib|dirent|dlfcn|sched|termios|pwd|execinfo|malloc)\.h")
 INCLUDES = re.compile(r'^[ \t]*#[ \t]*include[ \t]+([<"])([^>"]+)[>"]', re.M)
 

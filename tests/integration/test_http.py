@@ -93,6 +93,8 @@ def test_health_and_metrics(t):
     assert 'llmrouter_http_requests_total{endpoint="chat",status="2xx"} 1' in text, text
     assert 'llmrouter_http_requests_total{endpoint="chat",status="4xx"} 1' in text, text
     assert 'llmrouter_http_requests_total{endpoint="none",status="4xx"} 1' in text, text
+    for store in ("keys", "usage"):
+        assert 'llmrouter_store_ok{store="%s"} 1' % store in text and 'llmrouter_store_dropped_total{store="%s"} 0' % store in text, text
     assert "nonexistent" not in text and "xxx" not in text, "label values come from strangers"
     names = [line.split("{")[0].split(" ")[0] for line in text.split("\n") if line and not line.startswith("#")]
     typed = {line.split()[2] for line in text.split("\n") if line.startswith("# TYPE")}

@@ -102,7 +102,7 @@ static void calls(llmrouter_router* router) {
   call = new_call(router);
   CHECK("no key, of a router that has none", is_error(llmrouter_call_set_key(call, NULL, 0), NULL) && is_error(llmrouter_call_run(call, NULL, NULL, NULL, NULL), NULL));
   llmrouter_call_free(call);
-  CHECK("the plan of no model", is_error(llmrouter_explain(router, NULL, 0, &text), "model_not_found") && text == NULL);
+  CHECK("the plan of no model", is_error(llmrouter_explain(router, NULL, 0, &text), "invalid_request") && text == NULL);
 }
 
 static void run_time(llmrouter_router* router) {

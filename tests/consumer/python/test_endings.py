@@ -201,6 +201,11 @@ class Streams(unittest.TestCase):
 class Interrupts(unittest.TestCase):
     """^C ends what blocks, at once, as KeyboardInterrupt."""
 
+    def setUp(self):
+        # Who starts tests in the background has them ignore ^C, and Python then leaves it so.
+        before = signal.signal(signal.SIGINT, signal.default_int_handler)
+        self.addCleanup(signal.signal, signal.SIGINT, before)
+
     def interrupted(self, begun, function, *arguments, **named):
         def press():
             self.assertTrue(begun.wait(10))

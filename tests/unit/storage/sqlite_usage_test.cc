@@ -3,6 +3,7 @@
 
 #include <array>
 #include <atomic>
+#include <chrono>
 #include <thread>
 
 #include "catch.h"
@@ -241,6 +242,23 @@ TEST_CASE("A damaged file is moved aside at the start, and a new one begun") {
   store = f.open();
   CHECK(read_file(f.dir / (kept + "-2")) == std::string(3000, 'h'));
   CHECK(read_file(f.dir / kept) == spoiled);
+}
+
+TEST_CASE("A database that is spoiled while it is used: who reads it finds out, it is moved aside, and a new one is begun") {
+  Fixture f;
+  auto store = f.open();
+  store->record(plain_record(1));
+  REQUIRE(store->flush(seconds(10)).ok());
+  write_file(f.options.path, std::string(40000, 'g'));
+  write_file(f.options.path + "-wal", std::string(40000, 'g'));
+  CHECK_FALSE(store->query(UsageFilter()).ok());
+  const auto told = [&] { return f.logger.has("error the usage database is damaged: it was moved aside, and a new one is begun"); };
+  for (int i = 0; i < 1000 && !told(); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  REQUIRE(told());
+  store->record(plain_record(2));
+  REQUIRE(store->flush(seconds(10)).ok());
+  CHECK(store->health().ok);
+  CHECK(f.all(*store).size() == 1);
 }
 
 TEST_CASE("Who only looks changes nothing") {
