@@ -46,7 +46,7 @@ bool Call::State::start_attempt(size_t index) {
   ++c.tried;
   at_->in_flight = true;
   at_->unreached = false;
-  at_->payload_seen = at_->done_seen = at_->in_thought = false;
+  at_->payload_seen = at_->done_seen = at_->in_thought = at_->filtered = at_->refused = false;
   at_->held_bytes.clear();
   at_->held_events.clear();
   at_->stream_error.reset();

@@ -115,6 +115,7 @@ struct Call::State final {
     bool done_seen = false;              // its last word came, at done_at
     TimePoint done_at{};
     bool filtered = false;               // relay: a content filter ended it
+    bool refused = false;                // a content filter ended it in silence, and somebody else may be asked
     bool watching_first = false;         // what the watch timer was set for
     bool paused = false;
     int status = 0;

@@ -206,6 +206,7 @@ void Call::State::finish_whole() {
 }
 
 void Call::State::finish_stream() {
+  if (at_->refused) return attempt_failed(filtered(), "error");
   win();
   const TokenUsage told = at_->usage;
   end_attempt("ok", "answered");

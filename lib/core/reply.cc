@@ -53,14 +53,19 @@ StreamEvent HeldEvent::view() const noexcept {
   return e;
 }
 
-// A 200 whose answer a content filter ended before it said anything: a refusal of the request for who may go on elsewhere.
+// A 200 whose answer a content filter ended before it said anything: a refusal of the request for who may go on elsewhere. What it costs may still be told
+// behind that word, so that it is heard to its end (finish_stream()).
 Flow Call::State::refused_by_filter() {
-  at_->stream_error = std::make_unique<Error>(filtered());
-  return Flow::kCancel;
+  at_->refused = true;
+  return flow_;
 }
 
 Flow Call::State::on_frame(std::string_view bytes, FrameKind kind) {
   if (ended_ || at_->stream_error) return Flow::kCancel;
+  if (at_->refused) {
+    at_->done_seen |= kind == FrameKind::kDone;
+    return flow_;
+  }
   const bool silent = !committed_ && at_->payload_frames == 0 && at_->payload_bytes == 0;
   if (at_->filtered && silent && kind == FrameKind::kFinish && content_goes_on()) return refused_by_filter();
   switch (kind) {
@@ -117,6 +122,7 @@ Flow Call::State::on_event(const StreamEvent& event) {
 
 Flow Call::State::take_event(const StreamEvent& event) {
   if (ended_) return Flow::kCancel;
+  if (at_->refused) return flow_;
   if (!committed_) {
     const bool finish = event.kind == StreamEvent::Kind::kFinish;
     if (finish && event.finish == FinishReason::kContentFilter && content_goes_on()) return refused_by_filter();

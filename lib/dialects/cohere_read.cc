@@ -136,7 +136,11 @@ class RequestReader {
   void take_documents(JsonValue value) {
     Message message;
     message.role = Role::kSystem;
-    for (JsonValue entry : JsonElements(value)) message.parts.push_back(text_part(std::string(entry.raw()) + "\n", kDocumentMime));
+    constexpr size_t kMostDocuments = 10000;  // each becomes a part of its own
+    for (JsonValue entry : JsonElements(value)) {
+      if (message.parts.size() == kMostDocuments) return fields_.fail(Error(ErrorCode::kInvalidRequest, "documents: at most 10000 of them", "documents"));
+      message.parts.push_back(text_part(std::string(entry.raw()) + "\n", kDocumentMime));
+    }
     if (message.parts.empty()) return;
     message.parts.insert(message.parts.begin(), text_part("Answer from these documents, each of them JSON:\n", kDocumentsIntroMime));
     request_.messages.insert(request_.messages.begin(), std::move(message));
