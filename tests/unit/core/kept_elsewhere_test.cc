@@ -42,7 +42,8 @@ TEST_CASE("what one key of a pool keeps is found, whoever has the turn, and cost
     CHECK(w.heard.head.status == 200);
   }
   CHECK(times(w, "k-3") == 10);
-  for (const auto& key : w.router->providers().at(0).credentials) CHECK_FALSE(key.resting);
+  const auto states = w.router->providers();
+  for (const auto& key : states.at(0).credentials) CHECK_FALSE(key.resting);
 }
 
 TEST_CASE("no key is asked twice, and the provider's own words reach the caller when none of them knows") {

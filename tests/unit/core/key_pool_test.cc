@@ -99,7 +99,8 @@ TEST_CASE("key pool: one caller's forbidden model puts no key out for others") {
   w.transport.fallback = [&](const SeenRequest& r) { return is_for(r, "bad") ? failure(403, message) : ScriptedReply::json(kWhole); };
   CHECK(w.ask("p/bad") == 502);
   CHECK(w.transport.seen().size() == 3);  // one key may what another may not
-  for (const auto& key : w.router->providers().at(0).credentials) CHECK_FALSE(key.resting);
+  const auto states = w.router->providers();
+  for (const auto& key : states.at(0).credentials) CHECK_FALSE(key.resting);
   CHECK(w.ask("p/good") == 200);
   CHECK(w.heard.header("x-llmrouter-attempts") == "1");
 }
@@ -140,7 +141,8 @@ TEST_CASE("key pool: a request that was too dear rests no key, and is tried with
     CHECK(w.ask("p/m", R"(,"max_tokens":65536)") == (other_is_rich ? 200 : 502));
     CHECK(w.transport.seen().size() - before <= 2);  // each key once
   }
-  for (const auto& key : w.router->providers().at(0).credentials) CHECK_FALSE(key.resting);
+  const auto states = w.router->providers();
+  for (const auto& key : states.at(0).credentials) CHECK_FALSE(key.resting);
   CHECK(w.ask("p/m", R"(,"max_tokens":10)") == 200);
 }
 
