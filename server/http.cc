@@ -154,15 +154,6 @@ bool is_plain_host(std::string_view host) noexcept {
   return host.size() == local.size() || host[host.size() - local.size() - 1] == '.';
 }
 
-bool well_formed_request_id(std::string_view id) noexcept {
-  if (id.empty() || id.size() > 128) return false;
-  for (char c : id) {
-    const bool alnum = (c >= '0' && c <= '9') || (lower(c) >= 'a' && lower(c) <= 'z');
-    if (!alnum && std::string_view("-_.:/=+@").find(c) == std::string_view::npos) return false;
-  }
-  return true;
-}
-
 std::string new_request_id() {
   unsigned char random[12] = {};
   if (getrandom(random, sizeof random, GRND_NONBLOCK) != static_cast<ssize_t>(sizeof random)) {

@@ -77,8 +77,6 @@ std::string_view repeated_parameter(std::string_view query) noexcept;
 // A host header that names this machine or an address, not a domain: `localhost`, `127.0.0.1:8000`, `[::1]:8000`.
 bool is_plain_host(std::string_view host) noexcept;
 
-// Letters, digits and `-_.:/=+@`, 1 to 128 of them: what may come back in a header and stand in a record.
-bool well_formed_request_id(std::string_view id) noexcept;
 std::string new_request_id();
 
 }  // namespace llmrouter::server

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "llmrouter/dropped.h"
+#include "llmrouter/http_text.h"
 
 namespace llmrouter::server {
 
@@ -154,7 +155,7 @@ class Parser final : public http::basic_parser<true> {
       if (iequals(name, "x-session-id")) request_.forwarded.push_back({"x-session-id", std::string(value)});  // for affinity
       if (iequals(name, "x-fern-sdk-name")) request_.cohere_sdk = iequals(value.substr(0, 6), "cohere");
       if (iequals(name, "x-request-id")) {
-        if (well_formed_request_id(value)) request_.request_id.assign(value);
+        if (is_request_id(value)) request_.request_id.assign(value);
         return;
       }
       if (name.size() > 12 && iequals(name.substr(0, 12), "x-llmrouter-")) return on_own(name.substr(12), value);

@@ -27,24 +27,8 @@ std::string usage_sums_json(std::string_view by, const std::vector<UsageSum>& su
   std::string out = "{\"by\":" + json_string(by) + ",\"data\":[";
   for (const UsageSum& sum : sums) {
     if (out.back() == '}') out += ',';
-    out += '{';
-    if (sum.group.empty()) {
-      append_name(out, "group");
-      out += "null";
-    } else {
-      append_member(out, "group", sum.group);
-    }
-    if (name_of) append_member(out, "name", name_of(sum.group));
-    append_member(out, "calls", sum.calls);
-    append_member(out, "errors", sum.errors);
-    append_member(out, "limited", sum.limited);
-    append_member(out, "cancelled", sum.cancelled);
-    append_member(out, "input_tokens", sum.usage.input);
-    append_member(out, "cached_tokens", sum.usage.cached);
-    append_member(out, "output_tokens", sum.usage.output);
-    append_member(out, "reasoning_tokens", sum.usage.reasoning);
-    append_member(out, "cost_nano_usd", sum.cost_nano_usd);
-    out += '}';
+    const std::string name = name_of ? name_of(sum.group) : std::string();
+    out += to_json(sum, name_of ? &name : nullptr);
   }
   return out + "]}";
 }

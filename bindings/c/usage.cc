@@ -70,25 +70,6 @@ Result<UsageFilter> read(const llmrouter_filter* filter, llmrouter::WallTime now
   return out;
 }
 
-std::string to_json(const llmrouter::UsageSum& sum) {
-  std::string out = "{";
-  append_member(out, "group", sum.group);
-  append_number(out, "calls", sum.calls);
-  append_number(out, "errors", sum.errors);
-  append_number(out, "limited", sum.limited);
-  append_number(out, "cancelled", sum.cancelled);
-  append_number(out, "input_tokens", sum.usage.input);
-  append_number(out, "cached_tokens", sum.usage.cached);
-  append_number(out, "cache_write_tokens", sum.usage.cache_write);
-  append_number(out, "output_tokens", sum.usage.output);
-  append_number(out, "reasoning_tokens", sum.usage.reasoning);
-  append_number(out, "audio_input_tokens", sum.usage.audio_input);
-  append_number(out, "audio_output_tokens", sum.usage.audio_output);
-  append_number(out, "image_tokens", sum.usage.image);
-  append_number(out, "cost_nano_usd", sum.cost_nano_usd);
-  return out + "}";
-}
-
 template <typename Use>
 llmrouter_error* with_store(llmrouter_router* router, Use&& use) noexcept {
   if (router == nullptr) return null_argument("router");

@@ -301,7 +301,8 @@ LLMROUTER_C_EXPORT llmrouter_error* llmrouter_filter_set(llmrouter_filter* filte
 LLMROUTER_C_EXPORT void llmrouter_filter_free(llmrouter_filter* filter);
 /* {"data": [record, ...], "next": cursor}, newest first; an empty cursor: no more. NULL filter: the newest. */
 LLMROUTER_C_EXPORT llmrouter_error* llmrouter_usage(llmrouter_router* router, const llmrouter_filter* filter, llmrouter_text** json);
-/* {"data": [sum, ...]} by model, provider, key, user or day; by the empty text: one sum. */
+/* {"data": [sum, ...]} by model, provider, key, user or day; by the empty text: one sum. Its `group` is
+ * null where the calls had none. */
 LLMROUTER_C_EXPORT llmrouter_error* llmrouter_usage_sum(llmrouter_router* router, const char* by, size_t by_size,
                                                         const llmrouter_filter* filter, llmrouter_text** json);
 /* Waits until what was recorded before is on disk. */

@@ -87,6 +87,9 @@ struct UsageSum {
   int64_t cost_nano_usd = 0;
 };
 
+// A sum as one JSON object; `group` is null for calls that had none. `name`: what a group by key is called; null: left out.
+LLMROUTER_EXPORT std::string to_json(const UsageSum& sum, const std::string* name = nullptr);
+
 // Takes one record for each call. Thread-safe; must not block: a sink with a full queue drops the record and counts it.
 class LLMROUTER_EXPORT UsageSink {
  public:

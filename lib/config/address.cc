@@ -5,6 +5,7 @@
 #include <iterator>
 
 #include "llmrouter/filter.h"
+#include "llmrouter/http_text.h"
 #include "llmrouter/transport.h"
 #include "wire/json_scan.h"
 
@@ -81,12 +82,6 @@ bool split_url(std::string_view text, Url* out) {
 
 bool visible_ascii(std::string_view text) {
   return std::all_of(text.begin(), text.end(), [](char c) { return c > 0x20 && c < 0x7F; });
-}
-
-bool is_token(std::string_view text) {
-  return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
-    return digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
-  });
 }
 
 template <size_t N>
@@ -188,16 +183,13 @@ std::string check_origin(const std::string& origin) {
 }
 
 std::string check_header_name(const std::string& name) {
-  if (!is_token(name) || name.size() > 256) return "expected a header's name";
+  if (!is_header_name(name) || name.size() > 256) return "expected a header's name";
   if (one_of(lower(name), kOurHeaders)) return "`" + lower(name) + "` is written by the transport and cannot be set";
   return {};
 }
 
 std::string check_header_value(const std::string& value) {
-  const bool good = value.size() <= 8192 && std::all_of(value.begin(), value.end(), [](char c) {
-    return c == '\t' || static_cast<unsigned char>(c) >= 0x20;
-  });
-  return good && value.find('\x7F') == std::string::npos ? "" : "expected a header's value, without line breaks";
+  return value.size() <= 8192 && is_header_value(value) ? "" : "expected a header's value, without line breaks";
 }
 
 std::string check_forwarded_header(const std::string& name) {

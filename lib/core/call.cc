@@ -5,19 +5,11 @@
 #include "core/call_state.h"
 #include "core/chat_check.h"
 #include "core/wishes.h"
+#include "llmrouter/http_text.h"
 
 namespace llmrouter {
 
 namespace {
-
-constexpr size_t kLongestRequestId = 128;
-
-// What may stand in a header, a log line and a URL as it is.
-bool is_request_id(std::string_view id) noexcept {
-  return !id.empty() && id.size() <= kLongestRequestId && std::all_of(id.begin(), id.end(), [](char c) {
-    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || std::string_view("-_.:/=+@").find(c) != std::string_view::npos;
-  });
-}
 
 Result<void> check_options(const CallOptions& options) {
   if (!options.request_id.empty() && !is_request_id(options.request_id)) {
@@ -209,7 +201,7 @@ void Call::State::end(Error why) {
   Guard guard(this);
   leave_room();
   drop_other(why.message);
-  at_->transfer.reset();
+  at_->let_go();
   media_.clear();
   pending_failure_.reset();
   cancel_timers();

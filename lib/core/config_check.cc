@@ -6,6 +6,7 @@
 #include <string_view>
 #include <utility>
 
+#include "llmrouter/http_text.h"
 #include "llmrouter/json_text.h"
 #include "llmrouter/pattern.h"
 
@@ -16,7 +17,6 @@ constexpr int kMostAttempts = 20;
 constexpr int kMostWeight = 1'000'000;
 constexpr int kMostRetryBudget = 100;  // percent
 constexpr size_t kLongestUrl = 2048;
-constexpr size_t kLongestHeader = 8192;
 
 Error fault(std::string path, const std::string& words) {
   Error error(ErrorCode::kConfig, path + ": " + words);
@@ -29,31 +29,13 @@ Result<void> in_range(const std::string& path, int value, int least, int most) {
   return fault(path, "expected " + std::to_string(least) + " to " + std::to_string(most) + ", and not " + std::to_string(value));
 }
 
-// Without a scheme and a host nobody could say where a key would go.
+// What an application may have left in a URL that is put before paths: no name or password, nothing behind a path.
 bool is_base_url(std::string_view url) {
   if (url == "demo:") return true;
   const auto visible = [](char c) { return static_cast<unsigned char>(c) > 0x20 && static_cast<unsigned char>(c) < 0x7F; };
-  if (url.size() > kLongestUrl || !std::all_of(url.begin(), url.end(), visible)) return false;
-  for (const std::string_view scheme : {std::string_view("http://"), std::string_view("https://")}) {
-    if (url.substr(0, scheme.size()) != scheme) continue;
-    url.remove_prefix(scheme.size());
-    const std::string_view host = url.substr(0, url.find('/'));
-    return !host.empty() && host.front() != ':' && host.find('@') == std::string_view::npos && url.find_first_of("?#") == std::string_view::npos;
-  }
-  return false;
-}
-
-bool is_header_name(std::string_view name) {
-  return !name.empty() && name.size() <= kLongestHeader && std::all_of(name.begin(), name.end(), [](char c) {
-    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
-  });
-}
-
-bool is_header_value(std::string_view value) {
-  return value.size() <= kLongestHeader && std::all_of(value.begin(), value.end(), [](char c) {
-    const auto byte = static_cast<unsigned char>(c);
-    return c == '\t' || (byte >= 0x20 && byte != 0x7F);
-  });
+  if (!is_http_url(url) || url.size() > kLongestUrl || !std::all_of(url.begin(), url.end(), visible)) return false;
+  const std::string_view rest = url.substr(url.find("//") + 2);
+  return rest.substr(0, rest.find('/')).find('@') == std::string_view::npos && rest.find_first_of("?#") == std::string_view::npos;
 }
 
 Result<void> check_timeouts(const std::string& path, const Timeouts& t) {

@@ -9,6 +9,7 @@
 #include <cstring>
 #include <utility>
 
+#include "llmrouter/http_text.h"
 #include "net/curl_errors.h"
 
 namespace llmrouter::net {
@@ -24,15 +25,6 @@ constexpr long kStreamBuffer = 2 * 1024;
 constexpr size_t kMaxHeaderCap = 256 * 1024;
 
 std::string_view host_of(std::string_view url) noexcept { return authority_of(url); }
-
-// Whole, with scheme and host: libcurl guesses what is missing, and a key would go where nobody meant it to.
-bool is_http_url(std::string_view url) noexcept {
-  for (const std::string_view scheme : {"http://", "https://"}) {
-    if (url.size() <= scheme.size() || ::strncasecmp(url.data(), scheme.data(), scheme.size()) != 0) continue;
-    return std::string_view("/?#").find(url[scheme.size()]) == std::string_view::npos;
-  }
-  return false;
-}
 
 bool is_redirect(int status) noexcept { return status == 301 || status == 302 || status == 303 || status == 307 || status == 308; }
 
@@ -101,7 +93,7 @@ bool CurlExchange::begin(HttpRequest request, TransferSink& sink) {
     fail(TransferError::Kind::kInternal, "no memory for a transfer");
     return false;
   }
-  if (!is_http_url(request_.url)) {
+  if (!is_http_url(request_.url)) {  // libcurl guesses what is missing, and a key would go where nobody meant it to
     fail(TransferError::Kind::kConnect, "its address is not one of HTTP");
     return false;
   }
@@ -363,6 +355,12 @@ int CurlExchange::seek_callback(void* self, curl_off_t offset, int origin) {
   auto& exchange = *static_cast<CurlExchange*>(self);
   if (origin != SEEK_SET || offset < 0 || exchange.sink_ == nullptr) return CURL_SEEKFUNC_FAIL;
   return exchange.body_.seek(static_cast<size_t>(offset)) ? CURL_SEEKFUNC_OK : CURL_SEEKFUNC_FAIL;
+}
+
+bool CurlExchange::leaves_idle() const noexcept {
+  long version = 0;
+  if (paused_ || held_ || curl_easy_getinfo(easy_, CURLINFO_HTTP_VERSION, &version) != CURLE_OK) return false;
+  return version == CURL_HTTP_VERSION_1_0 || version == CURL_HTTP_VERSION_1_1;
 }
 
 curl_off_t CurlExchange::sent_bytes() const noexcept {

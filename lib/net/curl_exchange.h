@@ -71,6 +71,8 @@ class CurlExchange : public ResolveGate::Guest, public Hook<ByState>, public Hoo
   void silence() noexcept { sink_ = nullptr; }
 
   bool connected() const noexcept { return connected_; }  // its connection is established
+  // Libcurl wants nothing of its socket any more: since the transfer is over, and not since it pauses or the connection is HTTP/2's.
+  bool leaves_idle() const noexcept;
   bool in_sink() const noexcept { return in_sink_; }  // in on_body, that is
   bool paused() const noexcept { return paused_; }  // by the sink
   // Outside of libcurl's callbacks: the head if it was kept back. Then, unless the sink paused, unpause() is due.

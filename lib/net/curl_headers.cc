@@ -1,5 +1,7 @@
 #include "net/curl_headers.h"
 
+#include "llmrouter/http_text.h"
+
 namespace llmrouter::net {
 
 namespace {
@@ -13,22 +15,6 @@ bool same_name(std::string_view name, std::string_view lower) noexcept {
   return true;
 }
 
-bool is_token(std::string_view name) noexcept {
-  if (name.empty()) return false;
-  for (const char c : name) {
-    const bool alnum = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-    if (!alnum && std::string_view("!#$%&'*+-.^_`|~").find(c) == std::string_view::npos) return false;
-  }
-  return true;
-}
-
-bool is_value(std::string_view value) noexcept {
-  for (const char c : value) {
-    if ((static_cast<unsigned char>(c) < 0x20 && c != '\t') || c == 0x7f) return false;
-  }
-  return true;
-}
-
 }  // namespace
 
 bool CurlHeaders::set(const std::vector<HttpHeader>& headers, std::string_view user_agent) {
@@ -37,8 +23,8 @@ bool CurlHeaders::set(const std::vector<HttpHeader>& headers, std::string_view u
   bool content_type = false, accept = false, accept_encoding = false, agent = user_agent.empty();
   for (const HttpHeader& header : headers) {
     const std::string_view name = header.name;
-    if (!is_token(name) || !is_value(header.value)) {
-      fault_ = is_token(name) ? "header " + header.name + ": a value with a line break or control character"
+    if (!is_header_name(name) || !is_header_value(header.value)) {
+      fault_ = is_header_name(name) ? "header " + header.name + ": a value with a line break or control character"
                               : "a header name that is not a token";
       return false;
     }

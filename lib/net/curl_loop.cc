@@ -192,7 +192,9 @@ int CurlTransport::socket_callback(CURL* easy, curl_socket_t fd, int what, void*
   const bool established = exchange != nullptr && exchange->connected();
   try {
     if (exchange != nullptr && !established) note_connecting(*exchange, fd, interest != 0);
-    static_cast<CurlTransport*>(self)->sockets_.want(fd, interest, established && interest != 0);
+    CurlSockets& sockets = static_cast<CurlTransport*>(self)->sockets_;
+    sockets.want(fd, interest, established && interest != 0);
+    if (interest == 0 && established && exchange->leaves_idle()) sockets.idles(fd);
     return 0;
   } catch (...) {
     return -1;  // no memory: libcurl ends all its transfers

@@ -1,5 +1,7 @@
 #include "net/curl_sockets.h"
 
+#include <sys/socket.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -28,7 +30,12 @@ void CurlSockets::want(int fd, unsigned interest, bool established) {
     return;
   }
   socket.wanted = interest;
+  socket.idle = false;
   if (!std::exchange(socket.changed, true)) changed_.push_back(fd);
+}
+
+void CurlSockets::idles(int fd) noexcept {
+  if (static_cast<size_t>(fd) < sockets_.size()) sockets_[static_cast<size_t>(fd)].idle = true;
 }
 
 void CurlSockets::forget(int fd) noexcept {
@@ -36,7 +43,7 @@ void CurlSockets::forget(int fd) noexcept {
   Socket& socket = sockets_[static_cast<size_t>(fd)];
   if (std::exchange(socket.watched, 0U) != 0) reactor_.unwatch(fd);
   socket.wanted = 0;
-  socket.established = false;
+  socket.established = socket.idle = false;
 }
 
 void CurlSockets::apply() noexcept {
@@ -77,9 +84,10 @@ void CurlSockets::ready(int fd, unsigned events) {
     on_ready_(fd, events);
     return;
   }
-  // The other side closed an idle connection, or talks on it: libcurl finds out when it wants to use it.
+  // The other side closed an idle connection, or talks on it.
   socket.watched = 0;
   reactor_.unwatch(fd);
+  if (socket.idle) ::shutdown(fd, SHUT_RDWR);
 }
 
 }  // namespace llmrouter::net

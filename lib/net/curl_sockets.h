@@ -14,7 +14,9 @@ namespace llmrouter::net {
 // libcurl tells of a socket's close beforehand only once the connection is established; before that (and for the pipes of its
 // resolver) the descriptor is gone without a word, and its number may be another socket by the time we hear that it is no longer
 // wanted. So those are let go of at once, while the socket of an established connection stays watched while it idles in libcurl's
-// pool: that saves two system calls for each request.
+// pool: that saves two system calls for each request, and tells when something happens on it. Whatever an HTTP/1.1 server says there
+// belongs to no request (RFC 9112, 9.2) and would be read as the answer to the next: the connection is shut down, so that libcurl finds
+// it dead. Over HTTP/2 frames between requests are usual.
 class CurlSockets {
  public:
   // `on_ready` is called from the reactor for sockets that libcurl waits for.
@@ -25,6 +27,8 @@ class CurlSockets {
 
   // Interest: Reactor::kRead | kWrite; 0: none. `established`: forget() will be called before it is closed.
   void want(int fd, unsigned interest, bool established);
+  // No transfer has it until it is wanted again, and its server has nothing to say.
+  void idles(int fd) noexcept;
   // The number means nothing any more, or something new.
   void forget(int fd) noexcept;
   // Brings the reactor up to date.
@@ -38,6 +42,7 @@ class CurlSockets {
     unsigned wanted = 0;
     unsigned watched = 0;
     bool established = false;
+    bool idle = false;
     bool changed = false;
   };
   bool watch(int fd, unsigned interest) noexcept;

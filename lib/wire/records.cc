@@ -47,7 +47,6 @@ void tokens(JsonWriter& w, const TokenUsage& usage) {
   w.member("audio_input_tokens", usage.audio_input);
   w.member("audio_output_tokens", usage.audio_output);
   w.member("image_tokens", usage.image);
-  w.member("estimated", usage.estimated);
 }
 
 // A price in micro-USD as USD; a class without its own price is left out. `head` is all that stands before it: this is done for each call.
@@ -141,6 +140,7 @@ std::string to_json(const UsageRecord& r) {
   w.member("http_status", r.http_status);
   w.member("error_code", r.error_code);
   tokens(w, r.usage);
+  w.member("estimated", r.usage.estimated);
   w.member("cost_nano_usd", r.cost_nano_usd);
   w.member("latency_ms", r.latency_ms);
   w.member("first_token_ms", r.first_token_ms);
@@ -151,6 +151,24 @@ std::string to_json(const UsageRecord& r) {
   w.begin_array();
   for (const AttemptRecord& a : r.attempts) attempt(w, a);
   w.end_array();
+  w.end_object();
+  return out;
+}
+
+std::string to_json(const UsageSum& sum, const std::string* name) {
+  std::string out;
+  JsonWriter w(out);
+  w.begin_object();
+  w.key("group");
+  if (sum.group.empty()) w.null();
+  else w.string(sum.group);
+  if (name != nullptr) w.member("name", *name);
+  w.member("calls", sum.calls);
+  w.member("errors", sum.errors);
+  w.member("limited", sum.limited);
+  w.member("cancelled", sum.cancelled);
+  tokens(w, sum.usage);
+  w.member("cost_nano_usd", sum.cost_nano_usd);
   w.end_object();
   return out;
 }

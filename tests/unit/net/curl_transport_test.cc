@@ -182,6 +182,32 @@ TEST_CASE("a connection that the server closed while it idled does not cost the 
   CHECK(server.connections() == 5);
 }
 
+TEST_CASE("what a server says unasked on a kept connection is nobody's answer") {
+  const std::string unasked = GENERATE(as<std::string>(), whole_reply("EVIL"), "HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n", "x");
+  const bool stays_open = GENERATE(true, false);
+  std::atomic<int> said{0};
+  std::atomic<bool> now{false};
+  ScriptedServer server([&](Peer& peer) {
+    if (!peer.request() || !peer.send(whole_reply("ok"))) return;
+    while (!now) std::this_thread::yield();
+    peer.send(unasked);
+    ++said;
+    if (stays_open) peer.wait_closed();
+  });
+  Client client;
+  for (int i = 0; i < 3; ++i) {
+    now = false;
+    Listener listener;
+    client.run(listener, post_to(server.url(), "{}"));
+    CHECK(listener.good());
+    CHECK(listener.body == "ok");
+    CHECK(server.connections() == i + 1);
+    now = true;
+    REQUIRE(wait_until(*client.reactor, [&] { return said == i + 1; }));
+    drive_for(*client.reactor, 10ms);
+  }
+}
+
 TEST_CASE("a request that may have been read is not sent again, and the next one goes by a connection of its own") {
   const size_t size = GENERATE(2, 300000);
   const std::string body(size, 'c');

@@ -109,6 +109,25 @@ TEST_CASE("a usage record has the values it was given") {
   CHECK(find(root, "attempts", 1, "cost_nano_usd").integer() == 3);
 }
 
+TEST_CASE("a sum of usage has the names of a record's usage, and a group that may be none") {
+  UsageSum sum;
+  sum.calls = 9;
+  sum.usage.audio_input = 4;
+  sum.cost_nano_usd = 9007199254740993;
+  const std::string json = to_json(sum);
+  REQUIRE(validate(json));
+  CHECK(names_of(JsonValue(json)) == words("group calls errors limited cancelled input_tokens cached_tokens cache_write_tokens output_tokens "
+                                           "reasoning_tokens audio_input_tokens audio_output_tokens image_tokens cost_nano_usd"));
+  CHECK(find(JsonValue(json), "group").raw() == "null");
+  CHECK(find(JsonValue(json), "audio_input_tokens").integer() == 4);
+  CHECK(find(JsonValue(json), "cost_nano_usd").raw() == "9007199254740993");
+  sum.group = "k\"1";
+  const std::string name = "ann";
+  const std::string named = to_json(sum, &name);
+  CHECK(find(JsonValue(named), "group").equals("k\"1"));
+  CHECK(find(JsonValue(named), "name").equals("ann"));
+}
+
 TEST_CASE("an empty usage record is valid too") {
   const std::string json = to_json(UsageRecord());
   REQUIRE(validate(json));
