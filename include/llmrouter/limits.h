@@ -152,6 +152,9 @@ class LLMROUTER_EXPORT RateLimiter {
   // filled and the reservation is not active.
   Reservation reserve(LimitBucket* const* buckets, int count, const Demand& demand, Denial* denial);
 
+  // Would reserve() take it now? Nothing changes.
+  bool fits(LimitBucket* const* buckets, int count, const Demand& demand, Denial* denial) const;
+
   LimitState state(const LimitBucket* bucket) const;
 
  private:

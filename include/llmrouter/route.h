@@ -40,6 +40,11 @@ enum class StepReason {
   kNoTools,
   kNoSchema,
   kTooLong,            // more input tokens than its context window holds
+  // At this moment.
+  kRateLimited,        // out: its provider limits it, and said when to come back
+  kAtLimit,            // out: a limit of the model, the provider or its keys has no room
+  kNoKey,              // out: none of its provider's keys is for this model
+  kKeysRest,           // behind: its provider's keys were refused or are out of quota; with one of them, only when nobody else is left
 };
 LLMROUTER_EXPORT std::string_view step_reason_text(StepReason reason) noexcept;
 
@@ -57,6 +62,10 @@ struct RouteRequest {
   bool require_parameters = false;          // only providers that take the request as it is
   std::optional<int64_t> max_input_price, max_output_price;  // micro-USD for a million tokens
   bool cache = true;                        // false: affinity is neither followed nor remembered
+  // Which of these came by OpenRouter's names (`models` for fallbacks, `provider`'s members): errors speak the request's words.
+  struct OpenRouterNames {
+    bool models = false, only = false, max_price = false, sort = false;
+  } openrouter;
 
   LLMROUTER_EXPORT bool empty() const noexcept;  // nothing is asked for
 };
@@ -78,6 +87,7 @@ struct PlanStep {
   int priority = 1;
   bool eligible = true;
   StepReason reason = StepReason::kStrategy;
+  Duration ready_in{0};  // of one that rests or is limited: until it may be asked as usual; 0: not so, or not known
 };
 
 struct Plan {

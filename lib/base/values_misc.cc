@@ -64,6 +64,10 @@ std::string_view step_reason_text(StepReason reason) noexcept {
     case StepReason::kNoTools: return "out: it takes no tools";
     case StepReason::kNoSchema: return "out: it takes no JSON schema";
     case StepReason::kTooLong: return "out: the request is longer than its context window";
+    case StepReason::kRateLimited: return "out for now: its provider limits it, and said when to come back";
+    case StepReason::kAtLimit: return "out for now: a limit of the model, the provider or its keys has no room";
+    case StepReason::kNoKey: return "out: none of its provider's keys is for this model";
+    case StepReason::kKeysRest: return "its keys were refused or are out of quota: asked with one of them only when nobody else is left";
   }
   return "";
 }

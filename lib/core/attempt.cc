@@ -87,7 +87,7 @@ void Call::State::send_exchange() {
 // Not asked: said in the record, and the answer when nobody could be asked.
 void Call::State::skip(Candidate& c, Error error) {
   const bool better = !skip_error_ || core::is_better_news(error, *skip_error_);
-  if (core::is_limit(error)) free_by(now(), error.retry_after);
+  if (core::is_limit(error)) limited(static_cast<size_t>(&c - candidates_.data()), kNotAsked, error.retry_after);
   if (has_turn_) {  // recorded when it began to wait
     if (better) skip_error_ = std::make_unique<Error>(std::move(error));
     return;

@@ -118,11 +118,22 @@ class RoundRobinBalancer final : public Balancer {
     const uint32_t pick = sequence_[turn % sequence_.size()];
     size_t at = 0;
     while (at < count && targets[at].index != pick) ++at;
+    if (at == count) at = stand_in(targets, count, turn);
     if (at < count) std::rotate(targets, targets + at, targets + count);
     size_t end = 0;
     for (size_t i = 0; i < count; ++i) {
       if (targets[i].weight > 0) std::swap(targets[end++], targets[i]);
     }
+  }
+  // Whose turn it is is out. His turns are shared by the weights of the others, and not left to who follows him: multiples of the golden ratio fall evenly,
+  // also those of every second or fifth turn (Knuth, TAOCP 3, 6.4).
+  static size_t stand_in(const BalancerTarget* targets, size_t count, uint64_t turn) noexcept {
+    uint64_t total = 0;
+    for (size_t i = 0; i < count; ++i) total += static_cast<uint64_t>(std::max(0, targets[i].weight));
+    uint64_t lot = static_cast<uint64_t>((static_cast<unsigned __int128>(turn * 0x9e3779b97f4a7c15u) * total) >> 64);
+    size_t at = 0;
+    while (at < count && lot >= static_cast<uint64_t>(std::max(0, targets[at].weight))) lot -= static_cast<uint64_t>(std::max(0, targets[at++].weight));
+    return at;
   }
   std::vector<uint32_t> sequence_;
   std::atomic<uint64_t> next_{0};

@@ -167,7 +167,7 @@ struct Call::State final {
   bool fall_back_for(ErrorCode fault);   // to the model's own list for this kind of refusal
   bool content_goes_on() const;          // would it, now, for what a content filter refuses?
   void handle_failure(Error error);
-  void free_by(TimePoint from, Duration wait);  // a limit stands in the way for so long; 0: nobody knows
+  void limited(size_t candidate, int credential, Duration wait);  // a limit stands in the way for so long; 0: nobody knows
   int most_attempts() const noexcept;
   void ask_who_kept_it(Error error);
   Error final_error() const;
@@ -358,7 +358,14 @@ struct Call::State final {
   // Null, as most of them stay: a call of which nothing goes wrong, as streams live for minutes, has no room for errors.
   std::unique_ptr<Error> last_error_;
   std::unique_ptr<Error> skip_error_;    // why a candidate was not asked at all; the answer when none was
-  TimePoint soonest_ = TimePoint::max(); // when the first of the limits that stood in the way does so no more
+  // The limits that stood in the way, and until when.
+  static constexpr int kNotAsked = -2;   // in place of a credential: for none of the candidate's there was room
+  struct Limited {
+    size_t candidate;
+    int credential;
+    TimePoint until;
+  };
+  std::vector<Limited> limited_;
   struct Refusal {
     std::string model;
     Error error;

@@ -210,7 +210,7 @@ bool is_called(const ProviderRuntime& provider, std::string_view name) noexcept 
 
 bool append_first(const Snapshot& snapshot, Resolved& resolved, std::string_view requested, const Ask& ask, std::vector<Candidate>& out) {
   if (append_candidates(snapshot, resolved, requested, ask, out)) return true;
-  if (resolved.how != "default" || !snapshot.pool || ask.facts == nullptr) return false;
+  if (resolved.how != "default" || !snapshot.pool || (ask.facts == nullptr && ask.wishes == nullptr)) return false;
   std::vector<Candidate> all;
   Resolved pool;
   pool.route = snapshot.pool.get();

@@ -4,11 +4,17 @@
 namespace llmrouter::core {
 namespace {
 
+// What the program asked of the model that it named is not asked of another.
+void send_to(const std::string& model, const Directed& request) {
+  request.model = model;
+  request.wishes = RouteRequest();
+  request.forced.clear();
+}
+
 void apply(const Rule& rule, const Directed& request) {
   const RuleConfig::Use& use = rule.config.use;
   if (!use.model.empty()) {
-    request.model = use.model;
-    request.forced.clear();
+    send_to(use.model, request);
   } else if (!use.tags.empty() || !use.provider_types.empty()) {
     request.model = "auto";  // chosen by what a target is, of every model
   }
@@ -22,22 +28,18 @@ void apply(const Rule& rule, const Directed& request) {
 Result<void> direct(const Overlay& overlay, const Snapshot& snapshot, const KeyRecord* key, const std::vector<HttpHeader>& headers, WallTime wall,
                     RuleContent& content, const Directed& request, Direction& direction) {
   if (!overlay.gate.enabled(wall) && !snapshot.default_model.empty()) {
-    request.model = snapshot.default_model;
-    request.wishes = RouteRequest();
-    request.forced.clear();
+    send_to(snapshot.default_model, request);
     direction.by = "switch";
     return {};
   }
   if (key != nullptr && key->session) {
-    request.model = key->session->model;
-    request.forced.clear();
+    send_to(key->session->model, request);
     direction.by = "session";
   } else if (key != nullptr && overlay.any_override.load(std::memory_order_relaxed)) {
     const auto overrides = overlay.overrides.load();
     const auto found = overrides->find(key->id);
     if (found != overrides->end()) {
-      request.model = found->second;
-      request.forced.clear();
+      send_to(found->second, request);
       direction.by = "override";
     }
   }

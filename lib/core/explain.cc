@@ -3,6 +3,7 @@
 
 #include "core/resolve.h"
 #include "core/router_impl.h"
+#include "core/standing.h"
 #include "core/steps.h"
 #include "core/wishes.h"
 
@@ -12,7 +13,7 @@ using core::Candidate;
 
 namespace {
 
-PlanStep step_of(const Candidate& c) {
+PlanStep step_of(const Candidate& c, TimePoint now) {
   PlanStep step;
   step.provider = c.provider->config.name;
   step.model = c.model;
@@ -21,6 +22,7 @@ PlanStep step_of(const Candidate& c) {
   step.priority = c.priority;
   step.eligible = !c.out;
   step.reason = c.reason;
+  step.ready_in = std::max(Duration(0), c.not_before - now);
   return step;
 }
 
@@ -96,9 +98,9 @@ Result<Plan> Router::Impl::plan(const core::Snapshot& snap, const KeyRecord* key
   plan.by = direction.by;
   if (direction.rule != nullptr) plan.rule = direction.rule->config.name;
   const RouteRequest& wishes = request.wishes;
-  if (auto known = core::check_wishes(snap, wishes, key); !known) return core::in_header_words(std::move(known).error(), options, wishes);
+  if (auto known = core::check_wishes(snap, wishes, key); !known) return core::in_words_of(std::move(known).error(), options, wishes, direction.rule);
   auto resolved = core::resolve_wish(snap, plan.model, options.forced_provider, wishes, key);
-  if (!resolved) return core::in_header_words(std::move(resolved).error(), options, wishes);
+  if (!resolved) return core::in_words_of(std::move(resolved).error(), options, wishes, direction.rule);
   core::Ask ask;
   if (core::needs_abilities(facts)) ask.facts = &facts;
   if (!wishes.empty()) ask.wishes = &wishes;
@@ -137,11 +139,12 @@ Result<Plan> Router::Impl::plan(const core::Snapshot& snap, const KeyRecord* key
   }
   while (goes_on && fallbacks.append(snap, ask, candidates)) {
   }
+  core::stand(*parts.limiter, resolved->route, facts.input_tokens + ask.max_output, ask.now, candidates);
   // Those that rest come when nobody else is left, those that are out not at all.
-  auto place = [](const Candidate& c) { return c.out ? 2 : c.reason == StepReason::kCoolingDown ? 1 : 0; };
+  auto place = [](const Candidate& c) { return c.out ? 2 : c.reason == StepReason::kCoolingDown || c.reason == StepReason::kKeysRest ? 1 : 0; };
   for (int p : {0, 1, 2}) {
     for (const Candidate& c : candidates) {
-      if (place(c) == p) plan.steps.push_back(step_of(c));
+      if (place(c) == p) plan.steps.push_back(step_of(c, ask.now));
     }
   }
   return plan;

@@ -53,6 +53,20 @@ Demand clean(const Demand& d) noexcept {
 
 }  // namespace
 
+bool RateLimiter::fits(LimitBucket* const* buckets, int count, const Demand& demand, Denial* denial) const {
+  const Moment at = impl_->moment();
+  const Demand want = clean(demand);
+  Refusal why;
+  for (int i = 0; i < count; ++i) {
+    if (buckets[i] == nullptr) continue;
+    const LimitRules& rules = buckets[i]->rules();
+    if (buckets[i]->fits(rules, at, want, &why)) continue;
+    if (denial != nullptr) core::explain_refusal(*buckets[i], rules, at, want, why, denial);
+    return false;
+  }
+  return true;
+}
+
 Reservation RateLimiter::reserve(LimitBucket* const* buckets, int count, const Demand& demand, Denial* denial) {
   Reservation held;
   Moment at{impl_->ticks(), {}};

@@ -320,11 +320,19 @@ bool find_named(const Snapshot& snapshot, std::string_view name, std::string_vie
 
 }  // namespace
 
+std::string providers_for(const Snapshot& snapshot, const KeyRecord* key) {
+  std::string names;
+  for (const auto& p : snapshot.providers) {
+    if (may_use(key, snapshot, *p)) names.append(names.empty() ? "" : ", ").append(p->config.name);
+  }
+  return names.empty() ? "none" : names;
+}
+
 Result<Resolved> resolve(const Snapshot& snapshot, std::string_view name, std::string_view forced, const KeyRecord* key) {
   Resolved out;
   const ProviderRuntime* only = forced.empty() ? nullptr : snapshot.provider(forced);
   if (only == nullptr && !forced.empty()) {
-    return Error(ErrorCode::kInvalidRequest, "there is no provider \"" + std::string(forced.substr(0, kShown)) + "\"", "proxy");
+    return Error(ErrorCode::kInvalidRequest, "there is no provider \"" + std::string(forced.substr(0, kShown)) + "\"; there are: " + providers_for(snapshot, key), "proxy");
   }
   if (find_named(snapshot, name, forced, only, out)) return out;
   const bool is_default = (name == "auto" || name == "default") && !snapshot.default_model.empty() && only == nullptr;

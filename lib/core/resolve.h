@@ -143,6 +143,8 @@ Grant grant_of(const KeyRecord* key, std::string_view asked, const Route* route,
 
 // May the key use what it asked for by this name: one of its targets at least?
 bool may_use(const KeyRecord* key, const Resolved& resolved, std::string_view requested);
+// The providers that the key may use something of, in one line.
+std::string providers_for(const Snapshot& snapshot, const KeyRecord* key);
 // May the key use one of its targets, a model that is named directly, anything of a provider? What is not so is not told to it.
 bool may_use(const KeyRecord* key, const Route& route);
 bool may_use(const KeyRecord* key, const ProviderRuntime& provider, const std::string& model);

@@ -78,12 +78,13 @@ size_t pass_over_model(const Route* model, TurnOrder& order, const Snapshot& sna
   return kNobody;
 }
 
-// Has the model of a candidate a list of its own for this kind of refusal, and is it the time for it?
+// Who is asked instead for this kind of refusal: those that the request names, else the list of the candidate's model. Null: nobody, or it is not the time.
 inline const std::vector<std::string>* list_for(ErrorCode fault, const Snapshot& snapshot, const RouteRequest& wishes, int attempts, const Candidate& candidate) {
-  if (candidate.route == nullptr || !wishes.allow_fallbacks || wishes.fallbacks || attempts >= most_attempts(snapshot.config.routing)) return nullptr;
-  const ModelConfig& model = *candidate.route->config;
-  const auto& names = fault == ErrorCode::kContextLengthExceeded ? model.context_fallbacks : model.content_fallbacks;
-  return names.empty() ? nullptr : &names;
+  if (!wishes.allow_fallbacks || attempts >= most_attempts(snapshot.config.routing)) return nullptr;
+  const std::vector<std::string>* names = wishes.fallbacks ? &*wishes.fallbacks : nullptr;
+  if (names == nullptr && candidate.route == nullptr) return nullptr;
+  if (names == nullptr) names = fault == ErrorCode::kContextLengthExceeded ? &candidate.route->config->context_fallbacks : &candidate.route->config->content_fallbacks;
+  return names->empty() ? nullptr : names;
 }
 
 // What one model refuses for its length or its content another may take: from here on the plan is that model's list for this kind of refusal. `current`

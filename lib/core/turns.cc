@@ -13,9 +13,9 @@ using core::Candidate;
 
 // Who could be asked, in which order.
 Result<void> Call::State::place() {
-  if (auto known = core::check_wishes(*snap_, wishes_, key_.get()); !known) return core::in_header_words(std::move(known).error(), options_, wishes_);
+  if (auto known = core::check_wishes(*snap_, wishes_, key_.get()); !known) return core::in_words_of(std::move(known).error(), options_, wishes_, direction_.rule);
   auto resolved = core::resolve_wish(*snap_, asked_, options_.forced_provider, wishes_, key_.get());
-  if (!resolved) return core::in_header_words(std::move(resolved).error(), options_, wishes_);
+  if (!resolved) return core::in_words_of(std::move(resolved).error(), options_, wishes_, direction_.rule);
   resolved_ = std::move(*resolved);
   const auto& by = snap_->config.routing.affinity.by;
   const core::Route* route = resolved_.route;
@@ -36,7 +36,7 @@ Result<void> Call::State::place() {
     Error why = core::nobody(*snap_, candidates_, asked_, asking());
     if (why.code != ErrorCode::kContextLengthExceeded || !fall_back_for(why.code)) {
       decoded();  // to name the field as the client does
-      return core::in_header_words(in_clients_words(std::move(why)), options_, wishes_);
+      return core::in_words_of(in_clients_words(std::move(why)), options_, wishes_, direction_.rule);
     }
   }
   const bool there = std::any_of(candidates_.begin(), candidates_.end(), [this](const Candidate& c) {
@@ -152,7 +152,7 @@ void Call::State::handle_failure(Error error) {
   switch (error.code) {
     case ErrorCode::kUpstreamRateLimited:
       if (error.retry_after > Duration(0)) blocked_by(limit_of_attempt(), c.not_before);
-      free_by(t, error.retry_after);
+      limited(static_cast<size_t>(&c - candidates_.data()), at_->credential, error.retry_after);
       if (by_other_key && error.retry_after > Duration(0)) c.not_before = core::KeyWalk(*c.provider, c.model, c.too_dear_for, t).limited_until();
       break;
     case ErrorCode::kUpstreamCredentialsRejected:
@@ -190,8 +190,11 @@ void Call::State::handle_failure(Error error) {
   next_attempt();
 }
 
-void Call::State::free_by(TimePoint from, Duration wait) {
-  if (wait > Duration(0)) soonest_ = std::min(soonest_, from + wait);
+// What is heard last of one counts, and not what it said before.
+void Call::State::limited(size_t candidate, int credential, Duration wait) {
+  const auto same = [&](const Limited& l) { return l.candidate == candidate && l.credential == credential; };
+  limited_.erase(std::remove_if(limited_.begin(), limited_.end(), same), limited_.end());
+  if (wait > Duration(0)) limited_.push_back({candidate, credential, now() + wait});
 }
 
 // Nothing was served, so that it costs no try and nobody's budget, up to a bound: whoever made the name up has every key asked. The provider's words reach the
@@ -237,8 +240,10 @@ uint64_t Call::State::without(const Candidate& c) const noexcept {
 Error Call::State::final_error() const {
   Error error = main_error();
   // Whoever it was that failed last: the next call may be served by another of those that stood at a limit.
-  if (core::is_limit(error) && soonest_ != TimePoint::max()) {
-    error.retry_after = std::max(std::chrono::milliseconds(1), std::chrono::ceil<std::chrono::milliseconds>(soonest_ - now()));
+  if (core::is_limit(error) && !limited_.empty()) {
+    const auto earlier = [](const Limited& a, const Limited& b) { return a.until < b.until; };
+    const TimePoint soonest = std::min_element(limited_.begin(), limited_.end(), earlier)->until;
+    error.retry_after = std::max(std::chrono::milliseconds(1), std::chrono::ceil<std::chrono::milliseconds>(soonest - now()));
   }
   return error;
 }

@@ -74,7 +74,7 @@ void Call::State::have_turn() {
   blocked_by_.clear();
   blocked_until_ = TimePoint::max();
   skip_error_.reset();
-  soonest_ = TimePoint::max();
+  limited_.erase(std::remove_if(limited_.begin(), limited_.end(), [](const Limited& l) { return l.credential == kNotAsked; }), limited_.end());
   for (core::Candidate& c : candidates_) c.considered = full_ && c.route == resolved_.route;
   order_.next = 0;
   order_.last_resort = false;

@@ -172,19 +172,12 @@ Result<void> check_wishes(const Snapshot& snapshot, const RouteRequest& wishes, 
   for (const std::string& tag : wishes.tags) {
     if (!std::binary_search(snapshot.tags.begin(), snapshot.tags.end(), tag)) return unknown("route.tags", "tag", tag, joined(tags_for(snapshot, key)));
   }
-  auto provider_names = [&] {
-    std::vector<std::string> names;
-    for (const auto& p : snapshot.providers) {
-      if (may_use(key, snapshot, *p)) names.push_back(p->config.name);
-    }
-    return joined(names);
-  };
   const std::pair<const char*, const std::vector<std::string>*> lists[] = {
       {"route.providers", &wishes.providers}, {"provider.ignore", &wishes.ignore}, {"provider.order", &wishes.order}};
   for (const auto& [field, list] : lists) {
     for (const std::string& name : *list) {
       const bool there = std::any_of(snapshot.providers.begin(), snapshot.providers.end(), [&](const auto& p) { return is_called(*p, name); });
-      if (!there) return unknown(field, "provider", name, provider_names());
+      if (!there) return unknown(field, "provider", name, providers_for(snapshot, key));
     }
   }
   for (const std::string& type : wishes.provider_types) {
@@ -210,21 +203,40 @@ Result<void> check_wishes(const Snapshot& snapshot, const RouteRequest& wishes, 
   return {};
 }
 
-Error in_header_words(Error error, const CallOptions& options, const RouteRequest& wishes) {
+namespace {
+
+// Is it the rule that asks for this?
+bool rule_asks(const RuleConfig::Use& use, std::string_view param) {
+  return (param == "route.tags" && !use.tags.empty()) || (param == "route.provider_types" && !use.provider_types.empty()) || (param == "route.strategy" && !use.strategy.empty());
+}
+
+}  // namespace
+
+Error in_words_of(Error error, const CallOptions& options, const RouteRequest& wishes, const Rule* rule) {
   if (error.param.empty()) return error;
+  if (rule != nullptr && rule_asks(rule->config.use, error.param)) {
+    error.message.insert(0, "rule \"" + rule->config.name + "\": ");
+    error.param = "model";
+    return error;
+  }
   RouteRequest said;
   const auto in_header = [&](std::string_view name) {
     const auto header = std::find_if(options.headers.begin(), options.headers.end(), [&](const HttpHeader& h) { return h.name == name; });
     return header != options.headers.end() && (name == "x-llmrouter-provider" || read_route_header(header->name, header->value, said));
   };
-  std::string_view header;
-  if (error.param == "proxy" && in_header("x-llmrouter-provider")) header = "x-llmrouter-provider";
-  else if (error.param == "route.tags" && in_header("x-llmrouter-tags") && said.tags == wishes.tags) header = "x-llmrouter-tags";
-  else if (error.param == "route.strategy" && in_header("x-llmrouter-strategy") && said.strategy == wishes.strategy) header = "x-llmrouter-strategy";
-  if (header.empty()) return error;
-  if (error.message.compare(0, error.param.size(), error.param) == 0) error.message.replace(0, error.param.size(), header);
-  else error.message.insert(0, std::string(header) + ": ");
-  error.param = header;
+  std::string_view said_as;
+  if (error.param == "route.providers" && wishes.openrouter.only) said_as = "provider.only";
+  else if (error.param == "route.providers" && wishes.providers.empty() && !wishes.ignore.empty()) said_as = "provider.ignore";
+  else if (error.param == "route.max_price" && wishes.openrouter.max_price) said_as = "provider.max_price";
+  else if (error.param == "route.strategy" && wishes.openrouter.sort) said_as = "provider.sort";
+  else if (error.param == "route.fallbacks" && wishes.openrouter.models) said_as = "models";
+  else if (error.param == "proxy" && in_header("x-llmrouter-provider")) said_as = "x-llmrouter-provider";
+  else if (error.param == "route.tags" && in_header("x-llmrouter-tags") && said.tags == wishes.tags) said_as = "x-llmrouter-tags";
+  else if (error.param == "route.strategy" && in_header("x-llmrouter-strategy") && said.strategy == wishes.strategy) said_as = "x-llmrouter-strategy";
+  if (said_as.empty()) return error;
+  if (error.message.compare(0, error.param.size(), error.param) == 0) error.message.replace(0, error.param.size(), said_as);
+  else error.message.insert(0, std::string(said_as) + ": ");
+  error.param = said_as;
   return error;
 }
 

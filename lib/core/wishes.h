@@ -31,8 +31,9 @@ void body_over_headers(const std::vector<std::string>& before, const RouteReques
 // model before it says nothing of one that this model's configuration does not name.
 Result<void> check_wishes(const Snapshot& snapshot, const RouteRequest& wishes, const KeyRecord* key);
 
-// An error about what a header asked for names the header, not the member that would say the same.
-Error in_header_words(Error error, const CallOptions& options, const RouteRequest& wishes);
+// An error about what was asked for names the header, OpenRouter's member or the rule (null: none decided) that asked for it, not the member that would say the
+// same.
+Error in_words_of(Error error, const CallOptions& options, const RouteRequest& wishes, const Rule* rule);
 // Providers are named in any case: `forced` becomes the name of the one that is called so, where there is one.
 void name_provider(const Snapshot& snapshot, std::string& forced);
 

@@ -117,6 +117,9 @@ std::string printable(std::string text) {
   return text;
 }
 
+int64_t milliseconds_up(Duration d) { return std::chrono::ceil<std::chrono::milliseconds>(d).count(); }
+std::string seconds_up(Duration d) { return std::to_string(std::chrono::ceil<std::chrono::seconds>(d).count()); }
+
 std::string target(const PlanStep& step) { return printable(step.provider + '/' + step.model); }
 
 }  // namespace
@@ -282,6 +285,7 @@ std::string Plan::to_json() const {
     w.member("priority", step.priority);
     w.member("eligible", step.eligible);
     w.member("reason", step_reason_text(step.reason));
+    if (step.ready_in > Duration(0)) w.member("ready_in_ms", milliseconds_up(step.ready_in));
     w.end_object();
   }
   w.end_array();
@@ -308,6 +312,7 @@ std::string Plan::to_text() const {
     if (!step.route.empty() && step.route != requested) out += ", of " + step.route;
     out += ": ";
     out += step_reason_text(step.reason);
+    if (step.ready_in > Duration(0)) out += "; ready in " + seconds_up(step.ready_in) + " s";
     out += '\n';
   }
   if (steps.empty()) out += "no target\n";

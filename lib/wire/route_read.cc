@@ -42,11 +42,11 @@ class Reader {
     if (value.is_string()) fail("route", "expected an object, or OpenRouter's \"fallback\"");
     each(value, "route", [this](std::string_view name, JsonValue v, const std::string& at) {
       if (name == "tags") return list(v, at, into_.tags);
-      if (name == "providers") return list(v, at, into_.providers);
+      if (name == "providers") return into_.openrouter.only = false, list(v, at, into_.providers);
       if (name == "provider_types") return list(v, at, into_.provider_types);
-      if (name == "strategy") return text(v, at, into_.strategy);
-      if (name == "fallbacks") return list(v, at, into_.fallbacks.emplace());
-      if (name == "max_price") return price(v, at);
+      if (name == "strategy") return into_.openrouter.sort = false, text(v, at, into_.strategy);
+      if (name == "fallbacks") return into_.openrouter.models = false, list(v, at, into_.fallbacks.emplace());
+      if (name == "max_price") return into_.openrouter.max_price = false, price(v, at);
       fail(at, known({"tags", "providers", "provider_types", "strategy", "fallbacks", "max_price"}));
     });
     return result();
@@ -55,12 +55,12 @@ class Reader {
   Result<void> provider(JsonValue value) {
     each(value, "provider", [this](std::string_view name, JsonValue v, const std::string& at) {
       if (name == "order") return list(v, at, into_.order);
-      if (name == "only") return list(v, at, into_.providers);
+      if (name == "only") return into_.openrouter.only = true, list(v, at, into_.providers);
       if (name == "ignore") return list(v, at, into_.ignore);
       if (name == "allow_fallbacks") return flag(v, at, into_.allow_fallbacks);
       if (name == "require_parameters") return flag(v, at, into_.require_parameters);
-      if (name == "sort") return sort(v, at);
-      if (name == "max_price") return price(v, at);
+      if (name == "sort") return into_.openrouter.sort = true, sort(v, at);
+      if (name == "max_price") return into_.openrouter.max_price = true, price(v, at);
       fail(at, known({"order", "only", "ignore", "allow_fallbacks", "sort", "max_price", "require_parameters"}));
     });
     return result();
@@ -75,6 +75,7 @@ class Reader {
       if (name != model) others.push_back(std::move(name));
     }
     into_.fallbacks = std::move(others);
+    into_.openrouter.models = true;
     return result();
   }
 

@@ -107,6 +107,32 @@ TEST_CASE("a target without keys that says when to come back is not asked before
   CHECK(w.heard.head.status == 200);
 }
 
+TEST_CASE("who was told twice when to come back hears what was said last") {
+  World w;
+  w.config.routing.attempts = 2;
+  const bool pool = GENERATE(false, true);
+  const bool other_at_limit = GENERATE(false, true);
+  CAPTURE(pool, other_at_limit);
+  w.config.providers = {provider("a", pool ? std::vector<std::string>{"k-1", "k-2"} : std::vector<std::string>{"k-1"}), provider("b")};
+  w.config.providers[1].limits.requests = Rate{1, minutes(1)};
+  w.config.models = {model("m", {{"a", "x", 1, 1}})};
+  if (other_at_limit) w.config.models[0].targets.push_back(model("m", {{"b", "y", 1, 2}}).targets[0]);
+  w.build();
+  if (other_at_limit) {
+    w.transport.push(ScriptedReply::json(kWhole));
+    w.relay(World::body("b/y"));
+    w.run();
+  }
+  w.transport.fallback = [](const SeenRequest&) { return with(failure(429), "retry-after", "7"); };
+  const TimePoint began = w.clock.now();
+  w.relay(World::body("m"));
+  w.run();
+  CHECK(w.heard.head.status == 429);
+  CHECK(w.heard.header("x-llmrouter-attempts") == "2");
+  CHECK(w.heard.header("retry-after") == "7");
+  CHECK(w.clock.now() - began == (pool ? seconds(0) : seconds(7)));
+}
+
 TEST_CASE("Gemini's RetryInfo rests its credential for exactly that long") {
   World w;
   w.config.providers = {provider("g", {"k-1"})};

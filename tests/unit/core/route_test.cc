@@ -279,7 +279,7 @@ TEST_CASE("a fallback that the caller names is a name of its own to the key") {
       } else {
         CHECK(w.transport.seen().size() == before);  // refused as the wish it is, whether or not it would have come to that
         CHECK(w.heard.result.error.code == ErrorCode::kModelNotAllowed);
-        CHECK(w.heard.result.error.param == "route.fallbacks");
+        CHECK(w.heard.result.error.param == (more.find("\"models\"") != std::string::npos ? "models" : "route.fallbacks"));
         CHECK(w.heard.result.error.message.find(row.named) != std::string::npos);
       }
       const auto plan = w.router->explain("", options, Routes::body("only", false, more));
@@ -404,7 +404,11 @@ TEST_CASE("what a request asks for and is not there is an error that says what i
       {R"(,"route":{"provider_types":["xai"]})", "route.provider_types", "openai, groq"},
       {R"(,"route":{"strategy":"best"})", "route.strategy", "least_busy"},
       {R"(,"route":{"fallbacks":["spar"]})", "route.fallbacks", "spare"},
-      {R"(,"models":["nowhere"])", "route.fallbacks", "not found"},
+      {R"(,"models":["nowhere"])", "models", "not found"},
+      {R"(,"provider":{"only":["d"]})", "provider.only", "a, b, c"},
+      {R"(,"provider":{"max_price":{"prompt":0.1}})", "provider.max_price", "no target of model"},
+      {R"(,"provider":{"ignore":["a","b","c"]})", "provider.ignore", "no target of model"},
+      {R"(,"provider":{"only":["a"],"ignore":["a"]})", "provider.only", "no target of model"},
       {R"(,"models":{})", "models", "a list of names"},
       {R"(,"route":{"tag":["eu"]})", "route.tag", "tags, providers"},
       {R"(,"route":{"tags":[1]})", "route.tags[0]", "a name"},
@@ -529,6 +533,48 @@ TEST_CASE("a prompt longer than a window goes where there is room") {
     CHECK(w.heard.result.error.code == ErrorCode::kContextLengthExceeded);
     CHECK(w.heard.bytes.find("models that hold them: m") != std::string::npos);
   }
+}
+
+TEST_CASE("a header that names a provider which is not there hears of those that are") {
+  Routes w;
+  CallOptions options;
+  options.headers = {{"x-llmrouter-provider", "zz"}};
+  options.forced_provider = "zz";
+  w.ask("m", {}, options);
+  CHECK(w.heard.head.status == 400);
+  CHECK(w.heard.bytes.find("there are: a, b, c") != std::string::npos);
+  CHECK(w.heard.result.error.param == "x-llmrouter-provider");
+}
+
+TEST_CASE("auto within a price: where the default model is above it, another model's targets") {
+  Routes w;
+  w.config.routing.default_model = "dear";
+  w.config.models.push_back(model("dear", {{"a", "x", 1, 1}}));
+  w.ask("auto", R"(,"route":{"max_price":5})");
+  CHECK(w.heard.head.status == 200);
+  CHECK(w.served() == "b");
+  w.ask("auto");
+  CHECK(w.served() == "a");
+}
+
+TEST_CASE("fallbacks that the request names hold for long prompts and refused content, too") {
+  Routes w;
+  const bool content = GENERATE(false, true);
+  const bool openrouter = GENERATE(false, true);
+  w.config.models[0].targets.resize(1);
+  w.config.models[0].content_fallbacks = w.config.models[0].context_fallbacks = {"spare"};
+  w.config.models.push_back(model("mine", {{"c", "mine", 1, 1}}));
+  w.transport.fallback = [&](const SeenRequest& r) {
+    if (r.url.find("a.test") == std::string::npos) return ScriptedReply::json(kWhole);
+    return ScriptedReply::json(content ? R"({"error":{"message":"no","code":"content_filter"}})" : R"({"error":{"message":"no","code":"context_length_exceeded"}})", 400);
+  };
+  w.ask("m", openrouter ? R"(,"models":["m","mine"])" : R"(,"route":{"fallbacks":["mine"]})");
+  CHECK(w.heard.head.status == 200);
+  CHECK(w.served() == "c");
+  w.ask("m", R"(,"route":{"fallbacks":[]})");
+  CHECK(w.heard.head.status == 400);
+  w.ask("m");
+  CHECK(w.served() == "b");
 }
 
 TEST_CASE("explain keeps every target with its reason") {

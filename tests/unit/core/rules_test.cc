@@ -333,6 +333,51 @@ TEST_CASE("rules: a stored one whose names are gone is left out and told of, and
   CHECK(w.router->put_rule(nowhere).error().param == "use.model");
 }
 
+TEST_CASE("who is sent to another model is not held there by what was asked of the first") {
+  const std::string by = GENERATE(as<std::string>(), "rule", "override");
+  const std::string more = GENERATE(as<std::string>(), R"("route":{"tags":["eu"]})", R"("route":{"tags":["premium"]})", R"("provider":{"only":["up"]})", R"("route":{"max_price":0.01})",
+                                    R"("provider":{"ignore":["other"]})", R"("route":{"fallbacks":["a"]})");
+  CAPTURE(by, more);
+  World w;
+  w.config.providers = {provider("up"), provider("other")};
+  w.config.models = {model("a", {{"up", "a", 1, 1, 0, {"eu"}}}), model("b", {{"other", "b"}})};
+  FileKey mine;
+  mine.key = Secret("sk-0123456789");
+  mine.spec.name = "k";
+  w.config.keys = {mine};
+  w.transport.fallback = [](const SeenRequest&) { return ScriptedReply::json(kWhole); };
+  if (by == "rule") {
+    RuleConfig r = rule("to-b");
+    r.use.model = "b";
+    w.config.routing.rules = {r};
+  }
+  w.build();
+  if (by == "override") {
+    REQUIRE(w.router->set_override(*w.router->authenticate(Secret("sk-0123456789"), {}).value(), "b").ok());
+  }
+  CallOptions options;
+  options.key = Secret("sk-0123456789");
+  w.relay(R"({"model":"a",)" + more + R"(,"messages":[{"role":"user","content":"hi"}]})", options);
+  w.run();
+  CHECK(w.heard.head.status == 200);
+  CHECK(w.heard.header("x-llmrouter-provider") == "other");
+}
+
+TEST_CASE("a rule that narrows speaks of itself where nobody is left") {
+  World w;
+  w.config.providers = {provider("up")};
+  w.config.models = {model("a", {{"up", "a", 1, 1, 0, {"eu"}}}), model("b", {{"up", "b"}})};
+  w.config.routing.rules = {rule("eu-only")};
+  w.config.routing.rules.front().use = {};
+  w.config.routing.rules.front().use.tags = {"eu", "us"};
+  w.config.models[1].targets[0].tags = {"us"};
+  w.relay(World::body("b"));
+  w.run();
+  CHECK(w.heard.head.status == 400);
+  CHECK(w.heard.result.error.message.find("rule \"eu-only\": ") == 0);
+  CHECK(w.heard.result.error.param == "model");
+}
+
 TEST_CASE("the switch: after the delay, then it rests; both outlive the router") {
   World w;
   w.config.providers = {provider("up")};
