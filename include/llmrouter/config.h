@@ -150,6 +150,12 @@ struct ObserveConfig {
   bool metrics = true;
 };
 
+// What all keys of a user may use together, wherever the keys are kept.
+struct UserConfig {
+  std::string name;  // as keys name it
+  Limits limits;
+};
+
 struct Config {
   std::string source;  // the file it came from; empty: none
   ServerConfig server;
@@ -158,6 +164,7 @@ struct Config {
   std::vector<ModelConfig> models;        // in the file's order
   RoutingConfig routing;
   std::vector<FileKey> keys;
+  std::vector<UserConfig> users;          // names are distinct
   std::vector<TextFilterConfig> filters;
   std::vector<PriceEntry> prices;
   ObserveConfig observe;

@@ -27,6 +27,7 @@ class Checker {
     fallback_cycles();
     filters();
     keys();
+    users();
     routing();
     providers();
     server();
@@ -180,9 +181,7 @@ class Checker {
         auto [first, fresh] = names.emplace(key.spec.name, i);
         if (!fresh) fault(path + ".name", "the name of keys[" + std::to_string(first->second) + "] too");
       }
-      if (const auto& budget = key.spec.limits.budget; budget && budget->nano_usd == 0 && !context_.faults.any_under(path + ".budget.usd")) {
-        fault(path + ".budget.usd", "expected an amount above 0");
-      }
+      budget(key.spec.limits, path);
       allowed_providers(key.spec.allow.providers, join(join(path, "allow"), "providers"));
       if (key.key.empty()) continue;
       auto [first, fresh] = values.emplace(key.key.reveal(), i);
@@ -190,6 +189,21 @@ class Checker {
       if (!config_.server.admin_key.empty() && key.key.equals(config_.server.admin_key.reveal()))
         fault(path + ".key", "the same as server.admin_key");
     }
+  }
+
+  void users() {
+    std::map<std::string_view, size_t> names;
+    for (size_t i = 0; i < config_.users.size(); ++i) {
+      const UserConfig& user = config_.users[i];
+      const std::string path = join("users", i);
+      auto [first, fresh] = names.emplace(user.name, i);
+      if (!fresh && !user.name.empty()) fault(path + ".name", "the name of users[" + std::to_string(first->second) + "] too");
+      budget(user.limits, path);
+    }
+  }
+
+  void budget(const Limits& limits, const std::string& path) {
+    if (limits.budget && limits.budget->nano_usd == 0 && !context_.faults.any_under(path + ".budget.usd")) fault(path + ".budget.usd", "expected an amount above 0");
   }
 
   // Which models there are only the providers know; the providers are all here. A misspelt exclusion would let in whom it was to keep out.

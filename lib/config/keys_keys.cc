@@ -10,9 +10,10 @@ namespace {
 using S = Scope&;
 using V = const Value&;
 
+// Of whom the limits in the scope are.
 Budget& budget(S s) {
-  if (!s.key->spec.limits.budget) s.key->spec.limits.budget.emplace();
-  return *s.key->spec.limits.budget;
+  if (!s.limits->budget) s.limits->budget.emplace();
+  return *s.limits->budget;
 }
 
 std::string endpoints_doc() {
@@ -53,16 +54,17 @@ void may_do(std::vector<Key>& keys) {
   });
 }
 
-void may_spend(std::vector<Key>& keys) {
-  keys.emplace_back("keys[].limits", Type::kMap, "", "Its limits.").to([](S s, V) { s.limits = &s.key->spec.limits; });
-  add_limits(keys, "keys[].limits");
-  keys.emplace_back("keys[].budget", Type::kMap, "", "The most it may spend.");
-  keys.emplace_back("keys[].budget.usd", Type::kUsd, "", "USD.").must().to([](S s, V v) { budget(s).nano_usd = v.number; });
-  keys.emplace_back("keys[].budget.per", Type::kWord, "month",
+// `of`: the item whose limits are in the scope.
+void may_spend(std::vector<Key>& keys, const std::string& of) {
+  keys.emplace_back(of + ".limits", Type::kMap, "", "Its limits.");
+  add_limits(keys, of + ".limits");
+  keys.emplace_back(of + ".budget", Type::kMap, "", "The most it may spend.");
+  keys.emplace_back(of + ".budget.usd", Type::kUsd, "", "USD.").must().to([](S s, V v) { budget(s).nano_usd = v.number; });
+  keys.emplace_back(of + ".budget.per", Type::kWord, "month",
                     "In which time: a calendar day, ISO week or month in UTC, 30 days (counted from 1970-01-01), or ever.")
       .within("day|week|month|30d|total")
       .to([](S s, V v) { budget(s).per = *parse_budget_period(v.text); });
-  keys.emplace_back("keys[].budget.soft", Type::kPercent, "", "A warning is logged and shown from here on.").within("1%..100%").to([](S s, V v) {
+  keys.emplace_back(of + ".budget.soft", Type::kPercent, "", "A warning is logged and shown from here on.").within("1%..100%").to([](S s, V v) {
     budget(s).soft_percent = v.integer();
   });
 }
@@ -91,7 +93,10 @@ void text_filters(std::vector<Key>& keys) {
 
 void add_key_keys(std::vector<Key>& keys) {
   keys.emplace_back("keys", Type::kList, "", "Keys of callers that are kept in this file; others live in the key store.");
-  keys.emplace_back("keys[]", Type::kMap, "", "One key.").to([](S s, V) { s.key = &s.config->keys.emplace_back(); });
+  keys.emplace_back("keys[]", Type::kMap, "", "One key.").to([](S s, V) {
+    s.key = &s.config->keys.emplace_back();
+    s.limits = &s.key->spec.limits;
+  });
   keys.emplace_back("keys[].name", Type::kText, "", "What logs and usage records call it.").must().checked(check_label).to([](S s, V v) {
     s.key->spec.name = v.text;
   });
@@ -108,9 +113,17 @@ void add_key_keys(std::vector<Key>& keys) {
   keys.emplace_back("keys[].filters", Type::kTexts, "", "Filters of its chats, whatever the model, behind those of `models.*.filters`: names as there. One that the model has already is not applied twice.")
       .to([](S s, V v) { s.key->spec.filters = v.texts; });
   may_do(keys);
-  may_spend(keys);
+  may_spend(keys, "keys[]");
   keys.emplace_back("keys[].expires", Type::kTime, "", "When it stops working.").to([](S s, V v) { s.key->spec.expires = v.time(); });
-  keys.emplace_back("users", Type::kList, "", "People, who group keys.").not_yet();
+  keys.emplace_back("users", Type::kList, "", "People, who group keys: what all keys of one may use together, beside what each of them may.");
+  keys.emplace_back("users[]", Type::kMap, "", "One of them.").to([](S s, V) {
+    s.user = &s.config->users.emplace_back();
+    s.limits = &s.user->limits;
+  });
+  keys.emplace_back("users[].name", Type::kText, "", "As `keys[].user`, and the key store, have it.").must().checked(check_label).to([](S s, V v) { s.user->name = v.text; });
+  keys.emplace_back("users[].email", Type::kText, "", "Where to reach them.").not_yet();
+  keys.emplace_back("users[].permissions", Type::kTexts, "", "Providers.").not_yet();
+  may_spend(keys, "users[]");
   text_filters(keys);
 }
 

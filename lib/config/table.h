@@ -62,6 +62,7 @@ struct Scope {
   ModelConfig* model = nullptr;
   TargetConfig* target = nullptr;
   FileKey* key = nullptr;
+  UserConfig* user = nullptr;
   TextFilterConfig* filter = nullptr;
   PriceEntry* price = nullptr;
   RuleConfig* rule = nullptr;

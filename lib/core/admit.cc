@@ -127,10 +127,11 @@ Result<void> Call::State::check_params() {
 
 // Requests, tokens and money, at the key and the model, all or none.
 Result<void> Call::State::reserve() {
-  LimitBucket* buckets[2] = {key_ && !key_->spec.limits.empty() ? router_.bucket_of(*key_) : nullptr,
-                             resolved_.route != nullptr ? resolved_.route->bucket : nullptr};
-  if (buckets[0] == nullptr && buckets[1] == nullptr) return {};
-  core::Wanted wanted = core::wanted_of(*snap_, candidates_.front(), key_ && key_->spec.limits.budget, charged_input(), expected_output(),
+  user_ = core::user_of(*snap_, key_.get());
+  core::CallBuckets buckets = {key_ && !key_->spec.limits.empty() ? router_.bucket_of(*key_) : nullptr, user_ != nullptr ? user_->bucket : nullptr,
+                               resolved_.route != nullptr ? resolved_.route->bucket : nullptr};
+  if (buckets[0] == nullptr && buckets[1] == nullptr && buckets[2] == nullptr) return {};
+  core::Wanted wanted = core::wanted_of(*snap_, candidates_.front(), core::has_budget(key_.get(), user_), charged_input(), expected_output(),
                                         facts_.max_tokens.has_value(), record_.time);
   Denial denial;
   reservation_ = core::reserve_or_what_is_left(*router_.parts.limiter, buckets, wanted, &denial);
@@ -138,18 +139,18 @@ Result<void> Call::State::reserve() {
   owes_reservation_ = !reservation_.active();
   if (!owes_reservation_) return {};
   if (denial.bucket.compare(0, 6, "model:") != 0) return refusal(denial);
-  auto elsewhere = reserve_elsewhere(buckets[0], denial);
+  auto elsewhere = reserve_elsewhere(buckets, denial);
   if (!elsewhere) blocked_by(denial);
   return elsewhere;
 }
 
-// The model has no room: whom it falls back to may have. His own limits are counted with his attempt, the key's here.
-Result<void> Call::State::reserve_elsewhere(LimitBucket* key, const Denial& denial) {
+// The model has no room: whom it falls back to may have. His own limits are counted with his attempt, the key's and its user's here.
+Result<void> Call::State::reserve_elsewhere(core::CallBuckets buckets, const Denial& denial) {
   const size_t first = core::pass_over_model(resolved_.route, order_, *snap_, candidates_, [this] { return ask_later(); });
   if (first == core::kNobody) return refusal(denial);
-  if (key != nullptr) {
-    LimitBucket* buckets[2] = {key, nullptr};
-    core::Wanted wanted = core::wanted_of(*snap_, candidates_[first], key_->spec.limits.budget.has_value(), charged_input(), expected_output(),
+  buckets[2] = nullptr;
+  if (buckets[0] != nullptr || buckets[1] != nullptr) {
+    core::Wanted wanted = core::wanted_of(*snap_, candidates_[first], core::has_budget(key_.get(), user_), charged_input(), expected_output(),
                                           facts_.max_tokens.has_value(), record_.time);
     Denial mine;
     reservation_ = core::reserve_or_what_is_left(*router_.parts.limiter, buckets, wanted, &mine);

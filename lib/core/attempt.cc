@@ -45,6 +45,7 @@ bool Call::State::start_attempt(size_t index) {
   at_->number = ++attempts_;
   ++c.tried;
   at_->in_flight = true;
+  at_->hedge = false;
   at_->unreached = false;
   at_->payload_seen = at_->done_seen = at_->in_thought = at_->filtered = at_->refused = false;
   at_->held_bytes.clear();
@@ -268,6 +269,7 @@ void Call::State::end_attempt(std::string_view outcome, std::string_view reason,
     shared.set_last_error(with_detail(reason, detail));
   }
   const int64_t cost = charge_attempt(outcome);
+  account_hedge(ok, cost);
   if (at_->usage.known && !at_->usage.estimated && at_->usage.input > 0 && !joint_) c.enter(t).unseen_input.counted(charged_input(), at_->usage.input);
   let_probes_go();  // succeeded(), failed() and rest() have judged by now, where there was something to judge
   if (!learn) {

@@ -89,6 +89,7 @@ struct Call::State final {
     std::unique_ptr<Transfer> transfer;
     std::unique_ptr<Transfer> leaving;   // let go while the codec is fed
     bool feeding = false;
+    bool hedge = false;                  // sent beside another
     std::unique_ptr<UpstreamCodec> upstream;
     EncodedRequest encoded;
     std::vector<BodyEdit> edits;
@@ -149,7 +150,7 @@ struct Call::State final {
   Result<void> direct();
   const ChatRequest* decoded();          // the request in its neutral form; null: it cannot be read
   Result<void> reserve();
-  Result<void> reserve_elsewhere(LimitBucket* key, const Denial& denial);
+  Result<void> reserve_elsewhere(core::CallBuckets buckets, const Denial& denial);
   void come_back();
   bool reserve_again();
   int64_t expected_output() const noexcept;
@@ -228,6 +229,8 @@ struct Call::State final {
   void lead_is(Attempt* attempt);
   void win();
   void drop_other(std::string_view why);
+  void account_hedge(bool answered, int64_t cost);
+  int64_t cost_at(const core::Candidate& c, const TokenUsage& usage) const;
 
   // wait.cc
   void blocked_by(std::string_view id, TimePoint until);
@@ -310,7 +313,7 @@ struct Call::State final {
   void complete_usage();
   int64_t price_usage();
   int64_t charge_attempt(std::string_view outcome);
-  void warn_of_budget(int64_t spent_now);
+  void warn_of_budgets(int64_t spent_now);
   void warn_of_no_price(const core::Candidate& c);
   void fill_record(CallStatus status, const Error& error);
 
@@ -324,6 +327,8 @@ struct Call::State final {
   CallOptions options_;
   std::shared_ptr<const core::Snapshot> snap_;
   std::shared_ptr<const KeyRecord> key_;
+  const core::UserRuntime* user_ = nullptr;  // whose key it is, if he has limits
+
   bool admitted_ = false;                // the caller is known, or may be unknown: strangers do not fill the usage store
 
   // The caller's side.
@@ -389,6 +394,8 @@ struct Call::State final {
   std::unique_ptr<Attempt> second_;      // made when it is first needed
   Attempt* at_ = &first_;
   int attempts_ = 0;
+  core::HedgeAccount hedging_;
+  size_t hedge_beside_ = 0;  // the candidate that the hedge stands beside
   bool hedged_ = false;
   Demand spent_;                         // by all attempts that have ended
 

@@ -221,8 +221,9 @@ bool append_first(const Snapshot& snapshot, Resolved& resolved, std::string_view
   return true;
 }
 
-int64_t expected_cost(const Snapshot& snapshot, const Candidate& c, const Ask& ask) {
-  const double known = c.stats().output_tokens();
+int64_t expected_cost(const Snapshot& snapshot, const Candidate& c, const Ask& ask, const TargetStats* like) {
+  double known = c.stats().output_tokens();
+  if (known <= 0 && like != nullptr) known = like->output_tokens();
   const int64_t usual = known > 0 ? std::max<int64_t>(1, std::llround(known)) : kUsualOutput;
   return cost_of(snapshot, *c.provider, c.model, c.stats(), ask.input_tokens, ask.max_output > 0 ? std::min(ask.max_output, usual) : usual, ask.wall);
 }

@@ -19,6 +19,7 @@
 #include "core/random.h"
 #include "core/rehearsed_probes.h"
 #include "core/resolve.h"
+#include "core/steps.h"
 #include "core/retry_budget.h"
 #include "llmrouter/limits.h"
 #include "llmrouter/router.h"
@@ -122,7 +123,7 @@ class Rehearsal {
   bool fall_back(Flight& f, ErrorCode fault);
   LimitBucket* bucket_of(const KeyRecord& key);
   bool reserve(Flight& f);
-  bool reserve_elsewhere(Flight& f, LimitBucket* key, const Denial& denial);
+  bool reserve_elsewhere(Flight& f, CallBuckets buckets, const Denial& denial);
   void come_back(Flight& f);
   void next_attempt(Flight& f);
   bool start(Flight& f, size_t index);
@@ -135,6 +136,7 @@ class Rehearsal {
   void arm_hedge(Flight& f);
   void hedge(Flight& f);
   void drop_other(Flight& f);
+  void account_hedge(Flight& f, const Candidate& c, bool ok, bool let_go);
   void attempt_ends(Flight& f);
   void answered(Flight& f, Candidate& c);
   void failed(Flight& f, Candidate& c);

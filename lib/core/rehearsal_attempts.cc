@@ -133,7 +133,7 @@ void Rehearsal::speaks(Flight& f) {
 void Rehearsal::arm_hedge(Flight& f) {
   const HedgeConfig& hedge = snapshot_->config.routing.hedge;
   if (f.hedged) return;
-  if (f.attempts == 1) hedges_.earn(hedge.max_extra, expected_cost(*snapshot_, f.candidate(), asking(f)));
+  if (f.attempts == 1) f.hedging.earned = hedges_.earn(hedge.max_extra, expected_cost(*snapshot_, f.candidate(), asking(f)));
   const Duration after = hedge_after(hedge, f.candidate(), f.call.stream);
   if (after > Duration(0)) later(f, kHedge, f.mine().began + after, &Rehearsal::hedge);
 }
@@ -143,7 +143,7 @@ void Rehearsal::hedge(Flight& f) {
   if (f.committed || f.hedged || !f.mine().in_flight || f.other().in_flight) return;
   if (f.attempts >= most_attempts(snapshot_->config.routing)) return;
   const size_t index = hedge_target(f.candidates, f.mine().current, now());
-  const int64_t cost = expected_cost(*snapshot_, f.candidates[index], asking(f));
+  const int64_t cost = expected_cost(*snapshot_, f.candidates[index], asking(f), &f.candidate().stats());
   if (!hedges_.spend(cost)) return;
   f.hedged = true;
   const int lead = f.at;
@@ -153,6 +153,8 @@ void Rehearsal::hedge(Flight& f) {
   if (start(f, index)) {
     f.hedge_sent = true;
     f.hedge_at = f.at;
+    f.hedging.spent = std::max<int64_t>(0, cost);
+    f.hedge_beside = f.other().current;
     return;
   }
   f.out_of_retries = false;
@@ -176,7 +178,26 @@ void Rehearsal::drop_other(Flight& f) {
     loser.reservation = Reservation();
   }
   f.dropped = loser.current;
+  account_hedge(f, c, false, true);
   f.at = 1 - f.at;
+}
+
+// As Call::State::account_hedge(). A failed attempt costs nothing; one that was let go what it has read.
+void Rehearsal::account_hedge(Flight& f, const Candidate& c, bool ok, bool let_go) {
+  TokenUsage usage;
+  if (ok) usage = f.call.usage;
+  if (let_go) usage.input = f.call.usage.input;
+  Demand used;
+  spend(f, c, usage, used);
+  const bool is_hedge = f.hedge_sent && f.at == f.hedge_at;
+  (is_hedge ? f.hedging.second : f.hedging.first) += used.nano_usd;
+  if (!ok) {
+    if (!let_go && !f.other().in_flight) hedges_.failed(f.hedging);
+    return;
+  }
+  Demand alone;
+  spend(f, is_hedge ? f.candidates[f.hedge_beside] : c, usage, alone);
+  hedges_.answered(snapshot_->config.routing.hedge.max_extra, f.hedging, alone.nano_usd);
 }
 
 void Rehearsal::attempt_ends(Flight& f) {
@@ -205,6 +226,8 @@ void Rehearsal::attempt_ends(Flight& f) {
     f.mine().reservation.settle({1, ok ? f.call.usage.input + f.call.usage.output : 0, 0});
     f.mine().reservation = Reservation();
   }
+  if (ok) drop_other(f);
+  account_hedge(f, c, ok, false);
   if (ok) return answered(f, c);
   if (own_fault) {
     let_probes_go(f);

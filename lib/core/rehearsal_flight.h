@@ -48,6 +48,8 @@ struct Rehearsal::Flight {
   bool out_of_retries = false, waits = false;
   bool committed = false;    // something was passed on
   bool hedged = false, hedge_sent = false;
+  HedgeAccount hedging;
+  size_t hedge_beside = 0;  // as Call::State's
   int hedge_at = kNone;      // which of the two is the one beside; kNone: there is none, or it failed
   int attempts = 0;
   size_t dropped = kNobody;  // whose attempt was let go, since another one was faster

@@ -15,28 +15,30 @@ LimitBucket* Rehearsal::bucket_of(const KeyRecord& key) {
 // As Call::State::reserve().
 bool Rehearsal::reserve(Flight& f) {
   const KeyRecord* key = f.call.key.get();
-  LimitBucket* buckets[2] = {key != nullptr && !key->spec.limits.empty() ? bucket_of(*key) : nullptr,
-                             f.resolved.route != nullptr ? f.resolved.route->bucket : nullptr};
-  if (buckets[0] == nullptr && buckets[1] == nullptr) return true;
-  Wanted wanted = wanted_of(*snapshot_, f.candidates.front(), key != nullptr && key->spec.limits.budget, f.facts.input_tokens,
+  const UserRuntime* user = user_of(*snapshot_, key);
+  CallBuckets buckets = {key != nullptr && !key->spec.limits.empty() ? bucket_of(*key) : nullptr, user != nullptr ? user->bucket : nullptr,
+                         f.resolved.route != nullptr ? f.resolved.route->bucket : nullptr};
+  if (buckets[0] == nullptr && buckets[1] == nullptr && buckets[2] == nullptr) return true;
+  Wanted wanted = wanted_of(*snapshot_, f.candidates.front(), has_budget(key, user), f.facts.input_tokens,
                             f.facts.max_tokens.value_or(kUnknownOutput), f.facts.max_tokens.has_value(), f.wall);
   Denial denial;
   f.reservation = reserve_or_what_is_left(limiter_, buckets, wanted, &denial);
   if (f.reservation.active()) return true;
   f.limited = true;
   if (denial.bucket.compare(0, 6, "model:") != 0) return false;
-  if (reserve_elsewhere(f, buckets[0], denial)) return true;
+  if (reserve_elsewhere(f, buckets, denial)) return true;
   denied(f, denial);
   return false;
 }
 
 // As Call::State::reserve_elsewhere().
-bool Rehearsal::reserve_elsewhere(Flight& f, LimitBucket* key, const Denial& denial) {
+bool Rehearsal::reserve_elsewhere(Flight& f, CallBuckets buckets, const Denial& denial) {
   const size_t first = pass_over_model(f.resolved.route, f.order, *snapshot_, f.candidates, [&] { return ask_of(f); });
   if (first == kNobody) return false;
-  if (key != nullptr) {
-    LimitBucket* buckets[2] = {key, nullptr};
-    Wanted wanted = wanted_of(*snapshot_, f.candidates[first], f.call.key->spec.limits.budget.has_value(), f.facts.input_tokens,
+  buckets[2] = nullptr;
+  if (buckets[0] != nullptr || buckets[1] != nullptr) {
+    const KeyRecord* key = f.call.key.get();
+    Wanted wanted = wanted_of(*snapshot_, f.candidates[first], has_budget(key, user_of(*snapshot_, key)), f.facts.input_tokens,
                               f.facts.max_tokens.value_or(kUnknownOutput), f.facts.max_tokens.has_value(), f.wall);
     Denial mine;
     f.reservation = reserve_or_what_is_left(limiter_, buckets, wanted, &mine);

@@ -110,7 +110,8 @@ bool needs_abilities(const RequestFacts& facts) noexcept;
 StepReason missing_ability(const Abilities& able, const RequestFacts& facts) noexcept;
 
 // What a request is expected to cost at a target, in nano-USD, as the strategy `cost` has it; -1: no price is known.
-int64_t expected_cost(const Snapshot& snapshot, const Candidate& candidate, const Ask& ask);
+// `like`: whose answers are taken for the candidate's as long as it has given none; null: nobody's.
+int64_t expected_cost(const Snapshot& snapshot, const Candidate& candidate, const Ask& ask, const TargetStats* like = nullptr);
 
 // The strategy that orders a route for a request.
 Balancer& balancer_of(const Snapshot& snapshot, const Route& route, const RouteRequest* wishes);

@@ -5,8 +5,10 @@
 #ifndef LLMROUTER_CORE_RETRY_BUDGET_H_
 #define LLMROUTER_CORE_RETRY_BUDGET_H_
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
+#include <utility>
 
 #include "llmrouter/clock.h"
 
@@ -39,23 +41,45 @@ class RetryBudget {
   Window first_, more_;
 };
 
+// What a hedge has really cost: all that was paid beside what the answer would have cost at the first target alone.
+struct HedgeAccount {
+  int64_t earned = 0;             // nano-USD: by the call, as expected; 0: none
+  int64_t spent = 0;              // on the hedge, as expected; 0: there is none, or its account is settled
+  int64_t first = 0, second = 0;  // what the two attempts have cost
+};
+
 // What hedges may cost beside the live traffic: each call earns a share of what it is expected to cost, ten times a call at the most is saved up, and a
-// hedge spends what it is itself expected to cost. Calls without a price, or that cost nothing, earn, and such hedges spend, shares of a call instead.
+// hedge spends what it is itself expected to cost; what they really cost takes the place of both when it is known, so that the purse may be in debt.
+// Calls without a price, or that cost nothing, earn, and such hedges spend, shares of a call instead.
 // Written by every call that may hedge, without locks.
 class HedgeShare {
  public:
   // `nano_usd`: what the call, or the hedge, is expected to cost; below 0: no price is known.
-  void earn(int percent, int64_t nano_usd) noexcept { (nano_usd <= 0 ? calls_ : money_).earn(percent, nano_usd <= 0 ? kCall : nano_usd); }
+  // What came in of money; 0: none.
+  int64_t earn(int percent, int64_t nano_usd) noexcept {
+    if (nano_usd > 0) return money_.earn(percent, nano_usd);
+    calls_.earn(percent, kCall);
+    return 0;
+  }
   // False: there is not enough.
   bool spend(int64_t nano_usd) noexcept { return (nano_usd <= 0 ? calls_ : money_).spend(nano_usd <= 0 ? kCall : nano_usd); }
+  // The truth takes the place of what was expected: `alone` is what the answer costs at the first target. Of calls without a price nothing is to be said.
+  void answered(int percent, HedgeAccount& account, int64_t alone) noexcept {
+    if (const int64_t earned = std::exchange(account.earned, 0); earned > 0) money_.give(share(percent, alone) - earned);
+    settle(account, std::max<int64_t>(0, account.first + account.second - alone));
+  }
+  void failed(HedgeAccount& account) noexcept { settle(account, account.second); }
   void give_back(int64_t nano_usd) noexcept { (nano_usd <= 0 ? calls_ : money_).give(nano_usd <= 0 ? kCall : nano_usd); }
 
  private:
   static constexpr int64_t kCall = 100, kSaved = 10;
+  static int64_t share(int percent, int64_t amount) noexcept { return amount / 100 * percent + amount % 100 * percent / 100; }
   class Purse {
    public:
-    void earn(int percent, int64_t amount) noexcept {
-      if (amount < INT64_MAX / kSaved && credit_.load(std::memory_order_relaxed) < kSaved * amount) give(amount / 100 * percent + amount % 100 * percent / 100);
+    int64_t earn(int percent, int64_t amount) noexcept {
+      if (amount >= INT64_MAX / kSaved || credit_.load(std::memory_order_relaxed) >= kSaved * amount) return 0;
+      give(share(percent, amount));
+      return share(percent, amount);
     }
     bool spend(int64_t amount) noexcept {
       int64_t credit = credit_.load(std::memory_order_relaxed);
@@ -69,6 +93,9 @@ class HedgeShare {
    private:
     std::atomic<int64_t> credit_{0};
   };
+  void settle(HedgeAccount& account, int64_t extra) noexcept {
+    if (const int64_t spent = std::exchange(account.spent, 0); spent > 0) money_.give(spent - extra);
+  }
   Purse money_, calls_;
 };
 

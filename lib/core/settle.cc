@@ -21,20 +21,33 @@ void Call::State::settle(CallStatus status, const Error& error) {
     charged_ = used;
     reservation_.settle(used);
     if (resolved_.route != nullptr && router_.room.occupied()) router_.room.wake(stable_hash("model:" + resolved_.route->name));
-    if (used.nano_usd > 0) warn_of_budget(used.nano_usd);
+    if (used.nano_usd > 0) warn_of_budgets(used.nano_usd);
   }
   fill_record(status, error);
 }
 
-// Once, by the call that crosses the soft part of its key's budget.
-void Call::State::warn_of_budget(int64_t spent_now) {
-  if (!key_ || !key_->spec.limits.budget || key_->spec.limits.budget->soft_percent <= 0) return;
-  const LimitState s = router_.parts.limiter->state(router_.bucket_of(*key_));
-  const int64_t soft = s.budget_nano_usd / 100 * key_->spec.limits.budget->soft_percent;
-  if (s.spent_nano_usd < soft || s.spent_nano_usd - spent_now >= soft) return;
-  const std::string percent = std::to_string(key_->spec.limits.budget->soft_percent) + "%";
-  router_.logger().log(LogLevel::kWarn, "a key has spent the soft part of its budget",
-                       {{"key", key_->id}, {"name", key_->spec.name}, {"soft", percent}, {"per", budget_period_name(key_->spec.limits.budget->per)}});
+// Once, by the call that crosses the soft part of a budget: its key's, its user's.
+void Call::State::warn_of_budgets(int64_t spent_now) {
+  const auto crossed = [&](const std::optional<Budget>& budget, LimitBucket* bucket) {
+    const LimitState s = router_.parts.limiter->state(bucket);
+    const int64_t soft = s.budget_nano_usd / 100 * budget->soft_percent;
+    return s.spent_nano_usd >= soft && s.spent_nano_usd - spent_now < soft;
+  };
+  const auto percent = [](const Budget& budget) { return std::to_string(budget.soft_percent) + "%"; };
+  if (key_ && key_->spec.limits.budget && key_->spec.limits.budget->soft_percent > 0) {
+    const Budget& budget = *key_->spec.limits.budget;
+    if (crossed(budget, router_.bucket_of(*key_))) {
+      router_.logger().log(LogLevel::kWarn, "a key has spent the soft part of its budget",
+                           {{"key", key_->id}, {"name", key_->spec.name}, {"soft", percent(budget)}, {"per", budget_period_name(budget.per)}});
+    }
+  }
+  if (user_ != nullptr && user_->config->limits.budget && user_->config->limits.budget->soft_percent > 0) {
+    const Budget& budget = *user_->config->limits.budget;
+    if (crossed(budget, user_->bucket)) {
+      router_.logger().log(LogLevel::kWarn, "a user has spent the soft part of the budget",
+                           {{"user", user_->config->name}, {"soft", percent(budget)}, {"per", budget_period_name(budget.per)}});
+    }
+  }
 }
 
 // Did its provider take the request, so that it charges for it? Not when it could not be reached, refused, or reported an error and no counts.
@@ -55,13 +68,19 @@ void Call::State::complete_usage() {
   if (operation_ == Operation::kChat && !output_counted) usage.output = std::max({usage.output, at_->payload_frames, (at_->payload_bytes + 3) / 4});
 }
 
+int64_t Call::State::cost_at(const core::Candidate& c, const TokenUsage& usage) const {
+  if (!snap_->catalog || !usage.known) return 0;
+  const auto price = snap_->catalog->price(c.provider->config.name, c.provider->config.type, c.model, usage.input, record_.time);
+  return price ? cost_nano_usd(usage, *price) : 0;
+}
+
 int64_t Call::State::price_usage() {
   price_.reset();
   if (!at_->usage.known || operation_ == Operation::kCountTokens) return 0;
   const core::Candidate& c = candidates_[at_->current];
   if (snap_->catalog) price_ = snap_->catalog->price(c.provider->config.name, c.provider->config.type, c.model, at_->usage.input, record_.time);
   if (price_) return cost_nano_usd(at_->usage, *price_);
-  if (key_ && key_->spec.limits.budget) warn_of_no_price(c);
+  if (core::has_budget(key_.get(), user_)) warn_of_no_price(c);
   return 0;
 }
 

@@ -42,6 +42,7 @@ class Builder {
     for (const ModelConfig& model : snapshot_->config.models) {
       if (auto added = add_route(model); !added) return std::move(added).error();
     }
+    if (auto added = add_users(); !added) return std::move(added).error();
     choose_default();
     for (std::string_view name : balancer_names()) snapshot_->balancers.emplace(name, make_balancer(name, {}));
     std::sort(snapshot_->tags.begin(), snapshot_->tags.end());
@@ -253,6 +254,14 @@ class Builder {
     return {};
   }
 
+  Result<void> add_users() {
+    for (const UserConfig& user : snapshot_->config.users) {
+      const bool first = snapshot_->users.emplace(user.name, UserRuntime{&user, bucket("user:" + user.name, "user " + user.name, user.limits)}).second;
+      if (!first) return config_error("users." + user.name, "there are two of this name");
+    }
+    return {};
+  }
+
   void choose_default() {
     snapshot_->default_model = snapshot_->config.routing.default_model;
     if (!snapshot_->default_model.empty()) return;
@@ -350,6 +359,12 @@ const Dialect* Snapshot::dialect(std::string_view name) const noexcept {
 Result<std::shared_ptr<const Snapshot>> build_snapshot(const Config& config, const RouterParts& parts, std::shared_ptr<const Catalog> catalog,
                                                        RateLimiter& limiter, Registry& registry, const std::vector<RuleConfig>& stored_rules) {
   return Builder(config, parts, std::move(catalog), limiter, registry).build(stored_rules);
+}
+
+const UserRuntime* user_of(const Snapshot& snapshot, const KeyRecord* key) noexcept {
+  if (key == nullptr || key->spec.user.empty() || snapshot.users.empty()) return nullptr;
+  const auto found = snapshot.users.find(std::string_view(key->spec.user));
+  return found == snapshot.users.end() ? nullptr : &found->second;
 }
 
 std::vector<std::string> apply_list_policy(const ModelListPolicy& policy, const std::vector<std::string>& listed) {

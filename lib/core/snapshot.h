@@ -98,6 +98,12 @@ struct Route {
   std::vector<FilterFactory> filters;
 };
 
+// Whose keys have limits together.
+struct UserRuntime {
+  const UserConfig* config = nullptr;
+  LimitBucket* bucket = nullptr;
+};
+
 // What survives from one snapshot to the next, by name. Touched only while a snapshot is built or an overview is made.
 class Registry {
  public:
@@ -139,6 +145,7 @@ struct Snapshot {
   FilterMap filters;
   NameMap<const Route*> route_by_name;         // names without a star
   std::vector<const Route*> wildcards;         // in the file's order
+  NameMap<UserRuntime> users;                  // those that have limits
   std::string default_model;
   std::string models_hint;                     // for who asked for a model that there is not
   std::shared_ptr<AffinityTable> affinity;     // null: off
@@ -148,6 +155,9 @@ struct Snapshot {
   const ProviderRuntime* provider(std::string_view name) const noexcept;
   const Dialect* dialect(std::string_view name) const noexcept;
 };
+
+// Null: the key is nobody's who has limits.
+const UserRuntime* user_of(const Snapshot& snapshot, const KeyRecord* key) noexcept;
 
 // kConfig when a name leads nowhere or a dialect or strategy is not known: the configuration came from structs, not through the loader.
 Result<std::shared_ptr<const Snapshot>> build_snapshot(const Config& config, const RouterParts& parts, std::shared_ptr<const Catalog> catalog,

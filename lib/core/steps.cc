@@ -68,13 +68,14 @@ Wanted wanted_of(const Snapshot& snapshot, const Candidate& first, bool budget, 
   return w;
 }
 
-Reservation reserve_or_what_is_left(RateLimiter& limiter, LimitBucket* (&buckets)[2], Wanted& wanted, Denial* denial) {
+Reservation reserve_or_what_is_left(RateLimiter& limiter, const CallBuckets& buckets, Wanted& wanted, Denial* denial) {
   constexpr int kGuesses = 8;  // what is left changes while others settle
   Demand& demand = wanted.most;
   const Demand& least = wanted.least;
   const bool guessed = least.tokens < demand.tokens || least.nano_usd < demand.nano_usd;
   const int64_t least_tokens = std::max<int64_t>(1, least.tokens);
-  Reservation reservation = limiter.reserve(buckets, 2, demand, denial);
+  const int count = static_cast<int>(buckets.size());
+  Reservation reservation = limiter.reserve(buckets.data(), count, demand, denial);
   for (int tries = 0; !reservation.active() && guessed && tries < kGuesses; ++tries) {
     const int64_t left = denial->remaining;
     if (denial->kind == LimitKind::kBudget) {
@@ -89,7 +90,7 @@ Reservation reserve_or_what_is_left(RateLimiter& limiter, LimitBucket* (&buckets
     } else {
       break;
     }
-    reservation = limiter.reserve(buckets, 2, demand, denial);
+    reservation = limiter.reserve(buckets.data(), count, demand, denial);
   }
   return reservation;
 }

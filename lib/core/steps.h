@@ -3,6 +3,7 @@
 #define LLMROUTER_CORE_STEPS_H_
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <string_view>
 #include <vector>
@@ -163,10 +164,16 @@ struct Wanted {
 // (UnseenInput), within its window where that is known.
 Wanted wanted_of(const Snapshot& snapshot, const Candidate& first, bool budget, int64_t input, int64_t output, bool bounded, WallTime wall);
 
+// What a call reserves in as such: its key, the key's user, the model it asks for; null: has no limits.
+using CallBuckets = std::array<LimitBucket*, 3>;
+inline bool has_budget(const KeyRecord* key, const UserRuntime* user) noexcept {
+  return (key != nullptr && key->spec.limits.budget) || (user != nullptr && user->config->limits.budget);
+}
+
 // Reserves `most`. How long the answer will be is a guess when the request does not say, and what its input will be counted as always is. A guess alone
 // refuses nobody: what is left is reserved instead (and stands in `most`), so that the last call may pass the limit by what it is longer, and no other call
 // comes in beside it. Where nothing is left, or not even `least`, `denial` is about that: when it fits, or that it never will.
-Reservation reserve_or_what_is_left(RateLimiter& limiter, LimitBucket* (&buckets)[2], Wanted& wanted, Denial* denial);
+Reservation reserve_or_what_is_left(RateLimiter& limiter, const CallBuckets& buckets, Wanted& wanted, Denial* denial);
 
 // What a provider keeps for its callers, an earlier answer or a conversation, is known to the key and the place it was made with. Who says it has no such thing
 // has not served the request: another may.

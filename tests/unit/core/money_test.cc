@@ -460,3 +460,51 @@ TEST_CASE("money: what calls in flight reserve to be sure does not last: whoever
   CHECK(second.header("retry-after") == "1");
   CHECK(second.bytes.find("calls in flight") != std::string::npos);
 }
+
+TEST_CASE("a user's limits hold for all keys of the user together, and for nobody else") {
+  const std::string what = GENERATE(as<std::string>(), "requests", "tokens", "concurrent", "budget");
+  CAPTURE(what);
+  World w;
+  w.config.providers = {provider("a")};
+  w.config.models = {model("m", {{"a", "x", 1, 1}})};
+  w.parts.catalog = std::make_shared<OnePrice>();
+  for (const char* name : {"one", "two", "other"}) {
+    FileKey key;
+    key.key = Secret(std::string("sk-0123456789-") + name);
+    key.spec.name = name;
+    key.spec.user = name == std::string("other") ? "bob" : "ann";
+    w.config.keys.push_back(key);
+  }
+  UserConfig ann;
+  ann.name = "ann";
+  if (what == "requests") ann.limits.requests = Rate{2, std::chrono::minutes(1)};
+  if (what == "tokens") ann.limits.tokens = Rate{30, std::chrono::minutes(1)};
+  if (what == "concurrent") ann.limits.concurrent = 2;
+  if (what == "budget") ann.limits.budget = Budget{1, BudgetPeriod::kDay, 0, {}};
+  w.config.users = {ann};
+  w.transport.fallback = [&](const SeenRequest&) {
+    ScriptedReply reply = ScriptedReply::json(kWhole);
+    if (what == "concurrent") reply.head_after = std::chrono::seconds(100);
+    return reply;
+  };
+  w.build();
+  std::vector<std::unique_ptr<Heard>> heard;
+  std::vector<Call> calls;
+  const auto ask = [&](const char* name) -> Heard& {
+    CallOptions options;
+    options.key = Secret(std::string("sk-0123456789-") + name);
+    heard.push_back(std::make_unique<Heard>());
+    calls.push_back(w.router->relay(w.transport, {"openai", World::body("m", false, R"(,"max_tokens":20)")}, std::move(options), *heard.back()));
+    for (int i = 0; i < 20; ++i) w.reactor->drive();
+    return *heard.back();
+  };
+  const int fit = what == "budget" ? 0 : what == "tokens" ? 1 : 2;
+  for (int i = 0; i < fit; ++i) CHECK(ask(i == 0 ? "one" : "two").bytes.empty() == (what == "concurrent"));
+  Heard& third = ask("two");
+  CHECK(third.head.status == (what == "budget" ? 402 : 429));
+  CHECK(third.bytes.find("user ann") != std::string::npos);
+  Heard& other = ask("other");
+  if (what == "concurrent") CHECK(other.bytes.empty());
+  else CHECK(other.head.status == 200);
+  calls.clear();
+}

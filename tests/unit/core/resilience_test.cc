@@ -643,6 +643,72 @@ TEST_CASE("hedging: what is saved is money, and calls where there is no price") 
   CHECK_FALSE(share.spend(INT64_MAX));
 }
 
+namespace {
+
+struct FlatPrice final : Catalog {
+  std::optional<PriceRow> price(std::string_view, std::string_view, std::string_view, int64_t, WallTime) const override {
+    PriceRow row;
+    row.input = row.output = 1'000'000;
+    return row;
+  }
+  ModelFacts facts(std::string_view, std::string_view) const override { return {}; }
+};
+
+}  // namespace
+
+TEST_CASE("hedging: a spare that has answered nothing yet is taken to answer as the others do") {
+  TwoTargets w;
+  w.parts.catalog = std::make_shared<FlatPrice>();
+  w.config.routing.strategy = "priority";
+  w.config.routing.hedge.after = seconds(1);
+  w.config.routing.hedge.max_extra = 50;
+  w.transport.fallback = [](const SeenRequest&) { return ScriptedReply::json(kWhole); };
+  for (int i = 0; i < 20; ++i) {
+    w.relay(World::body("m"));
+    w.run();
+  }
+  w.transport.fallback = [](const SeenRequest& r) {
+    ScriptedReply reply = ScriptedReply::json(kWhole);
+    if (asked(r, "a")) reply.head_after = seconds(3);
+    return reply;
+  };
+  w.relay(World::body("m"));
+  w.run();
+  CHECK(w.heard.header("x-llmrouter-provider") == "b");
+  CHECK(w.heard.head.status == 200);
+}
+
+TEST_CASE("hedging: what is extra stays the share of what chats really cost, also at the beginning") {
+  TwoTargets w;
+  w.parts.catalog = std::make_shared<FlatPrice>();
+  w.config.routing.strategy = "priority";
+  w.config.routing.hedge.after = milliseconds(50);
+  w.config.routing.hedge.max_extra = 10;
+  w.config.routing.retry_budget = 100;
+  int number = 0;
+  w.transport.fallback = [&](const SeenRequest& r) {
+    ScriptedReply reply = ScriptedReply::json(kWhole);
+    reply.head_after = asked(r, "a") ? milliseconds(150 + 7 * (number++ % 5)) : milliseconds(20);
+    return reply;
+  };
+  int64_t base = 0, extra = 0, dearest = 0;
+  {
+    Crowd crowd(w);
+    for (int round = 0; round < 30; ++round) {
+      for (int i = 0; i < 10; ++i) crowd.start(World::body("m"));
+      crowd.run(milliseconds(400));
+    }
+  }
+  for (const UsageRecord& r : w.records()) {
+    for (const AttemptRecord& a : r.attempts) (a.outcome == "ok" ? base : extra) += a.cost_nano_usd;
+    dearest = std::max(dearest, r.cost_nano_usd);
+  }
+  CAPTURE(base, extra);
+  CHECK(w.records().size() == 100);  // a page of them
+  CHECK(extra > base / 20);
+  CHECK(extra <= base / 10 + dearest);
+}
+
 TEST_CASE("hedging: a dear chat is not hedged with what cheap ones have earned") {
   struct ByModel final : Catalog {
     std::optional<PriceRow> price(std::string_view, std::string_view, std::string_view name, int64_t, WallTime) const override {
