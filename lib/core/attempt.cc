@@ -270,7 +270,7 @@ void Call::State::end_attempt(std::string_view outcome, std::string_view reason,
   }
   const int64_t cost = charge_attempt(outcome);
   account_hedge(ok, cost);
-  if (at_->usage.known && !at_->usage.estimated && at_->usage.input > 0 && !joint_) c.enter(t).unseen_input.counted(charged_input(), at_->usage.input);
+  if (at_->usage.known && !at_->usage.estimated && at_->usage.input > 0 && !joint_) c.enter(t).unseen_input.counted(charged_input(), at_->usage.input, router_.clock().wall());
   let_probes_go();  // succeeded(), failed() and rest() have judged by now, where there was something to judge
   if (!learn) {
     c.enter(t).stats.cancelled();

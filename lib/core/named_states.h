@@ -17,26 +17,42 @@ namespace llmrouter::core {
 
 // How much more input a target counts than the bytes of a request can be: prompts that its provider puts before it, pictures behind addresses. One token is
 // a byte of text at least, and four bytes are what an estimated token stands for; what is counted beyond that is kept at its peak, of which each later answer
-// takes away a 32nd of the difference. Lock-free; of two at once one may be lost.
+// takes away a 32nd of the difference, and each half minute a half: one request with much in it does not hold up those of others for long. Lock-free; of two
+// at once one may be lost.
 class UnseenInput {
  public:
   static constexpr int64_t kBeforeAny = 4096;             // tokens: nobody has counted yet
   static constexpr int64_t kMost = int64_t{1} << 20;      // what a provider says is believed up to here
+  static constexpr int64_t kHalf = 30;                    // seconds
   // The most that a request of so many estimated tokens is taken for.
-  int64_t bound(int64_t estimated) const noexcept {
-    const int64_t known = word_.load(std::memory_order_relaxed);
-    return in_bytes(estimated) + (known == 0 ? kBeforeAny : known - 1);
+  int64_t bound(int64_t estimated, WallTime now) const noexcept {
+    const uint64_t word = word_.load(std::memory_order_relaxed);
+    return in_bytes(estimated) + (word == 0 ? kBeforeAny : at(word, seconds(now)).peak);
   }
   void forget() noexcept { word_.store(0, std::memory_order_relaxed); }
-  void counted(int64_t estimated, int64_t truth) noexcept {
-    const int64_t beyond = std::clamp<int64_t>(truth - in_bytes(estimated), 0, kMost), known = word_.load(std::memory_order_relaxed);
-    const int64_t peak = known - 1;
-    word_.store(1 + (known == 0 || beyond >= peak ? beyond : peak - (peak - beyond + 31) / 32), std::memory_order_relaxed);
+  void counted(int64_t estimated, int64_t truth, WallTime now) noexcept {
+    const int64_t beyond = std::clamp<int64_t>(truth - in_bytes(estimated), 0, kMost), t = seconds(now);
+    const uint64_t word = word_.load(std::memory_order_relaxed);
+    const Peak known = at(word, t);
+    if (word == 0 || beyond >= known.peak) return store({beyond, t});
+    store({known.peak - (known.peak - beyond + 31) / 32, known.since});
   }
 
  private:
+  struct Peak {
+    int64_t peak;   // tokens
+    int64_t since;  // Unix seconds of its last half; begun ones count on
+  };
+  static constexpr int kPeakBits = 24;
   static int64_t in_bytes(int64_t estimated) noexcept { return 4 * std::min(std::max<int64_t>(0, estimated), int64_t{1} << 50); }
-  std::atomic<int64_t> word_{0};  // the peak and one; 0: nobody has counted
+  static int64_t seconds(WallTime t) noexcept { return std::max<int64_t>(1, std::chrono::duration_cast<std::chrono::seconds>(t.time_since_epoch()).count()); }
+  static Peak at(uint64_t word, int64_t now) noexcept {
+    const auto peak = static_cast<int64_t>(word & ((uint64_t{1} << kPeakBits) - 1)), since = static_cast<int64_t>(word >> kPeakBits);
+    const int64_t halves = std::clamp<int64_t>((now - since) / kHalf, 0, kPeakBits);
+    return {peak >> halves, halves == kPeakBits ? now : since + halves * kHalf};
+  }
+  void store(Peak p) noexcept { word_.store(static_cast<uint64_t>(p.since) << kPeakBits | static_cast<uint64_t>(p.peak), std::memory_order_relaxed); }
+  std::atomic<uint64_t> word_{0};  // 0: nobody has counted
 };
 
 // A target as all snapshots know it. A decision reads one line of the cache for each of the two; what is written of one target disturbs no other.

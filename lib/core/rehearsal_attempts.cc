@@ -220,7 +220,7 @@ void Rehearsal::attempt_ends(Flight& f) {
       sample.output_tokens = f.call.usage.output;
     }
     c.enter(t).stats.ended(sample, t);
-    if (ok) c.enter(t).unseen_input.counted(f.facts.input_tokens, f.call.usage.input);
+    if (ok) c.enter(t).unseen_input.counted(f.facts.input_tokens, f.call.usage.input, clock_.wall());
   }
   if (f.mine().reservation.active()) {
     f.mine().reservation.settle({1, ok ? f.call.usage.input + f.call.usage.output : 0, 0});

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "core/call_state.h"
+#include "core/wishes.h"
 
 namespace llmrouter {
 
@@ -138,6 +139,7 @@ void Call::State::fill_record(CallStatus status, const Error& error) {
     record_.decision += resolved_.how;
     if (resolved_.route != nullptr) (record_.decision += "; ") += core::balancer_of(*snap_, *resolved_.route, &wishes_).name();
     if (attempts_ > 0) (record_.decision += "; ") += step_reason_text(candidates_[at_->asked].reason);
+    if (!wishes_.empty() || !options_.forced_provider.empty()) (record_.decision += "; ") += core::kAsksForTargets;
   }
   if (!gone_on_from_.empty()) (record_.decision += record_.decision.empty() ? "" : "; ") += "continued from " + gone_on_from_;
   if (kept_) {

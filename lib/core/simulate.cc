@@ -8,6 +8,7 @@
 
 #include "core/past.h"
 #include "core/rehearsal.h"
+#include "core/wishes.h"
 
 namespace llmrouter {
 namespace {
@@ -168,7 +169,7 @@ class Replay final : core::Stage {
 
   core::RehearsedCall call_of(const UsageRecord& r) {
     core::RehearsedCall call;
-    call.model = r.requested_model;
+    call.model = model_of(r);
     call.user = r.user;
     call.stream = r.stream;
     call.usage = r.usage;
@@ -183,6 +184,13 @@ class Replay final : core::Stage {
     return call;
   }
 
+  // A bare name that was found in a provider's list, which a configuration need not say, is that provider's.
+  static std::string model_of(const UsageRecord& r) {
+    const bool listed = r.decision.find("offered by one provider") != std::string::npos || r.decision.find("?proxy=provider") != std::string::npos;
+    return listed && !r.provider.empty() && r.model == r.requested_model ? target_name(r.provider, r.model) : r.requested_model;
+  }
+  static bool has_wishes(const UsageRecord& r) { return r.decision.find(core::kAsksForTargets) != std::string::npos; }
+
   void estimate(const std::string& model, TokenUsage& usage) {
     ++out_.estimated;
     const auto mean = means_.find(model);
@@ -196,7 +204,7 @@ class Replay final : core::Stage {
     if (r.error_code == code_name(ErrorCode::kParameterNotAllowed) && call.key && limits_params(call.key->spec.params)) return true;
     if (call.max_output && r.usage.output > *call.max_output) return true;  // it was cut short there, or refused for having asked for more
     if (!overlay_.gate.enabled(r.time) && !snapshot_->default_model.empty()) return false;
-    if (r.decision.compare(0, 7, "session") == 0) return true;
+    if (r.decision.compare(0, 7, "session") == 0 || has_wishes(r)) return true;
     RequestFacts facts;
     facts.stream = call.stream;
     facts.user = call.user;
@@ -324,6 +332,8 @@ class Replay final : core::Stage {
          "refusals by params of keys: what a request asked for is not recorded, so each is taken to name no max_tokens and to get the key's");
     tell(std::any_of(snapshot_->providers.begin(), snapshot_->providers.end(), silent),
          "silences within answers that came to their end (timeouts.idle): some took long enough to hold one, and records do not say where");
+    tell(std::any_of(records_.begin(), records_.end(), has_wishes),
+         "what requests asked of routing themselves (route, provider, models, headers, ?proxy=): it is not recorded, only that there was something; those chats are uncertain");
     tell(routing.queue.max_wait > Duration(0), "turns of keys in the queue: who waits longest comes first");
     tell(routing.continue_on_cut, "answers that another target goes on with (continue_on): what broke off has failed");
     tell(belongs("session") || belongs("prefix"), "affinity by session and prefix: neither is recorded");

@@ -62,7 +62,7 @@ Wanted wanted_of(const Snapshot& snapshot, const Candidate& first, bool budget, 
   usage.output = output;
   w.expected.nano_usd = cost_nano_usd(usage, *price);
   if (bounded) w.least.nano_usd = w.expected.nano_usd;
-  if (input > 0) usage.input = first.unseen_input().bound(input);
+  if (input > 0) usage.input = first.unseen_input().bound(input, wall);
   if (const int64_t window = snapshot.catalog->facts(provider.type, first.model).context_window; window > 0) usage.input = std::max(input, std::min(usage.input, window));
   w.most.nano_usd = cost_nano_usd(usage, *price);
   return w;

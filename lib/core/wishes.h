@@ -11,6 +11,9 @@
 
 namespace llmrouter::core {
 
+// In a record's decision: the request itself said something of who may answer it (`route`, `provider`, `models`, headers, `?proxy=`).
+constexpr std::string_view kAsksForTargets = "with wishes of its own";
+
 // The call's options and its x-llmrouter-* headers; `timeout` from such a header replaces the options' own. Those that nobody knows go, by name, to
 // `unknown` (null: nowhere): a call with one is not refused, since a router in front may say more than this one understands.
 Result<void> read_header_wishes(CallOptions& options, RouteRequest& wishes, std::vector<std::string>* unknown = nullptr);

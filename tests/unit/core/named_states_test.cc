@@ -250,21 +250,40 @@ TEST_CASE("threads that enter and look up the same names at once agree") {
   if (names < NamedStates::kMost) CHECK(states.size() == names);
 }
 
-TEST_CASE("what a target counts beyond a request's bytes is bounded, kept at its peak, and forgotten slowly") {
+TEST_CASE("what a target counts beyond a request's bytes is bounded, kept at its peak, and forgotten") {
+  const llmrouter::WallTime now(std::chrono::seconds(1767225600));
   UnseenInput unseen;
-  CHECK(unseen.bound(100) == 400 + UnseenInput::kBeforeAny);
-  unseen.counted(100, 90);
-  CHECK(unseen.bound(100) == 400);
-  unseen.counted(100, 1400);
-  CHECK(unseen.bound(100) == 400 + 1000);
-  CHECK(unseen.bound(5) == 20 + 1000);
-  unseen.counted(100, 90);
-  CHECK(unseen.bound(0) == 1000 - 1000 / 32 - 1);
-  for (int i = 0; i < 1000; ++i) unseen.counted(100, 90);
-  CHECK(unseen.bound(0) == 0);
-  unseen.counted(1, INT64_MAX);
-  CHECK(unseen.bound(0) == UnseenInput::kMost);
-  CHECK(unseen.bound(INT64_MAX) > 0);
-  unseen.counted(INT64_MAX, -1);
-  CHECK(unseen.bound(-7) < UnseenInput::kMost);
+  CHECK(unseen.bound(100, now) == 400 + UnseenInput::kBeforeAny);
+  unseen.counted(100, 90, now);
+  CHECK(unseen.bound(100, now) == 400);
+  unseen.counted(100, 1400, now);
+  CHECK(unseen.bound(100, now) == 400 + 1000);
+  CHECK(unseen.bound(5, now) == 20 + 1000);
+  unseen.counted(100, 90, now);
+  CHECK(unseen.bound(0, now) == 1000 - 1000 / 32 - 1);
+  for (int i = 0; i < 1000; ++i) unseen.counted(100, 90, now);
+  CHECK(unseen.bound(0, now) == 0);
+  unseen.counted(1, INT64_MAX, now);
+  CHECK(unseen.bound(0, now) == UnseenInput::kMost);
+  CHECK(unseen.bound(INT64_MAX, now) > 0);
+  unseen.counted(INT64_MAX, -1, now);
+  CHECK(unseen.bound(-7, now) < UnseenInput::kMost);
+}
+
+TEST_CASE("what one request had beyond its bytes is half as much each half minute, whether others come or not") {
+  const llmrouter::WallTime begin(std::chrono::seconds(1767225600));
+  const bool busy = GENERATE(false, true);
+  UnseenInput unseen;
+  unseen.counted(0, 800'000, begin);
+  for (int second = 1; second <= 600; ++second) {
+    const llmrouter::WallTime now = begin + std::chrono::seconds(second);
+    if (busy && second % 20 == 0) unseen.counted(100, 90, now);
+    const int64_t halves = second / 30;
+    CHECK(unseen.bound(0, now) <= 800'000 >> halves);
+    if (!busy) CHECK(unseen.bound(0, now) == 800'000 >> halves);
+  }
+  CHECK(unseen.bound(0, begin - std::chrono::hours(1)) <= 800'000);  // a clock that went back
+  CHECK(unseen.bound(0, begin + std::chrono::hours(24 * 400)) == 0);
+  unseen.counted(0, 500, begin + std::chrono::hours(24 * 400));
+  CHECK(unseen.bound(0, begin + std::chrono::hours(24 * 400)) == 500);
 }

@@ -378,6 +378,21 @@ TEST_CASE("simulate: what cannot be told is counted, once a request, when it mig
   CHECK(s.to_json().find("\"uncertain\":1") != std::string::npos);
 }
 
+TEST_CASE("simulate: a bare name of a provider's list is that provider's, and a chat with wishes of its own is uncertain") {
+  std::vector<UsageRecord> records;
+  for (int i = 0; i < 10; ++i) {
+    records.push_back(record(i, "listed", true, 100));
+    records.back().requested_model = "listed";
+    records.back().decision = i % 2 == 0 ? "offered by one provider; placed by the strategy" : "?proxy=provider; placed by the strategy; with wishes of its own";
+  }
+  const Simulation s = simulate(config_of({{"up", "dear"}}), records, {}).value();
+  CHECK(s.after.ok == 10);
+  CHECK(answered_by(s, "up/listed") == 10);
+  CHECK(s.uncertain == 5);
+  REQUIRE(s.not_played.size() == 1);
+  CHECK(s.not_played[0].find("?proxy=") != std::string::npos);
+}
+
 TEST_CASE("simulate: what a key's params refused is uncertain while the key has some") {
   Config c;
   c.providers = {provider("a")};
