@@ -84,3 +84,35 @@ def test_a_list_without_end_is_refused(t):
     told = lambda: {p["name"]: p["list_error"] for p in s.request("GET", "/v1/health/providers", key=ADMIN).json()["data"]}["an"]
     assert wait(lambda: "more than 50 pages" in told()), told()
     assert s.get("/v1/models").header("x-llmrouter-unreachable") == "an" and len(u.seen) == 50, len(u.seen)
+
+
+def test_every_dialects_list_follows_the_files_words(t):
+    listed = {
+        "openai": {"data": [{"id": "one-A"}, {"id": "two"}]},
+        "together": [{"id": "one-A"}, {"id": "two"}],
+        "anthropic": {"data": [{"id": "one-A"}, {"id": "two"}], "has_more": False, "last_id": "two"},
+        "gemini": {"models": [{"name": "models/one-A"}, {"name": "models/two"}]},
+        "cohere": {"models": [{"name": "one-A", "endpoints": ["embed"]}, {"name": "two", "endpoints": ["chat"]}]},
+        "ollama": {"models": [{"name": "one-A", "model": "one-A"}, {"name": "two", "model": "two"}]},
+        "bedrock": {"modelSummaries": [{"modelId": m, "inferenceTypesSupported": ["ON_DEMAND"], "outputModalities": ["TEXT"]} for m in ("one-A", "two")]},
+    }
+    answers = {}
+
+    async def lists(x):
+        await x.send(up.reply(answers[x.request.target.split("/")[1]]))
+    u, providers, wanted = t.upstream(lists), {}, []
+    for kind, body in listed.items():
+        dialect = "openai" if kind == "together" else kind
+        for policy, models in (({"filter": "ONE a*"}, ["one-A"]), ({"filter": "one", "append": ["mine", "two"]}, ["one-A", "mine", "two"]), ({"append": ["one-A"]}, ["one-A", "two"]),
+                               ({"override": ["x"], "filter": "y", "append": ["z"]}, ["x", "z"]), ({"override": [], "filter": "nothing"}, [])):
+            name = "%s%d" % (kind, len(providers))
+            answers[name] = body
+            providers[name] = {"dialect": dialect, "base_url": "http://127.0.0.1:%d/%s%s" % (u.port, name, {"openai": "/v1", "gemini": "/v1beta", "cohere": "/v2"}.get(dialect, "")),
+                               "api_key": "AK:SK" if kind == "bedrock" else "k", "models": policy}
+            if kind == "bedrock":
+                providers[name]["region"] = "us-east-1"
+            wanted += [name + "/" + m for m in models]
+    s = t.server(providers=providers)
+    assert wait(lambda: s.get("/v1/models").header("x-llmrouter-unreachable") is None), s.get("/v1/models").headers
+    assert names(s) == wanted, (sorted(set(names(s)) ^ set(wanted)), names(s))
+    assert len(u.seen) == 4 * len(listed)  # where the file says the list nobody is asked
