@@ -57,7 +57,8 @@ constexpr Vendor kVendors[] = {
       {"intl", "https://dashscope-intl.aliyuncs.com/compatible-mode/v1"},
       {"us", "https://dashscope-us.aliyuncs.com/compatible-mode/v1"}}, "dashscope", {}, {}, {}, "", "",
      // What the OpenAI face does not have.
-     {{"*rerank*", "dashscope"}, {"*multimodal-embedding*", "dashscope"}, {"*vl-embedding*", "dashscope"}, {"*embedding-vision*", "dashscope"}}},
+     {{"*rerank*", "dashscope"}, {"*multimodal-embedding*", "dashscope"}, {"*vl-embedding*", "dashscope"}, {"*embedding-vision*", "dashscope"},
+      {"qwen-image*", "dashscope"}, {"z-image*", "dashscope"}}},
     {"xai", "xAI", "https://api.x.ai/v1", "openai", kBearer, true, {"XAI_API_KEY"}, "", {"efforts_low_high", "effort_of_mini"}, {}, "x-ai", {"responses"}},
     {"groq", "Groq", "https://api.groq.com/openai/v1", "openai", kBearer, true, {"GROQ_API_KEY"}, "", {"strict_members", "no_top_k", "no_logprobs", "no_logit_bias", "no_names", "no_reasoning_back"}, {}, "groq"},
     {"mistral", "Mistral", "https://api.mistral.ai/v1", "openai", kBearer, true, {"MISTRAL_API_KEY"}, "",

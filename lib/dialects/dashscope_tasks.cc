@@ -1,4 +1,5 @@
-// As https://www.alibabacloud.com/help/en/model-studio/text-rerank-api, .../multimodal-embedding-api-reference and .../text-embedding-synchronous-api have it.
+// As https://www.alibabacloud.com/help/en/model-studio/text-rerank-api, .../multimodal-embedding-api-reference and .../text-embedding-synchronous-api and .../qwen-image-api
+// have it.
 #include "dialects/dashscope_tasks.h"
 
 #include <algorithm>
@@ -13,6 +14,7 @@
 namespace llmrouter::dialects::dashscope {
 namespace {
 
+using wire::find;
 using wire::find_member;
 using wire::JsonElements;
 using wire::JsonMember;
@@ -31,12 +33,13 @@ bool sees(std::string_view model) noexcept { return has(model, "-vl-"); }
 // Of texts in one request. Others than this one take one thing at a time, or melt all of them into one vector.
 int64_t most_contents(std::string_view model) noexcept { return has(model, "qwen3-vl-embedding") ? 20 : 1; }
 
-enum class Service { kRerank, kSeen, kTexts };  // kSeen: vectors of pictures as well as texts
+enum class Service { kRerank, kSeen, kTexts, kImage };  // kSeen: vectors of pictures as well as texts
 
 std::string_view path_of(Service service) noexcept {
   switch (service) {
     case Service::kRerank: return "/services/rerank/text-rerank/text-rerank";
     case Service::kSeen: return "/services/embeddings/multimodal-embedding/multimodal-embedding";
+    case Service::kImage: return "/services/aigc/multimodal-generation/generation";
     case Service::kTexts: break;
   }
   return "/services/embeddings/text-embedding/text-embedding";
@@ -56,7 +59,9 @@ class DashScopeTaskUpstream final : public TaskUpstream {
     JsonWriter w(body);
     w.begin_object();
     w.member("model", input.upstream_model);
-    auto written = service_ == Service::kRerank ? write_rerank(*input.task, input.upstream_model, w, out.dropped) : write_embed(*input.task, w, out.dropped);
+    auto written = service_ == Service::kRerank  ? write_rerank(*input.task, input.upstream_model, w, out.dropped)
+                   : service_ == Service::kImage ? write_image(*input.task, w, out.dropped)
+                                                 : write_embed(*input.task, w, out.dropped);
     if (!written) return written;
     w.end_object();
     out.http.body.push_back(body);
@@ -72,8 +77,17 @@ class DashScopeTaskUpstream final : public TaskUpstream {
     TaskResponse out;
     find_member(*root, "request_id").string(out.id);
     out.usage = usage_of(*root);
-    const bool ranks = service_ == Service::kRerank, read = ranks ? read_ranking(output, out) : read_vectors(output, out);
-    if (!read) return unreadable(ranks ? "the upstream's answer has no ranking" : "the upstream's answer has no vectors", body, key_.reveal());
+    switch (service_) {
+      case Service::kRerank:
+        if (!read_ranking(output, out)) return unreadable("the upstream's answer has no ranking", body, key_.reveal());
+        break;
+      case Service::kImage:
+        read_images(output, out);
+        if (out.images.empty()) return unreadable("the upstream's answer has no picture", body, key_.reveal());
+        break;
+      default:
+        if (!read_vectors(output, out)) return unreadable("the upstream's answer has no vectors", body, key_.reveal());
+    }
     return out;
   }
 
@@ -156,6 +170,53 @@ class DashScopeTaskUpstream final : public TaskUpstream {
     return {};
   }
 
+  static Result<void> write_image(const TaskRequest& task, JsonWriter& w, std::vector<std::string>& dropped) {
+    const ImageRequest& image = task.image;
+    if (image.inline_only) return cannot_express("response_format", "the picture itself (DashScope says where it lies)", kTarget);
+    std::string size = image.size;
+    if (!size.empty()) {
+      const size_t by = size.find_first_not_of("0123456789");
+      if (by == 0 || by == std::string::npos || size[by] != 'x' || by + 1 == size.size() || size.find_first_not_of("0123456789", by + 1) != std::string::npos) {
+        return cannot_express("size", "a size that is not WIDTHxHEIGHT", kTarget);
+      }
+      size[by] = '*';
+    }
+    w.key("input");
+    w.begin_object();
+    w.key("messages");
+    w.begin_array();
+    w.begin_object();
+    w.member("role", "user");
+    w.key("content");
+    w.begin_array();
+    w.begin_object();
+    w.member("text", image.prompt);
+    w.end_object();
+    w.end_array();
+    w.end_object();
+    w.end_array();
+    w.end_object();
+    w.key("parameters");
+    w.begin_object();
+    if (image.n) w.member("n", *image.n);
+    if (!size.empty()) w.member("size", size);
+    write_extras(task, {"negative_prompt", "prompt_extend", "watermark", "seed"}, w, dropped);
+    w.end_object();
+    if (!image.format.empty()) add_dropped(dropped, "output_format");
+    if (!image.user.empty()) add_dropped(dropped, "user");
+    return {};
+  }
+
+  static void read_images(JsonValue output, TaskResponse& out) {
+    for (JsonValue choice : JsonElements(find_member(output, "choices"))) {
+      for (JsonValue part : JsonElements(find(choice, "message", "content"))) {
+        MadeImage image;
+        image.url = find_member(part, "image").string_or();
+        if (!image.url.empty()) out.images.push_back(std::move(image));
+      }
+    }
+  }
+
   static bool read_ranking(JsonValue output, TaskResponse& out) {
     const JsonValue results = find_member(output, "results");
     if (!results.is_array()) return false;
@@ -191,8 +252,12 @@ class DashScopeTaskUpstream final : public TaskUpstream {
 }  // namespace
 
 std::unique_ptr<UpstreamCodec> new_task_upstream(Operation operation) {
-  if (operation != Operation::kEmbed && operation != Operation::kRerank) return nullptr;
-  return std::make_unique<DashScopeTaskUpstream>(operation == Operation::kEmbed ? Service::kSeen : Service::kRerank);
+  switch (operation) {
+    case Operation::kEmbed: return std::make_unique<DashScopeTaskUpstream>(Service::kSeen);
+    case Operation::kRerank: return std::make_unique<DashScopeTaskUpstream>(Service::kRerank);
+    case Operation::kImage: return std::make_unique<DashScopeTaskUpstream>(Service::kImage);
+    default: return nullptr;
+  }
 }
 
 bool says_use(const ProviderConfig& provider, EmbedUse use) noexcept {

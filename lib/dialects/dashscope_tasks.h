@@ -1,5 +1,5 @@
-// DashScope's native API, of which only what its OpenAI face lacks is spoken: rankings, vectors of models that also see, and texts that are said to be
-// questions or answers. Upstream only.
+// DashScope's native API, of which only what its OpenAI face lacks is spoken: rankings, vectors of models that also see, texts that are said to be
+// questions or answers, and pictures. Upstream only.
 #ifndef LLMROUTER_DIALECTS_DASHSCOPE_TASKS_H_
 #define LLMROUTER_DIALECTS_DASHSCOPE_TASKS_H_
 

@@ -81,6 +81,19 @@ def test_texts_that_are_questions_are_told_so(t):
     assert u.chats()[-1].target == "/compatible-mode/v1/embeddings" and "input_type" in r.header("x-llmrouter-dropped"), r.headers
 
 
+def test_pictures_are_told_by_where_they_lie(t):
+    made = {"output": {"choices": [{"finish_reason": "stop", "message": {"role": "assistant", "content": [{"image": "https://x/1.png"}]}}]},
+            "usage": {"height": 928, "image_count": 1, "width": 1664}, "request_id": "r"}
+    u, s = served(t, up.reply(made))
+    r = s.request("POST", "/v1/images/generations", {"model": "q/qwen-image-plus", "prompt": "a cat", "size": "1664x928", "seed": 7, "quality": "hd"})
+    assert r.status == 200 and r.json()["data"] == [{"url": "https://x/1.png"}] and r.header("x-llmrouter-dropped") == "quality", (r.body, r.headers)
+    sent = u.chats()[-1]
+    assert sent.target == "/api/v1/services/aigc/multimodal-generation/generation", sent.target
+    assert sent.json()["parameters"] == {"size": "1664*928", "seed": 7} and sent.json()["input"]["messages"][0]["content"] == [{"text": "a cat"}], sent.body
+    r = s.request("POST", "/v1/images/generations", {"model": "q/qwen-image-plus", "prompt": "a cat", "response_format": "b64_json"})
+    assert r.status == 400 and "response_format" in r.message and len(u.chats()) == 1, r.body
+
+
 def test_its_errors_are_read_as_what_they_are(t):
     fault = lambda status, code, message: up.reply({"code": code, "message": message, "request_id": "x"}, status)
     body = {"model": "q/qwen3-rerank", "query": "q", "documents": ["a", "b"]}

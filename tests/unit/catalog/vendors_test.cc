@@ -78,7 +78,8 @@ TEST_CASE("the vendors of the contract are there") {
     const ProviderPreset* preset = find(type);
     REQUIRE(preset);
   }
-  for (const char* model : {"qwen3-rerank", "gte-rerank-v2", "qwen3-vl-rerank", "multimodal-embedding-v1", "qwen3-vl-embedding", "qwen2.5-vl-embedding", "tongyi-embedding-vision-plus"}) {
+  for (const char* model : {"qwen3-rerank", "gte-rerank-v2", "qwen3-vl-rerank", "multimodal-embedding-v1", "qwen3-vl-embedding", "qwen2.5-vl-embedding", "tongyi-embedding-vision-plus",
+                            "qwen-image-plus", "qwen-image-2.0-pro", "z-image-turbo"}) {
     CAPTURE(model);
     CHECK(dialect_of(*find("qwen"), model) == "dashscope");
   }

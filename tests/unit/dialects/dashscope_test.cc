@@ -101,6 +101,31 @@ TEST_CASE("dashscope: vectors of models that see, of texts") {
   CHECK(cohere.request.dropped == std::vector<std::string>{"input_type", "truncate"});
 }
 
+TEST_CASE("dashscope: pictures are told by where they lie") {
+  Trip out = ask(Operation::kImage, "qwen-image-2.0", R"("prompt":"a \"b\"","n":2,"size":"1664x928","negative_prompt":"c","output_format":"png","user":"u","quality":"hd")");
+  CHECK(out.request.http.url == "https://dashscope-intl.aliyuncs.com/api/v1/services/aigc/multimodal-generation/generation");
+  CHECK(canonical(out.body) == canonical(R"({"model":"qwen-image-2.0","input":{"messages":[{"role":"user","content":[{"text":"a \"b\""}]}]},
+                                            "parameters":{"n":2,"size":"1664*928","negative_prompt":"c"}})"));
+  CHECK(out.request.dropped == std::vector<std::string>{"quality", "output_format", "user"});
+  auto answer = out.upstream->decode_task(R"({"output":{"choices":[{"finish_reason":"stop","message":{"role":"assistant","content":[{"image":"https://x/1.png?a=1"},{"image":"https://x/2.png"}]}}]},
+    "usage":{"height":928,"image_count":2,"width":1664},"request_id":"r"})");
+  REQUIRE(answer.ok());
+  REQUIRE(answer->images.size() == 2);
+  CHECK((answer->images[1].url == "https://x/2.png" && answer->images[1].data.empty() && !answer->usage.known));
+  std::string told;
+  out.trip->client->encode_task(*answer, told);
+  CHECK(wire::find_member(wire::JsonValue(told), "data").raw() == R"([{"url":"https://x/1.png?a=1"},{"url":"https://x/2.png"}])");
+  for (const char* body : {R"({"output":{"choices":[]}})", R"({"output":{"choices":[{"message":{"content":[{"text":"no"}]}}]}})"}) {
+    CAPTURE(body);
+    CHECK_FALSE(out.upstream->decode_task(body).ok());
+  }
+  CHECK(ask(Operation::kImage, "qwen-image", R"("prompt":"a","response_format":"b64_json")").param == "response_format");
+  for (const char* size : {"big", "10", "x10", "10x", "1*2", "1x2x3"}) {
+    CAPTURE(size);
+    CHECK(ask(Operation::kImage, "qwen-image", R"("prompt":"a","size":")" + std::string(size) + '"').param == "size");
+  }
+}
+
 TEST_CASE("quirk native_uses: what texts are for is said at the native API, where there is one") {
   auto scanned = task_scan("cohere", Operation::kEmbed, R"({"model":"m","texts":["a","b"],"input_type":"search_document"})");
   REQUIRE(scanned.ok());
@@ -156,6 +181,6 @@ TEST_CASE("dashscope: errors are flat, whatever their status") {
 TEST_CASE("dashscope: what else it has is not spoken, nor anywhere else") {
   CHECK(dialect("dashscope")->new_client_codec() == nullptr);
   CHECK(dialect("dashscope")->new_upstream_codec() == nullptr);
-  CHECK(dialect("dashscope")->new_task_upstream(Operation::kImage) == nullptr);
+  CHECK(dialect("dashscope")->new_task_upstream(Operation::kSpeech) == nullptr);
   CHECK(ask(Operation::kRerank, "gte-rerank-v2", R"("query":"q","documents":["x"])", "openai", "https://proxy.example/v1").param == "base_url");
 }
