@@ -3,12 +3,12 @@
 #include <functional>
 #include <iterator>
 
-#include "llmrouter/pattern.h"
 #include "llmrouter/values.h"
 #include "server/admin.h"
 #include "server/admin_query.h"
 #include "server/handlers.h"
 #include "server/json.h"
+#include "server/key_names.h"
 #include "server/session.h"
 #include "server/usage_json.h"
 
@@ -77,41 +77,20 @@ Reply list_keys(Context& context, const Page& page) {
   return admin_reply(body + "}");
 }
 
-// Of the providers that a key is to be allowed, each leads to one that there is: a misspelt one would allow less, and one with `!` more, than is meant.
-Result<void> check_providers(const Router& router, const std::vector<std::string>& wanted, const std::vector<std::string>& before) {
-  const auto providers = router.providers();
-  for (size_t i = 0; i < wanted.size(); ++i) {
-    if (wanted[i].empty() || std::find(before.begin(), before.end(), wanted[i]) != before.end()) continue;  // its provider may have gone since
-    const std::string_view pattern = std::string_view(wanted[i]).substr(wanted[i].front() == '!' ? 1 : 0);
-    if (pattern.find('*') != std::string_view::npos) continue;  // for what is to come, too
-    if (std::any_of(providers.begin(), providers.end(), [&](const ProviderState& p) { return pattern_match(pattern, p.name); })) continue;
-    std::string there;
-    for (const ProviderState& p : providers) there.append(there.empty() ? "" : ", ").append(p.name);
-    const std::string field = "allow.providers[" + std::to_string(i) + ']';
-    return Error(ErrorCode::kInvalidRequest, field + ": there is no provider \"" + wanted[i].substr(0, 100) + "\"; there are: " + there, field);
+// The names that a key is given; null: it keeps its own.
+Result<void> check_names(const Router& router, const std::vector<std::string>* providers, const std::vector<std::string>* filters, const KeySpec& before) {
+  if (providers != nullptr) {
+    std::vector<std::string> there;
+    for (const ProviderState& provider : router.providers()) there.push_back(provider.name);
+    if (auto known = check_providers("allow.providers", there, *providers, before.allow.providers); !known) return known;
   }
-  return {};
-}
-
-// The same of its filters: one that is misspelt would let everything of the key's be refused.
-Result<void> check_filters(const Router& router, const std::vector<std::string>& wanted, const std::vector<std::string>& before) {
-  const auto filters = router.filters();
-  for (size_t i = 0; i < wanted.size(); ++i) {
-    const auto in = [&](const std::vector<std::string>& list) { return std::find(list.begin(), list.end(), wanted[i]) != list.end(); };
-    if (wanted[i].empty() || in(filters) || in(before)) continue;
-    std::string there;
-    for (const std::string& name : filters) there.append(there.empty() ? "" : ", ").append(name);
-    const std::string field = "filters[" + std::to_string(i) + ']';
-    return Error(ErrorCode::kInvalidRequest, field + ": there is no filter \"" + wanted[i].substr(0, 100) + "\"; there are: " + there, field);
-  }
-  return {};
+  return filters != nullptr ? check_filters("filters", router.filters(), *filters, before.filters) : Result<void>();
 }
 
 Reply create_key(Context& context, const std::string& json, const std::string& prefix) {
   auto spec = key_spec_from_json(json, context.router->clock().wall());
   if (!spec) return failed(context, spec.error());
-  if (auto known = check_providers(*context.router, spec->allow.providers, {}); !known) return failed(context, known.error());
-  if (auto known = check_filters(*context.router, spec->filters, {}); !known) return failed(context, known.error());
+  if (auto known = check_names(*context.router, &spec->allow.providers, &spec->filters, KeySpec()); !known) return failed(context, known.error());
   auto created = context.router->keys()->create(*spec, prefix);
   if (!created) return failed(context, created.error());
   // The record, and before it the key itself: here alone, this once.
@@ -131,12 +110,9 @@ Reply modify_key(Context& context, const std::string& id, const std::string& jso
   if (!current) return failed(context, current.error());
   auto change = key_change_from_json(json, (*current)->spec, context.router->clock().wall());
   if (!change) return failed(context, change.error());
-  if (change->allow) {
-    if (auto known = check_providers(*context.router, change->allow->providers, (*current)->spec.allow.providers); !known) return failed(context, known.error());
-  }
-  if (change->filters) {
-    if (auto known = check_filters(*context.router, *change->filters, (*current)->spec.filters); !known) return failed(context, known.error());
-  }
+  const std::vector<std::string>* providers = change->allow ? &change->allow->providers : nullptr;
+  const std::vector<std::string>* filters = change->filters ? &*change->filters : nullptr;
+  if (auto known = check_names(*context.router, providers, filters, (*current)->spec); !known) return failed(context, known.error());
   auto changed = keys.modify(id, *change);
   return changed ? admin_reply(to_json(*changed)) : failed(context, changed.error());
 }

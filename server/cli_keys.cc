@@ -10,6 +10,7 @@
 #include "server/admin_query.h"
 #include "server/cli.h"
 #include "server/json.h"
+#include "server/key_names.h"
 
 namespace llmrouter::server {
 
@@ -36,13 +37,13 @@ Result<RouterParts> open_keys(const Config& given, Absent absent = Absent::kMake
 }
 
 // Loads the configuration and opens its store; the exit code when that fails.
-std::shared_ptr<KeyStore> store_of(const Args& args, int* code, Absent absent = Absent::kLeave) {
+std::shared_ptr<KeyStore> store_of(const Args& args, int* code) {
   const auto loaded = load(args);
   if (!loaded) {
     *code = kUsage;
     return nullptr;
   }
-  auto keys = open_keys(loaded->config, absent);
+  auto keys = open_keys(loaded->config, Absent::kLeave);
   if (!keys) {
     *code = complain(keys.error());
     return nullptr;
@@ -205,6 +206,15 @@ bool names_a_change(const Args& args) {
   return false;
 }
 
+// As POST /admin/v1/keys does it, by the configuration that this command reads.
+Result<void> check_names(const Config& config, const KeySpec& spec, const KeySpec& before) {
+  std::vector<std::string> providers, filters{"think_tags"};
+  for (const ProviderConfig& provider : config.providers) providers.push_back(provider.name);
+  for (const TextFilterConfig& filter : config.filters) filters.push_back(filter.name);
+  if (auto known = check_providers("--providers", providers, spec.allow.providers, before.allow.providers); !known) return known;
+  return check_filters("--filters", filters, spec.filters, before.filters);
+}
+
 // What was typed was wrong, or it could not be done.
 int refused(const Error& error) { return complain(error, error.code == ErrorCode::kInvalidRequest ? kUsage : kFailed); }
 
@@ -226,10 +236,12 @@ Result<std::shared_ptr<const KeyRecord>> key_named(const KeyStore& keys, const s
 int run_keys_create(const Args& args) {
   KeySpec spec;
   if (auto applied = apply(args, spec); !applied) return complain(applied.error(), kUsage);
-  int code = kDone;
-  const auto keys = store_of(args, &code, Absent::kMake);
-  if (!keys) return code;
-  auto created = keys->create(spec, args.value("--prefix"));
+  const auto loaded = load(args);
+  if (!loaded) return kUsage;
+  if (auto known = check_names(loaded->config, spec, KeySpec()); !known) return complain(known.error(), kUsage);
+  auto parts = open_keys(loaded->config, Absent::kMake);
+  if (!parts) return complain(parts.error());
+  auto created = parts->keys->create(spec, args.value("--prefix"));
   if (!created) return refused(created.error());
   if (args.has("--json")) {
     std::string out = to_json(created->record);
@@ -274,14 +286,17 @@ int run_keys_show(const Args& args) {
 }
 
 int run_keys_modify(const Args& args) {
-  int code = kDone;
-  const auto keys = store_of(args, &code);
-  if (!keys) return code;
-  const auto current = key_named(*keys, args.arguments().front());
+  const auto loaded = load(args);
+  if (!loaded) return kUsage;
+  auto parts = open_keys(loaded->config, Absent::kLeave);
+  if (!parts) return complain(parts.error());
+  KeyStore& keys = *parts->keys;
+  const auto current = key_named(keys, args.arguments().front());
   if (!current) return refused(current.error());
   if (!names_a_change(args)) return complain(Error(ErrorCode::kInvalidRequest, "keys modify: nothing to change was named; `llmrouter-server keys modify --help` lists what can be"), kUsage);
   KeySpec spec = (*current)->spec;
   if (auto applied = apply(args, spec); !applied) return complain(applied.error(), kUsage);
+  if (auto known = check_names(loaded->config, spec, (*current)->spec); !known) return complain(known.error(), kUsage);
   KeyChange change;
   change.name = spec.name;
   change.user = spec.user;
@@ -290,8 +305,9 @@ int run_keys_modify(const Args& args) {
   change.allow = spec.allow;
   change.params = spec.params;
   change.limits = spec.limits;
+  change.filters = spec.filters;
   change.expires = spec.expires;
-  auto changed = keys->modify((*current)->id, change);
+  auto changed = keys.modify((*current)->id, change);
   if (!changed) return refused(changed.error());
   print(args.has("--json") ? to_json(*changed) + "\n" : details(*changed));
   return kDone;

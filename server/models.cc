@@ -253,11 +253,16 @@ Reply list_reply(Session& session, const KeyRecord* caller) {
 }
 
 // A list that is shorter than it should be says so: whose models are not in it, or are those of an earlier answer. No dialect has a place for that in the body.
-void tell_unreachable(Session& session, const KeyRecord* caller, Reply& reply) {
+// Looked at before the list is: a provider that answers in between is named in vain, and none is left out unnamed.
+std::string unreachable(Session& session, const KeyRecord* caller) {
   std::string names;
   for (const ProviderState& provider : session.loop().context().router->providers(caller)) {
     if (!provider.list_error.empty()) names.append(names.empty() ? "" : ", ").append(provider.name);
   }
+  return names;
+}
+
+void tell_unreachable(std::string names, Reply& reply) {
   if (!names.empty()) reply.headers.push_back({"x-llmrouter-unreachable", std::move(names)});
 }
 
@@ -266,8 +271,9 @@ void tell_unreachable(Session& session, const KeyRecord* caller, Reply& reply) {
 Reply models_reply(Session& session) {
   auto caller = caller_of(session, "models");
   if (!caller) return error_reply(session.loop().context(), session.route().dialect, caller.error());
+  std::string missing = session.route().id.empty() ? unreachable(session, caller->get()) : std::string();
   Reply reply = list_reply(session, caller->get());
-  if (session.route().id.empty()) tell_unreachable(session, caller->get(), reply);
+  tell_unreachable(std::move(missing), reply);
   return reply;
 }
 
@@ -275,6 +281,7 @@ Reply tags_reply(Session& session) {
   const Context& context = session.loop().context();
   auto caller = caller_of(session, "models");
   if (!caller) return error_reply(context, "ollama", caller.error());
+  std::string missing = unreachable(session, caller->get());
   std::string body = "{\"models\":[";
   for (const ModelEntry& model : context.router->models(caller->get())) {
     if (body.back() == '}') body += ',';
@@ -288,7 +295,7 @@ Reply tags_reply(Session& session) {
     body += "{\"parent_model\":\"\",\"format\":\"\",\"family\":\"\",\"families\":[],\"parameter_size\":\"\",\"quantization_level\":\"\"}}";
   }
   Reply reply = json_reply(body + "]}\n");
-  tell_unreachable(session, caller->get(), reply);
+  tell_unreachable(std::move(missing), reply);
   return reply;
 }
 

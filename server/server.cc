@@ -175,10 +175,10 @@ Result<void> Server::start() {
   if (auto opened = open_loops(); !opened) return opened;
   if (auto watched = watch_signals(); !watched) return watched;
   if (!config_.source.empty()) watch_ = std::make_unique<FileWatch>(*reactor_, loaded_.files, [this] { reload("the file changed"); });
+  refresh_models();  // asked before anybody can ask for them: until a provider has answered, its list is told as missing
   for (auto& loop : loops_) loop->run();
   probes_ = context_.router->start_probes(*transport_);
   // Serving already. Providers that answer at once are counted in what is printed; slow ones are not waited for.
-  refresh_models();
   reactor_->run_until([this] { return refreshed_; }, reactor_->clock().now() + kBannerWaits);
   print_banner(config_, loaded_.notes, listening_, *context_.router, refreshed_);
   rest_when_quiet();

@@ -71,6 +71,7 @@ struct ImageRequest {
   std::optional<int64_t> n;  // unset: one
   std::string size;          // "1536x1024": pixels; empty: the model's own
   std::string format;        // png | jpeg | webp; empty: the model's own
+  bool inline_only = false;  // the picture itself is wanted, not where it lies
   std::string user;
 };
 
@@ -90,8 +91,9 @@ struct Ranked {
 };
 
 struct MadeImage {
-  std::string data;            // base64
-  std::string mime;            // "image/png"
+  std::string data;            // base64; empty: see `url`
+  std::string mime;            // "image/png"; empty: not told
+  std::string url;             // of a provider that says where the picture lies, for some hours; else empty
   std::string revised_prompt;  // what it was made from, where the model changed the words
 };
 

@@ -52,10 +52,13 @@ constexpr Vendor kVendors[] = {
     // A subscription: no price per token.
     {"zai-coding", "Z.ai coding plan", "https://api.z.ai/api/coding/paas/v4", "openai", kBearer, true, {"ZAI_CODING_API_KEY"}, "", {"thinking_type", "no_reasoning_effort", "temperature_to_1", "stops_1"},
      {{"intl", "https://api.z.ai/api/coding/paas/v4"}, {"cn", "https://open.bigmodel.cn/api/coding/paas/v4"}}, nullptr},
-    {"qwen", "Qwen (DashScope)", "https://dashscope.aliyuncs.com/compatible-mode/v1", "openai", kBearer, true, {"DASHSCOPE_API_KEY"}, "", {"enable_thinking", "thinks_streamed", "thoughts_beside_bound", "embed_batch_10", "prefill_partial"},
+    {"qwen", "Qwen (DashScope)", "https://dashscope.aliyuncs.com/compatible-mode/v1", "openai", kBearer, true, {"DASHSCOPE_API_KEY"}, "", {"enable_thinking", "thinks_streamed", "thoughts_beside_bound", "embed_batch_10", "native_uses", "prefill_partial"},
      {{"cn", "https://dashscope.aliyuncs.com/compatible-mode/v1"},
       {"intl", "https://dashscope-intl.aliyuncs.com/compatible-mode/v1"},
-      {"us", "https://dashscope-us.aliyuncs.com/compatible-mode/v1"}}, "dashscope"},
+      {"us", "https://dashscope-us.aliyuncs.com/compatible-mode/v1"}}, "dashscope", {}, {}, {}, "", "",
+     // What the OpenAI face does not have.
+     {{"*rerank*", "dashscope"}, {"*multimodal-embedding*", "dashscope"}, {"*vl-embedding*", "dashscope"}, {"*embedding-vision*", "dashscope"},
+      {"qwen-image*", "dashscope"}, {"z-image*", "dashscope"}}},
     {"xai", "xAI", "https://api.x.ai/v1", "openai", kBearer, true, {"XAI_API_KEY"}, "", {"efforts_low_high", "effort_of_mini"}, {}, "x-ai", {"responses"}},
     {"groq", "Groq", "https://api.groq.com/openai/v1", "openai", kBearer, true, {"GROQ_API_KEY"}, "", {"strict_members", "no_top_k", "no_logprobs", "no_logit_bias", "no_names", "no_reasoning_back"}, {}, "groq"},
     {"mistral", "Mistral", "https://api.mistral.ai/v1", "openai", kBearer, true, {"MISTRAL_API_KEY"}, "",

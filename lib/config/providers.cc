@@ -92,6 +92,13 @@ void fill_in(std::string& url, std::string_view mark, const std::string& text) {
   for (size_t at = 0; (at = url.find(mark, at)) != std::string::npos; at += text.size()) url.replace(at, mark.size(), text);
 }
 
+// DashScope's native API lies beside its OpenAI face; another server that speaks for it has none.
+bool lacks_native(const ProviderPreset& preset, std::string url) {
+  constexpr std::string_view kFace = "/compatible-mode/v1";
+  while (!url.empty() && url.back() == '/') url.pop_back();
+  return preset.type == "qwen" && (url.size() < kFace.size() || url.compare(url.size() - kFace.size(), kFace.size(), kFace) != 0);
+}
+
 bool wants_project(const ProviderPreset& preset) { return preset.base_url.find(kProjectMark) != std::string::npos; }
 
 bool wants_region(const ProviderPreset& preset) { return preset.base_url.find(kRegionMark) != std::string::npos; }
@@ -255,6 +262,7 @@ class Completion {
     }
     if (provider_.base_url == "demo:" && provider_.dialect != "openai") return fault("dialect", "`demo:` speaks openai");
     if (is_elsewhere(preset_, provider_.base_url)) forget_place(*preset_, seen("also") != nullptr, provider_);
+    if (preset_ && lacks_native(*preset_, provider_.base_url)) provider_.model_dialects.clear();
     if (preset_ && preset_->type == "azure") provider_.base_url = azure_base_url(provider_.base_url, !provider_.api_version.empty());
     else if (preset_ && is_place_of(*preset_, provider_.base_url)) provider_.base_url = preset_->base_url;
     else if (preset_ && is_unversioned(*preset_, provider_.dialect)) provider_.base_url = without_slashes_behind(provider_.base_url);

@@ -19,6 +19,7 @@ class ListQuestion final : public TransferSink {
  public:
   ListQuestion(const core::ProviderRuntime& provider, std::function<void()> done, Logger& logger)
       : provider_(provider), done_(std::move(done)), logger_(logger) {}
+  ~ListQuestion() override { close(); }
 
   bool ask(Transport& transport) {
     codec_ = provider_.dialect->new_upstream_codec();
@@ -27,6 +28,8 @@ class ListQuestion final : public TransferSink {
     if (!provider_.credentials.empty()) key = provider_.credentials.front().key_to_send();
     if (!codec_->encode_models(provider_.config, key, encoded_)) return false;
     transport_ = &transport;
+    asked_ = true;
+    provider_.shared->list_questions.fetch_add(1, std::memory_order_relaxed);
     send();
     return true;
   }
@@ -35,7 +38,7 @@ class ListQuestion final : public TransferSink {
     if (over_) return;
     transfer_.reset();
     fail(why);
-    over_ = true;
+    close();
   }
 
   void on_head(const HttpHead& head) override { status_ = head.status; }
@@ -51,7 +54,6 @@ class ListQuestion final : public TransferSink {
   void on_end(const TransferError& error) override {
     if (over_) return;
     if (error.ok() && status_ == 200 && take_page()) return;
-    over_ = true;
     if (!error.ok()) {
       fail(error.message, error.detail);
     } else if (status_ != 200) {
@@ -61,12 +63,20 @@ class ListQuestion final : public TransferSink {
     } else {
       auto list = core::apply_list_policy(provider_.config.models, ids_);
       provider_.shared->models.store(std::make_shared<const std::vector<std::string>>(std::move(list)));
+      provider_.shared->listed.store(true, std::memory_order_relaxed);
       if (!provider_.shared->set_list_error({}).empty()) logger_.log(LogLevel::kInfo, "model list fetched again", {{"provider", provider_.config.name}});
     }
+    close();
     done_();
   }
 
  private:
+  // What came of it is told before: in between somebody may look.
+  void close() noexcept {
+    if (asked_ && !over_) provider_.shared->list_questions.fetch_sub(1, std::memory_order_release);
+    over_ = true;
+  }
+
   void send() {
     encoded_.http.connect_timeout = provider_.timeouts.connect;
     encoded_.http.endpoint = provider_.endpoint;
@@ -115,7 +125,7 @@ class ListQuestion final : public TransferSink {
   std::string body_, fault_;
   std::vector<std::string> ids_;
   int status_ = 0, pages_ = 0;
-  bool over_ = false;
+  bool asked_ = false, over_ = false;
 };
 
 // All of them at once. `done` comes from a timer, so that its receiver may destroy this.

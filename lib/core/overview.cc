@@ -54,6 +54,13 @@ TargetCondition condition_of(const core::Candidate& c, TimePoint now) {
   return t;
 }
 
+// The first answer is waited for as one that failed: either way its models are not there.
+std::string list_error_of(const core::ProviderShared& shared) {
+  const bool waits = !shared.listed.load(std::memory_order_relaxed) && shared.list_questions.load(std::memory_order_acquire) > 0;
+  std::string error = shared.list_error();
+  return error.empty() && waits ? "it has not answered yet" : error;
+}
+
 }  // namespace
 
 std::vector<ProviderState> Router::providers(const KeyRecord* key) const {
@@ -77,7 +84,7 @@ std::vector<ProviderState> Router::providers(const KeyRecord* key) const {
     s.models = list ? list->size() : 0;
     const ModelListPolicy& lists = provider->config.models;
     s.known = s.attempts > 0 || s.probes > 0 || (list && lists.override_.empty() && lists.append.empty());
-    if (provider->config.models.override_.empty()) s.list_error = shared.list_error();
+    if (lists.override_.empty()) s.list_error = list_error_of(shared);
     size_t resting = 0;
     for (const core::CredentialRuntime& c : provider->credentials) {
       s.credentials.push_back(state_of(c, now));

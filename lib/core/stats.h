@@ -49,6 +49,8 @@ struct ProviderShared {
   std::atomic<uint64_t> rotation{0};  // whose turn it is in the credential pool
   TargetHealth reach;                 // of the provider itself: whether it answers at all, be it with an error
   Published<std::vector<std::string>> models;  // null: never fetched
+  std::atomic<int> list_questions{0};    // on their way
+  std::atomic<bool> listed{false};       // it has answered one of them
   NamedStates named;                  // its models
 
   void set_last_error(std::string text) {

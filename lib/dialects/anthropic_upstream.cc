@@ -94,10 +94,15 @@ class AnthropicUpstream final : public UpstreamCodec {
 
   Error parse_error(const HttpHead& head, std::string_view body) const override { return error_of_reply(head, body, key_.reveal()); }
 
-  // One page holds a thousand, which is more than any vendor has.
   Result<void> encode_models(const ProviderConfig& provider, std::string_view key, EncodedRequest& out) override {
     key_ = Secret(std::string(key));
-    return fill_anthropic(provider, "GET", "/models?limit=1000", "application/json", key, {}, out.http);
+    std::string path = "/models?limit=1000";
+    if (!last_id_.empty()) append_query(path += "&after_id=", last_id_);
+    return fill_anthropic(provider, "GET", path, "application/json", key, {}, out.http);
+  }
+
+  bool encode_more_models(const ProviderConfig& provider, std::string_view key, EncodedRequest& out) override {
+    return !last_id_.empty() && encode_models(provider, key, out).ok();
   }
 
   Result<std::vector<std::string>> parse_models(std::string_view body) override {
@@ -111,6 +116,7 @@ class AnthropicUpstream final : public UpstreamCodec {
     for (JsonValue entry : JsonElements(list)) {
       if (std::string id = find_member(entry, "id").string_or(); !id.empty()) ids.push_back(std::move(id));
     }
+    last_id_ = find_member(root, "has_more").boolean().value_or(false) ? find_member(root, "last_id").string_or() : std::string();
     return ids;
   }
 
@@ -125,6 +131,7 @@ class AnthropicUpstream final : public UpstreamCodec {
 
   Secret key_;
   std::string answer_tool_;
+  std::string last_id_;  // of the page of models read last, while there are more
   ToolNames names_;
   StreamReader stream_;
 };

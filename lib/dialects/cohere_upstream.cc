@@ -73,7 +73,7 @@ class CohereUpstream final : public UpstreamCodec {
     return error;
   }
 
-  // The list stands beside the chat, under /v1, and comes in pages; one page holds all there is.
+  // The list stands beside the chat, under /v1, and holds the models of all endpoints.
   Result<void> encode_models(const ProviderConfig& provider, std::string_view key, EncodedRequest& out) override {
     key_ = Secret(std::string(key));
     auto filled = fill_request(provider, "GET", "/models", "application/json", key, out.http);
@@ -82,8 +82,13 @@ class CohereUpstream final : public UpstreamCodec {
     constexpr std::string_view kOurs = "/v2/models";
     if (const size_t at = url.rfind(kOurs); at != std::string::npos) url.replace(at, 3, "/v1");
     url += (url.find('?') == std::string::npos ? "?" : "&");
-    url += "page_size=1000&endpoint=chat";
+    url += "page_size=1000";
+    if (!page_token_.empty()) append_query(url += "&page_token=", page_token_);
     return {};
+  }
+
+  bool encode_more_models(const ProviderConfig& provider, std::string_view key, EncodedRequest& out) override {
+    return !page_token_.empty() && encode_models(provider, key, out).ok();
   }
 
   Result<std::vector<std::string>> parse_models(std::string_view body) override {
@@ -92,12 +97,24 @@ class CohereUpstream final : public UpstreamCodec {
     if (!wire::validate(text) || !list.is_array()) return unreadable("the upstream's list of models has no `models`", text, key_.reveal());
     std::vector<std::string> ids;
     for (JsonValue entry : JsonElements(list)) {
-      if (std::string name = find_member(entry, "name").string_or(); !name.empty()) ids.push_back(std::move(name));
+      std::string name = find_member(entry, "name").string_or();
+      if (!name.empty() && may_be_asked(find_member(entry, "endpoints"))) ids.push_back(std::move(name));
     }
+    page_token_ = find_member(root, "next_page_token").string_or();
     return ids;
   }
 
  private:
+  // Not those that only classify, rate or transcribe: nothing here would reach them.
+  static bool may_be_asked(JsonValue endpoints) {
+    bool told = false;
+    for (JsonValue endpoint : JsonElements(endpoints)) {
+      told = true;
+      if (endpoint.equals("chat") || endpoint.equals("embed") || endpoint.equals("rerank")) return true;
+    }
+    return !told;
+  }
+
   static Result<void> splice(const EncodeInput& input, EncodedRequest& out) {
     std::vector<wire::SpliceEdit> edits;
     if (has_edits(input)) {
@@ -138,6 +155,7 @@ class CohereUpstream final : public UpstreamCodec {
 
   Secret key_;
   std::string model_;
+  std::string page_token_;  // of the page of models that follows the one read last
   StreamReader stream_;
   IdSource ids_;
 };

@@ -5,6 +5,7 @@
 #include "dialects/cohere.h"
 #include "dialects/cohere_tasks.h"
 #include "dialects/completions.h"
+#include "dialects/dashscope_tasks.h"
 #include "dialects/gemini.h"
 #include "dialects/gemini_embed.h"
 #include "dialects/http_template.h"
@@ -55,6 +56,15 @@ class Cohere final : public Dialect {
   bool openai_members() const noexcept override { return true; }
   std::unique_ptr<ClientCodec> new_task_client(Operation operation) const override { return dialects::cohere::new_task_client(operation); }
   std::unique_ptr<UpstreamCodec> new_task_upstream(Operation operation) const override { return dialects::cohere::new_task_upstream(operation); }
+};
+
+// Beside OpenAI's, of some of a vendor's models: see ProviderPreset::model_dialects.
+class DashScope final : public Dialect {
+ public:
+  std::string_view name() const noexcept override { return "dashscope"; }
+  std::unique_ptr<ClientCodec> new_client_codec() const override { return nullptr; }
+  std::unique_ptr<UpstreamCodec> new_upstream_codec() const override { return nullptr; }
+  std::unique_ptr<UpstreamCodec> new_task_upstream(Operation operation) const override { return dialects::dashscope::new_task_upstream(operation); }
 };
 
 class Http final : public Dialect {
@@ -121,6 +131,7 @@ std::vector<std::shared_ptr<const Dialect>> builtin_dialects() {
       std::make_shared<Gemini>(),
       std::make_shared<Bedrock>(),
       std::make_shared<Http>(),
+      std::make_shared<DashScope>(),
   };
 }
 

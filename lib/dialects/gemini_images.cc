@@ -151,7 +151,7 @@ class ImageUpstream final : public TaskUpstream {
   }
 
   static void add(JsonValue data, JsonValue mime, JsonValue prompt, TaskResponse& out) {
-    if (data.nonempty_string()) out.images.push_back({data.string_or(), mime.string_or("image/png"), prompt.string_or()});
+    if (data.nonempty_string()) out.images.push_back({data.string_or(), mime.string_or("image/png"), {}, prompt.string_or()});
   }
 
   // What was filtered stands among the pictures, with the reason.

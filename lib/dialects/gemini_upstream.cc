@@ -163,14 +163,6 @@ class GeminiUpstream final : public UpstreamCodec {
     return fill_request(provider, "GET", "/models" + query, "application/json", key_.reveal(), out.http);
   }
 
-  static void append_query(std::string& out, std::string_view text) {
-    const size_t from = out.size();
-    append_path(out, text);
-    for (size_t at = from; (at = out.find_first_of("/@:", at)) != std::string::npos;) {
-      out.replace(at, 1, out[at] == '/' ? "%2F" : out[at] == '@' ? "%40" : "%3A");
-    }
-  }
-
   // An error, or no JSON at all.
   std::optional<Error> fault_of(std::string_view text) const {
     if (!wire::validate(text)) {

@@ -53,6 +53,7 @@ void add(const ProviderConfig& provider, std::string name, std::string value, Ht
 }  // namespace
 
 void append_path(std::string& out, std::string_view text) { append_encoded(out, text, "-._~/@:"); }
+void append_query(std::string& out, std::string_view text) { append_encoded(out, text); }
 
 std::string model_path(const ProviderConfig& provider, std::string_view model, std::string_view path) {
   constexpr std::string_view kEnd = "/openai";

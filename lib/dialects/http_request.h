@@ -18,6 +18,8 @@ Result<void> fill_request(const ProviderConfig& provider, std::string_view metho
 
 // Appends a part of a URL's path: percent-encoded, but for slashes, `:` and `@`, which model names hold.
 void append_path(std::string& out, std::string_view text);
+// Appends a value of a URL's query: those three are encoded, too.
+void append_query(std::string& out, std::string_view text);
 
 // The path of an operation on a model. Azure's older face names the deployment there: `/deployments/NAME/chat/completions`; it is known by an
 // api_version and a base URL that ends in `/openai`.

@@ -37,6 +37,7 @@ Result<TaskRequest> read_image(std::string_view body) {
     else if (!m.value.is_null()) add_member(out.extras, m.raw);
   }
   if (image.size == "auto") image.size.clear();
+  image.inline_only = form == "b64_json";
   if (fields.ok() && !form.empty() && form != "url" && form != "b64_json") fields.fail(wrong_value("response_format", "url or b64_json"));
   if (fields.ok() && stream.value_or(false)) fields.fail(cannot_express("stream", "a picture in pieces", "another dialect"));
   if (fields.ok() && background == "transparent") fields.fail(cannot_express("background", "\"transparent\"", "another dialect"));
@@ -53,7 +54,8 @@ void write_image_answer(const TaskResponse& response, std::string_view body, std
   w.begin_array();
   for (const MadeImage& image : response.images) {
     w.begin_object();
-    if (url) w.member("url", "data:" + image.mime + ";base64," + image.data);
+    if (!image.url.empty()) w.member("url", image.url);
+    else if (url) w.member("url", "data:" + image.mime + ";base64," + image.data);
     else w.member("b64_json", image.data);
     if (!image.revised_prompt.empty()) w.member("revised_prompt", image.revised_prompt);
     w.end_object();

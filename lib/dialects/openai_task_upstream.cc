@@ -2,6 +2,7 @@
 // whatever they are.
 #include <charconv>
 
+#include "dialects/dashscope_tasks.h"
 #include "dialects/fault.h"
 #include "dialects/http_request.h"
 #include "dialects/openai_tasks.h"
@@ -127,6 +128,11 @@ class OpenAiTaskUpstream final : public TaskUpstream {
     }
     key_ = Secret(std::string(input.key));
     const TaskQuirks quirks = TaskQuirks::of(*input.provider);
+    const bool native = quirks.native_uses && operation_ == Operation::kEmbed && input.facts == nullptr && input.task != nullptr;
+    if (native && dashscope::says_use(*input.provider, input.task->embed.use)) {
+      native_ = dashscope::new_text_embed_upstream();
+      return native_->encode(input, out);
+    }
     if (input.facts != nullptr) {
       opaque_ = input.facts->opaque;
       TaskRelay(input, quirks, out).run(operation_);
@@ -163,6 +169,7 @@ class OpenAiTaskUpstream final : public TaskUpstream {
   }
 
   Result<TaskResponse> decode_task(std::string_view body) override {
+    if (native_) return native_->decode_task(body);
     auto root = read_root(body);
     if (!root) return std::move(root).error();
     return operation_ == Operation::kEmbed ? read_embed_answer(*root, key_.reveal()) : read_rerank_answer(*root, key_.reveal());
@@ -235,6 +242,7 @@ class OpenAiTaskUpstream final : public TaskUpstream {
   }
 
   const Operation operation_;
+  std::unique_ptr<UpstreamCodec> native_;  // the vendor's own API is asked in place of this one
   bool opaque_ = false, events_ = false, done_ = false, dead_ = false;
   SseParser parser_{kEvents};
 };
@@ -250,6 +258,7 @@ TaskQuirks TaskQuirks::of(const ProviderConfig& provider) {
     else if (name == "jina_names") q.jina_names = true;
     else if (name == "nvidia_names") q.nvidia_names = true;
     else if (name == "tei_rerank") q.tei_rerank = true;
+    else if (name == "native_uses") q.native_uses = true;
     else if (name.compare(0, kBatch.size(), kBatch) == 0) std::from_chars(name.data() + kBatch.size(), name.data() + name.size(), q.embed_batch);
   }
   return q;

@@ -23,6 +23,7 @@ struct TaskQuirks {
   bool jina_names = false;
   bool nvidia_names = false;
   bool tei_rerank = false;
+  bool native_uses = false;
   int64_t embed_batch = 0;  // 0: no limit
   static TaskQuirks of(const ProviderConfig& provider);
 };

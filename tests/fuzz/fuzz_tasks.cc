@@ -40,11 +40,11 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   static constexpr std::string_view kPaths[] = {"", "embeddings", "batchEmbedContents"};
   fuzz::Input in(data, size);
   const unsigned a = in.byte(), b = in.byte();
-  const std::string_view from = kNames[a % 4], to = b & 64 ? std::string_view("bedrock") : kNames[a / 4 % 4];
+  const std::string_view from = kNames[a % 4], to = b & 64 ? std::string_view(a & 128 ? "dashscope" : "bedrock") : kNames[a / 4 % 4];
   const Operation operation = kOperations[b % 5];
   ProviderConfig provider;
   provider.name = "up";
-  provider.base_url = "http://127.0.0.1:9/v1";
+  provider.base_url = to == "dashscope" ? "http://127.0.0.1:9/compatible-mode/v1" : "http://127.0.0.1:9/v1";
   if (a & 16) provider.quirks = {"voyage_names"};
   if (a & 32) provider.quirks = {"tei_rerank", "jina_names", "embed_batch_1"};
   const std::string text(in.rest());
@@ -88,7 +88,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   } else {
     EncodeInput input;
     input.provider = &provider;
-    input.upstream_model = to != "bedrock" ? "upstream-model" : a & 8 ? "amazon.titan-embed-text-v2:0" : a & 4 ? "us.cohere.embed-v4:0" : "cohere.embed-english-v3";
+    input.upstream_model = to == "dashscope" && a & 8 ? "qwen3-vl-rerank" : to != "bedrock" ? "upstream-model" : a & 8 ? "amazon.titan-embed-text-v2:0" : a & 4 ? "us.cohere.embed-v4:0" : "cohere.embed-english-v3";
     if (from == to && facts->relayable && upstream->relays(provider, *facts)) {
       EncodedRequest request;
       input.body = text;

@@ -308,3 +308,26 @@ def test_a_provider_that_cannot_be_asked_keeps_no_other_name_away(t):
     assert t.cli("chat", "m-only", "hi").returncode == 0
     r = t.cli("chat", "m-nobody", "hi")
     assert r.returncode == 1 and "what up2 offers is not known yet" in r.stderr, r.stderr
+
+
+def test_a_key_names_what_is_there(t):
+    t.write_config(t.config(t.upstream(), filters={"shout": {"pattern": "a", "replace": "A"}}))
+    for args, words in (
+        (("--providers", "up,nope"), '--providers[1]: there is no provider "nope"; there are: up, demo'),
+        (("--providers", "!nope"), '--providers[0]: there is no provider "!nope"'),
+        (("--filters", "shuot"), '--filters[0]: there is no filter "shuot"; there are: think_tags, shout'),
+    ):
+        r = t.cli("keys", "create", *args)
+        assert r.returncode == 2 and words in r.stderr and not r.stdout, (args, r)
+    assert "no key store" in t.cli("keys", "list", "--json").stderr  # none was made for what was refused
+    made = json.loads(t.cli("keys", "create", "--name", "a", "--providers", "up,new-*,!demo", "--filters", "shout,think_tags", "--json").stdout)
+    assert made["allow"]["providers"] == ["up", "new-*", "!demo"] and made["filters"] == ["shout", "think_tags"], made
+    # What the key has may be gone since; what it gets anew has to be there.
+    t.write_config(t.config())
+    r = t.cli("keys", "modify", "a", "--username", "ci")
+    assert r.returncode == 0, r.stderr
+    r = t.cli("keys", "modify", "a", "--providers", "up,down")
+    assert r.returncode == 2 and '--providers[1]: there is no provider "down"' in r.stderr, r.stderr
+    r = t.cli("keys", "modify", "a", "--filters", "think_tags", "--json")
+    assert r.returncode == 0 and json.loads(r.stdout)["filters"] == ["think_tags"], r
+    assert json.loads(t.cli("keys", "modify", "a", "--filters", "none", "--json").stdout)["filters"] == []

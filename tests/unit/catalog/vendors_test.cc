@@ -21,6 +21,14 @@ bool well_formed(const std::string& url) {
   return (url.rfind("https://", 0) == 0 || url.rfind("http://127.0.0.1:", 0) == 0) && url.back() != '/' && url.find(' ') == std::string::npos;
 }
 
+// The one of a model's own; empty: the vendor's.
+std::string dialect_of(const ProviderPreset& preset, std::string_view model) {
+  for (const auto& [pattern, name] : preset.model_dialects) {
+    if (pattern_match(pattern, model)) return name;
+  }
+  return {};
+}
+
 }  // namespace
 
 TEST_CASE("every preset is whole") {
@@ -29,7 +37,7 @@ TEST_CASE("every preset is whole") {
                                         "no_top_k", "takes_cache_control", "strict_members", "metadata_needs_store", "takes_developer", "effort_or_thinking", "effort_of_mini", "no_logprobs", "no_logit_bias", "no_user", "no_service_tier", "no_names", "temperature_to_1",
                                         "fixed_samplers", "thinks_without_samplers", "stops_1", "stops_4", "thinks_streamed", "thoughts_beside_bound", "thoughts_with_calls", "inline_media", "document_url", "strict_parts", "thinking_type", "enable_thinking",
                                          "reasoning_object", "template_thinking", "no_reasoning_effort", "no_reasoning_back", "custom_tools", "kimi_models", "no_call_ids", "fetches_urls",
-                                         "publishers",       "output_dimension",  "voyage_names",    "jina_names",                 "nvidia_names",  "tei_rerank",
+                                         "publishers",       "output_dimension",  "voyage_names",    "jina_names",                 "nvidia_names",  "tei_rerank", "native_uses",
                                         "prefill", "prefill_prefix", "prefill_partial", "prefill_continue", "prefill_at_beta", "repeats_prefill"};
   const std::set<std::string> beside = {"responses", "completions"};
   const std::set<std::string> dialects = {"openai", "anthropic", "ollama", "cohere", "gemini", "bedrock"};
@@ -70,6 +78,12 @@ TEST_CASE("the vendors of the contract are there") {
     const ProviderPreset* preset = find(type);
     REQUIRE(preset);
   }
+  for (const char* model : {"qwen3-rerank", "gte-rerank-v2", "qwen3-vl-rerank", "multimodal-embedding-v1", "qwen3-vl-embedding", "qwen2.5-vl-embedding", "tongyi-embedding-vision-plus",
+                            "qwen-image-plus", "qwen-image-2.0-pro", "z-image-turbo"}) {
+    CAPTURE(model);
+    CHECK(dialect_of(*find("qwen"), model) == "dashscope");
+  }
+  for (const char* model : {"qwen-max", "qwen3-vl-plus", "text-embedding-v4", "qwen-vl-max"}) CHECK(dialect_of(*find("qwen"), model).empty());
   CHECK(find("openai")->base_url_variable == "OPENAI_BASE_URL");
   CHECK(find("ollama")->base_url_variable == "OLLAMA_HOST");
   CHECK(find("ollama")->dialect == "ollama");

@@ -176,8 +176,24 @@ TEST_CASE("anthropic: the list of models") {
   auto ids = codec->parse_models(R"({"data":[{"type":"model","id":"a","display_name":"A"},{"type":"model","id":"b"}],"has_more":false,"first_id":"a","last_id":"b"})");
   REQUIRE(ids.ok());
   CHECK(*ids == std::vector<std::string>{"a", "b"});
+  EncodedRequest none;
+  CHECK_FALSE(codec->encode_more_models(config, "k", none));
   CHECK(!codec->parse_models(R"({"type":"error","error":{"type":"authentication_error","message":"invalid x-api-key"}})").ok());
   CHECK(!codec->parse_models("<html>").ok());
+}
+
+TEST_CASE("anthropic: the list of models comes in pages") {
+  auto codec = dialect("anthropic")->new_upstream_codec();
+  const ProviderConfig config = claude();
+  EncodedRequest first, second, third;
+  REQUIRE(codec->encode_models(config, "k", first).ok());
+  REQUIRE(codec->parse_models(R"({"data":[{"id":"a"},{"id":"b/1"}],"has_more":true,"first_id":"a","last_id":"b/1"})").ok());
+  REQUIRE(codec->encode_more_models(config, "k", second));
+  CHECK(second.http.url == "http://127.0.0.1:9/v1/models?limit=1000&after_id=b%2F1");
+  auto ids = codec->parse_models(R"({"data":[{"id":"c"}],"has_more":false,"first_id":"c","last_id":"c"})");
+  REQUIRE(ids.ok());
+  CHECK(*ids == std::vector<std::string>{"c"});
+  CHECK_FALSE(codec->encode_more_models(config, "k", third));
 }
 
 TEST_CASE("anthropic: a request means the same after decode and encode") {

@@ -573,17 +573,23 @@ TEST_CASE("cohere: errors of Cohere's are understood") {
   CHECK(error(499, R"({"message":"cancelled"})").code == ErrorCode::kUpstreamError);
 }
 
-TEST_CASE("cohere: the list of models stands under /v1, on one page") {
+TEST_CASE("cohere: the list of models stands under /v1, of all endpoints that are spoken, in pages") {
   auto codec = dialect("cohere")->new_upstream_codec();
   ProviderConfig config = provider();
   config.base_url = "https://api.cohere.com/v2";
   EncodedRequest out;
   REQUIRE(codec->encode_models(config, "k", out).ok());
   CHECK(out.http.method == "GET");
-  CHECK(out.http.url == "https://api.cohere.com/v1/models?page_size=1000&endpoint=chat");
-  auto ids = codec->parse_models(R"({"models":[{"name":"command-a","endpoints":["chat"]},{"x":1},{"name":"b"}],"next_page_token":""})");
+  CHECK(out.http.url == "https://api.cohere.com/v1/models?page_size=1000");
+  auto ids = codec->parse_models(R"({"models":[{"name":"command-a","endpoints":["generate","chat"]},{"x":1},{"name":"b"},{"name":"c","endpoints":[]},
+    {"name":"embed-v4.0","endpoints":["embed","classify"]},{"name":"rerank-v3.5","endpoints":["rerank"]},{"name":"mine-ft","endpoints":["classify"]}],"next_page_token":"t+/1"})");
   REQUIRE(ids.ok());
-  CHECK(*ids == std::vector<std::string>{"command-a", "b"});
+  CHECK(*ids == std::vector<std::string>{"command-a", "b", "c", "embed-v4.0", "rerank-v3.5"});
+  EncodedRequest second, third;
+  REQUIRE(codec->encode_more_models(config, "k", second));
+  CHECK(second.http.url == "https://api.cohere.com/v1/models?page_size=1000&page_token=t%2B%2F1");
+  REQUIRE(codec->parse_models(R"({"models":[{"name":"z"}],"next_page_token":""})").ok());
+  CHECK_FALSE(codec->encode_more_models(config, "k", third));
   CHECK_FALSE(codec->parse_models(R"({"id":"x","message":"no"})").ok());
 }
 
