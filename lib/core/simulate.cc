@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 #include <tuple>
 #include <unordered_map>
 
@@ -185,9 +186,10 @@ class Replay final : core::Stage {
   }
 
   // A bare name that was found in a provider's list, which a configuration need not say, is that provider's.
-  static std::string model_of(const UsageRecord& r) {
+  std::string_view model_of(const UsageRecord& r) {
     const bool listed = r.decision.find("offered by one provider") != std::string::npos || r.decision.find("?proxy=provider") != std::string::npos;
-    return listed && !r.provider.empty() && r.model == r.requested_model ? target_name(r.provider, r.model) : r.requested_model;
+    if (!listed || r.provider.empty() || r.model != r.requested_model) return r.requested_model;
+    return *whole_names_.insert(target_name(r.provider, r.model)).first;
   }
   static bool has_wishes(const UsageRecord& r) { return r.decision.find(core::kAsksForTargets) != std::string::npos; }
 
@@ -372,6 +374,7 @@ class Replay final : core::Stage {
   std::map<std::string, std::shared_ptr<const KeyRecord>, std::less<>> keys_;  // by id
   core::Past past_;
   std::map<std::string, Mean, std::less<>> means_;  // of what was answered, by the model that was asked for
+  std::set<std::string> whole_names_;  // that calls name, where their records do not
   uint64_t acts_ = 0, probes_ = 0;
   std::map<std::string, SimulationShare> shares_;
   std::map<std::string, Idle> idle_;                    // by target
