@@ -103,11 +103,12 @@ class Loading(unittest.TestCase):
         class Older:
             """The real library without one function, as one would have it that was built before that was added."""
             _name = "/opt/old/libllmrouter-c.so.0"
+            _real = llmrouter._load()
 
             def __getattr__(self, name):
                 if name == "llmrouter_keys_sessions":
                     raise AttributeError(name)
-                return getattr(ctypes.CDLL(llmrouter._load()._name), name)
+                return getattr(self._real, name)
 
         with self.assertRaises(ImportError) as raised:
             llmrouter._Library(Older())
@@ -659,16 +660,134 @@ class Module(Case):
             self.refused("invalid_key", router.keys.check, made["token"])
 
 
+class Claude(http.server.BaseHTTPRequestHandler):
+    """Thinks, signs its thoughts, and answers; keeps what it was asked."""
+
+    def do_POST(self):
+        self.server.asked.append(json.loads(self.rfile.read(int(self.headers["content-length"]))))
+        answer = json.dumps({"id": "msg_1", "type": "message", "role": "assistant", "model": "claude", "stop_reason": "end_turn",
+                             "content": [{"type": "thinking", "thinking": "hm", "signature": "SIGNED"}, {"type": "text", "text": "yes"}],
+                             "usage": {"input_tokens": 3, "output_tokens": 4}}).encode()
+        self.send_response(200)
+        self.send_header("content-type", "application/json")
+        self.send_header("content-length", str(len(answer)))
+        self.end_headers()
+        self.wfile.write(answer)
+
+    def log_message(self, *_):
+        pass
+
+
+class Filters(unittest.TestCase):
+    def open(self, what, **more):
+        return llmrouter.Router(yaml="models: {m: {targets: [demo/echo], filters: [mine]}}", settings=MEMORY, environment=False, filters={"mine": what}, **more)
+
+    def test_the_request(self):
+        class Polite:
+            def on_request(self, request):
+                request["messages"].append({"role": "user", "content": "please"})
+                return request
+
+        with self.open(Polite()) as router:
+            self.assertIn("please", router.chat("m", "hello"))
+            self.assertNotIn("please", router.chat("demo/echo", "hello"))
+            router.reload(yaml="models: {again: {targets: [demo/echo], filters: [mine]}}", settings=MEMORY, environment=False)
+            self.assertIn("please", router.chat("again", "hello"))
+
+    def test_refusal(self):
+        class No:
+            def on_request(self, request):
+                raise llmrouter.Refuse("not " + request["messages"][0]["content"])
+
+        with self.open(No()) as router:
+            with self.assertRaises(llmrouter.Error) as raised:
+                router.chat("m", "today")
+            self.assertEqual(raised.exception.code, "invalid_request")
+            self.assertIn("not today", raised.exception.message)
+
+    def test_what_goes_wrong_in_a_filter_refuses(self):
+        class Broken:
+            def on_request(self, request):
+                return 1 / 0
+
+            def on_event(self, event):
+                return 7
+
+        heard, hook = [], threading.excepthook
+        threading.excepthook = lambda what: heard.append(what.exc_type)
+        try:
+            with self.open(Broken()) as router:
+                with self.assertRaises(llmrouter.Error) as raised:
+                    router.chat("m", "secret")
+                self.assertEqual(raised.exception.code, "invalid_request")
+                self.assertNotIn("division", raised.exception.message)
+        finally:
+            threading.excepthook = hook
+        self.assertEqual(heard, [ZeroDivisionError])
+        self.assertRaises(TypeError, self.open, object())
+
+    def test_the_answer(self):
+        class Shout:
+            def on_response(self, answer):
+                for choice in answer["choices"]:
+                    choice["message"]["content"] = choice["message"]["content"].upper()
+                return answer
+
+        with self.open(Shout()) as router:
+            self.assertEqual(router.chat("m", "hello"), "HELLO")
+
+    def test_a_stream(self):
+        class Half:
+            def __init__(self):
+                self.kinds = []
+
+            def on_event(self, event):
+                self.kinds.append(event["kind"])
+                if event["kind"] == "text":
+                    return llmrouter.DROP if "b" in event["text"] else event["text"].upper()
+                return "!" if event["kind"] == "finish" else None
+
+        half = Half()
+        with self.open(half) as router:
+            self.assertEqual("".join(router.stream("m", "a b c")).split(), ["A", "C!"])
+        self.assertEqual((half.kinds[0], half.kinds.count("text"), half.kinds.count("finish")), ("start", 3, 1))
+
+    def test_what_the_json_cannot_say_stays(self):
+        """A message that the filter left alone goes out as its caller meant it: with the mark of a cache and the signature of a thought."""
+        class Rules:
+            def on_request(self, request):
+                request["messages"].insert(0, {"role": "system", "content": "be brief"})
+                return request
+
+        with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Claude) as server:
+            server.asked = []
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+            yaml = f"""
+providers: {{c: {{dialect: anthropic, base_url: "http://127.0.0.1:{server.server_port}", api_key: k}}}}
+models: {{m: {{targets: [c/claude-sonnet-4-5], filters: [mine]}}}}
+"""
+            with llmrouter.Router(yaml=yaml, settings=MEMORY, environment=False, filters={"mine": Rules()}) as router:
+                user = {"role": "user", "content": [{"type": "text", "text": "hi", "cache_control": {"type": "ephemeral"}}]}
+                said = router.chat({"model": "m", "messages": [user]})["choices"][0]["message"]
+                router.chat({"model": "m", "messages": [user, said, {"role": "user", "content": "and?"}]})
+            server.shutdown()
+        last = server.asked[-1]
+        self.assertIn("be brief", json.dumps(last["system"]))
+        self.assertIn('"signature": "SIGNED"', json.dumps(last["messages"]))
+        self.assertIn('"cache_control"', json.dumps(last["messages"]))
+
+
 class Leftovers(unittest.TestCase):
     def test_nothing_is_held(self):
         """Runs last: no call left anything behind."""
         gc.collect()
         self.assertEqual(llmrouter._Flight._flights, {})
+        self.assertEqual(llmrouter._Filter._filters, {})
 
 
 if __name__ == "__main__":
     loader = unittest.TestLoader()
-    suite = unittest.TestSuite(loader.loadTestsFromTestCase(case) for case in (Paths, Module, Leftovers))
+    suite = unittest.TestSuite(loader.loadTestsFromTestCase(case) for case in (Loading, Paths, Module, Filters, Leftovers))
     outcome = unittest.TextTestRunner(verbosity=2).run(suite)
     bad = len(outcome.failures) + len(outcome.errors)
     print(f"{outcome.testsRun - bad} passed, {bad} failed")
