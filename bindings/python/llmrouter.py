@@ -86,7 +86,7 @@ _FUNCTIONS = {
     "options_add_json_filter": "psfpx", "text_append": "ps", "open": "pp", "reload": "pp",
     "call_new": "psp", "call_new_text": "pssp", "call_set_mode": "pi", "call_set_key": "ps", "call_set_request_id": "ps",
     "call_set_timeout_ms": "pl", "call_set_provider": "ps", "call_add_header": "pss", "call_run": "pdpxp", "call_start": "pdepx",
-    "call_explain": "pp", "explain": "psp", "models": "pip", "providers": "pp", "metrics": "pp", "keys_create": "pssp", "keys_list": "pp",
+    "call_explain": "pp", "explain": "psp", "models": "pip", "providers": "pp", "model_health": "pssp", "metrics": "pp", "keys_create": "pssp", "keys_list": "pp",
     "keys_show": "psp", "keys_modify": "pssp", "keys_revoke": "ps", "keys_limits": "psp", "keys_check": "psp", "filter_new": "p",
     "filter_set": "pss", "usage": "ppp", "usage_sum": "pspp", "usage_flush": "pl", "rules_list": "pp", "rules_set": "psp", "rules_remove": "ps",
     "rules_test": "psp", "switch_status": "pp", "switch_toggle": "pissp", "switch_history": "pp", "keys_override": "psp",
@@ -720,6 +720,10 @@ class Router:
 
     def providers(self):
         return _json.loads(_taken(_lib.providers, self._handle))["data"]
+
+    def model_health(self, model, key=""):
+        """{"model", "status", "targets": [...]}: how the targets behind a name are doing. `key`: only those that it may use, by id or name."""
+        return _json.loads(_taken(_lib.model_health, self._handle, *_text(model), *_text(key)))
 
     def metrics(self):
         return _taken(_lib.metrics, self._handle)

@@ -4,8 +4,8 @@
  * What this face does not do
  *   - Requests and answers are JSON in OpenAI's chat dialect, in both directions; there are no structs for messages.
  *   - Transports, codecs, clocks, strategies and stores of your own are C++ alone.
- *   - It does not live in your event loop. Started calls run on one thread of the router's own, made when the first call is started; calls that
- *     are run, and all else, use the caller's thread. Nothing else here makes a thread but the SQLite writers (none with `memory:` and `off`).
+ *   - It does not live in your event loop. Started calls, and the probes that the configuration asks for (`providers.*.health`), run on one thread of the
+ *     router's own, made when the first of them is; calls that are run, and all else, use the caller's thread. Nothing else here makes a thread but the SQLite writers (none with `memory:` and `off`).
  *   - No function here may be used after fork() in the child.
  *
  * What holds for every function
@@ -244,6 +244,10 @@ LLMROUTER_C_EXPORT llmrouter_error* llmrouter_explain(llmrouter_router* router, 
 LLMROUTER_C_EXPORT llmrouter_error* llmrouter_models(llmrouter_router* router, int refresh, llmrouter_text** json);
 /* How each provider is doing. */
 LLMROUTER_C_EXPORT llmrouter_error* llmrouter_providers(llmrouter_router* router, llmrouter_text** json);
+/* How the targets behind a model's name are doing: {"model", "status": "ok", "degraded", "down" or "unknown", "targets": [...]} with breaker, rest, attempts,
+ * failures and latency of each. `key`: only those that it may use, by id or name; empty: all. Nothing is asked. */
+LLMROUTER_C_EXPORT llmrouter_error* llmrouter_model_health(llmrouter_router* router, const char* model, size_t model_size, const char* key,
+                                                           size_t key_size, llmrouter_text** json);
 /* Prometheus text. */
 LLMROUTER_C_EXPORT llmrouter_error* llmrouter_metrics(llmrouter_router* router, llmrouter_text** text);
 

@@ -537,6 +537,47 @@ class Module(Case):
                 provider.shutdown()
                 thread.join()
 
+    def test_health(self):
+        asked, twice = [], threading.Event()
+
+        class Provider(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                asked.append(self.path)
+                if len(asked) == 2:
+                    twice.set()
+                self.send_response(503)
+                self.send_header("content-length", "0")
+                self.end_headers()
+
+            def log_message(self, *_):
+                pass
+
+        with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Provider) as provider:
+            thread = threading.Thread(target=provider.serve_forever)
+            thread.start()
+            try:
+                yaml = "providers: {lab: {base_url: 'http://127.0.0.1:%d/v1', models: {override: [x]}, health: {probe: %s, interval: 1s}}}\nmodels: {m: lab/x}"
+                with llmrouter.Router(yaml=yaml % (provider.server_port, "off"), settings=MEMORY, environment=False) as router:
+                    health = router.model_health("m")
+                    self.assertEqual((health["model"], health["status"], health["targets"][0]["breaker"]), ("m", "unknown", "closed"))
+                    self.refused("model_not_found", router.model_health, "nope")
+                    self.refused("not_found", router.model_health, "m", "nobody")
+                    router.keys.create({"name": "ci", "allow": {"models": ["other"]}})
+                    self.assertEqual(router.model_health("m", "ci")["targets"], [], "none that the key may use")
+                    self.assertEqual(asked, [])
+                    router.reload(yaml=yaml % (provider.server_port, "models"), settings=MEMORY, environment=False)
+                    self.assertTrue(twice.wait(20), "a reload that wants probes gets them")
+                    self.assertEqual(router.model_health("m")["status"], "down")
+                begun = len(asked)
+                with llmrouter.Router(yaml=yaml % (provider.server_port, "models"), settings=MEMORY, environment=False) as router:
+                    stop = time.monotonic() + 20
+                    while len(asked) == begun and time.monotonic() < stop:
+                        time.sleep(0.02)
+                self.assertGreater(len(asked), begun, "nobody was probed where the configuration said so from the start")
+            finally:
+                provider.shutdown()
+                thread.join()
+
     def test_keys(self):
         with llmrouter.Router(settings=MEMORY, environment=False) as router:
             key = router.keys.create({"name": "ci", "limits": {"requests": "1/min"}}, prefix="py-")
