@@ -10,7 +10,8 @@
  *
  * What holds for every function
  *   - Handles are opaque. Each kind has one function that frees it; freeing NULL does nothing.
- *   - Text goes in as (pointer, size), is copied before the function returns, is UTF-8 and needs no terminator; (NULL, 0) is the empty text.
+ *   - Text goes in as (pointer, size), is copied before the function returns, is UTF-8 and needs no terminator; (NULL, 0) is the empty text, NULL with
+ *     another size an error (invalid_request).
  *   - Text comes out as an llmrouter_text, which the caller frees, or is lent: to a callback until it returns, by an accessor until its handle is
  *     freed. Text that is lent ends with a NUL that its size does not count, but not the chunks given to an llmrouter_on_data.
  *   - What can fail returns an llmrouter_error, NULL when all went well; the caller frees it. Out parameters are then NULL. A NULL handle where one

@@ -296,6 +296,50 @@ class Paths(Case):
         self.assertEqual(failures, [])
 
 
+class NullTexts(Case):
+    def test_every_function_that_takes_a_text(self):
+        """NULL with a size is an error, not a crash: each text of each function in turn."""
+        handles = {"options": llmrouter._new(_lib.options_new), "filter": llmrouter._new(_lib.filter_new), "text": llmrouter._new(_lib.metrics, self.router._handle)}
+        call = self.router.call("demo/echo", "hello")
+        self.router.keys.create({"name": "x"})
+        # Only these take a handle of their own; what else there is takes the router.
+        handles.update(call=call._handle, rules_test=call._handle, call_new=self.router._handle, call_new_text=self.router._handle)
+        tried = 0
+        for name, shape in llmrouter._FUNCTIONS.items():
+            kinds = shape if isinstance(shape, str) else shape[0]
+            handle = handles.get(name) or handles.get(name.split("_")[0], self.router._handle)
+            for null in range(kinds.count("s")):
+                arguments, texts, out = [], 0, ctypes.c_void_p(1)
+                for place, kind in enumerate(kinds):
+                    if kind == "s":
+                        arguments += [None, 5] if texts == null else [b"x", 1]
+                        texts += 1
+                    elif kind == "p":
+                        last = place == len(kinds) - 1
+                        arguments.append(handle if place == 0 else ctypes.byref(out) if last else None)
+                    elif kind in "il":
+                        arguments.append(0)
+                    else:  # a filter needs its function; of the rest none is called
+                        arguments.append(_NO_FILTER if kind == "f" else _RELAX if kind == "d" else _NOBODY)
+                error = getattr(_lib, name)(*arguments)
+                message = _lib.error_message(error).decode() if error else ""
+                code, where = _code(error), f"{name}, text {null}: {message}"
+                self.assertNotEqual(code, "ok", where)
+                if null == 0:  # before others something else may be wrong
+                    self.assertEqual((code, "must not be NULL" in message), ("invalid_request", True), where)
+                tried += 1
+        self.assertGreater(tried, 45)
+        call.close()
+        _lib.options_free(handles["options"])
+        _lib.filter_free(handles["filter"])
+        _lib.text_free(handles["text"])
+
+
+_NO_FILTER = llmrouter._on_filter(lambda *_: 0)
+_RELAX = llmrouter._on_data(lambda *_: llmrouter.CONTINUE)
+_NOBODY = llmrouter._destroy(lambda _: None)
+
+
 class Module(Case):
     def test_chat(self):
         self.assertIn("hello", self.router.chat("demo/echo", "hello"))
@@ -567,7 +611,10 @@ class Module(Case):
                     self.assertEqual(asked, [])
                     router.reload(yaml=yaml % (provider.server_port, "models"), settings=MEMORY, environment=False)
                     self.assertTrue(twice.wait(20), "a reload that wants probes gets them")
-                    self.assertEqual(router.model_health("m")["status"], "down")
+                    stop = time.monotonic() + 20  # the answer is on its way
+                    while router.model_health("m")["status"] == "unknown" and time.monotonic() < stop:
+                        time.sleep(0.02)
+                    self.assertNotEqual(router.model_health("m")["status"], "unknown")
                 begun = len(asked)
                 with llmrouter.Router(yaml=yaml % (provider.server_port, "models"), settings=MEMORY, environment=False) as router:
                     stop = time.monotonic() + 20
@@ -828,7 +875,7 @@ class Leftovers(unittest.TestCase):
 
 if __name__ == "__main__":
     loader = unittest.TestLoader()
-    suite = unittest.TestSuite(loader.loadTestsFromTestCase(case) for case in (Loading, Paths, Module, Filters, Leftovers))
+    suite = unittest.TestSuite(loader.loadTestsFromTestCase(case) for case in (Loading, Paths, NullTexts, Module, Filters, Leftovers))
     outcome = unittest.TextTestRunner(verbosity=2).run(suite)
     bad = len(outcome.failures) + len(outcome.errors)
     print(f"{outcome.testsRun - bad} passed, {bad} failed")
