@@ -2,7 +2,10 @@
 import json
 import os
 import re
+import signal
 import sqlite3
+import subprocess
+import time
 
 import upstream as up
 from harness import ADMIN
@@ -53,6 +56,65 @@ def test_a_key_is_shown_whole(t):
     assert [k["state"] for k in json.loads(t.cli("keys", "list", "--json").stdout)["data"]] == ["revoked"]
     created = t.cli("keys", "create", "--name", "bob", "--max-tokens", "5", "--limits", "requests=5/min,burst=2")
     assert "max_tokens=5" in created.stderr and "burst=2" in created.stderr, created.stderr
+
+
+def test_a_chat_that_is_interrupted_is_recorded(t):
+    """The words that came have to be paid for: by ^C, SIGTERM, SIGHUP and by who reads no more."""
+    async def drip(x):
+        await x.send(up.CLOSE_HEAD)
+        for _ in range(600):
+            await x.send(up.chunk({"content": "word "}))
+            await x.sleep(0.05)
+
+    async def silent(x):
+        await x.stall()
+
+    def interrupt(model, end, wait_for):
+        process = subprocess.Popen([t.binary, "chat", model, "hello"], cwd=t.folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                   env={"PATH": os.environ.get("PATH", "")}, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
+        try:
+            wait_for(process)
+            if end is None:
+                process.stdout.close()
+            else:
+                process.send_signal(end)
+            return process.wait(20)
+        finally:
+            process.kill()
+            process.wait()
+            process.stdout.close()
+            process.stderr.close()
+
+    u, quiet = t.upstream(up.scripted(drip)), t.upstream(up.scripted(silent))
+    config = t.config(u)
+    config["providers"]["quiet"] = dict(config["providers"]["up"], base_url=quiet.url)
+    t.write_config(config)
+    newest = lambda: json.loads(t.cli("usage", "--json", "--limit", "1").stdout)["data"]
+    for end in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, None):
+        code = interrupt("up/m1", end, lambda process: process.stdout.read(5))
+        assert code == -(end or signal.SIGPIPE), (end, code)
+        record = newest()[0]
+        assert (record["status"], record["provider"]) == ("cancelled", "up") and record["output_tokens"] > 0, record
+    assert len(json.loads(t.cli("usage", "--json").stdout)["data"]) == 4
+
+    def until_asked(_):
+        stop = time.monotonic() + 20
+        while not quiet.chats() and time.monotonic() < stop:
+            time.sleep(0.02)
+    assert interrupt("quiet/m1", signal.SIGINT, until_asked) == -signal.SIGINT
+    record = newest()[0]
+    assert (record["status"], record["provider"]) == ("cancelled", "quiet"), record
+
+
+def test_what_cannot_be_written_is_a_failure(t):
+    s = t.server(t.upstream())
+    assert s.chat().status == 200
+    s.usage()
+    for words in (["schema"], ["reference"], ["help"], ["usage"], ["usage", "--json"], ["usage", "--csv"], ["keys", "list"], ["check"], ["explain", "m"], ["models"],
+                  ["chat", "demo/echo", "hello"], ["version"]):
+        with open("/dev/full", "w") as full:
+            r = subprocess.run([t.binary] + words, cwd=t.folder, stdin=subprocess.DEVNULL, stdout=full, stderr=subprocess.PIPE, timeout=60)
+        assert r.returncode == 1, (words, r.returncode, r.stderr)
 
 
 def test_usage_is_whole_or_says_what_is_left(t):
