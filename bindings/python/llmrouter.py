@@ -394,6 +394,7 @@ class Call:
             pointer = _new(_lib.call_new_text, router._handle, *_text(request), *_text(text))
         self._handle = _Handle(pointer, _lib.call_free)
         _Exit.opened(self)
+        self._mode = mode
         self._router = router  # a call needs its router's library thread as long as it is in flight
         _check(_lib.call_set_mode(self._handle, mode))
         if key is not None:
@@ -407,9 +408,14 @@ class Call:
         for name, value in (headers or {}).items():
             _check(_lib.call_add_header(self._handle, *_text(name), *_text(value)))
 
+    def _check_on_data(self, on_data):
+        if on_data is not None and self._mode == WHOLE:
+            raise TypeError("on_data: a whole answer comes with the result; mode=CHUNKS or TEXT has data")
+
     def run(self, on_data=None):
         """Blocks until the call has ended. `on_data(bytes)` may answer PAUSE or STOP (None and CONTINUE: go on; anything else is a TypeError); what it raises
         stops the call and comes out here. So does ^C, and what else a signal's handler raises."""
+        self._check_on_data(on_data)
         handle = self._handle  # not freed while it runs, whoever closes this
         return _wait(lambda ask: self._run(handle, ask), on_data, lambda: _lib.call_cancel(handle))
 
@@ -431,6 +437,7 @@ class Call:
     def start(self, on_data=None, on_end=None):
         """Returns at once. `on_data(bytes)`, which answers as that of run(), and then, once, `on_end(Result)` are called on the library's thread. What they
         raise goes to threading.excepthook; what on_data raises also stops the call."""
+        self._check_on_data(on_data)
         flight = _Flight(on_data, on_end, started=True)
         _check(_lib.call_start(self._handle, _Flight.data, _Flight.end, flight.id, _Flight.destroy))
 

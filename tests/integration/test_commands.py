@@ -370,3 +370,64 @@ def test_a_provider_that_cannot_be_asked_keeps_no_other_name_away(t):
     assert t.cli("chat", "m-only", "hi").returncode == 0
     r = t.cli("chat", "m-nobody", "hi")
     assert r.returncode == 1 and "what up2 offers is not known yet" in r.stderr, r.stderr
+
+
+def test_pages_of_every_origin_and_no_key(t):
+    """`cors: "*"` while nobody is asked for a key: told by `check`, where it can be known, and at the start."""
+    config = t.config(t.upstream(), server={"auth": "auto", "cors": ["*"]})
+    t.write_config(config)
+    for words, code in ((("check",), 0), (("check", "--strict"), 2)):
+        r = t.cli(*words)
+        assert r.returncode == code and "server.cors: every web page may call, and no key was made yet" in r.stderr, r
+    s = t.start(config)
+    assert s.logged("no key was made yet"), s.log
+    s.stop()
+    assert t.cli("keys", "create", "--name", "first").returncode == 0
+    r = t.cli("check", "--strict")
+    assert r.returncode == 0 and "server.cors" not in r.stderr, r
+    s = t.start(config)
+    assert not s.logged("no key was made yet"), s.log
+    s.stop()
+    config["storage"]["keys"] = "memory:"
+    del config["server"]["admin_key"]
+    t.write_config(config)
+    r = t.cli("check", "--strict")
+    assert r.returncode == 2 and "server.cors" in r.stderr and "there is no key" in r.stderr, r
+    config["keys"] = [{"name": "ci", "key": "sk-of-the-file-1234567890"}]
+    t.write_config(config)
+    assert t.cli("check", "--strict").returncode == 0
+
+
+def test_of_two_stars_the_first_is_taken(t):
+    config = t.config(t.upstream(), models={"gpt-*": "demo/echo", "gpt-4*": "up/m1"})
+    s = t.start(config)
+    assert s.chat(model="gpt-4o").header("x-llmrouter-provider") == "demo"
+    r = t.cli("check", "--strict")
+    assert r.returncode == 2 and "never asked for: `gpt-*` stands before it" in r.stderr, r
+
+
+def test_the_first_word_does_not_come_after_the_end(t):
+    s = t.server(t.upstream())
+    for _ in range(20):
+        assert s.chat(model="demo/echo", stream=True).status == 200
+    records = s.usage()
+    assert len(records) == 20
+    for record in records:
+        assert 0 < record["first_token_ms"] <= record["latency_ms"], record
+
+
+def test_the_debug_log_says_whose_every_request_was(t):
+    config = t.config(t.upstream(), server={"auth": "keys"}, observe={"log": {"level": "debug", "format": "json"}})
+    s = t.start(config)
+    made = s.request("POST", "/admin/v1/keys", {"name": "ann"}, key=ADMIN).json()
+    for path in ("/v1/models", "/v1/me", "/v1/me/override"):
+        assert s.get(path, key=made["key"]).status == 200, path
+    assert s.chat(key=made["key"]).status == 200
+    s.get("/health", key="sk-nobodys-1234567890")
+    s.stop()
+    lines = [json.loads(l) for l in s.log if l.startswith("{")]
+    keys = {l["path"]: l["key"] for l in lines if l.get("message") == "request"}
+    for path in ("/v1/models", "/v1/me", "/v1/me/override", "/v1/chat/completions"):
+        assert keys[path] == made["id"], keys
+    assert keys["/health"] == "" and keys["/admin/v1/keys"] == "", keys
+    assert made["key"] not in "".join(s.log)

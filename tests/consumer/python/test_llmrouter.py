@@ -442,6 +442,12 @@ class Module(Case):
         thread.join()
         self.assertEqual(len(raised), 1)
 
+    def test_a_whole_answer_has_no_data(self):
+        with llmrouter.Call(self.router, "demo/echo", "hello") as call:
+            self.assertRaises(TypeError, call.run, print)
+            self.assertRaises(TypeError, call.start, print)
+            self.assertEqual(call.run().text, "hello")  # it was not begun
+
     def test_errors_are_copied(self):
         error = llmrouter.Error("c", "m", "p", 429, 5, "lab", 503, "body", "host:1")
         error.mine = "added"
