@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "llmrouter/llmrouter.h"
+#include "probe_thread.h"
 
 namespace llmrouter {
 
@@ -125,6 +126,7 @@ struct Client::Impl {
   std::shared_ptr<Router> router;
   std::shared_ptr<UsageStore> usage;
   LinePool pool;  // its transports go before the router
+  std::unique_ptr<ProbeThread> probes;  // null: nobody is probed
 
   std::mutex models_mutex;
   std::condition_variable models_ready;
@@ -245,6 +247,11 @@ Result<Client> open_config(const Config& config, std::shared_ptr<Logger> logger,
     auto router = Router::create(config, std::move(*parts));
     if (!router) return std::move(router).error();
     client.impl_->router = std::move(*router);
+    if (wants_probes(config)) {
+      auto probes = ProbeThread::start(client.impl_->router);
+      if (!probes) return std::move(probes).error();
+      client.impl_->probes = std::move(*probes);
+    }
     return client;
   } catch (const std::bad_alloc&) {
     return out_of_memory();

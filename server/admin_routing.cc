@@ -20,13 +20,15 @@ std::optional<RuleState> rule_named(const Router& router, const std::string& nam
 
 Error no_rule(const std::string& name) { return Error(ErrorCode::kNotFound, "there is no rule \"" + name.substr(0, 200) + "\""); }
 
+constexpr const char* kWholeList = "],\"next\":null}";  // lists that have no pages end as those that have
+
 Reply list_rules(Context& context) {
   std::string body = "{\"data\":[";
   for (const RuleState& state : context.router->rules()) {
     if (body.back() == '}') body += ',';
     body += to_json(state);
   }
-  return admin_reply(body + "]}");
+  return admin_reply(body + kWholeList);
 }
 
 Reply show_rule(Context& context, const std::string& name, int status = 200) {
@@ -108,7 +110,7 @@ Reply switch_history(Context& context) {
     if (body.back() == '}') body += ',';
     body += to_json(change);
   }
-  return admin_reply(body + "]}");
+  return admin_reply(body + kWholeList);
 }
 
 Reply switch_metrics(Context& context) {

@@ -90,8 +90,9 @@ int run_schema(const Args& args);
 int run_reference(const Args& args);
 // cli_explain.cc
 int run_explain(const Args& args);
-// cli_call.cc
+// cli_chat.cc
 int run_chat(const Args& args);
+// cli_call.cc
 int run_models(const Args& args);
 // cli_keys.cc
 int run_keys_create(const Args& args);

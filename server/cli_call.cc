@@ -1,4 +1,4 @@
-// chat, models: the library at work in this process; no server is needed.
+// models: the library at work in this process; no server is needed.
 #include <cstdio>
 
 #include "llmrouter/llmrouter.h"
@@ -9,32 +9,17 @@ namespace llmrouter::server {
 
 namespace {
 
-// Without stores: what looks and does not spend keeps no books.
+// Without stores and probes: what looks and does not spend keeps no books.
 std::optional<Config> without_stores(const Args& args) {
   auto loaded = load(args);
   if (!loaded) return std::nullopt;
   loaded->config.storage.keys = "memory:";
   loaded->config.storage.usage = "off";
+  for (ProviderConfig& provider : loaded->config.providers) provider.health.probe = ProbeKind::kOff;
   return std::move(loaded->config);
 }
 
 }  // namespace
-
-int run_chat(const Args& args) {
-  const auto loaded = load(args);
-  if (!loaded) return kUsage;
-  auto client = open_config(loaded->config, make_stderr_logger(LogLevel::kWarn, loaded->config.observe.json), kModelsHint);
-  if (!client) return complain(client.error());
-  bool ends_line = true;
-  auto result = client->stream(args.arguments()[0], args.arguments()[1], [&ends_line](std::string_view text) {
-    print(text);
-    std::fflush(stdout);
-    ends_line = text.back() == '\n';
-    return std::ferror(stdout) != 0 ? Flow::kCancel : Flow::kContinue;
-  });
-  if (!ends_line) print("\n");
-  return result ? kDone : complain(result.error());
-}
 
 int run_models(const Args& args) {
   const auto config = without_stores(args);

@@ -3,6 +3,7 @@
 
 #include "llmrouter/llmrouter.h"
 #include "server/cli.h"
+#include "server/settings.h"
 
 namespace llmrouter::server {
 
@@ -17,7 +18,13 @@ int run_check(const Args& args) {
   if (auto router = Router::create(config, std::move(*parts)); !router) return complain(router.error(), kUsage);
   for (const std::string& note : loaded->notes) std::fprintf(stderr, "%s\n", note.c_str());
   for (const ConfigFault& warning : loaded->warnings) std::fprintf(stderr, "%s\n", warning.to_string().c_str());
-  const size_t warnings = loaded->warnings.size();
+  size_t warnings = loaded->warnings.size();
+  StorageConfig storage = loaded->config.storage;
+  const bool may_have_keys = storage.keys != "memory:" && leave_absent(storage).empty();
+  if (const std::string open = open_to_pages(loaded->config, may_have_keys); !open.empty()) {
+    std::fprintf(stderr, "%s\n", open.c_str());
+    ++warnings;
+  }
   if (warnings > 0 && args.has("--strict")) return kUsage;
   std::string verdict = (loaded->config.source.empty() ? std::string("no file") : loaded->config.source) + ": ok";
   if (warnings > 0) verdict += warnings == 1 ? ", 1 warning" : ", " + std::to_string(warnings) + " warnings";

@@ -21,6 +21,7 @@ std::optional<Config> with_stored_state(const Args& args) {
   if (!loaded) return std::nullopt;
   leave_absent(loaded->config.storage);
   loaded->config.storage.usage = "off";
+  for (ProviderConfig& provider : loaded->config.providers) provider.health.probe = ProbeKind::kOff;
   return std::move(loaded->config);
 }
 

@@ -68,6 +68,8 @@ void append_store_metrics(const std::vector<std::pair<std::string_view, StoreHea
   each("llmrouter_store_queued", "Rows that wait to be written.", "gauge", [](const StoreHealth& h) { return h.queued; });
   each("llmrouter_store_written_total", "Rows written: usage records, keys, what was spent of budgets.", "counter", [](const StoreHealth& h) { return h.written; });
   each("llmrouter_store_dropped_total", "Rows lost to a full queue or a failing disk.", "counter", [](const StoreHealth& h) { return h.dropped; });
+  each("llmrouter_store_moved_aside_total", "Databases found damaged and kept beside a new one: what they held is in no answer.", "counter",
+       [](const StoreHealth& h) { return h.moved_aside; });
 }
 
 }  // namespace llmrouter::server

@@ -19,10 +19,12 @@ void append_store(std::string& out, std::string_view name, const StoreHealth& he
   append_name(out, name);
   out += '{';
   append_member(out, "status", health.ok ? "ok" : "failing");
-  if (!health.problem.empty()) append_member(out, "problem", admin ? std::string_view(health.problem) : "the store cannot be written; the log says why");
+  const std::string_view outside = health.ok ? "a damaged database was moved aside, and a new one begun; the log says why" : "the store cannot be written; the log says why";
+  if (!health.problem.empty()) append_member(out, "problem", admin ? std::string_view(health.problem) : outside);
   append_member(out, "written", static_cast<int64_t>(health.written));
   append_member(out, "queued", static_cast<int64_t>(health.queued));
   append_member(out, "dropped", static_cast<int64_t>(health.dropped));
+  if (health.moved_aside != 0) append_member(out, "moved_aside", static_cast<int64_t>(health.moved_aside));
   out += '}';
 }
 
@@ -59,7 +61,7 @@ Reply ready_reply(Session& session) {
   }
   if (context.usage) {
     const StoreHealth health = context.usage->health();
-    degraded |= !health.ok || health.dropped != 0;
+    degraded |= !health.ok || health.dropped != 0 || health.moved_aside != 0;
     append_store(stores, "usage", health, admin);
   }
   stores += '}';

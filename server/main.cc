@@ -151,6 +151,9 @@ const Command* find_command(std::vector<std::string>& words) {
   return nullptr;
 }
 
+// `code`, unless what was said did not get out: then or before, when stdio's buffer was full.
+int written(int code) { return std::fflush(stdout) == 0 && std::ferror(stdout) == 0 ? code : kFailed; }
+
 bool asks_for_help(const std::vector<std::string>& words) {
   return std::find_if(words.begin(), words.end(), [](const std::string& w) { return w == "--help" || w == "-h"; }) != words.end();
 }
@@ -162,7 +165,7 @@ int run(std::vector<std::string> words) {
     const std::string text = help ? usage_text(words.front()) : std::string();
     if (text.empty()) return complain(unknown_command(words), kUsage);
     print(text);
-    return kDone;
+    return written(kDone);
   }
   if (command->run == run_not_yet && !asks_for_help(words)) {
     // `users add ...`: what was typed, up to its options.
@@ -178,10 +181,9 @@ int run(std::vector<std::string> words) {
   }
   if (args->has("--help")) {
     print(usage_text(*command));
-    return kDone;
+    return written(kDone);
   }
-  const int code = command->run(*args);
-  return std::fflush(stdout) == 0 ? code : kFailed;
+  return written(command->run(*args));
 }
 
 }  // namespace

@@ -59,6 +59,7 @@ class Server {
   void reload(const char* why);
   bool empties_the_file();
   void tell_warnings(const ConfigResult& loaded) const;
+  void tell_open_pages(const Config& config) const;
   void apply_settings();
   void tell_what_needs_a_restart(const Config& next) const;
   void refresh_models();
@@ -116,6 +117,7 @@ Result<void> Server::build() {
   auto router = Router::create(config_, std::move(*parts));
   if (!router) return std::move(router).error();
   context_.router = std::move(*router);
+  tell_open_pages(config_);
   context_.rules_changed = [this] { reactor_->post([this] { apply_settings(); }); };
   return {};
 }
@@ -208,6 +210,12 @@ void Server::tell_warnings(const ConfigResult& loaded) const {
   for (const ConfigFault& warning : loaded.warnings) context_.logger->log(LogLevel::kWarn, "configuration warning", {{"at", warning.to_string()}});
 }
 
+void Server::tell_open_pages(const Config& config) const {
+  const KeyStore* keys = context_.router->keys();
+  const std::string open = open_to_pages(config, keys != nullptr && !keys->empty());
+  if (!open.empty()) context_.logger->log(LogLevel::kWarn, "configuration warning", {{"at", open}});
+}
+
 void Server::reload(const char* why) {
   if (context_.draining) return;
   ConfigResult next = load_again_();
@@ -227,6 +235,7 @@ void Server::reload(const char* why) {
   }
   logger_->set(config.observe.level, config.observe.json);
   tell_warnings(next);
+  tell_open_pages(config);
   tell_what_needs_a_restart(next.config);
   config_ = std::move(config);
   apply_settings();

@@ -111,6 +111,11 @@ void Session::finish(bool complete) {
   loop_.counters().count(route_.endpoint, status_);
   Logger& log = *loop_.context().logger;
   if (log.enabled(LogLevel::kDebug)) {
+    // Calls have told theirs; whose anything else is, is looked up for the log alone.
+    KeyStore* const keys = loop_.context().router->keys();
+    if (log_key_.empty() && keys != nullptr && !request_->key.empty()) {
+      if (const auto key = keys->find(request_->key)) log_key_ = key->id;
+    }
     const auto took = std::chrono::duration_cast<std::chrono::microseconds>(loop_.now() - began_);
     log.log(LogLevel::kDebug, "request",
             {{"request_id", log_request_id_},

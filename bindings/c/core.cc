@@ -43,6 +43,10 @@ Result<std::shared_ptr<Core>> Core::make(const Config& config, std::shared_ptr<L
   auto router = Router::create(config, std::move(*parts));
   if (!router) return std::move(router).error();
   core->router_ = std::move(*router);
+  if (auto probed = core->probe(config); !probed) {
+    core->close();
+    return std::move(probed).error();
+  }
   return core;
 }
 
@@ -55,10 +59,32 @@ Result<void> Core::ensure_thread() {
   }
   const SignalsBlocked blocked;
   // The thread keeps the core: it may be closed from a callback, whose frames are still on this thread's stack.
-  thread_ = std::thread([core = shared_from_this()] {
-    Loop& loop = *core->thread_loop_;
-    loop.run_until([&loop] { return loop.closing() && loop.idle(); });
-  });
+  thread_ = std::thread([core = shared_from_this()] { core->drive_thread(); });
+  return {};
+}
+
+void Core::drive_thread() noexcept {
+  Loop& loop = *thread_loop_;
+  std::unique_ptr<Transfer> probes;
+  const auto over = [&loop] { return loop.closing() && loop.idle(); };
+  while (!over()) {
+    loop.run_until([&] { return over() || (!probes && probing_.load() && !loop.closing()); });
+    if (probes || !probing_.load() || loop.closing()) continue;
+    try {
+      probes = router_->start_probes(loop.transport());
+    } catch (...) {  // no memory: tried again
+    }
+  }
+}
+
+Result<void> Core::probe(const Config& config) {
+  const auto wants = [](const ProviderConfig& provider) { return provider.health.probe != ProbeKind::kOff; };
+  if (probing_.load() || std::none_of(config.providers.begin(), config.providers.end(), wants)) return {};
+  std::lock_guard<std::mutex> lock(mutex_);
+  if (closed_) return Error(ErrorCode::kShuttingDown, "the router was closed");
+  if (auto ready = ensure_thread(); !ready) return ready;
+  probing_.store(true);
+  thread_loop_->wake();
   return {};
 }
 

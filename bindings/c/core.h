@@ -29,6 +29,9 @@ class Core : public std::enable_shared_from_this<Core> {
   // Asks the providers for their models, on this thread.
   Result<void> refresh_models();
 
+  // Asks providers how they are, on the thread for started calls, when `config` wants that; from then on what a reload says holds, too.
+  Result<void> probe(const Config& config);
+
   void close() noexcept;
 
  private:
@@ -37,11 +40,13 @@ class Core : public std::enable_shared_from_this<Core> {
   // Until all have answered or failed, the loop closes, or `call` (may be null) is cancelled; false: no memory.
   bool ask_lists(Loop& loop, const CallState* call) noexcept;
   Result<void> ensure_thread();
+  void drive_thread() noexcept;
 
   std::shared_ptr<Router> router_;
   std::shared_ptr<UsageStore> usage_;
   std::shared_ptr<const Dialect> openai_;
 
+  std::atomic<bool> probing_{false};      // wanted once
   std::atomic<bool> lists_asked_{false};  // all providers have answered or failed once
 
   std::mutex mutex_;  // never held while anything is driven or called back

@@ -21,6 +21,10 @@ llmrouter_error* null_argument(const char* name) noexcept {
   return guarded([name] { return new_error(Error(ErrorCode::kInvalidRequest, std::string(name) + " must not be NULL", name)); });
 }
 
+llmrouter_error* null_text() noexcept {
+  return guarded([] { return new_error(Error(ErrorCode::kInvalidRequest, "a text must not be NULL where its size is not 0")); });
+}
+
 llmrouter_error* give(llmrouter_text** out, std::string text) {
   *out = new llmrouter_text{std::move(text)};
   return nullptr;

@@ -41,12 +41,17 @@ llmrouter_error* out_of_memory() noexcept;
 // Falls back to out_of_memory().
 llmrouter_error* new_error(Error error) noexcept;
 llmrouter_error* null_argument(const char* name) noexcept;
+// A caller's text that is NULL and not empty.
+llmrouter_error* null_text() noexcept;
+struct NullText {};
 
 // Runs `body` (which returns llmrouter_error*), turning whatever it throws into an error.
 template <typename Body>
 llmrouter_error* guarded(Body&& body) noexcept {
   try {
     return std::forward<Body>(body)();
+  } catch (const NullText&) {
+    return null_text();
   } catch (const std::bad_alloc&) {
     return out_of_memory();
   } catch (const std::exception& thrown) {
@@ -63,8 +68,12 @@ llmrouter_error* guarded(Body&& body) noexcept {
 // Gives `text` to the caller.
 llmrouter_error* give(llmrouter_text** out, std::string text);
 
-// Never of a null pointer, which not everything that takes text may be given: the empty text is (NULL, 0) to callers.
-inline std::string_view view(const char* text, size_t size) noexcept { return size == 0 ? std::string_view("") : std::string_view(text, size); }
+// Never of a null pointer, which not everything that takes text may be given: the empty text is (NULL, 0) to callers. Throws NullText, so it is called in
+// what guarded() runs.
+inline std::string_view view(const char* text, size_t size) {
+  if (text == nullptr && size != 0) throw NullText();
+  return size == 0 ? std::string_view("") : std::string_view(text, size);
+}
 inline std::string copy(const char* text, size_t size) { return std::string(view(text, size)); }
 
 // A caller's `user_data`, destroyed once.

@@ -32,9 +32,9 @@ llmrouter_error* with_store(llmrouter_router* router, llmrouter_text** out, Use&
 
 // The same, with a key's record in place of the store.
 template <typename Use>
-llmrouter_error* with_key(llmrouter_router* router, llmrouter_text** out, std::string_view key, Use&& use) noexcept {
+llmrouter_error* with_key(llmrouter_router* router, llmrouter_text** out, const char* key, size_t key_size, Use&& use) noexcept {
   return with_store(router, out, [&](Core& core, KeyStore& store) {
-    const auto found = store.get(key);
+    const auto found = store.get(view(key, key_size));
     return found ? use(core.router(), **found) : new_error(found.error());
   });
 }
@@ -70,7 +70,7 @@ llmrouter_error* llmrouter_keys_list(llmrouter_router* router, llmrouter_text** 
 
 llmrouter_error* llmrouter_keys_show(llmrouter_router* router, const char* key, size_t key_size, llmrouter_text** json) {
   if (json == nullptr) return null_argument("json");
-  return with_key(router, json, view(key, key_size), [&](Router&, const KeyRecord& record) { return give(json, to_json(record)); });
+  return with_key(router, json, key, key_size, [&](Router&, const KeyRecord& record) { return give(json, to_json(record)); });
 }
 
 llmrouter_error* llmrouter_keys_modify(llmrouter_router* router, const char* key, size_t key_size, const char* json, size_t json_size,
@@ -95,12 +95,12 @@ llmrouter_error* llmrouter_keys_revoke(llmrouter_router* router, const char* key
 
 llmrouter_error* llmrouter_keys_limits(llmrouter_router* router, const char* key, size_t key_size, llmrouter_text** json) {
   if (json == nullptr) return null_argument("json");
-  return with_key(router, json, view(key, key_size), [&](Router& routes, const KeyRecord& record) { return give(json, to_json(routes.limits_of(record))); });
+  return with_key(router, json, key, key_size, [&](Router& routes, const KeyRecord& record) { return give(json, to_json(routes.limits_of(record))); });
 }
 
 llmrouter_error* llmrouter_keys_override(llmrouter_router* router, const char* key, size_t key_size, llmrouter_text** json) {
   if (json == nullptr) return null_argument("json");
-  return with_key(router, json, view(key, key_size), [&](Router& routes, const KeyRecord& record) {
+  return with_key(router, json, key, key_size, [&](Router& routes, const KeyRecord& record) {
     const std::string model = routes.override_of(record);
     std::string text = "{";
     if (model.empty()) text += "\"model\":null";
@@ -110,14 +110,14 @@ llmrouter_error* llmrouter_keys_override(llmrouter_router* router, const char* k
 }
 
 llmrouter_error* llmrouter_keys_set_override(llmrouter_router* router, const char* key, size_t key_size, const char* model, size_t model_size) {
-  return with_key(router, nullptr, view(key, key_size), [&](Router& routes, const KeyRecord& record) -> llmrouter_error* {
+  return with_key(router, nullptr, key, key_size, [&](Router& routes, const KeyRecord& record) -> llmrouter_error* {
     auto set = routes.set_override(record, view(model, model_size));
     return set ? nullptr : new_error(std::move(set).error());
   });
 }
 
 llmrouter_error* llmrouter_keys_clear_override(llmrouter_router* router, const char* key, size_t key_size) {
-  return with_key(router, nullptr, view(key, key_size), [&](Router& routes, const KeyRecord& record) -> llmrouter_error* {
+  return with_key(router, nullptr, key, key_size, [&](Router& routes, const KeyRecord& record) -> llmrouter_error* {
     auto cleared = routes.clear_override(record);
     return cleared ? nullptr : new_error(std::move(cleared).error());
   });
@@ -126,7 +126,7 @@ llmrouter_error* llmrouter_keys_clear_override(llmrouter_router* router, const c
 llmrouter_error* llmrouter_keys_start_session(llmrouter_router* router, const char* key, size_t key_size, const char* json, size_t json_size,
                                               llmrouter_text** created) {
   if (created == nullptr) return null_argument("created");
-  return with_key(router, created, view(key, key_size), [&](Router& routes, const KeyRecord& record) {
+  return with_key(router, created, key, key_size, [&](Router& routes, const KeyRecord& record) {
     const auto wish = llmrouter::session_wish_from_json(view(json, json_size));
     if (!wish) return new_error(wish.error());
     const auto made = routes.start_session(record, *wish);
@@ -136,7 +136,7 @@ llmrouter_error* llmrouter_keys_start_session(llmrouter_router* router, const ch
 
 llmrouter_error* llmrouter_keys_sessions(llmrouter_router* router, const char* key, size_t key_size, llmrouter_text** json) {
   if (json == nullptr) return null_argument("json");
-  return with_key(router, json, view(key, key_size), [&](Router& routes, const KeyRecord& record) {
+  return with_key(router, json, key, key_size, [&](Router& routes, const KeyRecord& record) {
     std::string text = "{\"data\":[";
     for (const auto& session : routes.keys()->sessions(record)) {
       if (text.back() != '[') text += ',';
@@ -147,7 +147,7 @@ llmrouter_error* llmrouter_keys_sessions(llmrouter_router* router, const char* k
 }
 
 llmrouter_error* llmrouter_keys_end_session(llmrouter_router* router, const char* key, size_t key_size, const char* id, size_t id_size) {
-  return with_key(router, nullptr, view(key, key_size), [&](Router& routes, const KeyRecord& record) -> llmrouter_error* {
+  return with_key(router, nullptr, key, key_size, [&](Router& routes, const KeyRecord& record) -> llmrouter_error* {
     auto ended = routes.keys()->end_sessions(record, view(id, id_size));
     return ended ? nullptr : new_error(std::move(ended).error());
   });

@@ -22,6 +22,8 @@ class Loop {
 
   // Any thread, needs no memory. `call` hears of it on the driving thread.
   void tell(CallState& call) noexcept;
+  // Any thread: whether it is done is asked again.
+  void wake() noexcept;
   // Any thread: calls that are active now or come later are cancelled.
   void close() noexcept;
   bool closing() const noexcept { return closing_.load(); }
@@ -39,7 +41,6 @@ class Loop {
 
  private:
   Loop() = default;
-  void wake() noexcept;
   void woken() noexcept;
 
   std::unique_ptr<Reactor> reactor_;

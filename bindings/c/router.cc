@@ -98,7 +98,9 @@ llmrouter_error* llmrouter_reload(llmrouter_router* router, const llmrouter_opti
     auto loaded = llmrouter::c::load(options != nullptr ? *options : llmrouter_options());
     if (!loaded) return new_error(std::move(loaded).error());
     auto reloaded = router->core->router().reload(loaded->config);
-    return reloaded ? nullptr : new_error(std::move(reloaded).error());
+    if (!reloaded) return new_error(std::move(reloaded).error());
+    auto probed = router->core->probe(loaded->config);
+    return probed ? nullptr : new_error(std::move(probed).error());
   });
 }
 
@@ -126,6 +128,20 @@ llmrouter_error* llmrouter_models(llmrouter_router* router, int refresh, llmrout
 
 llmrouter_error* llmrouter_providers(llmrouter_router* router, llmrouter_text** json) {
   return tell(router, json, "json", [&](Core& core) { return give(json, list_json("{", core.router().providers())); });
+}
+
+llmrouter_error* llmrouter_model_health(llmrouter_router* router, const char* model, size_t model_size, const char* key, size_t key_size, llmrouter_text** json) {
+  return tell(router, json, "json", [&](Core& core) -> llmrouter_error* {
+    std::shared_ptr<const llmrouter::KeyRecord> record;
+    if (key_size != 0) {
+      if (core.router().keys() == nullptr) return new_error(Error(ErrorCode::kNotSupported, "this router keeps no keys"));
+      auto found = core.router().keys()->get(view(key, key_size));
+      if (!found) return new_error(std::move(found).error());
+      record = std::move(*found);
+    }
+    const auto health = core.router().model_health(view(model, model_size), record.get());
+    return health ? give(json, to_json(*health)) : new_error(health.error());
+  });
 }
 
 llmrouter_error* llmrouter_metrics(llmrouter_router* router, llmrouter_text** text) {

@@ -22,19 +22,21 @@ import sysconfig
 import threading
 import weakref
 
-__all__ = ["Router", "Call", "Result", "Error", "check", "version"]
+__all__ = ["Router", "Call", "Result", "Error", "Refuse", "DROP", "check", "version"]
 
 __version__ = "0.1.0"  # of the library that this was written for
 
 CONTINUE, PAUSE, STOP = 0, 1, 2
 WHOLE, CHUNKS, TEXT = 0, 1, 2
 SWITCH_OFF, SWITCH_ON, SWITCH_OTHER = 0, 1, 2
+DROP = object()  # what a filter answers for an event that does not pass
 _YEAR = 365 * 24 * 60 * 60
 LOG_LEVELS = {"debug": 0, "info": 1, "warn": 2, "error": 3}
 
 _on_data = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.POINTER(ctypes.c_char), ctypes.c_size_t)
 _on_end = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p)
 _on_log = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int, ctypes.POINTER(ctypes.c_char), ctypes.c_size_t)
+_on_filter = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_uint64, ctypes.c_int, ctypes.POINTER(ctypes.c_char), ctypes.c_size_t, ctypes.c_void_p)
 _destroy = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
 
 
@@ -67,9 +69,9 @@ def _load():
 
 
 # Argument kinds: p a handle or pointer, s a text as (pointer, size), i an int, l a 64-bit int, d data callback, e end callback, g log callback,
-# x destroy callback. The result of every function without one is an error.
+# f filter callback, x destroy callback. The result of every function without one is an error.
 _KINDS = {"p": [ctypes.c_void_p], "s": [ctypes.c_char_p, ctypes.c_size_t], "i": [ctypes.c_int], "l": [ctypes.c_int64], "d": [_on_data],
-          "e": [_on_end], "g": [_on_log], "x": [_destroy]}
+          "e": [_on_end], "g": [_on_log], "f": [_on_filter], "x": [_destroy]}
 _FUNCTIONS = {
     "version": ("", ctypes.c_char_p), "error_code": ("p", ctypes.c_char_p), "error_message": ("p", ctypes.c_char_p),
     "error_detail": ("p", ctypes.c_char_p),
@@ -80,10 +82,11 @@ _FUNCTIONS = {
     "call_resume": ("p", None), "result_error": ("p", ctypes.c_void_p), "result_body": ("pp", ctypes.c_void_p),
     "result_text": ("pp", ctypes.c_void_p), "result_record": ("pp", ctypes.c_void_p), "result_free": ("p", None), "filter_free": ("p", None),
     "options_new": "p", "options_set_file": "ps", "options_set_yaml": "ps", "options_set": "pss", "options_add_provider": "psss",
-    "options_add_model": "pss", "options_use_environment": "pi", "options_check": "pp", "options_set_log": "pigpx", "open": "pp", "reload": "pp",
+    "options_add_model": "pss", "options_use_environment": "pi", "options_check": "pp", "options_set_log": "pigpx",
+    "options_add_json_filter": "psfpx", "text_append": "ps", "open": "pp", "reload": "pp",
     "call_new": "psp", "call_new_text": "pssp", "call_set_mode": "pi", "call_set_key": "ps", "call_set_request_id": "ps",
     "call_set_timeout_ms": "pl", "call_set_provider": "ps", "call_add_header": "pss", "call_run": "pdpxp", "call_start": "pdepx",
-    "call_explain": "pp", "explain": "psp", "models": "pip", "providers": "pp", "metrics": "pp", "keys_create": "pssp", "keys_list": "pp",
+    "call_explain": "pp", "explain": "psp", "models": "pip", "providers": "pp", "model_health": "pssp", "metrics": "pp", "keys_create": "pssp", "keys_list": "pp",
     "keys_show": "psp", "keys_modify": "pssp", "keys_revoke": "ps", "keys_limits": "psp", "keys_check": "psp", "filter_new": "p",
     "filter_set": "pss", "usage": "ppp", "usage_sum": "pspp", "usage_flush": "pl", "rules_list": "pp", "rules_set": "psp", "rules_remove": "ps",
     "rules_test": "psp", "switch_status": "pp", "switch_toggle": "pissp", "switch_history": "pp", "keys_override": "psp",
@@ -391,6 +394,7 @@ class Call:
             pointer = _new(_lib.call_new_text, router._handle, *_text(request), *_text(text))
         self._handle = _Handle(pointer, _lib.call_free)
         _Exit.opened(self)
+        self._mode = mode
         self._router = router  # a call needs its router's library thread as long as it is in flight
         _check(_lib.call_set_mode(self._handle, mode))
         if key is not None:
@@ -404,9 +408,14 @@ class Call:
         for name, value in (headers or {}).items():
             _check(_lib.call_add_header(self._handle, *_text(name), *_text(value)))
 
+    def _check_on_data(self, on_data):
+        if on_data is not None and self._mode == WHOLE:
+            raise TypeError("on_data: a whole answer comes with the result; mode=CHUNKS or TEXT has data")
+
     def run(self, on_data=None):
         """Blocks until the call has ended. `on_data(bytes)` may answer PAUSE or STOP (None and CONTINUE: go on; anything else is a TypeError); what it raises
         stops the call and comes out here. So does ^C, and what else a signal's handler raises."""
+        self._check_on_data(on_data)
         handle = self._handle  # not freed while it runs, whoever closes this
         return _wait(lambda ask: self._run(handle, ask), on_data, lambda: _lib.call_cancel(handle))
 
@@ -428,6 +437,7 @@ class Call:
     def start(self, on_data=None, on_end=None):
         """Returns at once. `on_data(bytes)`, which answers as that of run(), and then, once, `on_end(Result)` are called on the library's thread. What they
         raise goes to threading.excepthook; what on_data raises also stops the call."""
+        self._check_on_data(on_data)
         flight = _Flight(on_data, on_end, started=True)
         _check(_lib.call_start(self._handle, _Flight.data, _Flight.end, flight.id, _Flight.destroy))
 
@@ -641,20 +651,24 @@ class Switch:
 class Router:
     """`config` is a file's path, `yaml` a file's text; with neither, environment and defaults. `settings` go over both: {"storage.usage": "off"}."""
 
-    def __init__(self, config=None, *, yaml=None, settings=None, providers=None, models=None, environment=True, log=None, log_level="info"):
-        """`providers`: {name: (base_url, api_key)}; `models`: {name: [target, ...]}; `log(level, line)` is called from any thread."""
+    def __init__(self, config=None, *, yaml=None, settings=None, providers=None, models=None, environment=True, log=None, log_level="info", filters=None):
+        """`providers`: {name: (base_url, api_key)}; `models`: {name: [target, ...]}; `log(level, line)` is called from any thread. `filters`: {name: object};
+        such an object may have on_request(request), on_response(answer) and on_event(event), which get dicts. They answer None (it passes as it is) or what
+        stands in its place: a dict, of an event its new text (of a tool's its arguments); DROP leaves an event out. What they raise refuses: Refuse says why
+        in words for the caller. They are called from any thread, and must not use the router."""
         self._handle = None
-        options = self._options(config, yaml, settings, providers, models, environment, log, log_level)
+        options = self._options(config, yaml, settings, providers, models, environment, log, log_level, filters)
         try:
             self._handle = _new(_lib.open, options)
         finally:
             _lib.options_free(options)
         self._process = os.getpid()
+        self._filters = filters
         _Exit.opened(self)
         self.keys, self.rules, self.switch = Keys(self), Rules(self), Switch(self)
 
     @staticmethod
-    def _options(config, yaml, settings, providers, models, environment, log, log_level):
+    def _options(config, yaml, settings, providers, models, environment, log=None, log_level="info", filters=None):
         options = _new(_lib.options_new)
         try:
             if config is not None:
@@ -672,13 +686,17 @@ class Router:
             if log is not None:
                 flight = _Log(log)
                 _check(_lib.options_set_log(options, LOG_LEVELS[log_level], _Log.line, flight.id, _Log.destroy))
+            for name, what in (filters or {}).items():
+                flight = _Filter(what)
+                _check(_lib.options_add_json_filter(options, *_text(name), _Filter.ask, flight.id, _Filter.destroy))
         except BaseException:
             _lib.options_free(options)
             raise
         return options
 
     def reload(self, config=None, *, yaml=None, settings=None, providers=None, models=None, environment=True):
-        options = self._options(config, yaml, settings, providers, models, environment, None, "info")
+        filters = self._filters  # it keeps them, so a configuration may name them
+        options = self._options(config, yaml, settings, providers, models, environment, filters=filters)
         try:
             _check(_lib.reload(self._handle, options))
         finally:
@@ -709,6 +727,10 @@ class Router:
 
     def providers(self):
         return _json.loads(_taken(_lib.providers, self._handle))["data"]
+
+    def model_health(self, model, key=""):
+        """{"model", "status", "targets": [...]}: how the targets behind a name are doing. `key`: only those that it may use, by id or name."""
+        return _json.loads(_taken(_lib.model_health, self._handle, *_text(model), *_text(key)))
 
     def metrics(self):
         return _taken(_lib.metrics, self._handle)
@@ -761,10 +783,10 @@ class Router:
             self.close()
 
 
-def check(config=None, *, yaml=None, settings=None, providers=None, models=None, environment=True):
+def check(config=None, *, yaml=None, settings=None, providers=None, models=None, environment=True, filters=None):
     """Reads a configuration as Router() does and opens nothing: raises Error with a line for each fault, or returns the warnings: what is legal and
     surely not meant, one text each."""
-    options = Router._options(config, yaml, settings, providers, models, environment, None, "info")
+    options = Router._options(config, yaml, settings, providers, models, environment, filters=filters)
     try:
         return _taken(_lib.options_check, options).splitlines()
     finally:
@@ -794,3 +816,49 @@ class _Log:
     @_destroy
     def destroy(user_data):
         _Log._logs.pop(user_data, None)
+
+
+class Refuse(Exception):
+    """What a filter raises to refuse a request, or what comes of it; its text is told to the caller of a request."""
+
+
+class _Filter:
+    """An application's filter; held until the library lets go."""
+
+    _filters = {}
+    _ids = itertools.count(1)
+    _METHODS = ("on_request", "on_response", "on_event")  # by the place
+    _PASS, _REPLACE, _DROP, _REFUSE = 0, 1, 2, 3
+
+    def __init__(self, what):
+        self.methods, self.id = [getattr(what, name, None) for name in self._METHODS], next(_Filter._ids)
+        if not any(self.methods):
+            raise TypeError(f"a filter needs one of {', '.join(self._METHODS)}")
+        _Filter._filters[self.id] = self
+
+    @staticmethod
+    @_on_filter
+    def ask(user_data, attempt, place, json, size, out):
+        try:
+            method = _Filter._filters[user_data].methods[place]
+            if method is None:
+                return _Filter._PASS
+            answer = method(_json.loads(ctypes.string_at(json, size)))
+            if answer is None:
+                return _Filter._PASS
+            if answer is DROP:
+                return _Filter._DROP
+            if not isinstance(answer, str if place == 2 else dict):
+                raise TypeError(f"{_Filter._METHODS[place]}: expected {'a text, DROP' if place == 2 else 'a dict'} or None, not {answer!r}")
+            _check(_lib.text_append(out, *_text(answer if place == 2 else _json.dumps(answer))))
+            return _Filter._REPLACE
+        except Refuse as refused:
+            _lib.error_free(_lib.text_append(out, *_text(str(refused))))
+        except BaseException as thrown:  # it must not travel through the library; no words of it are for the caller
+            threading.excepthook(threading.ExceptHookArgs((type(thrown), thrown, thrown.__traceback__, None)))
+        return _Filter._REFUSE
+
+    @staticmethod
+    @_destroy
+    def destroy(user_data):
+        _Filter._filters.pop(user_data, None)

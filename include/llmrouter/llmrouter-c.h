@@ -4,13 +4,14 @@
  * What this face does not do
  *   - Requests and answers are JSON in OpenAI's chat dialect, in both directions; there are no structs for messages.
  *   - Transports, codecs, clocks, strategies and stores of your own are C++ alone.
- *   - It does not live in your event loop. Started calls run on one thread of the router's own, made when the first call is started; calls that
- *     are run, and all else, use the caller's thread. Nothing else here makes a thread but the SQLite writers (none with `memory:` and `off`).
+ *   - It does not live in your event loop. Started calls, and the probes that the configuration asks for (`providers.*.health`), run on one thread of the
+ *     router's own, made when the first of them is; calls that are run, and all else, use the caller's thread. Nothing else here makes a thread but the SQLite writers (none with `memory:` and `off`).
  *   - No function here may be used after fork() in the child.
  *
  * What holds for every function
  *   - Handles are opaque. Each kind has one function that frees it; freeing NULL does nothing.
- *   - Text goes in as (pointer, size), is copied before the function returns, is UTF-8 and needs no terminator; (NULL, 0) is the empty text.
+ *   - Text goes in as (pointer, size), is copied before the function returns, is UTF-8 and needs no terminator; (NULL, 0) is the empty text, NULL with
+ *     another size an error (invalid_request).
  *   - Text comes out as an llmrouter_text, which the caller frees, or is lent: to a callback until it returns, by an accessor until its handle is
  *     freed. Text that is lent ends with a NUL that its size does not count, but not the chunks given to an llmrouter_on_data.
  *   - What can fail returns an llmrouter_error, NULL when all went well; the caller frees it. Out parameters are then NULL. A NULL handle where one
@@ -124,6 +125,25 @@ typedef void (*llmrouter_on_filter)(void* user_data, uint64_t attempt, int place
 LLMROUTER_C_EXPORT llmrouter_error* llmrouter_options_add_filter(llmrouter_options* options, const char* name, size_t name_size,
                                                                  llmrouter_on_filter on_filter, void* user_data, llmrouter_destroy destroy);
 
+/* What an llmrouter_on_json_filter answers: as it is; what was appended to `out` in its place; without it; not at all. Every other value: refuse. */
+enum { LLMROUTER_VERDICT_PASS = 0, LLMROUTER_VERDICT_REPLACE = 1, LLMROUTER_VERDICT_DROP = 2, LLMROUTER_VERDICT_REFUSE = 3 };
+/* All of a call, by its place:
+ *   LLMROUTER_FILTER_REQUEST   the request, a JSON object in OpenAI's chat dialect, before it is written for a target; once for each attempt. Replace: `out` holds the whole request;
+ *                              `model` and `stream` in it are not read. Drop and refuse: the attempt ends with invalid_request, `out` is the message.
+ *   LLMROUTER_FILTER_RESPONSE  a whole answer, a JSON object. Replace: `out` holds the whole answer; `id`, `model`, `created` and `usage` in it are not read. Drop and refuse: the
+ *                              caller gets an answer without words that ended with `content_filter`.
+ *   LLMROUTER_FILTER_STREAM    an event of a stream: {"kind", "choice", ...}. Its kind is start (id, model, created), text, reasoning or refusal (text), tool_call (tool, id, name,
+ *                              arguments), arguments (tool, arguments), logprobs, annotation or other (value), finish (finish), usage (input, cached, output, reasoning); more may come.
+ *                              Replace: `out` is the text, or the arguments, that stand in place of its own, no JSON around them; of a finish it is text said before it; of
+ *                              other kinds nothing. Drop: it is left out, a tool_call with its arguments; start, finish and usage are not. Refuse: nothing more of the stream passes, it
+ *                              ends with `content_filter`.
+ * What cannot be read in place of a request is an error (internal), of an answer as if it were refused. `attempt` as above. Called from any thread that drives calls, several at
+ * once; must not call anything but llmrouter_text_append. */
+typedef int (*llmrouter_on_json_filter)(void* user_data, uint64_t attempt, int place, const char* json, size_t json_size, llmrouter_text* out);
+/* As llmrouter_options_add_filter; of one name the last counts. */
+LLMROUTER_C_EXPORT llmrouter_error* llmrouter_options_add_json_filter(llmrouter_options* options, const char* name, size_t name_size,
+                                                                      llmrouter_on_json_filter on_filter, void* user_data, llmrouter_destroy destroy);
+
 /* ---- Routers ---- */
 
 /* NULL options: environment and defaults. The options stay the caller's and may be used again. Fails with code "config" and a line for each
@@ -225,6 +245,10 @@ LLMROUTER_C_EXPORT llmrouter_error* llmrouter_explain(llmrouter_router* router, 
 LLMROUTER_C_EXPORT llmrouter_error* llmrouter_models(llmrouter_router* router, int refresh, llmrouter_text** json);
 /* How each provider is doing. */
 LLMROUTER_C_EXPORT llmrouter_error* llmrouter_providers(llmrouter_router* router, llmrouter_text** json);
+/* How the targets behind a model's name are doing: {"model", "status": "ok", "degraded", "down" or "unknown", "targets": [...]} with breaker, rest, attempts,
+ * failures and latency of each. `key`: only those that it may use, by id or name; empty: all. Nothing is asked. */
+LLMROUTER_C_EXPORT llmrouter_error* llmrouter_model_health(llmrouter_router* router, const char* model, size_t model_size, const char* key,
+                                                           size_t key_size, llmrouter_text** json);
 /* Prometheus text. */
 LLMROUTER_C_EXPORT llmrouter_error* llmrouter_metrics(llmrouter_router* router, llmrouter_text** text);
 

@@ -39,7 +39,8 @@ LLMROUTER_EXPORT Result<std::unique_ptr<Transport>> make_default_transport(React
 LLMROUTER_EXPORT std::shared_ptr<Logger> make_stderr_logger(LogLevel level, bool json);
 
 // The blocking face. Thread-safe: each call in flight has a reactor of its own, kept for the next. Copies share everything.
-// No thread of its own but the storage writers (none with `memory:` and `off`). Before a call for a name that is nobody's here, the providers are asked
+// No thread of its own but the storage writers (none with `memory:` and `off`) and, where the configuration it is opened with asks for probes
+// (`providers.*.health`), one for those, which ends with the last copy. Before a call for a name that is nobody's here, the providers are asked
 // for their lists, as models() does: a bare `gpt-4o-mini` is whose one provider offers it.
 class LLMROUTER_EXPORT Client {
  public:

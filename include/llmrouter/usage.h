@@ -104,6 +104,7 @@ struct StoreHealth {
   uint64_t written = 0;
   uint64_t dropped = 0;      // lost to a full queue or a failing disk
   uint64_t queued = 0;
+  uint64_t moved_aside = 0;  // databases that were found damaged: each is kept beside the new one, and what it held is in no answer. `problem` says where
 };
 
 // A sink that can be asked. Queries read the disk and may block: not for a reactor's thread.

@@ -86,15 +86,21 @@ class Adviser {
     return nullptr;
   }
 
+  bool any_origin() const { return std::find(config_.server.cors.begin(), config_.server.cors.end(), "*") != config_.server.cors.end(); }
+
   // With a key store on disk there may be keys that are not here: what is open without one is the server's to refuse when it starts.
   void server() {
     const ServerConfig& server = config_.server;
+    const bool keyless = config_.storage.keys == "memory:" && config_.keys.empty() && server.admin_key.empty();
+    if (server.auth == AuthMode::kAuto && keyless && any_origin()) {
+      warn("server.cors", "every web page may call, and there is no key (server.auth: auto asks for one as soon as there is): anybody's page may spend your money");
+    }
     if (server.auth != AuthMode::kNone) return;
     for (size_t i = 0; i < server.listen.size(); ++i) {
       if (is_loopback(server.listen[i])) continue;
       warn(join("server.listen", i), "other hosts can reach this, and nobody is asked for a key (server.auth: none): anybody may spend your money");
     }
-    if (std::find(server.cors.begin(), server.cors.end(), "*") != server.cors.end()) {
+    if (any_origin()) {
       warn("server.cors", "every web page may call, and nobody is asked for a key (server.auth: none): anybody's page may spend your money");
     }
     if (!config_.keys.empty()) warn("keys", "mean little with server.auth: none: whoever sends no key is let in, too");
@@ -115,7 +121,22 @@ class Adviser {
     return std::any_of(p.credentials.begin(), p.credentials.end(), [&](const Credential& c) { return pattern_list_match(c.models, model); });
   }
 
+  // Of two names with a star that both match, the one that stands first in the file is taken.
+  void hidden() {
+    for (size_t i = 0; i < config_.models.size(); ++i) {
+      const std::string& name = config_.models[i].name;
+      if (!has_star(name)) continue;
+      for (size_t j = 0; j < i; ++j) {
+        const std::string& first = config_.models[j].name;
+        if (!has_star(first) || !pattern_match(first, name)) continue;
+        warn(join("models", name), "never asked for: `" + first + "` stands before it and matches every name that it does; put the narrower one first");
+        break;
+      }
+    }
+  }
+
   void models() {
+    hidden();
     for (const ModelConfig& model : config_.models) {
       const std::string path = join(join("models", model.name), "targets");
       for (size_t i = 0; i < model.targets.size(); ++i) {

@@ -35,7 +35,7 @@ std::string check_capability(const std::string& word) { return word == "tools" |
 
 void add_model_keys(std::vector<Key>& keys) {
   keys.emplace_back("models", Type::kNamed, "",
-                    "Names that clients ask for. A name may hold one `*`, and the `*` of its targets stands for the same text.");
+                    "Names that clients ask for. A name may hold one `*`, and the `*` of its targets stands for the same text. A name without one is looked for first; of two with one the first in the file that matches is taken.");
   keys.emplace_back("models.*", Type::kMap, "", "One name: its targets alone, or a map.").short_for("targets").to([](S s, V) {
     s.model = &s.config->models.emplace_back();
     s.model->name = s.name;

@@ -122,6 +122,7 @@ void Call::State::fill_record(CallStatus status, const Error& error) {
   record_.latency_ms = duration_cast<std::chrono::milliseconds>(t - began_).count();
   if (const TimePoint heard = heard_ != TimePoint() ? heard_ : at_->first_token; heard != TimePoint()) {
     record_.first_token_ms = std::max<int64_t>(1, duration_cast<std::chrono::milliseconds>(heard - began_).count());
+    record_.latency_ms = std::max(record_.latency_ms, record_.first_token_ms);
     router_.counters.first_token.add(record_.first_token_ms);
   }
   if (attempts_ > 0) {

@@ -59,11 +59,30 @@ bool says(std::string_view text, std::string_view word) noexcept {
   return false;
 }
 
+// The words of a tool's name, in lower case: parted by what is no letter, and where a large letter follows a small one.
+std::vector<std::string> words_of_name(std::string_view tool) {
+  std::vector<std::string> words(1);
+  for (size_t i = 0; i < tool.size(); ++i) {
+    const bool large = tool[i] >= 'A' && tool[i] <= 'Z';
+    const bool after_small = i > 0 && tool[i - 1] >= 'a' && tool[i - 1] <= 'z';
+    const char c = large ? static_cast<char>(tool[i] | 0x20) : tool[i];
+    if (!is_letter(c) || c == '_' || (large && after_small)) words.emplace_back();
+    if (is_letter(c) && c != '_') words.back() += c;
+  }
+  return words;
+}
+
+// Does the text speak of the tool: by its name, or by a word of it that is not one of everyday (`get`, `set`, `run`)?
 bool names(std::string_view text, std::string_view tool) {
-  std::string name = lower(tool);
-  if (text.find(name) != std::string_view::npos) return true;
-  std::replace(name.begin(), name.end(), '_', ' ');
-  return text.find(name) != std::string_view::npos;
+  constexpr size_t kLeast = 4;
+  if (text.find(lower(tool)) != std::string_view::npos) return true;
+  std::string spaced;
+  bool said = false;
+  for (const std::string& word : words_of_name(tool)) {
+    said = said || (word.size() >= kLeast && says(text, word));
+    spaced += (spaced.empty() ? "" : " ") + word;
+  }
+  return said || (!spaced.empty() && text.find(spaced) != std::string_view::npos);
 }
 
 // The tools to call; empty: it answers in words.

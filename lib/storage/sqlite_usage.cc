@@ -8,6 +8,7 @@
 #include <cstring>
 #include <utility>
 
+#include "llmrouter/values.h"
 #include "storage/sqlite_usage_reader.h"
 
 namespace llmrouter {
@@ -259,6 +260,9 @@ Result<void> SqliteUsageStore::move_aside(const Error& why) {
   ::unlink((path + "-shm").c_str());
   logger_.log(LogLevel::kError, "the usage database is damaged: it was moved aside, and a new one is begun",
               {{"error", why.message}, {"moved_to", kept}});
+  std::lock_guard<std::mutex> lock(mutex_);
+  moved_ = "the database was damaged: what was recorded before " + format_time_rfc3339(clock_.wall()) + " is not shown any more, the file is kept as " + kept;
+  ++moved_aside_;
   return {};
 }
 
@@ -363,9 +367,10 @@ StoreHealth SqliteUsageStore::health() const {
   StoreHealth health;
   {
     std::lock_guard<std::mutex> lock(mutex_);
-    health.problem = problem_;
+    health.ok = problem_.empty();
+    health.problem = health.ok ? moved_ : problem_;
+    health.moved_aside = moved_aside_;
   }
-  health.ok = health.problem.empty();
   health.written = written_.load();
   health.dropped = dropped_.load();
   const uint64_t done = done_.load(), accepted = accepted_.load();

@@ -79,6 +79,8 @@ class SqliteUsageStore final : public UsageStore {
   mutable std::mutex mutex_;                // what follows; held for moments
   std::condition_variable wake_, done_changed_;
   std::string problem_;
+  std::string moved_;                       // where the last damaged database went
+  uint64_t moved_aside_ = 0;
   bool flush_asked_ = false;
   bool stop_ = false;
 

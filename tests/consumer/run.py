@@ -432,7 +432,7 @@ class Runner:
 
     def group_cpp(self):
         if self.check("C++ tests build", self.cpp_build, "shared" if not self.sanitizer else "static"):
-            programs = ["shim", "coroutines", "stderr_logger", "client_alloc", "fail_alloc"] + (["asio"] if (self.cpp / "asio").exists() else [])
+            programs = ["shim", "coroutines", "stderr_logger", "client_alloc", "fail_alloc", "probes"] + (["asio"] if (self.cpp / "asio").exists() else [])
             for name in programs:
                 # Replacing operator new is also what this sanitizer does.
                 if name.endswith("_alloc") and "thread" in self.sanitizer:

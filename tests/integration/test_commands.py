@@ -2,7 +2,10 @@
 import json
 import os
 import re
+import signal
 import sqlite3
+import subprocess
+import time
 
 import upstream as up
 from harness import ADMIN
@@ -53,6 +56,65 @@ def test_a_key_is_shown_whole(t):
     assert [k["state"] for k in json.loads(t.cli("keys", "list", "--json").stdout)["data"]] == ["revoked"]
     created = t.cli("keys", "create", "--name", "bob", "--max-tokens", "5", "--limits", "requests=5/min,burst=2")
     assert "max_tokens=5" in created.stderr and "burst=2" in created.stderr, created.stderr
+
+
+def test_a_chat_that_is_interrupted_is_recorded(t):
+    """The words that came have to be paid for: by ^C, SIGTERM, SIGHUP and by who reads no more."""
+    async def drip(x):
+        await x.send(up.CLOSE_HEAD)
+        for _ in range(600):
+            await x.send(up.chunk({"content": "word "}))
+            await x.sleep(0.05)
+
+    async def silent(x):
+        await x.stall()
+
+    def interrupt(model, end, wait_for):
+        process = subprocess.Popen([t.binary, "chat", model, "hello"], cwd=t.folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                   env={"PATH": os.environ.get("PATH", "")}, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
+        try:
+            wait_for(process)
+            if end is None:
+                process.stdout.close()
+            else:
+                process.send_signal(end)
+            return process.wait(20)
+        finally:
+            process.kill()
+            process.wait()
+            process.stdout.close()
+            process.stderr.close()
+
+    u, quiet = t.upstream(up.scripted(drip)), t.upstream(up.scripted(silent))
+    config = t.config(u)
+    config["providers"]["quiet"] = dict(config["providers"]["up"], base_url=quiet.url)
+    t.write_config(config)
+    newest = lambda: json.loads(t.cli("usage", "--json", "--limit", "1").stdout)["data"]
+    for end in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, None):
+        code = interrupt("up/m1", end, lambda process: process.stdout.read(5))
+        assert code == -(end or signal.SIGPIPE), (end, code)
+        record = newest()[0]
+        assert (record["status"], record["provider"]) == ("cancelled", "up") and record["output_tokens"] > 0, record
+    assert len(json.loads(t.cli("usage", "--json").stdout)["data"]) == 4
+
+    def until_asked(_):
+        stop = time.monotonic() + 20
+        while not quiet.chats() and time.monotonic() < stop:
+            time.sleep(0.02)
+    assert interrupt("quiet/m1", signal.SIGINT, until_asked) == -signal.SIGINT
+    record = newest()[0]
+    assert (record["status"], record["provider"]) == ("cancelled", "quiet"), record
+
+
+def test_what_cannot_be_written_is_a_failure(t):
+    s = t.server(t.upstream())
+    assert s.chat().status == 200
+    s.usage()
+    for words in (["schema"], ["reference"], ["help"], ["usage"], ["usage", "--json"], ["usage", "--csv"], ["keys", "list"], ["check"], ["explain", "m"], ["models"],
+                  ["chat", "demo/echo", "hello"], ["version"]):
+        with open("/dev/full", "w") as full:
+            r = subprocess.run([t.binary] + words, cwd=t.folder, stdin=subprocess.DEVNULL, stdout=full, stderr=subprocess.PIPE, timeout=60)
+        assert r.returncode == 1, (words, r.returncode, r.stderr)
 
 
 def test_usage_is_whole_or_says_what_is_left(t):
@@ -331,3 +393,64 @@ def test_a_key_names_what_is_there(t):
     r = t.cli("keys", "modify", "a", "--filters", "think_tags", "--json")
     assert r.returncode == 0 and json.loads(r.stdout)["filters"] == ["think_tags"], r
     assert json.loads(t.cli("keys", "modify", "a", "--filters", "none", "--json").stdout)["filters"] == []
+
+
+def test_pages_of_every_origin_and_no_key(t):
+    """`cors: "*"` while nobody is asked for a key: told by `check`, where it can be known, and at the start."""
+    config = t.config(t.upstream(), server={"auth": "auto", "cors": ["*"]})
+    t.write_config(config)
+    for words, code in ((("check",), 0), (("check", "--strict"), 2)):
+        r = t.cli(*words)
+        assert r.returncode == code and "server.cors: every web page may call, and no key was made yet" in r.stderr, r
+    s = t.start(config)
+    assert s.logged("no key was made yet"), s.log
+    s.stop()
+    assert t.cli("keys", "create", "--name", "first").returncode == 0
+    r = t.cli("check", "--strict")
+    assert r.returncode == 0 and "server.cors" not in r.stderr, r
+    s = t.start(config)
+    assert not s.logged("no key was made yet"), s.log
+    s.stop()
+    config["storage"]["keys"] = "memory:"
+    del config["server"]["admin_key"]
+    t.write_config(config)
+    r = t.cli("check", "--strict")
+    assert r.returncode == 2 and "server.cors" in r.stderr and "there is no key" in r.stderr, r
+    config["keys"] = [{"name": "ci", "key": "sk-of-the-file-1234567890"}]
+    t.write_config(config)
+    assert t.cli("check", "--strict").returncode == 0
+
+
+def test_of_two_stars_the_first_is_taken(t):
+    config = t.config(t.upstream(), models={"gpt-*": "demo/echo", "gpt-4*": "up/m1"})
+    s = t.start(config)
+    assert s.chat(model="gpt-4o").header("x-llmrouter-provider") == "demo"
+    r = t.cli("check", "--strict")
+    assert r.returncode == 2 and "never asked for: `gpt-*` stands before it" in r.stderr, r
+
+
+def test_the_first_word_does_not_come_after_the_end(t):
+    s = t.server(t.upstream())
+    for _ in range(20):
+        assert s.chat(model="demo/echo", stream=True).status == 200
+    records = s.usage()
+    assert len(records) == 20
+    for record in records:
+        assert 0 < record["first_token_ms"] <= record["latency_ms"], record
+
+
+def test_the_debug_log_says_whose_every_request_was(t):
+    config = t.config(t.upstream(), server={"auth": "keys"}, observe={"log": {"level": "debug", "format": "json"}})
+    s = t.start(config)
+    made = s.request("POST", "/admin/v1/keys", {"name": "ann"}, key=ADMIN).json()
+    for path in ("/v1/models", "/v1/me", "/v1/me/override"):
+        assert s.get(path, key=made["key"]).status == 200, path
+    assert s.chat(key=made["key"]).status == 200
+    s.get("/health", key="sk-nobodys-1234567890")
+    s.stop()
+    lines = [json.loads(l) for l in s.log if l.startswith("{")]
+    keys = {l["path"]: l["key"] for l in lines if l.get("message") == "request"}
+    for path in ("/v1/models", "/v1/me", "/v1/me/override", "/v1/chat/completions"):
+        assert keys[path] == made["id"], keys
+    assert keys["/health"] == "" and keys["/admin/v1/keys"] == "", keys
+    assert made["key"] not in "".join(s.log)

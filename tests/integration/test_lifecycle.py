@@ -254,6 +254,18 @@ def test_corrupt_usage_database_does_not_stop_the_serving(t):
     for _ in range(3):
         assert s.chat().status == 200
     assert wait(lambda: len(s.usage()) >= 3, 10)
+    # Who watches learns of it although all is well again: what was recorded before is in no answer.
+    ready = s.get("/health/ready").json()
+    usage = ready["stores"]["usage"]
+    assert ready["status"] == "degraded" and usage["status"] == "ok" and usage["moved_aside"] == 1 and "moved aside" in usage["problem"], ready
+    assert t.folder not in json.dumps(ready), ready
+    usage = s.get("/health/ready", key=ADMIN).json()["stores"]["usage"]
+    assert "is kept as " + t.folder + "/usage.db.corrupt-" in usage["problem"], usage
+    metrics = s.get("/metrics").body.decode()
+    assert 'llmrouter_store_moved_aside_total{store="usage"} 1\n' in metrics and 'llmrouter_store_moved_aside_total{store="keys"} 0\n' in metrics, metrics
+    s.stop()
+    s.start()
+    assert s.get("/health/ready").json()["status"] == "ok"
 
 
 def test_full_disk_does_not_stop_the_serving(t):

@@ -155,6 +155,8 @@ def test_the_switch(t):
     assert status()["enabled"] is False and s.chat("coder", key=KEY).status == 200 and asked(u) == "main"
     assert wait(lambda: toggle().status == 200, 5)  # no body: the other way
     assert wait(lambda: status()["enabled"], 3) and s.chat("coder", key=KEY).status == 200 and asked(u) == "night"
+    for path in ("/api/v1/router/history", "/api/v1/routing/rules"):
+        assert s.get(path, key=ADMIN).json()["next"] is None, path
     history = s.get("/api/v1/router/history", key=ADMIN).json()["data"]
     assert [(c["enabled"], c["why"], c["who"]) for c in history] == [(True, "", "the admin key"), (False, "an audit", "the admin key")], history
     metrics = s.get("/api/v1/router/metrics", key=ADMIN).json()

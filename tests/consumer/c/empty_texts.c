@@ -1,4 +1,4 @@
-/* (NULL, 0) is the empty text for every function that takes one: the same answer as ("", 0), which is what these say. Worth most with
+/* (NULL, 0) is the empty text for every function that takes one: the same answer as ("", 0), which is what these say. (NULL, 5) is a mistake, and told. Worth most with
  * -fsanitize=address,undefined. */
 #include "harness.h"
 
@@ -66,6 +66,16 @@ static void options(void) {
   CHECK("YAML of nothing", is_error(llmrouter_options_set_yaml(o, NULL, 0), NULL) && is_error(llmrouter_options_check(o, &text), NULL));
   llmrouter_text_free(text);
   llmrouter_options_free(o);
+}
+
+static void mistakes(llmrouter_router* router) {
+  const char* const bad = "invalid_request";
+  llmrouter_text* text = NULL;
+  CHECK("a model of NULL and a size", is_error(llmrouter_chat(router, NULL, 5, S("hello"), &text), bad) && text == NULL);
+  CHECK("a text", is_error(llmrouter_chat(router, S("demo/echo"), NULL, 5, &text), bad) && text == NULL);
+  CHECK("a key, where nothing is given back", is_error(llmrouter_keys_clear_override(router, NULL, 5), bad));
+  g_destroys = 0;
+  CHECK("and the user is let go", is_error(llmrouter_stream(router, NULL, 5, S("hello"), on_data, NULL, destroy), bad) && g_destroys == 1);
 }
 
 static llmrouter_call* new_call(llmrouter_router* router) {
@@ -159,6 +169,7 @@ int main(void) {
   is_error(llmrouter_open_yaml(S("storage: {keys: 'memory:', usage: 'memory:'}"), &router), NULL);
   calls(router);
   run_time(router);
+  mistakes(router);
   of_nothing();
   llmrouter_close(router);
   return finish();

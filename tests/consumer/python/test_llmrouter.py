@@ -103,11 +103,12 @@ class Loading(unittest.TestCase):
         class Older:
             """The real library without one function, as one would have it that was built before that was added."""
             _name = "/opt/old/libllmrouter-c.so.0"
+            _real = llmrouter._load()
 
             def __getattr__(self, name):
                 if name == "llmrouter_keys_sessions":
                     raise AttributeError(name)
-                return getattr(ctypes.CDLL(llmrouter._load()._name), name)
+                return getattr(self._real, name)
 
         with self.assertRaises(ImportError) as raised:
             llmrouter._Library(Older())
@@ -295,6 +296,50 @@ class Paths(Case):
         self.assertEqual(failures, [])
 
 
+class NullTexts(Case):
+    def test_every_function_that_takes_a_text(self):
+        """NULL with a size is an error, not a crash: each text of each function in turn."""
+        handles = {"options": llmrouter._new(_lib.options_new), "filter": llmrouter._new(_lib.filter_new), "text": llmrouter._new(_lib.metrics, self.router._handle)}
+        call = self.router.call("demo/echo", "hello")
+        self.router.keys.create({"name": "x"})
+        # Only these take a handle of their own; what else there is takes the router.
+        handles.update(call=call._handle, rules_test=call._handle, call_new=self.router._handle, call_new_text=self.router._handle)
+        tried = 0
+        for name, shape in llmrouter._FUNCTIONS.items():
+            kinds = shape if isinstance(shape, str) else shape[0]
+            handle = handles.get(name) or handles.get(name.split("_")[0], self.router._handle)
+            for null in range(kinds.count("s")):
+                arguments, texts, out = [], 0, ctypes.c_void_p(1)
+                for place, kind in enumerate(kinds):
+                    if kind == "s":
+                        arguments += [None, 5] if texts == null else [b"x", 1]
+                        texts += 1
+                    elif kind == "p":
+                        last = place == len(kinds) - 1
+                        arguments.append(handle if place == 0 else ctypes.byref(out) if last else None)
+                    elif kind in "il":
+                        arguments.append(0)
+                    else:  # a filter needs its function; of the rest none is called
+                        arguments.append(_NO_FILTER if kind == "f" else _RELAX if kind == "d" else _NOBODY)
+                error = getattr(_lib, name)(*arguments)
+                message = _lib.error_message(error).decode() if error else ""
+                code, where = _code(error), f"{name}, text {null}: {message}"
+                self.assertNotEqual(code, "ok", where)
+                if null == 0:  # before others something else may be wrong
+                    self.assertEqual((code, "must not be NULL" in message), ("invalid_request", True), where)
+                tried += 1
+        self.assertGreater(tried, 45)
+        call.close()
+        _lib.options_free(handles["options"])
+        _lib.filter_free(handles["filter"])
+        _lib.text_free(handles["text"])
+
+
+_NO_FILTER = llmrouter._on_filter(lambda *_: 0)
+_RELAX = llmrouter._on_data(lambda *_: llmrouter.CONTINUE)
+_NOBODY = llmrouter._destroy(lambda _: None)
+
+
 class Module(Case):
     def test_chat(self):
         self.assertIn("hello", self.router.chat("demo/echo", "hello"))
@@ -396,6 +441,12 @@ class Module(Case):
         thread.start()
         thread.join()
         self.assertEqual(len(raised), 1)
+
+    def test_a_whole_answer_has_no_data(self):
+        with llmrouter.Call(self.router, "demo/echo", "hello") as call:
+            self.assertRaises(TypeError, call.run, print)
+            self.assertRaises(TypeError, call.start, print)
+            self.assertEqual(call.run().text, "hello")  # it was not begun
 
     def test_errors_are_copied(self):
         error = llmrouter.Error("c", "m", "p", 429, 5, "lab", 503, "body", "host:1")
@@ -536,6 +587,50 @@ class Module(Case):
                 provider.shutdown()
                 thread.join()
 
+    def test_health(self):
+        asked, twice = [], threading.Event()
+
+        class Provider(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                asked.append(self.path)
+                if len(asked) == 2:
+                    twice.set()
+                self.send_response(503)
+                self.send_header("content-length", "0")
+                self.end_headers()
+
+            def log_message(self, *_):
+                pass
+
+        with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Provider) as provider:
+            thread = threading.Thread(target=provider.serve_forever)
+            thread.start()
+            try:
+                yaml = "providers: {lab: {base_url: 'http://127.0.0.1:%d/v1', models: {override: [x]}, health: {probe: %s, interval: 1s}}}\nmodels: {m: lab/x}"
+                with llmrouter.Router(yaml=yaml % (provider.server_port, "off"), settings=MEMORY, environment=False) as router:
+                    health = router.model_health("m")
+                    self.assertEqual((health["model"], health["status"], health["targets"][0]["breaker"]), ("m", "unknown", "closed"))
+                    self.refused("model_not_found", router.model_health, "nope")
+                    self.refused("not_found", router.model_health, "m", "nobody")
+                    router.keys.create({"name": "ci", "allow": {"models": ["other"]}})
+                    self.assertEqual(router.model_health("m", "ci")["targets"], [], "none that the key may use")
+                    self.assertEqual(asked, [])
+                    router.reload(yaml=yaml % (provider.server_port, "models"), settings=MEMORY, environment=False)
+                    self.assertTrue(twice.wait(20), "a reload that wants probes gets them")
+                    stop = time.monotonic() + 20  # the answer is on its way
+                    while router.model_health("m")["status"] == "unknown" and time.monotonic() < stop:
+                        time.sleep(0.02)
+                    self.assertNotEqual(router.model_health("m")["status"], "unknown")
+                begun = len(asked)
+                with llmrouter.Router(yaml=yaml % (provider.server_port, "models"), settings=MEMORY, environment=False) as router:
+                    stop = time.monotonic() + 20
+                    while len(asked) == begun and time.monotonic() < stop:
+                        time.sleep(0.02)
+                self.assertGreater(len(asked), begun, "nobody was probed where the configuration said so from the start")
+            finally:
+                provider.shutdown()
+                thread.join()
+
     def test_keys(self):
         with llmrouter.Router(settings=MEMORY, environment=False) as router:
             key = router.keys.create({"name": "ci", "limits": {"requests": "1/min"}}, prefix="py-")
@@ -659,16 +754,134 @@ class Module(Case):
             self.refused("invalid_key", router.keys.check, made["token"])
 
 
+class Claude(http.server.BaseHTTPRequestHandler):
+    """Thinks, signs its thoughts, and answers; keeps what it was asked."""
+
+    def do_POST(self):
+        self.server.asked.append(json.loads(self.rfile.read(int(self.headers["content-length"]))))
+        answer = json.dumps({"id": "msg_1", "type": "message", "role": "assistant", "model": "claude", "stop_reason": "end_turn",
+                             "content": [{"type": "thinking", "thinking": "hm", "signature": "SIGNED"}, {"type": "text", "text": "yes"}],
+                             "usage": {"input_tokens": 3, "output_tokens": 4}}).encode()
+        self.send_response(200)
+        self.send_header("content-type", "application/json")
+        self.send_header("content-length", str(len(answer)))
+        self.end_headers()
+        self.wfile.write(answer)
+
+    def log_message(self, *_):
+        pass
+
+
+class Filters(unittest.TestCase):
+    def open(self, what, **more):
+        return llmrouter.Router(yaml="models: {m: {targets: [demo/echo], filters: [mine]}}", settings=MEMORY, environment=False, filters={"mine": what}, **more)
+
+    def test_the_request(self):
+        class Polite:
+            def on_request(self, request):
+                request["messages"].append({"role": "user", "content": "please"})
+                return request
+
+        with self.open(Polite()) as router:
+            self.assertIn("please", router.chat("m", "hello"))
+            self.assertNotIn("please", router.chat("demo/echo", "hello"))
+            router.reload(yaml="models: {again: {targets: [demo/echo], filters: [mine]}}", settings=MEMORY, environment=False)
+            self.assertIn("please", router.chat("again", "hello"))
+
+    def test_refusal(self):
+        class No:
+            def on_request(self, request):
+                raise llmrouter.Refuse("not " + request["messages"][0]["content"])
+
+        with self.open(No()) as router:
+            with self.assertRaises(llmrouter.Error) as raised:
+                router.chat("m", "today")
+            self.assertEqual(raised.exception.code, "invalid_request")
+            self.assertIn("not today", raised.exception.message)
+
+    def test_what_goes_wrong_in_a_filter_refuses(self):
+        class Broken:
+            def on_request(self, request):
+                return 1 / 0
+
+            def on_event(self, event):
+                return 7
+
+        heard, hook = [], threading.excepthook
+        threading.excepthook = lambda what: heard.append(what.exc_type)
+        try:
+            with self.open(Broken()) as router:
+                with self.assertRaises(llmrouter.Error) as raised:
+                    router.chat("m", "secret")
+                self.assertEqual(raised.exception.code, "invalid_request")
+                self.assertNotIn("division", raised.exception.message)
+        finally:
+            threading.excepthook = hook
+        self.assertEqual(heard, [ZeroDivisionError])
+        self.assertRaises(TypeError, self.open, object())
+
+    def test_the_answer(self):
+        class Shout:
+            def on_response(self, answer):
+                for choice in answer["choices"]:
+                    choice["message"]["content"] = choice["message"]["content"].upper()
+                return answer
+
+        with self.open(Shout()) as router:
+            self.assertEqual(router.chat("m", "hello"), "HELLO")
+
+    def test_a_stream(self):
+        class Half:
+            def __init__(self):
+                self.kinds = []
+
+            def on_event(self, event):
+                self.kinds.append(event["kind"])
+                if event["kind"] == "text":
+                    return llmrouter.DROP if "b" in event["text"] else event["text"].upper()
+                return "!" if event["kind"] == "finish" else None
+
+        half = Half()
+        with self.open(half) as router:
+            self.assertEqual("".join(router.stream("m", "a b c")).split(), ["A", "C!"])
+        self.assertEqual((half.kinds[0], half.kinds.count("text"), half.kinds.count("finish")), ("start", 3, 1))
+
+    def test_what_the_json_cannot_say_stays(self):
+        """A message that the filter left alone goes out as its caller meant it: with the mark of a cache and the signature of a thought."""
+        class Rules:
+            def on_request(self, request):
+                request["messages"].insert(0, {"role": "system", "content": "be brief"})
+                return request
+
+        with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Claude) as server:
+            server.asked = []
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+            yaml = f"""
+providers: {{c: {{dialect: anthropic, base_url: "http://127.0.0.1:{server.server_port}", api_key: k}}}}
+models: {{m: {{targets: [c/claude-sonnet-4-5], filters: [mine]}}}}
+"""
+            with llmrouter.Router(yaml=yaml, settings=MEMORY, environment=False, filters={"mine": Rules()}) as router:
+                user = {"role": "user", "content": [{"type": "text", "text": "hi", "cache_control": {"type": "ephemeral"}}]}
+                said = router.chat({"model": "m", "messages": [user]})["choices"][0]["message"]
+                router.chat({"model": "m", "messages": [user, said, {"role": "user", "content": "and?"}]})
+            server.shutdown()
+        last = server.asked[-1]
+        self.assertIn("be brief", json.dumps(last["system"]))
+        self.assertIn('"signature": "SIGNED"', json.dumps(last["messages"]))
+        self.assertIn('"cache_control"', json.dumps(last["messages"]))
+
+
 class Leftovers(unittest.TestCase):
     def test_nothing_is_held(self):
         """Runs last: no call left anything behind."""
         gc.collect()
         self.assertEqual(llmrouter._Flight._flights, {})
+        self.assertEqual(llmrouter._Filter._filters, {})
 
 
 if __name__ == "__main__":
     loader = unittest.TestLoader()
-    suite = unittest.TestSuite(loader.loadTestsFromTestCase(case) for case in (Paths, Module, Leftovers))
+    suite = unittest.TestSuite(loader.loadTestsFromTestCase(case) for case in (Loading, Paths, NullTexts, Module, Filters, Leftovers))
     outcome = unittest.TextTestRunner(verbosity=2).run(suite)
     bad = len(outcome.failures) + len(outcome.errors)
     print(f"{outcome.testsRun - bad} passed, {bad} failed")

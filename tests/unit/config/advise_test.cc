@@ -58,6 +58,23 @@ TEST_CASE("an open door") {
   check("keys that keep nobody out", "server: {auth: none}\nkeys: [{name: ci, key: sk-1234567890}]\n", {"t.yaml:2:7: warning: keys: mean little with server.auth: none"});
 }
 
+TEST_CASE("every page, and no key") {
+  const std::string memory = "storage: {keys: \"memory:\"}\n";
+  check("nobody has a key", memory + "server:\n  cors: \"*\"\n", {"t.yaml:3:9: warning: server.cors: every web page may call, and there is no key"});
+  check("keys on disk there may be", "server: {cors: \"*\"}\n", {});
+  check("a key", memory + "server: {cors: \"*\"}\nkeys: [{name: ci, key: sk-1234567890}]\n", {});
+  check("who administers makes them", memory + "server: {cors: \"*\", admin_key: 0123456789abcdef0123}\n", {});
+  check("keys are always asked for", memory + "server: {cors: \"*\", auth: keys}\n", {});
+  check("one's own page", memory + "server: {cors: \"https://app.example.com\"}\n", {});
+}
+
+TEST_CASE("names with a star that hide others") {
+  check("the wider one first", kLab + "models:\n  \"gpt-*\": lab/a\n  \"gpt-4*\": lab/b\n",
+        {"t.yaml:5:13: warning: models.gpt-4*: never asked for: `gpt-*` stands before it and matches every name that it does"});
+  check("the narrower one first", kLab + "models:\n  \"gpt-4*\": lab/b\n  \"gpt-*\": lab/a\n  \"*\": lab/c\n", {});
+  check("neither", kLab + "models:\n  \"gpt-*\": lab/a\n  \"*-mini\": lab/b\n  gpt-4: lab/c\n", {});
+}
+
 TEST_CASE("what is over, or comes too late") {
   check("an expired key", "keys:\n  - {name: ci, key: sk-1234567890, expires: 2020-01-01T00:00:00Z}\n", {"t.yaml:2:45: warning: keys[0].expires: is over"});
   check("timeouts that never come", "routing:\n  timeouts: {first_token: 2m, total: 1m, idle: 61s, connect: 60s}\n",

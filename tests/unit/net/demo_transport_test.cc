@@ -170,7 +170,7 @@ TEST_CASE("max_tokens counts words") {
 TEST_CASE("a tool is called when the text asks for one") {
   Demo demo;
   Listener listener;
-  const std::string text = GENERATE(as<std::string>{}, "Use get_weather please", "GET WEATHER in Rome", "call it", "use your tools");
+  const std::string text = GENERATE(as<std::string>{}, "Use get_weather please", "GET WEATHER in Rome", "call it", "use your tools", "What is the weather in Oslo?");
   demo.run(listener, ask(text, kTools));
   const JsonValue choice = find(JsonValue(listener.body), "choices", 0);
   CHECK(find(choice, "finish_reason").equals("tool_calls"));

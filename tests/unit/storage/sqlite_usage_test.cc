@@ -233,6 +233,8 @@ TEST_CASE("A damaged file is moved aside at the start, and a new one begun") {
   REQUIRE(std::find(files.begin(), files.end(), kept) != files.end());
   CHECK(read_file(f.dir / kept) == spoiled);
   CHECK(store->health().ok);
+  CHECK(store->health().moved_aside == 1);
+  CHECK(store->health().problem.find("is kept as " + (f.dir / kept)) != std::string::npos);
   store->record(plain_record(1));
   REQUIRE(store->flush(seconds(10)).ok());
   CHECK(f.all(*store).size() == 1);
@@ -258,6 +260,8 @@ TEST_CASE("A database that is spoiled while it is used: who reads it finds out, 
   store->record(plain_record(2));
   REQUIRE(store->flush(seconds(10)).ok());
   CHECK(store->health().ok);
+  CHECK(store->health().moved_aside == 1);
+  CHECK(store->health().problem.find("the database was damaged: what was recorded before 2026-11-21T") != std::string::npos);
   CHECK(f.all(*store).size() == 1);
 }
 
