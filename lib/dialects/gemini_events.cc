@@ -7,7 +7,6 @@
 #include "dialects/pictures.h"
 #include "dialects/text_match.h"
 #include "dialects/tool_assembler.h"
-#include "dialects/usage.h"
 
 namespace llmrouter::dialects::gemini {
 
@@ -157,9 +156,12 @@ bool EventReader::step(JsonValue response, UpstreamSink& sink) {
   if (position == 0 && is_something(find_field(feedback, "blockReason"))) blocked(feedback, sink);
   StreamEvent event;
   event.kind = Kind::kUsage;
+  const bool spoke = std::any_of(choices_.begin(), choices_.end(), [](const ChoiceState& c) { return c.spoke; });
   if (read_usage(usage, event.usage)) {
-    const bool spoke = std::any_of(choices_.begin(), choices_.end(), [](const ChoiceState& c) { return c.spoke; });
-    if (!finished() || (spoke && event.usage.output == 0)) mark_missing(event.usage, true, false);  // counts are of what came so far
+    event.usage = counts_.take(event.usage, spoke, finished() && !(spoke && event.usage.output == 0));  // counts are of what came so far
+    tell(event, sink);
+  } else if (const auto last = finished() ? counts_.settle(spoke) : std::nullopt) {
+    event.usage = *last;
     tell(event, sink);
   }
   return !dead_;

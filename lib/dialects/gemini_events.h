@@ -11,6 +11,7 @@
 
 #include "dialects/gemini_args.h"
 #include "dialects/ids.h"
+#include "dialects/usage.h"
 #include "llmrouter/codec.h"
 #include "wire/json_scan.h"
 
@@ -88,6 +89,7 @@ class EventReader {
   std::vector<ChoiceState> choices_;
   std::set<std::string> call_ids_;
   IdSource ids_;
+  StreamCounts counts_;
 };
 
 // Gathers events into a whole answer.

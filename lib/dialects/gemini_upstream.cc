@@ -6,7 +6,6 @@
 #include "dialects/http_request.h"
 #include "dialects/text_match.h"
 #include "dialects/tool_names.h"
-#include "dialects/usage.h"
 #include "dialects/vertex.h"
 #include "llmrouter/secret.h"
 #include "wire/sse.h"
@@ -250,10 +249,9 @@ class GeminiUpstream final : public UpstreamCodec {
     }
     seen_ |= look.seen;
     ended_ |= look.ended;
-    if (look.usage.known) {
-      if (!finished() || (spoke_ && look.usage.output == 0)) mark_missing(look.usage, true, false);  // counts are of what came so far
-      sink.on_usage(look.usage);
-    }
+    // Counts are of what came so far.
+    if (look.usage.known) sink.on_usage(counts_.take(look.usage, spoke_, finished() && !(spoke_ && look.usage.output == 0)));
+    else if (const auto usage = finished() ? counts_.settle(spoke_) : std::nullopt) sink.on_usage(*usage);
     if (look.ended != 0) return FrameKind::kFinish;
     return look.visible ? FrameKind::kPayload : FrameKind::kPrelude;
   }
@@ -287,6 +285,7 @@ class GeminiUpstream final : public UpstreamCodec {
   SseParser parser_;
   ToolNames names_;
   EventReader events_;
+  StreamCounts counts_;            // relay
 };
 
 }  // namespace

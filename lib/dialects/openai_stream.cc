@@ -8,7 +8,6 @@
 #include "dialects/pictures.h"
 #include "dialects/tell_answer.h"
 #include "dialects/text_match.h"
-#include "dialects/usage.h"
 
 namespace llmrouter::dialects::openai {
 
@@ -119,7 +118,7 @@ void StreamReader::frame(const SseFrame& frame, UpstreamSink& sink) {
   size_t said = 0;
   if (relay_ && single_ && is_plain_payload(data, said)) {
     if (!spoke_) {
-      spoke_ = true;
+      spoke_ = said_ = true;
       if (choice_at(0, sink) == nullptr) return;
     }
     sink.on_payload(said);
@@ -165,9 +164,17 @@ void StreamReader::chunk(const SseFrame& frame, std::string_view json, UpstreamS
 void StreamReader::tell_usage(JsonValue value, UpstreamSink& sink, bool running) {
   TokenUsage usage;
   if (!read_usage(value, usage)) return;
-  keep_told(usage_, usage);
-  if (running) mark_missing(usage, true, false);
-  usage_ = usage;
+  keep_told(counts_.last(), usage);
+  tell_counts(counts_.take(usage, said_, !running), sink);
+}
+
+// Many count with the last word, and have null beside the finish reason.
+void StreamReader::settle_usage(UpstreamSink& sink) {
+  if (dead_) return;
+  if (const auto usage = counts_.settle(said_)) tell_counts(*usage, sink);
+}
+
+void StreamReader::tell_counts(const TokenUsage& usage, UpstreamSink& sink) {
   if (relay_) return sink.on_usage(usage);
   StreamEvent event;
   event.kind = StreamEvent::Kind::kUsage;
@@ -194,9 +201,13 @@ StreamReader::ChoiceState* StreamReader::choice_at(int64_t index, UpstreamSink& 
 void StreamReader::terminator(const SseFrame& frame, UpstreamSink& sink) {
   if (choices_.empty()) return fail(unreadable("the upstream's stream ended without an answer", {}, key_), sink);
   done_ = true;
-  if (relay_) return pass(frame, FrameKind::kDone, sink);
+  if (relay_) {
+    settle_usage(sink);
+    return pass(frame, FrameKind::kDone, sink);
+  }
   // Who says [DONE] means it, with or without a finish_reason (Snowflake).
   for (ChoiceState& choice : choices_) end_choice(choice, "", sink);
+  settle_usage(sink);
   if (!dead_) sink.on_frame({}, FrameKind::kDone);
 }
 
@@ -224,7 +235,9 @@ void StreamReader::relay_chunk(const SseFrame& frame, const ChunkTop& top, Upstr
     choice->finished = finished = true;
     sink.on_finish(finish_reason_of(*word));
   }
+  said_ = said_ || visible;
   tell_usage(top.usage, sink, goes_on(top));
+  if (all_finished()) settle_usage(sink);
   FrameKind kind = FrameKind::kPrelude;
   if (finished) kind = FrameKind::kFinish;
   else if (visible) kind = FrameKind::kPayload;
@@ -247,6 +260,7 @@ void StreamReader::tell_start(UpstreamSink& sink) {
 
 void StreamReader::tell(StreamEvent::Kind kind, const ChoiceState& choice, std::string_view text, UpstreamSink& sink) {
   if (text.empty() || dead_) return;
+  said_ = true;
   StreamEvent event;
   event.kind = kind;
   event.choice = choice.index;
@@ -286,6 +300,7 @@ void StreamReader::translate_chunk(const ChunkTop& top, UpstreamSink& sink) {
   }
   if (foreign_ && all_finished()) tell_sources(sink);  // xAI's may come behind the finish
   tell_usage(top.usage, sink, goes_on(top));
+  if (all_finished()) settle_usage(sink);
 }
 
 // Perplexity says them anew in every chunk.
@@ -338,6 +353,7 @@ void StreamReader::translate_delta(JsonValue delta, ChoiceState& choice, Upstrea
   if (auto text = refusal.string_view(scratch_)) tell(Kind::kRefusal, choice, *text, sink);
   for (JsonValue entry : JsonElements(tool_calls)) {
     if (dead_) return;
+    said_ = true;
     if (!choice.tools.delta(entry, choice.index, ids_, sink)) {
       return fail(unreadable("the upstream's stream has more tool calls than " + std::to_string(ToolAssembler::kMaxCalls), {}, key_), sink);
     }
