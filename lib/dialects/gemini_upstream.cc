@@ -72,7 +72,8 @@ class GeminiUpstream final : public UpstreamCodec {
       parser_.finish();
       drain(sink);
     }
-    if (dead_ || finished()) return;
+    if (dead_) return;
+    if (finished()) return relay_ ? void() : events_.close(sink);
     fail(unreadable("the upstream's stream ended before the answer was finished", {}, key_.reveal()), sink);
   }
 
@@ -100,6 +101,7 @@ class GeminiUpstream final : public UpstreamCodec {
     } else {
       events_.step(root, collector);
     }
+    events_.close(collector);
     Result<ChatResponse> response = collector.take();
     if (response) names_.restore(*response);
     if (response && !events_.finished()) {

@@ -23,6 +23,16 @@ namespace {
 
 constexpr size_t kMaxWhole = 16 * 1024 * 1024;
 
+// Words, thoughts or a call.
+bool says_anything(JsonValue delta) {
+  for (const JsonMember& m : JsonMembers(delta)) {
+    const bool text = m.key == "content" || m.key == "refusal" || m.key == "reasoning_content" || m.key == "reasoning";
+    if (text && m.value.nonempty_string()) return true;
+    if ((text || m.key == "tool_calls") && m.value.is_array() && !m.value.empty_container()) return true;
+  }
+  return false;
+}
+
 }  // namespace
 
 void StreamReader::fail(Error error, UpstreamSink& sink) {
@@ -293,6 +303,9 @@ void StreamReader::translate_chunk(const ChunkTop& top, UpstreamSink& sink) {
       if (has_logprobs(logprobs)) tell(StreamEvent::Kind::kLogprobs, *choice, logprobs.raw(), sink);
       translate_delta(delta, *choice, sink);
     }
+    if (choice->finished && says_anything(delta) && is_of_answer(top.id)) {
+      return fail(unreadable("the upstream's stream goes on behind its finish reason", value.raw(), key_), sink);
+    }
     if (dead_) return;
     const std::string word = finish.string_or();
     if (finish_reason_of(word) != FinishReason::kNone) end_choice(*choice, word, sink);
@@ -302,6 +315,9 @@ void StreamReader::translate_chunk(const ChunkTop& top, UpstreamSink& sink) {
   tell_usage(top.usage, sink, goes_on(top));
   if (all_finished()) settle_usage(sink);
 }
+
+// Not a second answer behind the first (recorded of Cerebras), which nobody hears of.
+bool StreamReader::is_of_answer(JsonValue id) { return id.string_view(scratch_).value_or(std::string_view{}) == id_; }
 
 // Perplexity says them anew in every chunk.
 void StreamReader::keep_sources(const ChunkTop& top) {

@@ -57,6 +57,7 @@ class StreamReader {
   void terminator(const wire::SseFrame& frame, UpstreamSink& sink);
   void whole(UpstreamSink& sink);
   void tell_start(UpstreamSink& sink);
+  bool is_of_answer(wire::JsonValue id);
   void keep_sources(const ChunkTop& top);
   void tell_annotations(wire::JsonValue list, const ChoiceState& choice, UpstreamSink& sink);
   void tell_sources(UpstreamSink& sink);
