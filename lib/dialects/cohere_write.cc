@@ -118,6 +118,7 @@ class RequestWriter {
   void write_plan(const Message& message) {
     std::string plan;
     for (const Part& part : message.parts) {
+      drop_if(is_sealed_thought(part), "reasoning");
       if (part.kind == Part::Kind::kReasoning && part.name == kToolPlan) plan += part.text;
     }
     if (!plan.empty()) w_.member("tool_plan", plan);

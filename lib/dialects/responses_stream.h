@@ -86,6 +86,7 @@ class StreamReader {
   BodyShape shape_ = BodyShape::kUnknown;
   bool dead_ = false;      // an error was told, or nobody listens: nothing more is read
   bool finished_ = false;  // completed or incomplete came
+  bool another_ = false;   // and then another answer began
   bool started_ = false;
   std::string whole_;      // a body that is no event stream; the blanks before it is known what it is
   std::map<int64_t, Item> items_;

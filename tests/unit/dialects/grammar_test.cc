@@ -186,6 +186,10 @@ TEST_CASE("grammar: responses: pieces behind the whole of them, or behind the en
   const std::string bare = response_event(R"(completed","response":{"id":"r","model":"m","status":"completed","output":[]})");
   check_broken("responses", stream({0, 1, 2, 3, 4, 6}) + bare, "never began");
   check_broken("responses", stream({0, 1, 2, 3, 4, 6, 5}) + bare, "before a tool call did");  // arguments of which a part may be lacking
+  // Another answer behind it is no part of this one.
+  const Recorder twice = feed("responses", false, {stream({0, 1, 2, 3, 4, 12, 0, 1, 2, 3, 4, 12})});
+  CHECK(twice.errors.empty());
+  CHECK(answer_of(twice).choices.at(0).text == "Hi");
   // All of them are said once more somewhere.
   for (const auto& order : {std::vector<size_t>{0, 1, 2, 5, 6, 12}, {0, 1, 2, 5, 12}, {0, 1, 2, 6, 5, 7, 12}, {0, 1, 2, 6, 8, 12}, {0, 1, 2, 6, 5, 12}}) {
     const Recorder seen = feed("responses", false, {stream(order)});
