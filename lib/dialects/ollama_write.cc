@@ -271,7 +271,7 @@ class RequestWriter {
 
 Result<void> write_request(const ChatRequest& request, std::string_view model, bool stream, bool foreign, std::string& out,
                            std::vector<std::string>& dropped) {
-  const ForeignParts parts(request, foreign, dropped);
+  const ForeignParts parts(request, foreign, dropped, true);
   return RequestWriter(parts.request(), foreign, out, dropped).run(model, stream);
 }
 
