@@ -19,6 +19,7 @@ using wire::JsonValue;
 using wire::JsonWriter;
 
 constexpr std::string_view kTarget = "Cohere's chat API";
+constexpr size_t kMaxStops = 5;
 
 bool is_documents(const Message& message) noexcept {
   return !message.parts.empty() && message.parts.front().mime == kDocumentsIntroMime;
@@ -324,6 +325,10 @@ class RequestWriter {
     penalty("presence_penalty", request_.presence_penalty);
     if (request_.logprobs) w_.member("logprobs", *request_.logprobs);
     if (request_.stop.empty()) return;
+    // It would refuse them all.
+    if (request_.stop.size() > kMaxStops) return fail(cannot_express("stop", "more than 5 stop sequences", kTarget));
+    const auto is_empty = [](const std::string& word) { return trim(word).empty(); };
+    if (std::any_of(request_.stop.begin(), request_.stop.end(), is_empty)) return fail(cannot_express("stop", "a stop sequence of blanks alone", kTarget));
     w_.key("stop_sequences");
     w_.begin_array();
     for (const std::string& word : request_.stop) w_.string(word);
