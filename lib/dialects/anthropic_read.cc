@@ -1,4 +1,6 @@
 // A client's request as a ChatRequest.
+#include <initializer_list>
+
 #include "dialects/anthropic.h"
 #include "dialects/fields.h"
 #include "dialects/signature.h"
@@ -59,6 +61,22 @@ bool read_source(JsonValue source, Part& out) {
   return true;
 }
 
+// Texts with headings above them; empty where there are none, or anything else is among them.
+std::string words_under(std::initializer_list<JsonValue> headings, JsonValue content) {
+  std::string words = content.string_or();
+  for (JsonValue block : JsonElements(content)) {
+    if (!find_member(block, "type").equals("text")) return {};
+    if (!words.empty()) words += "\n\n";
+    words += find_member(block, "text").string_or();
+  }
+  if (words.empty()) return words;
+  std::string above;
+  for (JsonValue heading : headings) {
+    if (heading.nonempty_string()) above += heading.string_or() + "\n";
+  }
+  return above.empty() ? words : above + "\n" + words;
+}
+
 Part read_block(JsonValue block) {
   const JsonValue type = find_member(block, "type");
   Part out;
@@ -85,6 +103,9 @@ Part read_block(JsonValue block) {
     if (type.equals("tool_reference")) out.text = "(tool " + find_member(block, "tool_name").string_or() + ")";
     // What was said so far, in short, for any model to read.
     else if (type.equals("compaction")) out.text = find_member(block, "content").string_or();
+    // Words that were found or put together elsewhere.
+    else if (type.equals("search_result")) out.text = words_under({find_member(block, "title"), find_member(block, "source")}, find_member(block, "content"));
+    else if (type.equals("document")) out.text = words_under({find_member(block, "title")}, wire::find(block, "source", "content"));
     return out;
   }
   out.cache = cache_mark(block);

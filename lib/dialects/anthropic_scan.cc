@@ -209,12 +209,14 @@ class Scanner {
   }
 
   void take_document(JsonValue block, const std::string& where, size_t index) {
-    facts_.has_file = true;
     need_object(block, "source", where, index);
     JsonValue type, data;
     if (!pick_distinct(fields_, find_member(block, "source"), {{"type", &type}, {"data", &data}}, [&] { return path(where, index, "source"); })) return;
-    if (type.equals("text")) estimate_.text(text_bytes(data));
-    else estimate_.file();
+    // Words: who takes no files has them as a text.
+    if (type.equals("text")) return estimate_.text(text_bytes(data));
+    if (type.equals("content")) return estimate_.text(find_member(block, "source").raw().size());
+    facts_.has_file = true;
+    estimate_.file();
   }
 
   void take_tool_result(JsonValue block, const std::string& where, size_t index) {

@@ -1,5 +1,6 @@
 #include "dialects/anthropic_stream.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "dialects/anthropic.h"
@@ -247,6 +248,7 @@ void StreamReader::note_caller(JsonValue block) noexcept {
 void StreamReader::take_message(JsonValue message, UpstreamSink& sink) {
   stopped_ = false;
   stop_reason_.clear();
+  begun_ = 0;
   JsonValue id, model, content, reason;
   wire::pick(message, {{"id", &id}, {"model", &model}, {"content", &content}, {"stop_reason", &reason}});
   tell_start(id.string_or(), model.string_or(), sink);
@@ -273,7 +275,12 @@ StreamReader::Block* StreamReader::block_at(int64_t index) noexcept {
 }
 
 void StreamReader::begin_block(JsonValue content, int64_t index, UpstreamSink& sink) {
-  end_block(index, sink);
+  if (Block* open = block_at(index)) {
+    // Which of the two the pieces belong to, nobody knows.
+    if (open->is_call()) return fail(unreadable("the upstream's stream begins a tool call anew that has not ended", content.raw(), key_), sink);
+    end_block(*open, sink);
+  }
+  begun_ = std::max(begun_, index + 1);
   if (blocks_.size() >= kMaxBlocks || calls_ >= static_cast<int64_t>(kMaxBlocks)) {
     return fail(unreadable("the upstream's stream has more content blocks than " + std::to_string(kMaxBlocks), {}, key_), sink);
   }
@@ -332,13 +339,14 @@ void StreamReader::take_input(Block& block, std::string_view piece, UpstreamSink
 void StreamReader::take_delta(JsonValue delta, int64_t index, UpstreamSink& sink) {
   const JsonValue type = find_member(delta, "type");
   const auto words = [&](std::string_view member) { return find_member(delta, member).string_view(scratch_).value_or(std::string_view{}); };
+  if (!type.equals("input_json_delta")) begun_ = std::max(begun_, index + 1);  // texts and thoughts are what they are without a start
   if (type.equals("text_delta")) return tell_text(words("text"), sink);
   if (type.equals("thinking_delta")) return tell_thought(words("thinking"), {}, false, sink);
   if (type.equals("signature_delta")) return tell_thought({}, words("signature"), false, sink);
   Block* block = block_at(index);
   if (type.equals("input_json_delta")) {
     if (block == nullptr) return fail(unreadable("the upstream's stream goes on with a tool call that never began", delta.raw(), key_), sink);
-    if (block->kind == Block::Kind::kCall || block->kind == Block::Kind::kAnswer) take_input(*block, words("partial_json"), sink);
+    if (block->is_call()) take_input(*block, words("partial_json"), sink);
     return;
   }
   if (!type.equals("citations_delta") || block == nullptr) return;
@@ -349,12 +357,13 @@ void StreamReader::take_delta(JsonValue delta, int64_t index, UpstreamSink& sink
 }
 
 void StreamReader::end_block(int64_t index, UpstreamSink& sink) {
-  if (Block* block = block_at(index)) end_block(*block, sink);
+  if (Block* block = block_at(index)) return end_block(*block, sink);
+  // One that says nothing before its end is a call without arguments.
+  if (index >= begun_) fail(unreadable("the upstream's stream ends a block that never began", {}, key_), sink);
 }
 
 void StreamReader::end_block(Block& block, UpstreamSink& sink) {
-  const bool call = block.kind == Block::Kind::kCall || block.kind == Block::Kind::kAnswer;
-  if (call && !block.has_input) take_input(block, block.input.empty() ? std::string_view("{}") : std::string_view(block.input), sink);
+  if (block.is_call() && !block.has_input) take_input(block, block.input.empty() ? std::string_view("{}") : std::string_view(block.input), sink);
   // Now it is known how far the cited text goes.
   for (const std::string& citation : block.citations) {
     const std::string annotation = annotation_of(JsonValue(citation), block.begin, characters_);

@@ -35,6 +35,7 @@ class StreamReader {
 
   struct Block {
     enum class Kind { kText, kThinking, kCall, kAnswer, kOther } kind = Kind::kOther;
+    bool is_call() const noexcept { return kind == Kind::kCall || kind == Kind::kAnswer; }
     int64_t index = 0;
     int64_t call = 0;              // kCall: which
     bool has_input = false;        // kCall, kAnswer: a piece of it was told
@@ -83,6 +84,7 @@ class StreamReader {
   std::string stop_reason_;
   TokenUsage usage_;
   std::vector<Block> blocks_;  // open ones
+  int64_t begun_ = 0;          // one more than the highest index that this message has spoken of
   int64_t calls_ = 0;
   int64_t characters_ = 0;  // of text so far
   std::string whole_;       // a body that is no event stream; the blanks before it is known what it is

@@ -241,7 +241,10 @@ void BlockWriter::write_part(const Part& part, const std::string& at) {
 
 // Taken back only with the signature of who thought it; a thought of anybody else's stays out.
 void BlockWriter::write_thought(const Part& part) {
-  if (!is_own_thought(part)) return;
+  if (!is_own_thought(part)) {
+    if (!part.text.empty() || !part.signature.empty()) drop("reasoning");
+    return;
+  }
   open_message(wanted_);
   w_.begin_object();
   w_.key("reasoningContent");

@@ -1,5 +1,7 @@
 #include "dialects/bedrock_stream.h"
 
+#include <algorithm>
+
 #include "dialects/bedrock.h"
 #include "dialects/dates.h"
 #include "dialects/fault.h"
@@ -71,20 +73,32 @@ void StreamReader::take(const EventStreamMessage& message, UpstreamSink& sink) {
   if (!root.is_object() || !wire::validate(message.payload)) {
     return fail(unreadable("an event of the upstream's stream is not JSON: " + scrub(plain_words(message.payload), key_.reveal()), message.payload, key_.reveal()), sink);
   }
+  if (type == "metadata") return count(last_told(root, "usage"), sink);
+  const bool starts = type == "contentBlockStart", goes_on = type == "contentBlockDelta";
   if (stopped_) {
-    if (type != "metadata") return;
-    StreamEvent event;
-    event.kind = Kind::kUsage;
-    event.usage = read_usage(last_told(root, "usage"));
-    if (event.usage.known) tell(event, sink);
-    if (!dead_) sink.on_frame({}, FrameKind::kDone);
+    if (starts || goes_on) fail(unreadable("the upstream's stream goes on behind its end", message.payload, key_.reveal()), sink);
     return;
   }
   begin(sink);
-  if (type == "contentBlockStart") begin_block(find_member(root, "start"), sink);
-  else if (type == "contentBlockDelta") delta(find_member(root, "delta"), sink);
-  else if (type == "contentBlockStop") end_block(sink);
+  const int64_t index = find_member(root, "contentBlockIndex").integer().value_or(0);
+  if (starts) begin_block(find_member(root, "start"), index, sink);
+  else if (goes_on) delta(find_member(root, "delta"), sink);
+  else if (type == "contentBlockStop" && (in_block_ || index < begun_)) end_block(sink);
+  else if (type == "contentBlockStop") fail(unreadable("the upstream's stream ends a block that never began", message.payload, key_.reveal()), sink);
   else if (type == "messageStop") stop(find_member(root, "stopReason"), sink);
+  if (!starts && !goes_on) return;
+  in_block_ = true;
+  begun_ = std::max(begun_, index + 1);
+}
+
+// The last event of all.
+void StreamReader::count(JsonValue usage, UpstreamSink& sink) {
+  begin(sink);
+  StreamEvent event;
+  event.kind = Kind::kUsage;
+  event.usage = read_usage(usage);
+  if (event.usage.known) tell(event, sink);
+  if (stopped_ && !dead_) sink.on_frame({}, FrameKind::kDone);
 }
 
 void StreamReader::begin(UpstreamSink& sink) {
@@ -98,7 +112,11 @@ void StreamReader::begin(UpstreamSink& sink) {
 }
 
 // Only calls have one.
-void StreamReader::begin_block(JsonValue start, UpstreamSink& sink) {
+void StreamReader::begin_block(JsonValue start, int64_t index, UpstreamSink& sink) {
+  if ((in_call_ || in_answer_) && index < begun_) {
+    // Which of the two the pieces belong to, nobody knows.
+    return fail(unreadable("the upstream's stream begins a tool call anew that has not ended", start.raw(), key_.reveal()), sink);
+  }
   end_block(sink);
   const JsonValue call = find_member(start, "toolUse");
   if (!call.is_object()) return;
@@ -180,7 +198,7 @@ void StreamReader::think(JsonValue thought, UpstreamSink& sink) {
 // A call without a piece of input has none.
 void StreamReader::end_block(UpstreamSink& sink) {
   if ((in_call_ || in_answer_) && !has_input_) tell_input("{}", sink);
-  in_call_ = in_answer_ = false;
+  in_call_ = in_answer_ = in_block_ = false;
 }
 
 void StreamReader::stop(JsonValue reason, UpstreamSink& sink) {

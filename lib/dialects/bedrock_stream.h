@@ -26,7 +26,8 @@ class StreamReader {
   void fail(Error error, UpstreamSink& sink);
   void tell(const StreamEvent& event, UpstreamSink& sink);
   void begin(UpstreamSink& sink);
-  void begin_block(wire::JsonValue start, UpstreamSink& sink);
+  void begin_block(wire::JsonValue start, int64_t index, UpstreamSink& sink);
+  void count(wire::JsonValue usage, UpstreamSink& sink);
   void delta(wire::JsonValue delta, UpstreamSink& sink);
   void think(wire::JsonValue thought, UpstreamSink& sink);
   void tell_input(std::string_view piece, UpstreamSink& sink);
@@ -38,6 +39,8 @@ class StreamReader {
   wire::EventStreamParser parser_;
   bool started_ = false, stopped_ = false, dead_ = false;
   int64_t calls_ = 0;
+  int64_t begun_ = 0;  // one more than the highest index that was spoken of
+  bool in_block_ = false;  // something was said of one since the last end
   bool in_answer_ = false;
   bool in_call_ = false, has_input_ = false;  // of the block that is open; blocks come one after the other
 };

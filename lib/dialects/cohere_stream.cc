@@ -1,5 +1,7 @@
 #include "dialects/cohere_stream.h"
 
+#include <algorithm>
+
 #include "dialects/cohere.h"
 #include "dialects/dates.h"
 #include "dialects/fault.h"
@@ -17,6 +19,18 @@ using wire::JsonElements;
 using wire::JsonValue;
 using wire::SseFrame;
 using wire::SseParser;
+
+namespace {
+
+// Words, thoughts or a call.
+bool says_anything(JsonValue event) {
+  const JsonValue message = find(event, "delta", "message"), content = find_member(message, "content");
+  const JsonValue calls = find_member(message, "tool_calls");
+  return find_member(content, "text").nonempty_string() || find_member(content, "thinking").nonempty_string() ||
+         find_member(message, "tool_plan").nonempty_string() || calls.is_object() || (calls.is_array() && !calls.empty_container());
+}
+
+}  // namespace
 
 void StreamReader::feed(std::string_view bytes, UpstreamSink& sink) {
   if (dead_) return;
@@ -66,11 +80,12 @@ void StreamReader::take(const SseFrame& frame, UpstreamSink& sink) {
   if (frame.kind == SseFrame::Kind::kComment) return pass(frame, ended_ ? FrameKind::kDone : FrameKind::kPrelude, sink);
   const std::string_view data = trim(frame.data);
   if (data == "[DONE]") return pass(frame, FrameKind::kDone, sink);  // Cohere sends it although its clients do not need it
+  const JsonValue root(data);
   if (ended_) {  // but for a piece of the terminator
+    if (!relay_ && wire::validate(data) && says_anything(root)) return fail(unreadable("the upstream's stream goes on behind its end", data, key_.reveal()), sink);
     if (frame.terminated) pass(frame, FrameKind::kDone, sink);
     return;
   }
-  const JsonValue root(data);
   if (!root.is_object() || !wire::validate(data)) {
     const char* const what = frame.terminated ? "an event of the upstream's stream is not JSON: " : "the upstream's stream ended in the middle of an event: ";
     return fail(unreadable(what + scrub(plain_words(data), key_.reveal()), data, key_.reveal()), sink);
@@ -94,6 +109,10 @@ bool StreamReader::end(JsonValue delta, UpstreamSink& sink) {
     fail(Error(ErrorCode::kUpstreamError,
                "the upstream broke the answer off: " + (words.empty() ? "finish_reason \"" + word + "\"" : scrub(words, key_.reveal()))),
          sink);
+    return false;
+  }
+  if (!relay_ && finish != FinishReason::kLength && !calls_whole()) {
+    fail(unreadable("the upstream's stream ended before a tool call did", {}, key_.reveal()), sink);
     return false;
   }
   ended_ = true;
@@ -189,13 +208,25 @@ size_t StreamReader::call_at(JsonValue root) const noexcept {
   return index || calls_.empty() ? calls_.size() : calls_.size() - 1;
 }
 
+// Did each end, or does it have all of its arguments?
+bool StreamReader::calls_whole() const noexcept {
+  return std::all_of(calls_.begin(), calls_.end(), [](const Call& call) { return call.ended || call.depth.complete(); });
+}
+
 void StreamReader::begin_call(JsonValue root, JsonValue calls, UpstreamSink& sink) {
   if (calls_.size() >= ToolAssembler::kMaxCalls) {
     return fail(unreadable("the upstream's stream has more tool calls than " + std::to_string(ToolAssembler::kMaxCalls), {}, key_.reveal()), sink);
   }
   const ToolCall call = read_tool_call(calls.is_array() ? find_element(calls, 0) : calls, ids_);
   const auto own = static_cast<int64_t>(calls_.size());
-  calls_.push_back({find_member(root, "index").integer().value_or(own), !call.arguments.empty()});
+  const auto index = find_member(root, "index").integer();
+  if (const size_t at = call_at(root); index && at < calls_.size() && !calls_[at].ended) {
+    return fail(unreadable("the upstream's stream begins a tool call anew that has not ended", root.raw(), key_.reveal()), sink);
+  }
+  Call& begun = calls_.emplace_back();
+  begun.index = index.value_or(own);
+  begun.has_arguments = !call.arguments.empty();
+  begun.depth.feed(call.arguments);
   StreamEvent event;
   event.kind = StreamEvent::Kind::kToolCallBegin;
   event.tool_index = own;
@@ -211,7 +242,9 @@ void StreamReader::call_arguments(JsonValue root, JsonValue calls, UpstreamSink&
   const JsonValue call = calls.is_array() ? find_element(calls, 0) : calls;
   const std::string arguments = text_of_value(find(call, "function", "arguments"));
   if (arguments.empty()) return;
+  if (calls_[at].ended) return fail(unreadable("the upstream's stream goes on with a tool call that has ended", root.raw(), key_.reveal()), sink);
   calls_[at].has_arguments = true;
+  calls_[at].depth.feed(arguments);
   StreamEvent event;
   event.kind = StreamEvent::Kind::kToolCallDelta;
   event.tool_index = static_cast<int64_t>(at);
@@ -222,7 +255,9 @@ void StreamReader::call_arguments(JsonValue root, JsonValue calls, UpstreamSink&
 // A call without arguments is told so.
 void StreamReader::end_call(JsonValue root, UpstreamSink& sink) {
   const size_t at = call_at(root);
-  if (at == calls_.size() || calls_[at].has_arguments) return;
+  if (at == calls_.size()) return fail(unreadable("the upstream's stream ends a tool call that never began", root.raw(), key_.reveal()), sink);
+  calls_[at].ended = true;
+  if (calls_[at].has_arguments) return;
   calls_[at].has_arguments = true;
   StreamEvent event;
   event.kind = StreamEvent::Kind::kToolCallDelta;

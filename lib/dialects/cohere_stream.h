@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "dialects/ids.h"
+#include "dialects/json_depth.h"
 #include "llmrouter/codec.h"
 #include "llmrouter/secret.h"
 #include "wire/json_scan.h"
@@ -29,6 +30,8 @@ class StreamReader {
   struct Call {
     int64_t index;         // Cohere's
     bool has_arguments = false;
+    bool ended = false;
+    JsonDepth depth;
   };
   void drain(UpstreamSink& sink);
   void take(const wire::SseFrame& frame, UpstreamSink& sink);
@@ -45,6 +48,7 @@ class StreamReader {
   void call_arguments(wire::JsonValue root, wire::JsonValue calls, UpstreamSink& sink);
   void end_call(wire::JsonValue root, UpstreamSink& sink);
   void cite(wire::JsonValue citation, UpstreamSink& sink);
+  bool calls_whole() const noexcept;
   size_t call_at(wire::JsonValue root) const noexcept;
 
   bool relay_ = false, started_ = false, ended_ = false, dead_ = false;

@@ -19,6 +19,7 @@ using wire::JsonValue;
 using wire::JsonWriter;
 
 constexpr std::string_view kTarget = "Cohere's chat API";
+constexpr size_t kMaxStops = 5;
 
 bool is_documents(const Message& message) noexcept {
   return !message.parts.empty() && message.parts.front().mime == kDocumentsIntroMime;
@@ -118,6 +119,7 @@ class RequestWriter {
   void write_plan(const Message& message) {
     std::string plan;
     for (const Part& part : message.parts) {
+      drop_if(is_sealed_thought(part), "reasoning");
       if (part.kind == Part::Kind::kReasoning && part.name == kToolPlan) plan += part.text;
     }
     if (!plan.empty()) w_.member("tool_plan", plan);
@@ -323,6 +325,10 @@ class RequestWriter {
     penalty("presence_penalty", request_.presence_penalty);
     if (request_.logprobs) w_.member("logprobs", *request_.logprobs);
     if (request_.stop.empty()) return;
+    // It would refuse them all.
+    if (request_.stop.size() > kMaxStops) return fail(cannot_express("stop", "more than 5 stop sequences", kTarget));
+    const auto is_empty = [](const std::string& word) { return trim(word).empty(); };
+    if (std::any_of(request_.stop.begin(), request_.stop.end(), is_empty)) return fail(cannot_express("stop", "a stop sequence of blanks alone", kTarget));
     w_.key("stop_sequences");
     w_.begin_array();
     for (const std::string& word : request_.stop) w_.string(word);
@@ -354,7 +360,7 @@ class RequestWriter {
 
 Result<void> write_request(const ChatRequest& request, std::string_view model, bool stream, bool foreign, std::string& out,
                            std::vector<std::string>& dropped) {
-  const ForeignParts parts(request, foreign, dropped);
+  const ForeignParts parts(request, foreign, dropped, true);
   return RequestWriter(parts.request(), foreign, out, dropped).run(model, stream);
 }
 

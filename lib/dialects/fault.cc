@@ -68,7 +68,7 @@ constexpr std::string_view kPolicyCodes[] = {"content_filter", "content_policy_v
                                              "sensitivecontentdetected", "1301"};
 constexpr std::string_view kPolicyPhrases[] = {"content management policy", "violates usage guidelines", "considered high risk",
                                                "safety system", "blocked by content filtering policy", "your input was flagged", "violating our usage policy",
-                                               "inappropriate content", "responsibleaipolicyviolation", "sensitivecontentdetected"};
+                                               "inappropriate content", "responsibleaipolicyviolation", "sensitivecontentdetected", "content exists risk"};
 constexpr std::string_view kKeyCodes[] = {"invalid_api_key", "authentication_error", "api_key_invalid", "invalid_authentication_error",
                                           "authenticationerror", "unauthenticated", "invalidapikey", "1000", "1001", "1002", "1003", "1004"};
 constexpr std::string_view kKeyPhrases[] = {"incorrect api key", "invalid api key", "api key not valid", "api key expired", "api key is invalid",

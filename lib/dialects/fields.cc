@@ -161,6 +161,10 @@ void name_inner_extras(const ChatRequest& request, std::initializer_list<std::st
   }
 }
 
+bool is_sealed_thought(const Part& part) noexcept {
+  return part.kind == Part::Kind::kReasoning && !part.signature.empty() && (part.redacted || part.text.empty());
+}
+
 bool names_a_speaker(const ChatRequest& request) noexcept {
   return std::any_of(request.messages.begin(), request.messages.end(), [](const Message& m) { return !m.name.empty() && m.role != Role::kTool; });
 }

@@ -74,6 +74,9 @@ void name_extras(const RawMembers& extras, std::vector<std::string>& dropped);
 // for and was told.
 void name_inner_extras(const ChatRequest& request, std::initializer_list<std::string_view> said, std::vector<std::string>& dropped);
 
+// A thought that no other maker can read: hidden, or nothing but its signature. Where only words can be sent it is lost.
+bool is_sealed_thought(const Part& part) noexcept;
+
 // Does a message say what its speaker is called? Of a tool's result it is the function.
 bool names_a_speaker(const ChatRequest& request) noexcept;
 

@@ -1,8 +1,11 @@
 #include "dialects/foreign_tools.h"
 
 #include <algorithm>
+#include <optional>
+#include <utility>
 
 #include "dialects/fields.h"
+#include "dialects/text_file.h"
 #include "llmrouter/dropped.h"
 
 namespace llmrouter::dialects {
@@ -70,6 +73,14 @@ std::string_view meaning_of(const JsonMember& m) {
 
 bool is_other(const Part& part) noexcept { return part.kind == Part::Kind::kOther; }
 
+// What it is marked with stays, to be named where it is not taken.
+Part told_as_text(const Part& file, std::string words) {
+  Part out = Part::of_text(std::move(words));
+  out.cache = file.cache;
+  out.extras = file.extras;
+  return out;
+}
+
 // Is the tool that has to be called one that is no function? A name that no tool has is the caller's own fault, and told by the target.
 bool chooses_hosted(const ChatRequest& request) {
   const ToolChoice& choice = request.tool_choice;
@@ -84,12 +95,16 @@ bool chooses_hosted(const ChatRequest& request) {
 
 }  // namespace
 
-ForeignParts::ForeignParts(const ChatRequest& request, bool foreign, std::vector<std::string>& dropped) : request_(request) {
-  const auto has_others = [](const Message& m) { return std::any_of(m.parts.begin(), m.parts.end(), is_other); };
+ForeignParts::ForeignParts(const ChatRequest& request, bool foreign, std::vector<std::string>& dropped, bool no_files) : request_(request) {
+  const auto is_asked_for = [no_files](const Part& part) { return is_other(part) || (no_files && part.kind == Part::Kind::kFile); };
+  const auto has_others = [&](const Message& m) { return std::any_of(m.parts.begin(), m.parts.end(), is_asked_for); };
   if (!foreign || std::none_of(request.messages.begin(), request.messages.end(), has_others)) return;
   copy_ = std::make_unique<ChatRequest>(request);
   for (Message& message : copy_->messages) {
     for (Part& part : message.parts) {
+      if (no_files) {
+        if (std::optional<std::string> words = words_of_file(part)) part = told_as_text(part, std::move(*words));
+      }
       if (!is_other(part)) continue;
       if (!part.text.empty()) part = Part::of_text(std::move(part.text));
       else if (message.role == Role::kAssistant) add_dropped(dropped, "messages." + kind_of(part.raw));

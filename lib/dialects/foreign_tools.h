@@ -34,8 +34,8 @@ bool keep_allowed(AllowedTools allowed, std::vector<Tool>& tools);
 // for the target to refuse.
 class ForeignParts {
  public:
-  // `request` has to live as long.
-  ForeignParts(const ChatRequest& request, bool foreign, std::vector<std::string>& dropped);
+  // `request` has to live as long. `no_files`: the target has no place for files, so that those of text become what they say.
+  ForeignParts(const ChatRequest& request, bool foreign, std::vector<std::string>& dropped, bool no_files = false);
   const ChatRequest& request() const noexcept { return copy_ ? *copy_ : request_; }
 
  private:

@@ -7,7 +7,6 @@
 #include "dialects/pictures.h"
 #include "dialects/text_match.h"
 #include "dialects/tool_assembler.h"
-#include "dialects/usage.h"
 
 namespace llmrouter::dialects::gemini {
 
@@ -157,9 +156,12 @@ bool EventReader::step(JsonValue response, UpstreamSink& sink) {
   if (position == 0 && is_something(find_field(feedback, "blockReason"))) blocked(feedback, sink);
   StreamEvent event;
   event.kind = Kind::kUsage;
+  const bool spoke = std::any_of(choices_.begin(), choices_.end(), [](const ChoiceState& c) { return c.spoke; });
   if (read_usage(usage, event.usage)) {
-    const bool spoke = std::any_of(choices_.begin(), choices_.end(), [](const ChoiceState& c) { return c.spoke; });
-    if (!finished() || (spoke && event.usage.output == 0)) mark_missing(event.usage, true, false);  // counts are of what came so far
+    event.usage = counts_.take(event.usage, spoke, finished() && !(spoke && event.usage.output == 0));  // counts are of what came so far
+    tell(event, sink);
+  } else if (const auto last = finished() ? counts_.settle(spoke) : std::nullopt) {
+    event.usage = *last;
     tell(event, sink);
   }
   return !dead_;
@@ -181,17 +183,14 @@ void EventReader::start(JsonValue model, JsonValue id, JsonValue created, Upstre
 void EventReader::blocked(JsonValue feedback, UpstreamSink& sink) {
   ChoiceState* choice = choice_at(0, sink);
   if (choice == nullptr || choice->finished) return;
-  choice->finished = true;
   const std::string reason = text_of_value(find_field(feedback, "blockReason"));
   std::string words = find_field(feedback, "blockReasonMessage").string_or();
   if (words.empty()) words = "The prompt was blocked: " + reason;
   if (!foreign_) tell_raw(Kind::kOther, *choice, R"({"promptFeedback":)" + compact(feedback.raw()) + "}", sink);
   tell_text(Kind::kRefusal, *choice, words, sink);
-  StreamEvent event;
-  event.kind = Kind::kFinish;
-  event.finish = FinishReason::kContentFilter;
-  event.raw = reason;
-  tell(event, sink);
+  choice->finished = true;
+  choice->reason = FinishReason::kContentFilter;
+  choice->word = reason;
 }
 
 EventReader::Candidate EventReader::read_candidate(JsonValue value) const {
@@ -213,7 +212,7 @@ EventReader::Candidate EventReader::read_candidate(JsonValue value) const {
 void EventReader::candidate(JsonValue value, int64_t position, UpstreamSink& sink) {
   const Candidate read = read_candidate(value);
   ChoiceState* choice = choice_at(read.index.integer().value_or(position), sink);
-  if (choice == nullptr || choice->finished) return;
+  if (choice == nullptr) return;
   if (const std::string logprobs = openai_logprobs(read.logprobs); !logprobs.empty()) tell_raw(Kind::kLogprobs, *choice, logprobs, sink);
   for (JsonValue entry : JsonElements(find_member(read.content, "parts"))) {
     if (dead_) return;
@@ -357,23 +356,35 @@ void EventReader::end(ChoiceState& choice, JsonValue finish, JsonValue message, 
   const std::string word = finish_text(finish), words = message.string_or();
   FinishReason reason = finish_reason_of(finish);
   const bool broken = reason == FinishReason::kError || (reason == FinishReason::kOther && !choice.spoke);
+  choice.finished = true;
+  choice.reason = reason;
+  choice.word = word;
+  choice.message = cut(words, kMaxErrorMessage);
   if (broken) {
     std::string what = "the upstream broke the answer off: finishReason " + word;
     if (!words.empty()) what += ": " + scrub(cut(words, kMaxErrorMessage), key_);
     return fail(unreadable(what, {}, key_), sink);
   }
+}
+
+void EventReader::close(UpstreamSink& sink) {
+  for (ChoiceState& choice : choices_) {
+    if (choice.finished) close(choice, sink);
+  }
+}
+
+void EventReader::close(ChoiceState& choice, UpstreamSink& sink) {
+  end_partial(choice, sink);
   for (const std::string& annotation : annotations_of(JsonValue(choice.grounding), choice.text)) tell_raw(Kind::kAnnotation, choice, annotation, sink);
-  if (reason == FinishReason::kContentFilter && !choice.spoke && !words.empty()) tell_text(Kind::kRefusal, choice, words, sink);
+  FinishReason reason = choice.reason;
+  if (reason == FinishReason::kContentFilter && !choice.spoke && !choice.message.empty()) tell_text(Kind::kRefusal, choice, choice.message, sink);
   // Google says STOP after calls, too.
   if (choice.called && (reason == FinishReason::kStop || reason == FinishReason::kOther)) reason = FinishReason::kToolCalls;
-  choice.finished = true;
-  choice.text = std::string();
-  choice.grounding = std::string();
   StreamEvent event;
   event.kind = Kind::kFinish;
   event.choice = choice.index;
   event.finish = reason;
-  event.raw = word;
+  event.raw = choice.word;
   tell(event, sink);
 }
 

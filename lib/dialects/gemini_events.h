@@ -11,6 +11,7 @@
 
 #include "dialects/gemini_args.h"
 #include "dialects/ids.h"
+#include "dialects/usage.h"
 #include "llmrouter/codec.h"
 #include "wire/json_scan.h"
 
@@ -46,11 +47,15 @@ class EventReader {
   bool step(wire::JsonValue response, UpstreamSink& sink);
   // Did everything that began come to its end?
   bool finished() const noexcept;
+  // Behind the last step, when finished(): tells the ends. Not before, since a finishReason may stand in more chunks than the last.
+  void close(UpstreamSink& sink);
 
  private:
   struct ChoiceState {
     int64_t index = 0;
     bool finished = false, called = false, spoke = false;
+    FinishReason reason = FinishReason::kNone;  // finished: the last that was said
+    std::string word, message;                  // Google's
     int64_t next_call = 0;
     bool partial = false;       // a call whose arguments still come
     PartialArgs args;
@@ -76,6 +81,7 @@ class EventReader {
   void begin_call(std::string name, std::string id, std::string_view arguments, std::string_view signature, ChoiceState& choice, UpstreamSink& sink);
   void end_partial(ChoiceState& choice, UpstreamSink& sink);
   void end(ChoiceState& choice, wire::JsonValue finish, wire::JsonValue message, UpstreamSink& sink);
+  void close(ChoiceState& choice, UpstreamSink& sink);
   void blocked(wire::JsonValue feedback, UpstreamSink& sink);
   void tell(const StreamEvent& event, UpstreamSink& sink);
   void tell_raw(StreamEvent::Kind kind, const ChoiceState& choice, std::string_view raw, UpstreamSink& sink);
@@ -88,6 +94,7 @@ class EventReader {
   std::vector<ChoiceState> choices_;
   std::set<std::string> call_ids_;
   IdSource ids_;
+  StreamCounts counts_;
 };
 
 // Gathers events into a whole answer.

@@ -6,7 +6,6 @@
 #include "dialects/http_request.h"
 #include "dialects/text_match.h"
 #include "dialects/tool_names.h"
-#include "dialects/usage.h"
 #include "dialects/vertex.h"
 #include "llmrouter/secret.h"
 #include "wire/sse.h"
@@ -73,7 +72,8 @@ class GeminiUpstream final : public UpstreamCodec {
       parser_.finish();
       drain(sink);
     }
-    if (dead_ || finished()) return;
+    if (dead_) return;
+    if (finished()) return relay_ ? void() : events_.close(sink);
     fail(unreadable("the upstream's stream ended before the answer was finished", {}, key_.reveal()), sink);
   }
 
@@ -101,6 +101,7 @@ class GeminiUpstream final : public UpstreamCodec {
     } else {
       events_.step(root, collector);
     }
+    events_.close(collector);
     Result<ChatResponse> response = collector.take();
     if (response) names_.restore(*response);
     if (response && !events_.finished()) {
@@ -242,10 +243,9 @@ class GeminiUpstream final : public UpstreamCodec {
     }
     seen_ |= look.seen;
     ended_ |= look.ended;
-    if (look.usage.known) {
-      if (!finished() || (spoke_ && look.usage.output == 0)) mark_missing(look.usage, true, false);  // counts are of what came so far
-      sink.on_usage(look.usage);
-    }
+    // Counts are of what came so far.
+    if (look.usage.known) sink.on_usage(counts_.take(look.usage, spoke_, finished() && !(spoke_ && look.usage.output == 0)));
+    else if (const auto usage = finished() ? counts_.settle(spoke_) : std::nullopt) sink.on_usage(*usage);
     if (look.ended != 0) return FrameKind::kFinish;
     return look.visible ? FrameKind::kPayload : FrameKind::kPrelude;
   }
@@ -279,6 +279,7 @@ class GeminiUpstream final : public UpstreamCodec {
   SseParser parser_;
   ToolNames names_;
   EventReader events_;
+  StreamCounts counts_;            // relay
 };
 
 }  // namespace

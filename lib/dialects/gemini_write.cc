@@ -225,7 +225,10 @@ class RequestWriter {
   // Own signatures go back; of others' thoughts the words alone, when they are not hidden.
   void write_thought(const Part& part, Turn turn, std::string& out) {
     const bool own = !part.signature.empty() && part.maker == kName;
-    if (turn != Turn::kModel || (part.text.empty() && !own) || part.redacted) return;
+    if (turn != Turn::kModel || (part.text.empty() && !own) || part.redacted) {
+      if (!part.text.empty() || !part.signature.empty()) drop("reasoning");
+      return;
+    }
     JsonWriter& w = into(turn, out);
     w.begin_object();
     w.member("text", part.text);

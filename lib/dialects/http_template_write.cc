@@ -234,7 +234,8 @@ class Filler {
 
 Result<void> write_request(const HttpTemplate& form, const ChatRequest& request, std::string_view model, bool stream, bool foreign, std::string& out,
                            std::vector<std::string>& dropped) {
-  return Filler(form, request, out, dropped).run(model, stream, foreign);
+  const ForeignParts parts(request, foreign, dropped, true);
+  return Filler(form, parts.request(), out, dropped).run(model, stream, foreign);
 }
 
 JsonValue at_pointer(JsonValue root, std::string_view pointer) {

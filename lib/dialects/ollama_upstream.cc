@@ -189,7 +189,11 @@ class OllamaUpstream final : public UpstreamCodec {
   }
 
   void take(const NdjsonLine& line, UpstreamSink& sink) {
-    if (done_) return;
+    if (done_) {
+      const bool more = !relay_ && wire::validate(line.text) && says_anything(JsonValue(line.text));
+      if (more) fail(unreadable("the upstream's stream goes on behind its end", line.text, key_.reveal()), sink);
+      return;
+    }
     if (line.text.empty()) {
       if (relay_) pass(line, FrameKind::kPrelude, sink);
       return;
@@ -205,6 +209,13 @@ class OllamaUpstream final : public UpstreamCodec {
     if (relay_) relay(line, read, sink);
     else translate(read, sink);
     if (done_ && !dead_) sink.on_frame({}, FrameKind::kDone);
+  }
+
+  // Words, thoughts or a call.
+  static bool says_anything(JsonValue root) {
+    const JsonValue message = find_member(root, "message"), calls = find_member(message, "tool_calls");
+    return find_member(message, "content").nonempty_string() || find_member(message, "thinking").nonempty_string() ||
+           (calls.is_array() && !calls.empty_container());
   }
 
   void pass(const NdjsonLine& line, FrameKind kind, UpstreamSink& sink) {

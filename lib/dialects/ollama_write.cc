@@ -106,7 +106,10 @@ class RequestWriter {
           if (message.role == Role::kAssistant) content += part.text;
           else append_apart(content, part.text);
           break;
-        case Part::Kind::kReasoning: thinking += part.text; break;
+        case Part::Kind::kReasoning:
+          if (is_sealed_thought(part)) add_dropped(dropped_, "reasoning");
+          else thinking += part.text;
+          break;
         case Part::Kind::kImage: {
           const std::string_view data = inline_of(part).data;
           if (data.empty()) fail(cannot_express(part_path(index, i), "an image that is not inline (base64)", kTarget));
@@ -268,7 +271,7 @@ class RequestWriter {
 
 Result<void> write_request(const ChatRequest& request, std::string_view model, bool stream, bool foreign, std::string& out,
                            std::vector<std::string>& dropped) {
-  const ForeignParts parts(request, foreign, dropped);
+  const ForeignParts parts(request, foreign, dropped, true);
   return RequestWriter(parts.request(), foreign, out, dropped).run(model, stream);
 }
 

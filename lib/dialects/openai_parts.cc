@@ -6,8 +6,7 @@
 #include "dialects/fields.h"
 #include "dialects/media.h"
 #include "dialects/openai.h"
-#include "wire/base64.h"
-#include "wire/bytes.h"
+#include "dialects/text_file.h"
 
 namespace llmrouter::dialects::openai {
 namespace {
@@ -62,30 +61,9 @@ void write_document(const Part& part, JsonWriter& w) {
   if (!part.name.empty()) w.member("document_name", part.name);
 }
 
-bool is_utf8(std::string_view text) noexcept {
-  const char *p = text.data(), *end = p + text.size();
-  int bad = 0;
-  for (int length = 1; p != end; p += length) {
-    length = wire::utf8_length(p, end, &bad);
-    if (length == 0) return false;
-  }
-  return true;
-}
-
-// The words of a file that is text: `file` holds PDFs.
-std::optional<std::string> words_of(const Part& part) {
-  const Inline bytes = inline_of(part);
-  const bool text = bytes.mime.substr(0, 5) == "text/" || bytes.mime == "application/json" || bytes.mime == "application/xml";
-  if (!text || !part.file_id.empty()) return std::nullopt;
-  std::optional<std::string> words = wire::decode_base64(bytes.data);
-  if (!words || !is_utf8(*words)) return std::nullopt;
-  if (!part.name.empty()) words->insert(0, part.name + "\n\n");
-  return words;
-}
-
 void write_file(const Part& part, PartOptions options, JsonWriter& w) {
   if (options.extras) return write_file_part(part, false, w);
-  if (const std::optional<std::string> words = words_of(part)) {
+  if (const std::optional<std::string> words = words_of_file(part)) {  // `file` holds PDFs
     w.member("type", "text");
     return w.member("text", *words);
   }

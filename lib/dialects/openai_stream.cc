@@ -8,7 +8,6 @@
 #include "dialects/pictures.h"
 #include "dialects/tell_answer.h"
 #include "dialects/text_match.h"
-#include "dialects/usage.h"
 
 namespace llmrouter::dialects::openai {
 
@@ -23,6 +22,16 @@ using wire::SseParser;
 namespace {
 
 constexpr size_t kMaxWhole = 16 * 1024 * 1024;
+
+// Words, thoughts or a call.
+bool says_anything(JsonValue delta) {
+  for (const JsonMember& m : JsonMembers(delta)) {
+    const bool text = m.key == "content" || m.key == "refusal" || m.key == "reasoning_content" || m.key == "reasoning";
+    if (text && m.value.nonempty_string()) return true;
+    if ((text || m.key == "tool_calls") && m.value.is_array() && !m.value.empty_container()) return true;
+  }
+  return false;
+}
 
 }  // namespace
 
@@ -119,7 +128,7 @@ void StreamReader::frame(const SseFrame& frame, UpstreamSink& sink) {
   size_t said = 0;
   if (relay_ && single_ && is_plain_payload(data, said)) {
     if (!spoke_) {
-      spoke_ = true;
+      spoke_ = said_ = true;
       if (choice_at(0, sink) == nullptr) return;
     }
     sink.on_payload(said);
@@ -165,9 +174,17 @@ void StreamReader::chunk(const SseFrame& frame, std::string_view json, UpstreamS
 void StreamReader::tell_usage(JsonValue value, UpstreamSink& sink, bool running) {
   TokenUsage usage;
   if (!read_usage(value, usage)) return;
-  keep_told(usage_, usage);
-  if (running) mark_missing(usage, true, false);
-  usage_ = usage;
+  keep_told(counts_.last(), usage);
+  tell_counts(counts_.take(usage, said_, !running), sink);
+}
+
+// Many count with the last word, and have null beside the finish reason.
+void StreamReader::settle_usage(UpstreamSink& sink) {
+  if (dead_) return;
+  if (const auto usage = counts_.settle(said_)) tell_counts(*usage, sink);
+}
+
+void StreamReader::tell_counts(const TokenUsage& usage, UpstreamSink& sink) {
   if (relay_) return sink.on_usage(usage);
   StreamEvent event;
   event.kind = StreamEvent::Kind::kUsage;
@@ -194,9 +211,13 @@ StreamReader::ChoiceState* StreamReader::choice_at(int64_t index, UpstreamSink& 
 void StreamReader::terminator(const SseFrame& frame, UpstreamSink& sink) {
   if (choices_.empty()) return fail(unreadable("the upstream's stream ended without an answer", {}, key_), sink);
   done_ = true;
-  if (relay_) return pass(frame, FrameKind::kDone, sink);
+  if (relay_) {
+    settle_usage(sink);
+    return pass(frame, FrameKind::kDone, sink);
+  }
   // Who says [DONE] means it, with or without a finish_reason (Snowflake).
   for (ChoiceState& choice : choices_) end_choice(choice, "", sink);
+  settle_usage(sink);
   if (!dead_) sink.on_frame({}, FrameKind::kDone);
 }
 
@@ -224,7 +245,9 @@ void StreamReader::relay_chunk(const SseFrame& frame, const ChunkTop& top, Upstr
     choice->finished = finished = true;
     sink.on_finish(finish_reason_of(*word));
   }
+  said_ = said_ || visible;
   tell_usage(top.usage, sink, goes_on(top));
+  if (all_finished()) settle_usage(sink);
   FrameKind kind = FrameKind::kPrelude;
   if (finished) kind = FrameKind::kFinish;
   else if (visible) kind = FrameKind::kPayload;
@@ -247,6 +270,7 @@ void StreamReader::tell_start(UpstreamSink& sink) {
 
 void StreamReader::tell(StreamEvent::Kind kind, const ChoiceState& choice, std::string_view text, UpstreamSink& sink) {
   if (text.empty() || dead_) return;
+  said_ = true;
   StreamEvent event;
   event.kind = kind;
   event.choice = choice.index;
@@ -279,6 +303,9 @@ void StreamReader::translate_chunk(const ChunkTop& top, UpstreamSink& sink) {
       if (has_logprobs(logprobs)) tell(StreamEvent::Kind::kLogprobs, *choice, logprobs.raw(), sink);
       translate_delta(delta, *choice, sink);
     }
+    if (choice->finished && says_anything(delta) && is_of_answer(top.id)) {
+      return fail(unreadable("the upstream's stream goes on behind its finish reason", value.raw(), key_), sink);
+    }
     if (dead_) return;
     const std::string word = finish.string_or();
     if (finish_reason_of(word) != FinishReason::kNone) end_choice(*choice, word, sink);
@@ -286,7 +313,11 @@ void StreamReader::translate_chunk(const ChunkTop& top, UpstreamSink& sink) {
   }
   if (foreign_ && all_finished()) tell_sources(sink);  // xAI's may come behind the finish
   tell_usage(top.usage, sink, goes_on(top));
+  if (all_finished()) settle_usage(sink);
 }
+
+// Not a second answer behind the first (recorded of Cerebras), which nobody hears of.
+bool StreamReader::is_of_answer(JsonValue id) { return id.string_view(scratch_).value_or(std::string_view{}) == id_; }
 
 // Perplexity says them anew in every chunk.
 void StreamReader::keep_sources(const ChunkTop& top) {
@@ -338,6 +369,7 @@ void StreamReader::translate_delta(JsonValue delta, ChoiceState& choice, Upstrea
   if (auto text = refusal.string_view(scratch_)) tell(Kind::kRefusal, choice, *text, sink);
   for (JsonValue entry : JsonElements(tool_calls)) {
     if (dead_) return;
+    said_ = true;
     if (!choice.tools.delta(entry, choice.index, ids_, sink)) {
       return fail(unreadable("the upstream's stream has more tool calls than " + std::to_string(ToolAssembler::kMaxCalls), {}, key_), sink);
     }

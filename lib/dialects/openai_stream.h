@@ -11,6 +11,7 @@
 #include "dialects/body_shape.h"
 #include "dialects/ids.h"
 #include "dialects/tool_assembler.h"
+#include "dialects/usage.h"
 #include "llmrouter/codec.h"
 #include "wire/json_scan.h"
 #include "wire/sse.h"
@@ -56,10 +57,13 @@ class StreamReader {
   void terminator(const wire::SseFrame& frame, UpstreamSink& sink);
   void whole(UpstreamSink& sink);
   void tell_start(UpstreamSink& sink);
+  bool is_of_answer(wire::JsonValue id);
   void keep_sources(const ChunkTop& top);
   void tell_annotations(wire::JsonValue list, const ChoiceState& choice, UpstreamSink& sink);
   void tell_sources(UpstreamSink& sink);
   void tell_usage(wire::JsonValue usage, UpstreamSink& sink, bool running = false);
+  void settle_usage(UpstreamSink& sink);
+  void tell_counts(const TokenUsage& usage, UpstreamSink& sink);
   bool goes_on(const ChunkTop& top) const noexcept;
   void tell(StreamEvent::Kind kind, const ChoiceState& choice, std::string_view text, UpstreamSink& sink);
   void pass(const wire::SseFrame& frame, FrameKind kind, UpstreamSink& sink);
@@ -82,7 +86,8 @@ class StreamReader {
   std::string whole_;    // a body that is no event stream; the blanks before it is known what it is
   std::string id_, model_;
   int64_t created_ = 0;
-  TokenUsage usage_;     // as it was told last
+  bool said_ = false;    // anything that a caller sees
+  StreamCounts counts_;
   std::list<ChoiceState> choices_;  // which do not move, and cost nothing while there are none
   std::string scratch_;
   IdSource ids_;

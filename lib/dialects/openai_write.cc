@@ -225,6 +225,16 @@ class RequestWriter {
     return not_taken(quirks_.thoughts_with_calls) && !message.tool_calls.empty() && !options_.prefill && effort_of(request_) != "none";
   }
 
+  // As write_reasoning_and_refusal() leaves them out.
+  void note_lost_thoughts(const Message& message, bool verbatim) {
+    for (const Part& part : message.parts) {
+      if (part.kind != Part::Kind::kReasoning || !part.raw.empty() || (part.text.empty() && part.signature.empty())) continue;
+      if (verbatim && part.name == "reasoning_details") continue;
+      const bool entry = !verbatim && part.maker == kMaker && (quirks_.reasoning_object || !options_.foreign);
+      if (quirks_.no_reasoning_back || (is_sealed_thought(part) && !entry)) drop("reasoning");
+    }
+  }
+
   void write_one(const Message& message, size_t index, const ToolIds& ids) {
     const bool orphan = message.role == Role::kTool && ids.result(index).empty();
     w_.begin_object();
@@ -237,6 +247,7 @@ class RequestWriter {
     const bool verbatim = !options_.foreign && has_member(message.extras, "reasoning_details");
     const bool thought =
         write_reasoning_and_refusal(message, !quirks_.no_reasoning_back, !verbatim && (quirks_.reasoning_object || !options_.foreign), verbatim, w_);
+    note_lost_thoughts(message, verbatim);
     if (!thought && owes_thought(message)) w_.member("reasoning_content", "");
     write_content(message, {takes_cache(), !options_.foreign, quirks_.document_url}, w_);
     if (!message.tool_calls.empty()) {

@@ -103,8 +103,13 @@ void StreamReader::frame(const SseFrame& frame, UpstreamSink& sink) {
     if (!finished_) return fail(unreadable("the upstream's stream ended before the answer was finished", {}, key_), sink);
     return pass(frame, FrameKind::kDone, sink);
   }
-  if (finished_) return;  // nothing belongs after the last event
   const JsonValue root(data);
+  if (finished_) {  // nothing belongs after the last event
+    if (relay_ || another_ || !wire::validate(data)) return;
+    another_ = find_member(root, "type").equals("response.created");  // an answer behind the first, which nobody hears of
+    if (says_more(root)) fail(unreadable("the upstream's stream goes on behind its end", data, key_), sink);
+    return;
+  }
   if (!root.is_object() || !wire::validate(data)) {
     if (!frame.terminated) return fail(unreadable("the upstream's stream ended in the middle of an event", data, key_), sink);
     return fail(unreadable("an event of the upstream's stream is not JSON: " + scrub(plain_words(data), key_), data, key_), sink);
@@ -195,11 +200,8 @@ void StreamReader::end(const Event& e, UpstreamSink& sink) {
     const std::string number = std::to_string(index++);
     if (Item* at = item_at(JsonValue(number), sink)) whole_item(*at, item, sink);
   }
-  for (auto& [at, item] : items_) {
-    if (!item.begun || item.done) continue;
-    if (item.custom) input({}, true, item, sink);
-    else if (item.arguments == 0) arguments(item, "{}", false, sink);
-  }
+  end_calls(output, sink);
+  if (dead_) return;
   StreamEvent finish;
   finish.kind = StreamEvent::Kind::kFinish;
   finish.finish = finish_of(response, calls_ > 0);
@@ -211,6 +213,32 @@ void StreamReader::end(const Event& e, UpstreamSink& sink) {
   count.kind = StreamEvent::Kind::kUsage;
   count.usage = usage;
   tell(count, sink);
+}
+
+// Those that no event of their own has ended. What is lacking of them may stand in the answer as a whole.
+void StreamReader::end_calls(JsonValue output, UpstreamSink& sink) {
+  std::vector<JsonValue> calls;
+  for (JsonValue item : JsonElements(output)) {
+    if (is_call(item)) calls.push_back(item);
+  }
+  for (auto& [at, item] : items_) {
+    if (item.done || dead_) continue;
+    if (!item.begun && item.early) return fail(unreadable("the upstream's stream has arguments of a call that never began", {}, key_), sink);
+    if (!item.begun) continue;
+    const auto place = static_cast<size_t>(item.tool_index);
+    if (item.arguments == 0 && place < calls.size()) arguments(item, read_call(calls[place]).arguments, true, sink);
+    if (item.whole_arguments) continue;
+    if (item.early) return fail(unreadable("the upstream's stream ended before a tool call did", {}, key_), sink);
+    if (item.custom) input({}, true, item, sink);
+    else if (item.arguments == 0) arguments(item, "{}", true, sink);
+  }
+}
+
+// A piece of text, or a call, and not an end that is told late.
+bool StreamReader::says_more(JsonValue event) {
+  const std::string type = find_member(event, "type").string_or();
+  const bool added = type == "response.output_item.added" && is_call(find_member(event, "item"));
+  return added || (find_member(event, "delta").nonempty_string() && find_member(event, "output_index").exists());
 }
 
 // --- translate ---
@@ -250,6 +278,7 @@ void StreamReader::translate(const Event& e, UpstreamSink& sink) {
   if (item == nullptr) return;
   auto words = [&](JsonValue value) { return value.string_view(scratch_).value_or(std::string_view()); };
   if (e.type == "output_item.added") {
+    if (is_call(e.item) && item->done) return fail(unreadable("the upstream's stream begins a tool call that has ended", e.item.raw(), key_), sink);
     if (is_call(e.item)) begin_call(*item, e.item, sink);
   } else if (e.type == "output_item.done") {
     whole_item(*item, e.item, sink);
@@ -258,6 +287,7 @@ void StreamReader::translate(const Event& e, UpstreamSink& sink) {
   } else if (e.type == "function_call_arguments.done") {
     arguments(*item, words(find_member(e.root, "arguments")), true, sink);
   } else if (e.type == "custom_tool_call_input.delta") {
+    if (!item->begun) item->early = true;
     input(words(e.delta), false, *item, sink);
   } else if (e.type == "output_text.delta") {
     const JsonValue logprobs = find_member(e.root, "logprobs");
@@ -310,8 +340,14 @@ void StreamReader::begin_call(Item& item, JsonValue value, UpstreamSink& sink) {
 
 // `whole`: the text is all of it, and what was told of it is its beginning.
 void StreamReader::arguments(Item& item, std::string_view text, bool whole, UpstreamSink& sink) {
-  if (!item.begun || item.done) return;
+  if (!item.begun) item.early = true;
+  if (!item.begun || (item.early && !whole)) return;
+  const bool all = whole && !text.empty();
   if (whole) text.remove_prefix(std::min(text.size(), item.arguments));
+  if (!text.empty() && (item.done || (item.whole_arguments && !whole))) {
+    return fail(unreadable("the upstream's stream goes on with a tool call that has ended", text, key_), sink);
+  }
+  item.whole_arguments = item.whole_arguments || all;
   if (text.empty()) return;
   item.arguments += text.size();
   StreamEvent event;
@@ -331,27 +367,30 @@ void StreamReader::input(std::string_view text, bool end, Item& item, UpstreamSi
 }
 
 void StreamReader::text(Item& item, char what, JsonValue index, std::string_view text, bool whole, UpstreamSink& sink) {
-  if (item.done) return;
+  if (item.done && whole) return;
   const int64_t at = index.integer().value_or(0);
   auto found = item.told.find({what, at});
   if (found == item.told.end()) {
     if (text.empty()) return;
+    if (item.done) return fail(unreadable("the upstream's stream goes on with an item that has ended", text, key_), sink);
     if (item.told.size() >= kMaxItems) return fail(unreadable("an item of the upstream's answer has too many parts", {}, key_), sink);
-    found = item.told.emplace(std::make_pair(what, at), 0).first;
+    found = item.told.emplace(std::make_pair(what, at), Item::Told()).first;
   }
-  size_t& told = found->second;
-  if (whole) text.remove_prefix(std::min(text.size(), told));
+  Item::Told& told = found->second;
+  if (whole) text.remove_prefix(std::min(text.size(), told.bytes));
+  else if (!text.empty() && (told.whole || item.done)) return fail(unreadable("the upstream's stream goes on with a text that has ended", text, key_), sink);
+  told.whole = told.whole || whole;
   if (text.empty()) return;
   StreamEvent event;
   const bool thought = what == kSummary || what == kThought;
   event.kind = thought ? StreamEvent::Kind::kReasoning : what == kRefused ? StreamEvent::Kind::kRefusal : StreamEvent::Kind::kText;
-  if (thought && told == 0 && item.thought) {
+  if (thought && told.bytes == 0 && item.thought) {
     // Paragraphs of one thought.
     event.text = "\n\n";
     tell(event, sink);
   }
   item.thought = item.thought || thought;
-  told += text.size();
+  told.bytes += text.size();
   event.text = text;
   tell(event, sink);
 }

@@ -37,10 +37,15 @@ class StreamReader {
     bool thought_text = false;   // reasoning_text came: the summary only repeats it
     int64_t tool_index = 0;
     size_t arguments = 0;        // bytes told
+    bool whole_arguments = false;  // no piece of them may follow
+    bool early = false;          // pieces came before it began: only all of them at once are believed
     InputWriter input;           // of a custom tool
     size_t annotations = 0;      // told
-    // Bytes told of each part, by what it is and its index.
-    std::map<std::pair<char, int64_t>, size_t> told;
+    struct Told {
+      size_t bytes = 0;
+      bool whole = false;        // no piece of it may follow
+    };
+    std::map<std::pair<char, int64_t>, Told> told;  // of each part, by what it is and its index
     bool thought = false;        // a text of it was told
     bool signature = false;      // told
   };
@@ -61,6 +66,8 @@ class StreamReader {
   Item* item_at(wire::JsonValue index, UpstreamSink& sink);
   void begin_call(Item& item, wire::JsonValue value, UpstreamSink& sink);
   void arguments(Item& item, std::string_view text, bool whole, UpstreamSink& sink);
+  void end_calls(wire::JsonValue output, UpstreamSink& sink);
+  static bool says_more(wire::JsonValue event);
   void input(std::string_view text, bool end, Item& item, UpstreamSink& sink);
   void text(Item& item, char what, wire::JsonValue index, std::string_view text, bool whole, UpstreamSink& sink);
   void whole_item(Item& item, wire::JsonValue value, UpstreamSink& sink);
@@ -79,6 +86,7 @@ class StreamReader {
   BodyShape shape_ = BodyShape::kUnknown;
   bool dead_ = false;      // an error was told, or nobody listens: nothing more is read
   bool finished_ = false;  // completed or incomplete came
+  bool another_ = false;   // and then another answer began
   bool started_ = false;
   std::string whole_;      // a body that is no event stream; the blanks before it is known what it is
   std::map<int64_t, Item> items_;

@@ -209,7 +209,10 @@ class RequestWriter {
   // Only its maker knows what a signature means, and a thought without one is not taken back.
   void write_reasoning_item(const Part& part) {
     const bool signed_here = part.maker == kMaker && !part.signature.empty();
-    if (!signed_here && (foreign_ || part.name != "reasoning_text")) return;
+    if (!signed_here && (foreign_ || part.name != "reasoning_text")) {
+      if (!part.text.empty() || !part.signature.empty()) drop("reasoning");
+      return;
+    }
     signed_before_ = signed_before_ || signed_here;
     w_.begin_object();
     w_.member("type", "reasoning");

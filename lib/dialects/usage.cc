@@ -136,6 +136,21 @@ void keep_told(const TokenUsage& before, TokenUsage& usage) noexcept {
   }
 }
 
+TokenUsage StreamCounts::take(const TokenUsage& counts, bool spoke, bool over) noexcept {
+  last_ = counts;
+  open_ = !over;
+  after_word_ = spoke;
+  TokenUsage told = counts;
+  if (!over) mark_missing(told, true, false);
+  return told;
+}
+
+std::optional<TokenUsage> StreamCounts::settle(bool spoke) noexcept {
+  if (!open_ || (spoke && (!after_word_ || last_.output == 0))) return std::nullopt;
+  open_ = false;
+  return last_;
+}
+
 namespace {
 
 bool has_counts(JsonValue usage) {

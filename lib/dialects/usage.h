@@ -2,6 +2,7 @@
 #ifndef LLMROUTER_DIALECTS_USAGE_H_
 #define LLMROUTER_DIALECTS_USAGE_H_
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -25,6 +26,23 @@ inline void mark_missing(TokenUsage& usage, bool has_input, bool has_output) noe
 
 // Counts told a second time in one answer: the last stand, and what they lack is what was told before.
 void keep_told(const TokenUsage& before, TokenUsage& usage) noexcept;
+
+// The counts of a stream whose upstream may count while the answer goes on. What it counted last stands when the answer has come to its end, whether it counts once
+// more there or not; until then it is marked as not counted to the end.
+class StreamCounts {
+ public:
+  const TokenUsage& last() const noexcept { return last_; }
+  // `spoke`: the answer has said something so far. `over`: nothing of it follows. Gives what is to be told.
+  TokenUsage take(const TokenUsage& counts, bool spoke, bool over) noexcept;
+  // The answer has ended whole. Gives what is to be told once more; nothing when the last counts were told as final, or cannot be: those that were told before
+  // the first word, or without any output, are not of what was said.
+  std::optional<TokenUsage> settle(bool spoke) noexcept;
+
+ private:
+  TokenUsage last_;
+  bool open_ = false;         // told as not final
+  bool after_word_ = false;
+};
 
 // The last member of that name that is not null: who says a count twice in one object means the last. Absent when there is none.
 wire::JsonValue last_told(wire::JsonValue object, std::string_view name);

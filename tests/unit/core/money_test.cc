@@ -154,6 +154,44 @@ TEST_CASE("money: a stream that counts to its end is the truth") {
   CHECK(r.decision.find("reserved") == std::string::npos);
 }
 
+TEST_CASE("money: counts beside the last word stand when the stream ends whole, and what was reserved is given back") {
+  Paid w;
+  const bool gemini = GENERATE(false, true), relayed = GENERATE(false, true), null = GENERATE(false, true);
+  CAPTURE(gemini, relayed, null);
+  std::vector<std::string> datas;
+  if (gemini) {
+    datas = {R"({"candidates":[{"content":{"role":"model","parts":[{"text":")" + kText + R"("}]},"index":0}],"usageMetadata":{"promptTokenCount":9,"candidatesTokenCount":3}})",
+             R"({"candidates":[{"content":{"role":"model","parts":[{"text":""}]},"finishReason":"STOP","index":0}])" +
+                 std::string(null ? "" : R"(,"usageMetadata":{"trafficType":"ON_DEMAND"})") + "}"};
+  } else {
+    datas = {chunk(R"({"content":")" + kText + "\"}"), chunk("{}", "\"stop\""), "[DONE]"};
+    datas[0].insert(datas[0].size() - 1, R"(,"usage":{"prompt_tokens":9,"completion_tokens":3})");
+    if (null) datas[1].insert(datas[1].size() - 1, R"(,"usage":null)");
+  }
+  w.config.providers[0].dialect = gemini ? "gemini" : "openai";
+  w.transport.push(ScriptedReply::sse(datas));
+  w.build();
+  CallOptions options;
+  options.key = Secret(std::string(kKey));
+  RawRequest request{"openai", World::body("a/m", true, R"(,"max_tokens":4000)")};
+  if (relayed && gemini) {
+    request = RawRequest{"gemini", R"({"contents":[{"role":"user","parts":[{"text":"hi"}]}],"generationConfig":{"maxOutputTokens":4000}})"};
+    request.path.model = "a/m", request.path.operation = "streamGenerateContent", request.path.query = "alt=sse";
+  } else if (!relayed && !gemini) {
+    request = RawRequest{"anthropic", World::body("a/m", true, R"(,"max_tokens":4000)")};
+  }
+  w.call = w.router->relay(w.transport, std::move(request), options, w.heard);
+  w.run(seconds(1));
+  const UsageRecord r = w.records().at(0);
+  CHECK(r.status == CallStatus::kOk);
+  CHECK(r.usage.input == 9);
+  CHECK(r.usage.output == 3);
+  CHECK_FALSE(r.usage.estimated);
+  CHECK(w.tokens_taken() == 12);
+  CHECK(w.limits().spent_nano_usd == r.cost_nano_usd);
+  CHECK(r.decision.find("reserved") == std::string::npos);
+}
+
 TEST_CASE("money: counts in each chunk are not the last word of a stream that was left") {
   Paid w;
   std::string counting = chunk(R"({"content":")" + kText + "\"}");

@@ -444,6 +444,8 @@ TEST_CASE("cohere: an OpenAI request in Cohere's words") {
 
 TEST_CASE("cohere: what cannot be said is refused by name") {
   CHECK(refused_param(R"("n":2)") == "n");
+  for (const char* stop : {R"(["1","2","3","4","5","6"])", R"(["a",""])", R"([" \n"])"}) CHECK(refused_param("\"stop\":" + std::string(stop)) == "stop");
+  CHECK(translated("openai", "cohere", R"("stop":["1","2","3","4","5"])", kHi, nullptr).find(R"("stop_sequences":["1","2","3","4","5"])") != std::string::npos);
   CHECK(refused_param(R"("tools":[{"type":"function","function":{"name":"f"}}],"response_format":{"type":"json_object"})") == "response_format");
   CHECK(refused_param(R"("tool_choice":{"type":"function","function":{"name":"none"}},"tools":[{"type":"function","function":{"name":"f"}}])") == "tool_choice");
   CHECK(refused_param(R"("modalities":["text","audio"])") == "modalities");

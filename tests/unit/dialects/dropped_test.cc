@@ -115,3 +115,27 @@ TEST_CASE("a file in Google's own store goes to nobody else") {
     CHECK(translate_request("anthropic", "gemini", body));
   }
 }
+
+TEST_CASE("dropped: thoughts of the history that a target gets nothing of") {
+  const auto claude = [](const std::string& block) {
+    return R"({"model":"m","max_tokens":50,"messages":[{"role":"user","content":"q"},{"role":"assistant","content":[)" + block + R"({"type":"text","text":"Hi"}]},{"role":"user","content":"r"}]})";
+  };
+  const std::string signed_thought = claude(R"({"type":"thinking","thinking":"WORDS","signature":"SIG"},)"), hidden = claude(R"({"type":"redacted_thinking","data":"RED"},)");
+  const std::string empty = claude(R"({"type":"thinking","thinking":"","signature":""},)");
+  std::string sent;
+  for (const char* upstream : {"openai", "responses", "gemini", "ollama", "cohere", "bedrock"}) {
+    CAPTURE(upstream);
+    CHECK(lost("anthropic", upstream, hidden, &sent) == Names{"reasoning"});
+    CHECK(sent.find("RED") == std::string::npos);
+    CHECK(lost("anthropic", upstream, empty).empty());
+    // Its words reach all that have a place for another model's thoughts.
+    const bool told = upstream != std::string_view("responses") && upstream != std::string_view("bedrock");
+    CHECK(lost("anthropic", upstream, signed_thought, &sent) == (told ? Names{} : Names{"reasoning"}));
+    CHECK((sent.find("WORDS") != std::string::npos) == told);
+  }
+  ProviderConfig silent = provider();
+  silent.quirks = {"no_reasoning_back"};
+  CHECK(translate_request("anthropic", "openai", signed_thought, silent)->request.dropped == Names{"reasoning"});
+  const std::string foreign = R"({"model":"m","input":[{"role":"user","content":"q"},{"type":"reasoning","id":"rs_1","summary":[],"encrypted_content":"RED"},{"role":"assistant","content":"Hi"},{"role":"user","content":"r"}]})";
+  for (const char* upstream : {"openai", "gemini", "anthropic", "ollama", "cohere", "bedrock"}) CHECK(lost("responses", upstream, foreign) == Names{"reasoning"});
+}

@@ -157,6 +157,7 @@ TEST_CASE("content filters of all vendors") {
            R"({"error":{"message":"x","code":"x","innererror":{"code":"ResponsibleAIPolicyViolation"}}})",
            R"({"error":{"type":"content_filter","message":"The request was rejected because it was considered high risk"}})",
            R"({"error":{"code":"1301","message":"unsafe"}})",
+           R"({"error":{"message":"Content Exists Risk","type":"invalid_request_error","param":null,"code":"invalid_request_error"}})",
            R"({"code":"DataInspectionFailed","message":"Input data may contain inappropriate content."})",
            R"({"error":{"code":"InputTextSensitiveContentDetected","message":"The request failed: SensitiveContentDetected"}})",
            R"({"error":{"message":"Your request was rejected by our safety system","code":"content_policy_violation"}})",

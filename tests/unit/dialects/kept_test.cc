@@ -84,6 +84,45 @@ TEST_CASE("a conversation in short is text to every dialect, and its own block t
   }
 }
 
+TEST_CASE("files of text, search results and documents put together of texts are words to who has no such thing") {
+  const auto asked = [](const std::string& block) { return claude("", R"({"role":"user","content":[)" + block + R"(,{"type":"text","text":"q"}]})"); };
+  const std::string document = R"({"type":"document","title":"TITLE","source":{"type":"text","media_type":"text/plain","data":"plain words"}})";
+  const std::string found = R"({"type":"search_result","source":"https://a.example/b","title":"TITLE","content":[{"type":"text","text":"plain words"},{"type":"text","text":"and more"}]})";
+  const std::string made = R"({"type":"document","title":"TITLE","source":{"type":"content","content":[{"type":"text","text":"plain words"}]}})";
+  for (const char* upstream : kDialects) {
+    INFO(upstream);
+    const bool own = std::string_view(upstream) == "anthropic", wordless = std::string_view(upstream) == "cohere" || std::string_view(upstream) == "ollama";
+    for (const std::string& block : {found, made}) {
+      auto out = ask("anthropic", upstream, asked(block));
+      REQUIRE(out.ok());
+      CHECK(out->body.find("TITLE") != std::string::npos);
+      CHECK(out->body.find("plain words") != std::string::npos);
+      CHECK((out->body.find("\"search_result\"") != std::string::npos) == (own && block == found));
+      if (!own && block == found) CHECK(out->body.find("TITLE\\nhttps://a.example/b\\n\\nplain words\\n\\nand more") != std::string::npos);
+    }
+    auto out = ask("anthropic", upstream, asked(document));
+    REQUIRE(out.ok());
+    if (wordless) CHECK(out->body.find("TITLE\\n\\nplain words") != std::string::npos);
+    // Of a tool, too.
+    const std::string result = claude("", R"({"role":"user","content":"q"},{"role":"assistant","content":[{"type":"tool_use","id":"t","name":"f","input":{}}]},)"
+                                          R"({"role":"user","content":[{"type":"tool_result","tool_use_id":"t","content":[)" + found + "]}]}");
+    CHECK(ask("anthropic", upstream, result)->body.find("plain words") != std::string::npos);
+  }
+  // What is no text is refused by its place, as before.
+  const std::string picture = R"({"type":"document","source":{"type":"content","content":[{"type":"image","source":{"type":"base64","media_type":"image/png","data":"QUJD"}}]}})";
+  const std::string pdf = R"({"type":"document","source":{"type":"base64","media_type":"application/pdf","data":"QUJD"}})";
+  for (const std::string& block : {picture, pdf}) {
+    auto out = ask("anthropic", "cohere", asked(block));
+    REQUIRE_FALSE(out.ok());
+    CHECK(out.error().param == "messages[0].content[0]");
+  }
+  // Words need no model that takes files.
+  auto scanned = dialect("anthropic")->new_client_codec();
+  const std::string text = asked(document), file = asked(pdf);
+  CHECK_FALSE(scanned->scan(text)->has_file);
+  CHECK(dialect("anthropic")->new_client_codec()->scan(file)->has_file);
+}
+
 TEST_CASE("items that only their maker can read, and kinds of tomorrow that say something, are refused by their place") {
   for (const char* item : {R"({"type":"compaction","id":"cmp_1","encrypted_content":"gAAA"})", R"({"type":"additional_tools","tools":[]})",
                            R"({"type":"additional_tools","role":"developer","tools":[{"type":"function","name":"f"}]})", R"({"type":"hologram","text":"words"})",

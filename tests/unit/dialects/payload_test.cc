@@ -83,3 +83,48 @@ TEST_CASE("payload: counts of an answer under way are marked, the last ones are 
     CHECK_FALSE(usage("openai", openai(R"({"content":"a"})") + data(R"({"choices":[])" + counts + "}")).estimated);
   }
 }
+
+TEST_CASE("payload: the last counts of a stream stand when it has ended whole, without others beside the end") {
+  const bool relay = GENERATE(true, false);
+  CAPTURE(relay);
+  const auto usage = [&](std::string_view dialect, const std::string& stream) {
+    Recorder seen;
+    auto codec = reading(dialect, relay, 1);
+    codec->feed(stream, seen);
+    codec->finish(seen);
+    return print(seen.last_usage().value());
+  };
+  const auto counts = [](int output) { return R"(,"usage":{"prompt_tokens":40,"completion_tokens":)" + std::to_string(output) + "}"; };
+  const std::string null = R"(,"usage":null)", done = "data: [DONE]\n\n", exact = "40 0 0 9 0 0 0 0 known", guess = exact + " estimated";
+  const std::string hello = openai(R"({"role":"assistant","content":"Hel"})", "null", null), lo = openai(R"({"content":"lo"})", "null", counts(9));
+  for (const std::string& end : {openai("{}", "\"stop\"", null), openai("{}", "\"stop\""), openai("{}", "\"stop\"", null) + data(R"({"choices":[],"usage":null})")}) {
+    CAPTURE(end);
+    CHECK(usage("openai", hello + lo + end + done) == exact);
+    CHECK(usage("openai", hello + lo + end) == exact);
+    CHECK(usage("openai", openai(R"({"content":"H"})", "null", counts(3)) + lo + end) == exact);
+    CHECK(usage("openai", hello + lo + openai(R"({"content":"!"})") + end) == exact);
+  }
+  CHECK(usage("openai", hello + lo + done) == exact);  // no finish reason, but the terminator
+  const std::string call = openai(R"({"tool_calls":[{"index":0,"id":"call_1","function":{"name":"f","arguments":"{}"}}]})", "null", counts(9));
+  CHECK(usage("openai", call + openai("{}", "\"tool_calls\"", null)) == exact);
+  CHECK(usage("openai", hello + lo + openai("{}", "\"stop\"", counts(12))) == "40 0 0 12 0 0 0 0 known");
+  // No end, or counts that cannot be of what was said.
+  CHECK(usage("openai", hello + lo) == guess);
+  CHECK(usage("openai", hello + lo + openai(R"({"content":"!"})")) == guess);
+  CHECK(usage("openai", hello + lo + data(R"({"error":{"message":"boom","code":500}})")) == guess);
+  CHECK(usage("openai", hello + lo + openai("{}", "\"error\"")) == guess);
+  const std::string role = openai(R"({"role":"assistant","content":""})", "null", counts(1));
+  CHECK(usage("openai", role + hello + openai("{}", "\"stop\"", null) + done) == "40 0 0 1 0 0 0 0 known estimated");
+  CHECK(usage("openai", openai(R"({"content":"a"})", "null", counts(0)) + openai("{}", "\"stop\"", null)) == "40 0 0 0 0 0 0 0 known estimated");
+  CHECK(usage("openai", role + openai("{}", "\"stop\"", null) + done) == "40 0 0 1 0 0 0 0 known");  // nothing was said
+
+  const auto step = [](const std::string& text, const std::string& finish, const std::string& count) {
+    return data(R"({"candidates":[{"content":{"role":"model","parts":[{"text":")" + text + R"("}]},"index":0)" + finish + R"(}],"usageMetadata":)" + count + "}");
+  };
+  const std::string stop = R"(,"finishReason":"STOP")", traffic = R"({"trafficType":"ON_DEMAND"})";
+  const std::string first = step("hi", "", R"({"promptTokenCount":40,"candidatesTokenCount":9,"totalTokenCount":49})");
+  CHECK(usage("gemini", first + step("", stop, traffic)) == exact);
+  CHECK(usage("gemini", first + step("!", stop, traffic)) == exact);
+  CHECK(usage("gemini", first + step("!", "", traffic)) == guess);
+  CHECK(usage("gemini", step("hi", "", R"({"promptTokenCount":40,"totalTokenCount":40})") + step("", stop, traffic)) == "40 0 0 0 0 0 0 0 known estimated");
+}
