@@ -110,7 +110,8 @@ class ChatStream final : private StreamSink {
   class Held {
    public:
     explicit Held(const StreamEvent& event) : event_(event) {
-      std::string_view* const views[] = {&event_.text, &event_.signature, &event_.id, &event_.name, &event_.arguments, &event_.model, &event_.raw};
+      std::string_view* const views[] = {&event_.text, &event_.signature, &event_.maker, &event_.id, &event_.name,
+                                         &event_.arguments, &event_.model, &event_.service_tier, &event_.raw};
       size_t size = 0;
       for (const auto* view : views) size += view->size();
       bytes_.reset(new char[size + 1]);

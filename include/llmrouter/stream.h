@@ -16,7 +16,7 @@ enum class Flow { kContinue, kPause, kCancel };
 // One step of an answer. Views are valid until the callback returns.
 struct StreamEvent {
   enum class Kind {
-    kStart,          // id, model, created: once, first
+    kStart,          // id, model, created, service_tier: once, first
     kText,           // text
     kReasoning,      // text, and/or signature with its maker; redacted: the text is hidden in the signature
     kRefusal,        // text
@@ -24,8 +24,8 @@ struct StreamEvent {
     kToolCallDelta,  // tool_index, arguments
     kLogprobs,       // raw: JSON
     kAnnotation,     // raw: one annotation as OpenAI's chat dialect has it: {"type":"url_citation","url_citation":{...}}
-    kFinish,         // finish, raw: the provider's own word; once for each choice
-    kUsage,          // usage; the last one counts
+    kFinish,         // finish, raw: the provider's own word; service_tier; once for each choice
+    kUsage,          // usage, service_tier; the last one counts
     kOther,          // raw: a JSON object of a delta's members that no kind here stands for
   };
   Kind kind = Kind::kText;
@@ -39,6 +39,7 @@ struct StreamEvent {
   std::string_view name;
   std::string_view arguments;
   std::string_view model;
+  std::string_view service_tier;  // what served it, as in ChatResponse; empty: not told, or as it was told before
   std::string_view raw;
   int64_t created = 0;
   FinishReason finish = FinishReason::kNone;

@@ -153,7 +153,8 @@ void add_provider_keys(std::vector<Key>& keys) {
   });
   keys.emplace_back("providers.*.type", Type::kText, "",
                     "The vendor's preset: base URL, dialect, way to authenticate, quirks, usual variable of its key. Unset: the provider's own name, "
-                    "where that is one.")
+                    "where that is one. Quirks belong to the type, whatever `base_url` says; one exception: what is merely named `openai` and has a `base_url` of its own (or is where OPENAI_BASE_URL leads) "
+                    "is any compatible server and has none of OpenAI's; `type: openai` says that it is OpenAI behind a proxy.")
       .to([](S s, V v) { s.provider->type = v.text; });
   keys.emplace_back("providers.*.base_url", Type::kText, "",
                     "What stands before the dialect's own paths; with or without its version part (`/v1`) means the same, but for vendors whose preset has none "
@@ -172,7 +173,7 @@ void add_provider_keys(std::vector<Key>& keys) {
       .to([](S s, V v) { s.provider->project = v.text; });
   keys.emplace_back("providers.*.also", Type::kTexts, "",
                     "Other dialects that it speaks under the same base URL (`responses`, `completions`, `anthropic`): what their clients send goes there as it came. "
-                    "Unset: what the preset knows of the vendor's own place.")
+                    "Unset: what the preset knows of the vendor's own place (its hosts by region included: `eu.api.openai.com`).")
       .checked(check_dialect_beside)
       .to([](S s, V v) { s.provider->also = v.texts; });
   keys.emplace_back("providers.*.api_version", Type::kText, "",

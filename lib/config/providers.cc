@@ -69,9 +69,22 @@ bool is_place_of(const ProviderPreset& preset, std::string url) {
   return url == preset.base_url;
 }
 
+std::string_view host_of(std::string_view url) {
+  constexpr std::string_view kScheme = "https://";
+  if (url.substr(0, kScheme.size()) != kScheme) return {};
+  url.remove_prefix(kScheme.size());
+  return url.substr(0, url.find_first_of("/:"));
+}
+
+// Another of the vendor's own hosts: eu.api.openai.com.
+bool is_region_of(const ProviderPreset& preset, std::string_view url) {
+  const std::string_view host = host_of(url), home = host_of(preset.base_url);
+  return !home.empty() && host.size() > home.size() && host.substr(host.size() - home.size()) == home && host[host.size() - home.size() - 1] == '.';
+}
+
 // Another server than the vendor's: not one that everybody runs at home, or rents a place of.
 bool is_elsewhere(const ProviderPreset* preset, const std::string& url) {
-  return preset != nullptr && preset->key_required && !preset->base_url.empty() && !is_place_of(*preset, url);
+  return preset != nullptr && preset->key_required && !preset->base_url.empty() && !is_place_of(*preset, url) && !is_region_of(*preset, url);
 }
 
 // Do the paths of its dialect follow a base URL that names no version, as everywhere else they do not?
@@ -79,10 +92,11 @@ bool is_unversioned(const ProviderPreset& preset, const std::string& dialect) {
   return dialect == "openai" && dialect == preset.dialect && preset.base_url.rfind("https://", 0) == 0 && !has_version_part(preset.base_url);
 }
 
-// What is known of the vendor's own place only. `openai` at another address is any compatible server.
-void forget_place(const ProviderPreset& preset, bool also_said, ProviderConfig& provider) {
+// What is known of the vendor's own place only. What is merely named `openai` (or is where OPENAI_BASE_URL leads) is any compatible server; `type: openai` says that
+// it is the vendor's, behind another address.
+void forget_place(const ProviderPreset& preset, bool also_said, bool type_said, ProviderConfig& provider) {
   if (!also_said) provider.also.clear();
-  if (preset.type == "openai") provider.quirks.clear();
+  if (preset.type == "openai" && !type_said) provider.quirks.clear();
 }
 
 constexpr std::string_view kRegionMark = "{region}";
@@ -261,7 +275,7 @@ class Completion {
       return fault("base_url", "expected a base_url, or a known `type`" + why_nothing("base_url") + did_you_mean(provider_.name, known_types()));
     }
     if (provider_.base_url == "demo:" && provider_.dialect != "openai") return fault("dialect", "`demo:` speaks openai");
-    if (is_elsewhere(preset_, provider_.base_url)) forget_place(*preset_, seen("also") != nullptr, provider_);
+    if (is_elsewhere(preset_, provider_.base_url)) forget_place(*preset_, seen("also") != nullptr, seen("type") != nullptr, provider_);
     if (preset_ && lacks_native(*preset_, provider_.base_url)) provider_.model_dialects.clear();
     if (preset_ && preset_->type == "azure") provider_.base_url = azure_base_url(provider_.base_url, !provider_.api_version.empty());
     else if (preset_ && is_place_of(*preset_, provider_.base_url)) provider_.base_url = preset_->base_url;
@@ -462,7 +476,7 @@ void add_from_environment(Context& context, const ProviderPreset& preset, Config
       provider.base_url = preset.base_url;
     } else {
       found += (found.empty() ? "" : " and ") + preset.base_url_variable;
-      if (is_elsewhere(&preset, provider.base_url)) forget_place(preset, false, provider);
+      if (is_elsewhere(&preset, provider.base_url)) forget_place(preset, false, false, provider);
     }
   }
   if (!variable.empty()) add_key(context, variable, provider);

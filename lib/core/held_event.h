@@ -10,7 +10,7 @@ namespace llmrouter {
 
 struct HeldEvent {
   StreamEvent event;  // but for its views
-  std::string text, signature, maker, id, name, arguments, model, raw;
+  std::string text, signature, maker, id, name, arguments, model, service_tier, raw;
   explicit HeldEvent(const StreamEvent& e);
   StreamEvent view() const noexcept;
 };

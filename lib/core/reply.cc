@@ -38,7 +38,7 @@ bool passes_as_it_is(const Error& error) {
 }  // namespace
 
 HeldEvent::HeldEvent(const StreamEvent& e)
-    : event(e), text(e.text), signature(e.signature), maker(e.maker), id(e.id), name(e.name), arguments(e.arguments), model(e.model), raw(e.raw) {}
+    : event(e), text(e.text), signature(e.signature), maker(e.maker), id(e.id), name(e.name), arguments(e.arguments), model(e.model), service_tier(e.service_tier), raw(e.raw) {}
 
 StreamEvent HeldEvent::view() const noexcept {
   StreamEvent e = event;
@@ -49,6 +49,7 @@ StreamEvent HeldEvent::view() const noexcept {
   e.name = name;
   e.arguments = arguments;
   e.model = model;
+  e.service_tier = service_tier;
   e.raw = raw;
   return e;
 }
@@ -224,6 +225,7 @@ void Call::State::response_as_stream(const ChatResponse& response) {
   e.id = response.id;
   e.model = response.model;
   e.created = response.created;
+  e.service_tier = response.service_tier;
   tell();
   for (const Choice& choice : response.choices) {
     for (const Part& part : choice.message.parts) {

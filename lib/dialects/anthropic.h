@@ -69,6 +69,9 @@ std::string_view stop_reason_of(FinishReason reason, std::string_view raw, bool 
 bool read_usage(wire::JsonValue value, TokenUsage& usage);
 // Appends the members of a usage object, without the braces.
 void write_usage(const TokenUsage& usage, wire::JsonWriter& w);
+// The member `service_tier` of a usage object; the vendor's "standard" is the neutral "default".
+std::string read_tier(wire::JsonValue tier);
+void write_tier(std::string_view tier, wire::JsonWriter& w);  // nothing where it is empty
 
 // A citation of a text block as an annotation of OpenAI's chat dialect; `begin` and `end` count characters of the whole text. Empty: it has no
 // such form. And back.

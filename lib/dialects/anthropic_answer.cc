@@ -73,6 +73,12 @@ bool read_usage(JsonValue value, TokenUsage& usage) {
   return true;
 }
 
+std::string read_tier(JsonValue tier) { return tier.equals("standard") ? "default" : tier.string_or(); }
+
+void write_tier(std::string_view tier, JsonWriter& w) {
+  if (!tier.empty()) w.member("service_tier", tier == "default" ? std::string_view("standard") : tier);
+}
+
 void write_usage(const TokenUsage& usage, JsonWriter& w) {
   w.member("input_tokens", std::max<int64_t>(0, usage.input - usage.cached - usage.cache_write));
   w.member("cache_creation_input_tokens", usage.cache_write);
@@ -205,7 +211,7 @@ class AnswerReader {
   void read_counts(JsonValue usage) {
     read_usage(usage, response_.usage);
     for (const JsonMember& m : JsonMembers(usage)) {
-      if (m.key == "service_tier") response_.service_tier = m.value.equals("standard") ? "default" : m.value.string_or();
+      if (m.key == "service_tier") response_.service_tier = read_tier(m.value);
       else if (m.key == "cache_creation" || m.key == "server_tool_use" || m.key == "inference_geo") {
         if (!m.value.is_null()) add_member(response_.usage_extras, m.raw);
       }
@@ -330,7 +336,7 @@ void write_answer(const ChatResponse& response, std::string_view model, IdSource
   for_each_member(response.usage_extras, [&](const JsonMember& m) {
     if (m.key == "cache_creation" || m.key == "server_tool_use" || m.key == "inference_geo") w.raw(m.raw);
   });
-  if (!response.service_tier.empty()) w.member("service_tier", response.service_tier == "default" ? std::string_view("standard") : std::string_view(response.service_tier));
+  write_tier(response.service_tier, w);
   w.end_object();
   w.end_object();
 }

@@ -36,10 +36,18 @@ void EventWriter::open_message() {
   w.key("usage");
   w.begin_object();
   write_usage(usage, w);
+  tell_tier(w);
   w.end_object();
   w.end_object();
   w.end_object();
   out += "\n\n";
+}
+
+// The vendor has it at the beginning; at the end only what was not known then.
+void EventWriter::tell_tier(JsonWriter& w) {
+  if (tier_told_ || service_tier_.empty()) return;
+  tier_told_ = true;
+  write_tier(service_tier_, w);
 }
 
 // `content_block`: as JSON.
@@ -137,6 +145,10 @@ void EventWriter::call_arguments(std::string_view piece) {
 void EventWriter::event(const StreamEvent& event, std::string& out) {
   using Kind = StreamEvent::Kind;
   if (dead_) return;
+  if (!event.service_tier.empty() && event.service_tier != service_tier_) {
+    service_tier_ = event.service_tier;
+    tier_told_ = false;
+  }
   // Sources may be told behind the finish reason.
   if (event.choice != 0 || (finished_ && event.kind != Kind::kAnnotation)) {
     if (event.kind == Kind::kUsage) usage_ = event.usage;
@@ -227,6 +239,7 @@ void EventWriter::end(std::string& out) {
   w.key("usage");
   w.begin_object();
   write_usage(usage, w);
+  tell_tier(w);
   w.end_object();
   w.end_object();
   out += "\n\nevent: message_stop\ndata: {\"type\":\"message_stop\"}\n\n";

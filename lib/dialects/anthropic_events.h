@@ -11,6 +11,7 @@
 #include "dialects/text_index.h"
 #include "dialects/tool_order.h"
 #include "llmrouter/stream.h"
+#include "wire/json_writer.h"
 
 namespace llmrouter::dialects::anthropic {
 
@@ -37,6 +38,7 @@ class EventWriter final : private ToolOrder::Teller {
   void fail(std::string_view what);
 
   void open_message();
+  void tell_tier(wire::JsonWriter& w);
   void open(Block kind, std::string_view content_block);
   void close();
   void begin_delta();
@@ -47,8 +49,9 @@ class EventWriter final : private ToolOrder::Teller {
   void redacted(std::string_view data);
 
   std::string* out_ = nullptr;  // where the call that is going on writes
-  std::string id_, model_;
+  std::string id_, model_, service_tier_;
   int64_t estimate_ = 0;
+  bool tier_told_ = false;  // service_tier_ was in a frame
   bool started_ = false, finished_ = false, refused_ = false, dead_ = false;
   Block block_ = Block::kNone;
   std::string said_;        // the text's first kMaxSaid bytes: what citations are of

@@ -128,12 +128,14 @@ void StreamReader::frame(const SseFrame& frame, UpstreamSink& sink) {
 
 // What a message begins with counts its input; its output is a placeholder.
 void StreamReader::tell_usage(JsonValue usage, bool last, UpstreamSink& sink) {
+  if (const JsonValue tier = find_member(usage, "service_tier"); !relay_ && tier.nonempty_string()) service_tier_ = read_tier(tier);
   if (!anthropic::read_usage(usage, usage_)) return;
   if (!last) mark_missing(usage_, true, false);
   if (relay_) return sink.on_usage(usage_);
   StreamEvent event;
   event.kind = Kind::kUsage;
   event.usage = usage_;
+  event.service_tier = service_tier_;
   tell(event, sink);
 }
 

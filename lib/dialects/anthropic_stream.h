@@ -81,7 +81,7 @@ class StreamReader {
   bool stopped_ = false;    // message_stop came, and no other message began
   bool finish_told_ = false;
   bool code_calls_ = false;  // calls were made by code that the provider runs
-  std::string stop_reason_;
+  std::string stop_reason_, service_tier_;
   TokenUsage usage_;
   std::vector<Block> blocks_;  // open ones
   int64_t begun_ = 0;          // one more than the highest index that this message has spoken of

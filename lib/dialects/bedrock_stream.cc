@@ -73,7 +73,7 @@ void StreamReader::take(const EventStreamMessage& message, UpstreamSink& sink) {
   if (!root.is_object() || !wire::validate(message.payload)) {
     return fail(unreadable("an event of the upstream's stream is not JSON: " + scrub(plain_words(message.payload), key_.reveal()), message.payload, key_.reveal()), sink);
   }
-  if (type == "metadata") return count(last_told(root, "usage"), sink);
+  if (type == "metadata") return count(last_told(root, "usage"), wire::find(root, "serviceTier", "type").string_or(), sink);
   const bool starts = type == "contentBlockStart", goes_on = type == "contentBlockDelta";
   if (stopped_) {
     if (starts || goes_on) fail(unreadable("the upstream's stream goes on behind its end", message.payload, key_.reveal()), sink);
@@ -92,11 +92,12 @@ void StreamReader::take(const EventStreamMessage& message, UpstreamSink& sink) {
 }
 
 // The last event of all.
-void StreamReader::count(JsonValue usage, UpstreamSink& sink) {
+void StreamReader::count(JsonValue usage, const std::string& tier, UpstreamSink& sink) {
   begin(sink);
   StreamEvent event;
   event.kind = Kind::kUsage;
   event.usage = read_usage(usage);
+  event.service_tier = tier;
   if (event.usage.known) tell(event, sink);
   if (stopped_ && !dead_) sink.on_frame({}, FrameKind::kDone);
 }

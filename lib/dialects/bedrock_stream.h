@@ -27,7 +27,7 @@ class StreamReader {
   void tell(const StreamEvent& event, UpstreamSink& sink);
   void begin(UpstreamSink& sink);
   void begin_block(wire::JsonValue start, int64_t index, UpstreamSink& sink);
-  void count(wire::JsonValue usage, UpstreamSink& sink);
+  void count(wire::JsonValue usage, const std::string& tier, UpstreamSink& sink);
   void delta(wire::JsonValue delta, UpstreamSink& sink);
   void think(wire::JsonValue thought, UpstreamSink& sink);
   void tell_input(std::string_view piece, UpstreamSink& sink);

@@ -99,6 +99,9 @@ struct WriteOptions {
 Result<void> write_request(const ChatRequest& request, std::string_view model, const Quirks& quirks, const WriteOptions& options,
                            std::string& out, std::vector<std::string>& dropped);
 
+// Is a relayed request asked to count in a stream though its client did not say so? Then the client is not shown what that brings.
+bool asks_for_usage(const EncodeInput& input, const Quirks& quirks) noexcept;
+
 // The body of a relayed request: the client's own with the model name, the edits and the quirks spliced in.
 Result<void> splice_request(const EncodeInput& input, const Quirks& quirks, EncodedRequest& out);
 

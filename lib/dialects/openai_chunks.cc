@@ -21,7 +21,18 @@ void ChunkWriter::make_head() {
   append_integer(head_, created_);
   head_ += ",\"model\":";
   append_json_string(head_, model_);
+  if (!service_tier_.empty()) {
+    head_ += ",\"service_tier\":";
+    append_json_string(head_, service_tier_);
+  }
   head_ += ",\"choices\":[";
+}
+
+// Some tell it at the end alone: the chunks from there on have it.
+void ChunkWriter::take_tier(std::string_view tier) {
+  if (tier.empty() || tier == service_tier_) return;
+  service_tier_ = tier;
+  if (!head_.empty()) make_head();
 }
 
 ChunkWriter::ChoiceState& ChunkWriter::choice(int64_t index) {
@@ -206,9 +217,10 @@ void ChunkWriter::event(const StreamEvent& event, std::string& out) {
       if (!event.id.empty()) id_ = event.id;
       if (!event.model.empty()) model_ = event.model;
       if (event.created != 0) created_ = event.created;
-      return;
+      return take_tier(event.service_tier);
     case Kind::kUsage:
       usage_ = event.usage;
+      take_tier(event.service_tier);
       return;
     case Kind::kText: return text(choice(event.choice), "content", event.text, out);
     case Kind::kReasoning: return thought(choice(event.choice), event, out);
@@ -219,7 +231,9 @@ void ChunkWriter::event(const StreamEvent& event, std::string& out) {
       choice(event.choice).logprobs.clear();
       append_one_line(choice(event.choice).logprobs, event.raw);
       return;
-    case Kind::kFinish: return finish(choice(event.choice), event.finish, out);
+    case Kind::kFinish:
+      take_tier(event.service_tier);
+      return finish(choice(event.choice), event.finish, out);
     case Kind::kAnnotation:
     case Kind::kOther: break;
   }

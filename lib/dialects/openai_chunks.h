@@ -61,8 +61,9 @@ class ChunkWriter {
   void tell_waiting(ChoiceState& c, bool all, std::string& out);
   void finish(ChoiceState& c, FinishReason reason, std::string& out);
   void make_head();
+  void take_tier(std::string_view tier);
 
-  std::string id_, model_;
+  std::string id_, model_, service_tier_;
   int64_t created_ = 0;
   bool include_usage_ = false;
   std::vector<std::string> custom_;

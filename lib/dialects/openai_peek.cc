@@ -47,8 +47,9 @@ size_t said_in(const JsonMember& m) noexcept {
 }  // namespace
 
 // Strings are jumped over, what stands between them is walked, so a name inside a text is never taken for a member.
-bool is_plain_payload(std::string_view json, size_t& said) noexcept {
+bool is_plain_payload(std::string_view json, size_t& said, std::string_view& usage) noexcept {
   said = 0;
+  usage = {};
   const char* p = json.data();
   const char* const end = p + json.size();
   int depth = 0, delta_depth = 0;
@@ -85,6 +86,7 @@ bool is_plain_payload(std::string_view json, size_t& said) noexcept {
     switch (name.size()) {
       case 5:
         if ((name == "usage" || name == "error") && !is_null_next(p, end)) return false;
+        if (depth == 1 && name == "usage") usage = std::string_view(begin - 1, static_cast<size_t>(p + 4 - (begin - 1)));
         if (name == "delta" && p != end && *p == '{') delta_depth = depth + 1;
         break;
       case 6:

@@ -12,8 +12,8 @@ namespace llmrouter::dialects::openai {
 
 // True only when this is what most chunks of most streams are: one choice with some text or reasoning in its delta, and neither a finish
 // reason, nor usage, nor an error. When in doubt false: then somebody looks closely. Costs one pass over the bytes. `said` gets the bytes of
-// text, reasoning and arguments in it, escapes as they stand.
-bool is_plain_payload(std::string_view json, size_t& said) noexcept;
+// text, reasoning and arguments in it, escapes as they stand; `usage` the chunk's own `"usage": null`, if it has one.
+bool is_plain_payload(std::string_view json, size_t& said, std::string_view& usage) noexcept;
 
 // What a choice of a chunk has that a relay must know.
 struct ChunkChoice {

@@ -163,8 +163,7 @@ class Relay {
       if (member("stream_options").exists()) remove("stream_options");
       return;
     }
-    if (quirks_.strip_unknown || !input_.stream || !input_.want_usage || input_.facts->include_usage) return;
-    edits_.push_back({Kind::kSet, "stream_options", "include_usage", "true"});
+    if (asks_for_usage(input_, quirks_)) edits_.push_back({Kind::kSet, "stream_options", "include_usage", "true"});
   }
 
   // Pictures by URL are for other targets: this one would refuse them.
@@ -226,6 +225,10 @@ class Relay {
 };
 
 }  // namespace
+
+bool asks_for_usage(const EncodeInput& input, const Quirks& quirks) noexcept {
+  return input.stream && input.want_usage && !input.facts->include_usage && !quirks.no_stream_options && !quirks.strip_unknown;
+}
 
 Quirks Quirks::of(const std::vector<std::string>& names) {
   struct Row {

@@ -1,5 +1,7 @@
 #include "dialects/openai_stream.h"
 
+#include <functional>
+
 #include "dialects/fault.h"
 #include "dialects/fields.h"
 #include "dialects/openai.h"
@@ -93,8 +95,27 @@ bool StreamReader::all_finished() const noexcept {
   return true;
 }
 
-void StreamReader::pass(const SseFrame& frame, FrameKind kind, UpstreamSink& sink) {
-  std::string_view raw = frame.raw;
+// The frame without that member of its JSON, and the comma before it, or behind where it stands first. Of data in several lines all stays.
+std::string_view StreamReader::without(std::string_view raw, std::string_view member) {
+  const std::less<const char*> before;
+  if (member.empty() || before(member.data(), raw.data()) || before(raw.data() + raw.size(), member.data() + member.size())) return raw;
+  auto begin = static_cast<size_t>(member.data() - raw.data()), end = begin + member.size();
+  size_t at = begin;
+  while (at != 0 && is_blank(raw[at - 1])) --at;
+  if (at != 0 && raw[at - 1] == ',') {
+    begin = at - 1;
+  } else {
+    at = end;
+    while (at != raw.size() && is_blank(raw[at])) ++at;
+    if (at != raw.size() && raw[at] == ',') end = at + 1;
+  }
+  shown_.assign(raw.substr(0, begin)).append(raw.substr(end));
+  return shown_;
+}
+
+// `usage`: what the chunk counts, as it stands there.
+void StreamReader::pass(const SseFrame& frame, FrameKind kind, UpstreamSink& sink, std::string_view usage) {
+  std::string_view raw = hides_usage_ ? without(frame.raw, usage) : frame.raw;
   std::string mended;
   if (!frame.terminated && frame.kind == SseFrame::Kind::kEvent) {
     // The last event lacks its blank line: without it no client would hear of it.
@@ -126,13 +147,14 @@ void StreamReader::frame(const SseFrame& frame, UpstreamSink& sink) {
     return;
   }
   size_t said = 0;
-  if (relay_ && single_ && is_plain_payload(data, said)) {
+  std::string_view usage;
+  if (relay_ && single_ && is_plain_payload(data, said, usage)) {
     if (!spoke_) {
       spoke_ = said_ = true;
       if (choice_at(0, sink) == nullptr) return;
     }
     sink.on_payload(said);
-    return pass(frame, FrameKind::kPayload, sink);
+    return pass(frame, FrameKind::kPayload, sink, usage);
   }
   chunk(frame, data, sink);
 }
@@ -152,12 +174,13 @@ void StreamReader::chunk(const SseFrame& frame, std::string_view json, UpstreamS
   ChunkTop top;
   for (const JsonMember& m : JsonMembers(root)) {
     if (m.key == "choices") top.choices = m.value;
-    else if (m.key == "usage") top.usage = m.value.is_null() ? top.usage : m.value;
+    else if (m.key == "usage") top.usage = m.value.is_null() ? top.usage : m.value, top.usage_member = m.raw;
     else if (m.key == "x_groq") top.x_groq = m.value;
     else if (m.key == "error") top.error = m.value;
     else if (m.key == "id") top.id = m.value;
     else if (m.key == "model") top.model = m.value;
     else if (m.key == "created") top.created = m.value;
+    else if (m.key == "service_tier") top.service_tier = m.value;
     else if (m.key == "citations") top.citations = m.value;
     else if (m.key == "search_results") top.search_results = m.value;
   }
@@ -189,6 +212,7 @@ void StreamReader::tell_counts(const TokenUsage& usage, UpstreamSink& sink) {
   StreamEvent event;
   event.kind = StreamEvent::Kind::kUsage;
   event.usage = usage;
+  event.service_tier = service_tier_;
   sink.on_event(event);
 }
 
@@ -252,7 +276,7 @@ void StreamReader::relay_chunk(const SseFrame& frame, const ChunkTop& top, Upstr
   if (finished) kind = FrameKind::kFinish;
   else if (visible) kind = FrameKind::kPayload;
   else if (top.usage.exists() && (!top.choices.is_array() || top.choices.empty_container())) kind = FrameKind::kUsageOnly;
-  pass(frame, kind, sink);
+  pass(frame, kind, sink, top.usage_member);
 }
 
 // --- translate ---
@@ -265,6 +289,7 @@ void StreamReader::tell_start(UpstreamSink& sink) {
   event.id = id_;
   event.model = model_;
   event.created = created_;
+  event.service_tier = service_tier_;
   sink.on_event(event);
 }
 
@@ -284,6 +309,7 @@ void StreamReader::translate_chunk(const ChunkTop& top, UpstreamSink& sink) {
   if (id_.empty()) top.id.string(id_);
   if (model_.empty()) top.model.string(model_);
   if (created_ == 0) created_ = top.created.integer().value_or(0);
+  if (top.service_tier.nonempty_string()) top.service_tier.string(service_tier_);
   if (foreign_) keep_sources(top);
   int64_t position = 0;
   for (JsonValue value : JsonElements(top.choices)) {
@@ -421,6 +447,7 @@ void StreamReader::end_choice(ChoiceState& choice, std::string_view word, Upstre
   event.choice = choice.index;
   event.finish = settle_finish(word, !choice.tools.empty());
   event.raw = word;
+  event.service_tier = service_tier_;
   if (sink.on_event(event) == Flow::kCancel) dead_ = true;
 }
 

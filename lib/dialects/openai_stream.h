@@ -28,6 +28,8 @@ class StreamReader {
     single_ = choices <= 1;
     key_ = key;
   }
+  // Relay: the upstream was asked to count, and not by the client, so that `usage` is not shown to it. Before the first feed().
+  void hide_usage(bool hides) noexcept { hides_usage_ = hides; }
   void feed(std::string_view bytes, UpstreamSink& sink);
   void finish(UpstreamSink& sink);
 
@@ -42,7 +44,8 @@ class StreamReader {
 
   // The members of a chunk that count; `usage` wherever it was found.
   struct ChunkTop {
-    wire::JsonValue error, choices, usage, x_groq, id, model, created, citations, search_results;
+    wire::JsonValue error, choices, usage, x_groq, id, model, created, service_tier, citations, search_results;
+    std::string_view usage_member;  // the chunk's own, as it stands
   };
 
   void drain(UpstreamSink& sink);
@@ -66,7 +69,8 @@ class StreamReader {
   void tell_counts(const TokenUsage& usage, UpstreamSink& sink);
   bool goes_on(const ChunkTop& top) const noexcept;
   void tell(StreamEvent::Kind kind, const ChoiceState& choice, std::string_view text, UpstreamSink& sink);
-  void pass(const wire::SseFrame& frame, FrameKind kind, UpstreamSink& sink);
+  void pass(const wire::SseFrame& frame, FrameKind kind, UpstreamSink& sink, std::string_view usage = {});
+  std::string_view without(std::string_view raw, std::string_view member);
   void fail(Error error, UpstreamSink& sink);
   ChoiceState* choice_at(int64_t index, UpstreamSink& sink);
   bool all_finished() const noexcept;
@@ -76,6 +80,7 @@ class StreamReader {
   bool relay_ = false;
   bool single_ = true;
   bool foreign_ = false;
+  bool hides_usage_ = false;
   bool annotated_ = false;  // something was cited
   std::string citations_, search_results_;  // the last that were said, up to kMaxSources bytes
   BodyShape shape_ = BodyShape::kUnknown;
@@ -84,11 +89,12 @@ class StreamReader {
   bool started_ = false;
   bool spoke_ = false;   // relay: the quick look saw a choice
   std::string whole_;    // a body that is no event stream; the blanks before it is known what it is
-  std::string id_, model_;
+  std::string id_, model_, service_tier_;
   int64_t created_ = 0;
   bool said_ = false;    // anything that a caller sees
   StreamCounts counts_;
   std::list<ChoiceState> choices_;  // which do not move, and cost nothing while there are none
+  std::string shown_;    // a frame without its usage
   std::string scratch_;
   IdSource ids_;
 };

@@ -95,6 +95,7 @@ class OpenAiUpstream final : public UpstreamCodec {
     const int64_t choices = relay ? input.facts->n : input.chat->n.value_or(1);
     foreign_ = !relay && input.foreign;
     stream_.start(relay, choices, key_.reveal(), foreign_);
+    stream_.hide_usage(relay && asks_for_usage(input, quirks));
     return relay ? splice_request(input, quirks, out) : write_body(input, quirks, out);
   }
 

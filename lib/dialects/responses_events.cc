@@ -399,6 +399,7 @@ void EventWriter::event(const StreamEvent& event, std::string& out) {
   if (dead_ || event.choice != 0) return;  // there is one answer here
   held_ += event.text.size() + event.arguments.size() + event.signature.size() + event.raw.size();
   if (held_ > kMaxAnswer) return error(Error(ErrorCode::kUpstreamError, "the answer is longer than " + std::to_string(kMaxAnswer) + " bytes"), out);
+  if (!event.service_tier.empty()) service_tier_ = event.service_tier;
   switch (event.kind) {
     case Kind::kStart:
       upstream_id_ = event.id;

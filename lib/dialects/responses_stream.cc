@@ -207,6 +207,8 @@ void StreamReader::end(const Event& e, UpstreamSink& sink) {
   finish.finish = finish_of(response, calls_ > 0);
   const std::string word = find_member(find_member(response, "incomplete_details"), "reason").string_or(find_member(response, "status").string_or("completed"));
   finish.raw = word;
+  const std::string tier = find_member(response, "service_tier").string_or();  // before the end it is what was asked for
+  finish.service_tier = tier;
   tell(finish, sink);
   if (!counted) return;
   StreamEvent count;

@@ -61,6 +61,7 @@ void tell_answer(const ChatResponse& response, Tell&& tell) {
   start.id = response.id;
   start.model = response.model;
   start.created = response.created;
+  start.service_tier = response.service_tier;
   tell(start);
   for (const Choice& choice : response.choices) {
     if (!choice.logprobs.empty()) {

@@ -37,10 +37,10 @@ class Call:
 
 
 class Usage:
-    """`input` includes cached and written, `output` the reasoning; None: not said."""
+    """`input` includes cached and written, `output` the reasoning; None: not said. `tier`: what served it."""
 
-    def __init__(self, input=None, output=None, cached=0, written=0, reasoning=0):
-        self.input, self.output, self.cached, self.written, self.reasoning = input, output, cached, written, reasoning
+    def __init__(self, input=None, output=None, cached=0, written=0, reasoning=0, tier=None):
+        self.input, self.output, self.cached, self.written, self.reasoning, self.tier = input, output, cached, written, reasoning, tier
 
     def __repr__(self):
         return "in %s (cached %s, written %s) out %s (reasoning %s)" % (self.input, self.cached, self.written, self.output, self.reasoning)
@@ -128,6 +128,7 @@ CASES = [
     Case("length", Ask(turns=[user("Go on")], max_tokens=3), [Say("One two", finish="length")]),
     Case("filter", Ask(turns=[user("Bad words")]), [Say("I can", finish="filter")]),
     Case("cache", Ask(turns=[user("Again")], system="A long text."), [Say("Cached.", usage=Usage(1000, 10, cached=900))]),
+    Case("tier", Ask(turns=[user("Soon")]), [Say("Now.", usage=Usage(100, 25, tier="priority"))]),
     Case("error_before", Ask(turns=[user("Oops")]), [Say(error=(400, "the flux capacitor is unknown"))]),
     Case("error_busy", Ask(turns=[user("Busy")]), [Say(error=(429, "slow down, please"))]),
     Case("error_inside", Ask(turns=[user("Break")]), [Say("Half an ans", error=(500, "the wheels came off"), inside=True)]),

@@ -7,7 +7,7 @@ DELTAS = {"text": ("text_delta",), "thinking": ("thinking_delta", "signature_del
 
 class Anthropic(Client):
     dialect = "anthropic"
-    carries = {"signature", "thought", "cache", "tool_error", "call_ids", "filter"}
+    carries = {"signature", "thought", "cache", "tool_error", "call_ids", "filter", "tier"}
 
     def headers(self):
         return [("anthropic-version", "2023-06-01")]
@@ -46,6 +46,7 @@ class Anthropic(Client):
             heard.usage.written = value.get("cache_creation_input_tokens") or 0
             heard.usage.input = number(value["input_tokens"], "input_tokens") + heard.usage.cached + heard.usage.written
         heard.usage.output = number(value["output_tokens"], "output_tokens")
+        heard.usage.tier = value.get("service_tier") or heard.usage.tier
 
     def blocks(self, content, heard):
         for block in content:

@@ -69,7 +69,7 @@ def number(value, name):
 
 class Client:
     dialect = None
-    carries = set()     # of: signature thought cache reasoning_tokens tool_error call_ids filter
+    carries = set()     # of: signature thought cache reasoning_tokens tool_error call_ids filter tier
     stream_type = "text/event-stream"
 
     def __init__(self, ask):

@@ -6,7 +6,7 @@ FINISH = {"stop": "stop", "length": "length", "tool_calls": "tools", "content_fi
 
 class OpenAi(Client):
     dialect = "openai"
-    carries = {"signature", "thought", "cache", "reasoning_tokens", "call_ids", "filter"}
+    carries = {"signature", "thought", "cache", "reasoning_tokens", "call_ids", "filter", "tier"}
 
     def begin(self):
         self.messages = [{"role": "system", "content": self.ask.system}] if self.ask.system else []
@@ -71,6 +71,7 @@ class OpenAi(Client):
             heard.calls.append(self.call(call["id"], kind, call[kind]["name"], call[kind]["input" if kind == "custom" else "arguments"]))
         heard.finish = FINISH[choice["finish_reason"]]
         self.usage(value["usage"], heard)
+        heard.usage.tier = value.get("service_tier")
         heard.native = {k: v for k, v in message.items() if v is not None and k != "refusal"}
         heard.native.setdefault("content", None)
         heard.ended = True
@@ -96,6 +97,7 @@ class OpenAi(Client):
             need(heard.id in (None, chunk["id"]) and chunk["id"], "another id")
             need(heard.model in (None, chunk["model"]) and chunk["model"], "another model")
             heard.id, heard.model = chunk["id"], chunk["model"]
+            heard.usage.tier = chunk.get("service_tier") or heard.usage.tier
             if chunk.get("usage"):
                 need(chunk["choices"] == [] and heard.finish, "usage beside choices or before the finish")
                 self.usage(chunk["usage"], heard)

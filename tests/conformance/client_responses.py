@@ -4,7 +4,7 @@ from client_base import Client, Heard, arguments, need, number, parse, sse
 
 class Responses(Client):
     dialect = "responses"
-    carries = {"signature", "thought", "cache", "reasoning_tokens", "call_ids", "filter"}
+    carries = {"signature", "thought", "cache", "reasoning_tokens", "call_ids", "filter", "tier"}
 
     def begin(self):
         self.items = []
@@ -57,6 +57,7 @@ class Responses(Client):
             need(value["status"] == "incomplete", "status", value["status"])
             heard.finish = {"max_output_tokens": "length", "content_filter": "filter"}[value["incomplete_details"]["reason"]]
         usage = value["usage"]
+        heard.usage.tier = value["service_tier"]
         heard.usage.input = number(usage["input_tokens"], "input_tokens")
         heard.usage.output = number(usage["output_tokens"], "output_tokens")
         need(usage["total_tokens"] == heard.usage.input + heard.usage.output, "total", usage)

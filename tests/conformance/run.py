@@ -44,6 +44,7 @@ REFUSED = {
 # What an upstream has no way to say.
 UNSAID = {
     ("ollama", "filter"): "no such done_reason", ("cohere", "filter"): "no such finish_reason",
+    ("gemini", "tier"): "no service tier", ("ollama", "tier"): "no service tier", ("cohere", "tier"): "no service tier", ("http", "tier"): "no service tier",
     ("ollama", "cache"): "no count of cached tokens", ("http", "cache"): "no count of cached tokens",
 }
 STREAMS_ALONE = {"error_inside"}
@@ -219,6 +220,8 @@ def heard_well(client, up, say, heard, ids):
         check(heard.usage.cached == say.usage.cached, "cached:", heard.usage)
     if "reasoning_tokens" in client.carries and "reasoning_tokens" in up.tells:
         check(heard.usage.reasoning == say.usage.reasoning, "reasoning:", heard.usage)
+    if "tier" in client.carries:
+        check(heard.usage.tier == say.usage.tier, "service tier:", heard.usage.tier)
     if say.thought and "thought" in client.carries:
         check(heard.thought == say.thought.text, "thought:", repr(heard.thought))
     if heard.id is not None:

@@ -182,10 +182,10 @@ class OpenAi(Upstream):
             message["tool_calls"] = [{"id": c.id, "type": kind, kind: {"name": c.name, words: text}} for c in say.calls for kind, words, text in [told(c)]]
         return json.dumps({"id": "chatcmpl-%d" % next(_numbers), "object": "chat.completion", "created": 1790000000, "model": model,
                            "choices": [{"index": 0, "message": message, "finish_reason": self.finish[say.finish], "logprobs": None}],
-                           "usage": self.usage(say.usage)}, ensure_ascii=False).encode()
+                           "usage": self.usage(say.usage), "service_tier": say.usage.tier}, ensure_ascii=False).encode()
 
     def stream(self, say, model):
-        head = {"id": "chatcmpl-%d" % next(_numbers), "object": "chat.completion.chunk", "created": 1790000000, "model": model}
+        head = {"id": "chatcmpl-%d" % next(_numbers), "object": "chat.completion.chunk", "created": 1790000000, "model": model, "service_tier": say.usage.tier}
 
         def chunk(delta, finish=None):
             return event(dict(head, choices=[{"index": 0, "delta": delta, "finish_reason": finish}], usage=None))
@@ -306,6 +306,7 @@ class Responses(Upstream):
         return {"id": "resp_%d" % next(_numbers), "object": "response", "created_at": 1790000000, "model": model, "status": status, "output": items,
                 "error": None, "incomplete_details": {"reason": why} if why and status == "incomplete" else None, "instructions": None, "metadata": {},
                 "parallel_tool_calls": True, "tool_choice": "auto", "tools": [], "temperature": 1, "top_p": 1,
+                "service_tier": "auto" if status == "in_progress" else u.tier,
                 "usage": None if status == "in_progress" else {"input_tokens": u.input, "input_tokens_details": {"cached_tokens": u.cached},
                                                                "output_tokens": u.output, "output_tokens_details": {"reasoning_tokens": u.reasoning},
                                                                "total_tokens": u.input + u.output}}
@@ -469,7 +470,7 @@ class Anthropic(Upstream):
 
     def usage(self, u):
         return {"input_tokens": u.input - u.cached - u.written, "cache_read_input_tokens": u.cached, "cache_creation_input_tokens": u.written,
-                "output_tokens": u.output}
+                "output_tokens": u.output, "service_tier": u.tier}
 
     def content(self, say):
         out = []
@@ -505,6 +506,7 @@ class Anthropic(Upstream):
             if say.error:
                 return out + [e({"type": "error", "error": {"type": "overloaded_error", "message": say.error[1]}})]
             out.append(e({"type": "content_block_stop", "index": i}))
+        del usage["service_tier"]  # the vendor tells it at the beginning
         out.append(e({"type": "message_delta", "delta": {"stop_reason": self.finish[say.finish], "stop_sequence": None}, "usage": usage}))
         return out + [e({"type": "message_stop"})]
 
@@ -917,6 +919,9 @@ class Bedrock(Upstream):
         return {"inputTokens": u.input - u.cached - u.written, "outputTokens": u.output, "totalTokens": u.input + u.output, "cacheReadInputTokens": u.cached,
                 "cacheWriteInputTokens": u.written}
 
+    def tier(self, u):
+        return {"serviceTier": {"type": u.tier}} if u.tier else {}
+
     def content(self, say):
         out = []
         if say.thought:
@@ -927,7 +932,7 @@ class Bedrock(Upstream):
 
     def whole(self, say, model):
         return json.dumps({"output": {"message": {"role": "assistant", "content": self.content(say)}}, "stopReason": self.finish[say.finish],
-                           "usage": self.usage(say.usage), "metrics": {"latencyMs": 5}}, ensure_ascii=False).encode()
+                           "usage": self.usage(say.usage), "metrics": {"latencyMs": 5}, **self.tier(say.usage)}, ensure_ascii=False).encode()
 
     def stream(self, say, model):
         out = [frame("event", "messageStart", {"role": "assistant", "p": "abc"})]
@@ -948,7 +953,7 @@ class Bedrock(Upstream):
                 return out + [frame("exception", "internalServerException", {"message": say.error[1]})]
             out.append(frame("event", "contentBlockStop", {"contentBlockIndex": i}))
         out.append(frame("event", "messageStop", {"stopReason": self.finish[say.finish]}))
-        return out + [frame("event", "metadata", {"usage": self.usage(say.usage), "metrics": {"latencyMs": 5}})]
+        return out + [frame("event", "metadata", {"usage": self.usage(say.usage), "metrics": {"latencyMs": 5}, **self.tier(say.usage)})]
 
     def error(self, status, words):
         return json.dumps({"message": words}).encode()

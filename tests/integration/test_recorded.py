@@ -2,6 +2,7 @@
 (../shared/wire beside the repository, or $LLMROUTER_WIRE) these tests are skipped."""
 import json
 import os
+import re
 
 import harness
 import upstream as up
@@ -80,7 +81,7 @@ def ask(s, u, state, r, request):
 
 
 def hides_usage(body):
-    """The stream without its usage-only chunk, which a client who did not ask does not see."""
+    """The stream without its usage-only chunk and the `usage` of the others, which a client who did not ask does not see."""
     out = []
     for frame in body.replace("\r\n", "\n").split("\n\n"):
         lines = [line[5:].strip() for line in frame.split("\n") if line.startswith("data:")]
@@ -88,10 +89,33 @@ def hides_usage(body):
             chunk = json.loads("\n".join(lines))
             if isinstance(chunk, dict) and chunk.get("choices") == [] and chunk.get("usage") and "error" not in chunk:
                 continue
+            if isinstance(chunk, dict) and "usage" in chunk and "error" not in chunk:
+                frame = without_usage(frame)
         except ValueError:
             pass
         out.append(frame)
     return "\n\n".join(out)
+
+
+def without_usage(frame):
+    """The frame of one line of data without the chunk's own `usage`, the other bytes as they are."""
+    begin = frame.index("{")
+    depth, at = 0, begin
+    while at < len(frame):
+        if frame[at] == '"':
+            _, end = json.decoder.scanstring(frame, at + 1, False)
+            name = re.compile(r'\s*:\s*').match(frame, end)
+            if depth == 1 and name and frame[at:end] == '"usage"':
+                _, end = json.JSONDecoder().raw_decode(frame, name.end())
+                before = frame[begin:at].rstrip()
+                if before.endswith(","):
+                    return frame[:begin] + before[:-1] + frame[end:]
+                return frame[:at] + re.sub(r"^\s*,", "", frame[end:])
+            at = end
+            continue
+        depth += {"{": 1, "[": 1, "}": -1, "]": -1}.get(frame[at], 0)
+        at += 1
+    return frame
 
 
 def words(body):

@@ -283,6 +283,9 @@ TEST_CASE("what a preset gives, and what stands against it") {
       "  demo: {base_url: http://a}\n"
       "  passing: {type: openai, pass_client_key: true}\n"
       "  spoken: {type: openai, base_url: http://a, api_key: k, also: [completions]}\n"
+      "  mocked: {type: mistral, base_url: http://a, api_key: k}\n"
+      "  europe: {type: openai, base_url: \"https://eu.api.openai.com/v1\", api_key: k}\n"
+      "  openai-us: {type: openai, base_url: \"https://us.api.openai.com\", api_key: k}\n"
       "  old: {type: azure, base_url: \"https://r.openai.azure.com/\", api_version: 2024-10-21, api_key: k}\n"
       "  azure: {base_url: \"https://r.openai.azure.com/openai\", api_key: k}\n"
       "  foundry: {type: azure, base_url: \"https://r.services.ai.azure.com/models\", api_version: preview, api_key: k}\n"
@@ -291,13 +294,21 @@ TEST_CASE("what a preset gives, and what stands against it") {
   INFO(words(result));
   REQUIRE(result.ok());
   const Config& c = result.config;
-  CHECK(c.providers.size() == 13);
+  CHECK(c.providers.size() == 16);
   using Words = std::vector<std::string>;
   CHECK(provider(c, "passing")->also == Words{"responses", "completions"});
   CHECK(provider(c, "passing")->has_quirk("max_completion_tokens_only"));
   // What is known of OpenAI's own place is not said of any other server.
   CHECK(provider(c, "openai")->also.empty());
   CHECK(provider(c, "openai")->quirks.empty());
+  // Who says the type means the vendor, wherever it is reached.
+  CHECK(provider(c, "spoken")->quirks == provider(c, "passing")->quirks);
+  CHECK(provider(c, "mocked")->quirks == provider(c, "mine")->quirks);
+  for (const char* name : {"europe", "openai-us"}) {
+    CAPTURE(name);
+    CHECK(provider(c, name)->quirks == provider(c, "passing")->quirks);
+    CHECK(provider(c, name)->also == provider(c, "passing")->also);
+  }
   CHECK(provider(c, "spoken")->also == Words{"completions"});
   CHECK(provider(c, "old")->base_url == "https://r.openai.azure.com/openai");
   CHECK(provider(c, "old")->api_version == "2024-10-21");

@@ -303,6 +303,9 @@ TEST_CASE("bedrock: a stream that breaks is an error with its exception's meanin
     CHECK(seen.errors[0].code == b.code);
     CHECK(seen.errors[0].message.find(b.part) != std::string::npos);
   }
+  const Recorder tiered = read(begin + text("x") + stop("end_turn") + event("metadata", R"({"usage":{"inputTokens":1,"outputTokens":2},"serviceTier":{"type":"priority"}})"));
+  REQUIRE(!tiered.events.empty());
+  CHECK(tiered.events.back().service_tier == "priority");
   const Recorder unmetered = read(begin + stop("end_turn"));  // without metadata: no usage, but well
   CHECK(unmetered.errors.empty());
   CHECK_FALSE(unmetered.last_usage());

@@ -29,7 +29,8 @@ Flow Recorder::on_frame(std::string_view bytes, FrameKind kind) {
 
 Flow Recorder::on_event(const StreamEvent& e) {
   events.push_back({e.kind, e.choice, e.tool_index, e.created, std::string(e.text), std::string(e.signature), std::string(e.id),
-                    std::string(e.name), std::string(e.arguments), std::string(e.model), std::string(e.raw), e.finish, e.usage, std::string(e.maker), e.redacted});
+                    std::string(e.name), std::string(e.arguments), std::string(e.model), std::string(e.raw), e.finish, e.usage, std::string(e.maker), e.redacted,
+                    std::string(e.service_tier)});
   return Flow::kContinue;
 }
 
@@ -260,6 +261,7 @@ void tell(const std::vector<SeenEvent>& events, ClientCodec& client, std::string
     event.created = e.created;
     event.finish = e.finish;
     event.usage = e.usage;
+    event.service_tier = e.service_tier;
     client.encode_event(event, out);
   }
 }
@@ -296,6 +298,7 @@ std::unique_ptr<UpstreamCodec> reading(std::string_view dialect_name, bool relay
   facts.model = "m";
   facts.n = n;
   facts.stream = true;
+  facts.include_usage = true;  // all bytes are the client's
   facts.input_tokens = 7;
   ChatRequest chat = ChatRequest::of("m", "hello");
   chat.n = n;

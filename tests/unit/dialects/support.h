@@ -25,6 +25,7 @@ struct SeenEvent {
   TokenUsage usage;
   std::string maker;
   bool redacted = false;
+  std::string service_tier;
 };
 
 struct Frame {

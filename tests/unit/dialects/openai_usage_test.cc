@@ -1,0 +1,78 @@
+// Usage that the router asked for, in a relayed stream: not the client's, who did not ask.
+#include "catch.h"
+#include "support.h"
+
+using namespace dialect_test;
+
+namespace {
+
+// A stream relayed to a client of this body, cut after each `step` bytes.
+Recorder relayed(const std::string& body, const std::string& stream, std::vector<std::string> quirks = {}, size_t step = 7, const char* name = "openai") {
+  auto client = dialect(name)->new_client_codec();
+  auto facts = client->scan(body);
+  REQUIRE(facts.ok());
+  const ProviderConfig config = provider(std::move(quirks));
+  EncodeInput input;
+  input.body = body;
+  input.facts = &*facts;
+  input.provider = &config;
+  input.upstream_model = "m";
+  input.stream = true;
+  auto codec = dialect(name)->new_upstream_codec();
+  EncodedRequest encoded;
+  REQUIRE(codec->encode(input, encoded).ok());
+  Recorder seen;
+  for (size_t at = 0; at < stream.size(); at += step) codec->feed(std::string_view(stream).substr(at, step), seen);
+  codec->finish(seen);
+  for (const Error& e : seen.errors) FAIL(e.message);
+  return seen;
+}
+
+std::string chat(const std::string& more) { return R"({"model":"m","messages":[{"role":"user","content":"q"}],"stream":true)" + more + "}"; }
+
+const std::string kAsked = chat(R"(,"stream_options":{"include_usage":true})");
+const std::string kCount = R"({"prompt_tokens":3,"completion_tokens":2,"total_tokens":5})";
+
+std::string chunk(const std::string& inside) { return "data: {" + inside + "}\n\n"; }
+
+}  // namespace
+
+TEST_CASE("usage that the client did not ask for is cut out of the chunks, and counted") {
+  const std::string head = R"("id":"c","choices":[{"index":0,"delta":)", open = R"(,"finish_reason":null}])", done = R"(,"finish_reason":"stop"}])";
+  struct {
+    std::string upstream, client;
+  } const cases[] = {
+      // As OpenAI has it: null on every chunk.
+      {chunk(head + R"({"role":"assistant","content":""})" + open + R"(,"usage":null)"), chunk(head + R"({"role":"assistant","content":""})" + open)},
+      {chunk(head + R"({"content":"a \"usage\": null"})" + open + R"( , "usage" : null )"), chunk(head + R"({"content":"a \"usage\": null"})" + open + "  ")},
+      {chunk(R"("usage":null,)" + head + R"({"content":"b"})" + open), chunk(head + R"({"content":"b"})" + open)},
+      {chunk(head + R"({"content":"c"})" + open + R"(,"usage":null,"obfuscation":"x")"), chunk(head + R"({"content":"c"})" + open + R"(,"obfuscation":"x")")},
+      // Counts on each chunk, and beside the finish.
+      {chunk(head + R"({"content":"d"})" + open + ",\"usage\":" + kCount), chunk(head + R"({"content":"d"})" + open)},
+      {chunk(R"("choices":[],"prompt_filter_results":[],"usage":null)"), chunk(R"("choices":[],"prompt_filter_results":[])")},
+      // Inside of a choice it is the vendor's own.
+      {chunk(R"("choices":[{"index":0,"delta":{"content":"e","usage":null},"usage":null}])"), chunk(R"("choices":[{"index":0,"delta":{"content":"e","usage":null},"usage":null}])")},
+      {chunk(head + "{}" + done + ",\"usage\":" + kCount + R"(,"x":1)"), chunk(head + "{}" + done + R"(,"x":1)")},
+  };
+  std::string all, shown;
+  for (const auto& c : cases) all += c.upstream, shown += c.client;
+  all += "data: [DONE]\n\n", shown += "data: [DONE]\n\n";
+  for (const size_t step : {size_t{1}, size_t{7}, all.size()}) {
+    for (const std::string& body : {chat(""), chat(R"(,"stream_options":{"include_usage":false})")}) {
+      const Recorder seen = relayed(body, all, {}, step);
+      CHECK(seen.bytes() == shown);
+      REQUIRE(seen.last_usage());
+      CHECK(seen.last_usage()->output == 2);
+      CHECK_FALSE(seen.last_usage()->estimated);
+    }
+    CHECK(relayed(kAsked, all, {}, step).bytes() == all);               // who asked gets the bytes
+    CHECK(relayed(chat(""), all, {"no_stream_options"}, step).bytes() == all);  // and who is told by a vendor that nobody asked
+  }
+}
+
+TEST_CASE("usage that the client did not ask for: text completions, several choices, a last chunk without its end") {
+  const std::string text = R"(data: {"choices":[{"index":0,"text":"a","finish_reason":null}],"usage":null})" "\n\n" R"(data: {"choices":[{"index":0,"text":"","finish_reason":"stop"}],"usage":null})" "\n\n";
+  CHECK(relayed(R"({"model":"m","prompt":"q","stream":true})", text, {}, 5, "completions").bytes().find("usage") == std::string::npos);
+  const std::string two = R"(data: {"choices":[{"index":1,"delta":{"content":"a"},"finish_reason":"stop"},{"index":0,"delta":{"content":"b"},"finish_reason":"stop"}],"usage":null})";
+  CHECK(relayed(chat(R"(,"n":2)"), two).bytes() == two.substr(0, two.size() - 14) + "}\n\n");
+}
