@@ -73,6 +73,7 @@ bool Call::State::start_attempt(size_t index) {
 
 void Call::State::send_exchange() {
   at_->collecting = false;
+  at_->second_value = {};
   at_->status = 0;
   at_->collected.clear();
   at_->reply_type.clear();

@@ -18,6 +18,7 @@
 #include "core/held_event.h"
 #include "core/resolve.h"
 #include "core/router_impl.h"
+#include "core/second_value.h"
 #include "core/steps.h"
 #include "core/told.h"
 
@@ -101,6 +102,7 @@ struct Call::State final {
     bool though_resting = false;         // the credential rests, and nobody else was left
     bool relay = false;
     bool collecting = false;             // a whole answer or an error body
+    core::SecondValue second_value;      // of what is collected where a stream was asked for
     HttpHead head;                       // of an error reply
     std::string collected;
     TimePoint began{};
@@ -207,6 +209,7 @@ struct Call::State final {
   void on_head(const HttpHead& head);
   Flow on_body(std::string_view bytes);
   void on_end(const TransferError& error);
+  bool is_misnamed(std::string_view bytes);  // a stream under the name of a whole answer
   void after_feed();
   void finish_whole();
   void finish_error_reply();

@@ -55,10 +55,14 @@ Flow Call::State::on_body(std::string_view bytes) {
   if (ended_ || !at_->in_flight) return Flow::kCancel;
   Guard guard(this);
   at_->last_bytes = now();
-  if (at_->collecting && in_pieces() && at_->status < 300 && at_->collected.empty()) {
-    // Asked for a stream, named JSON: a whole answer or an error, unless the first byte tells that only the name is wrong.
-    const size_t at = bytes.find_first_not_of(" \t\r\n");
-    if (at != std::string_view::npos && bytes[at] != '{' && bytes[at] != '[') at_->collecting = false;
+  std::string held;
+  if (at_->collecting && in_pieces() && at_->status < 300 && is_misnamed(bytes)) {
+    at_->collecting = false;
+    if (!at_->collected.empty()) {
+      held = std::move(at_->collected);
+      at_->collected = std::string();
+      bytes = held.append(bytes);
+    }
   }
   if (at_->collecting) {
     const size_t cap = at_->status >= 300 ? kErrorBodyCap : at_->provider->endpoint->max_body_bytes;
@@ -83,6 +87,15 @@ Flow Call::State::on_body(std::string_view bytes) {
   if (done) at_->done_at = at_->last_bytes;
   if (done || (at_->watching_first && !awaits_first())) arm_watch();
   return at_->paused ? Flow::kPause : Flow::kContinue;
+}
+
+// Asked for a stream, named JSON: a whole answer or an error, unless the first byte, or a second value behind the first, tells that only the name is wrong.
+bool Call::State::is_misnamed(std::string_view bytes) {
+  if (at_->collected.empty()) {
+    const size_t at = bytes.find_first_not_of(" \t\r\n");
+    if (at != std::string_view::npos && bytes[at] != '{' && bytes[at] != '[') return true;
+  }
+  return at_->second_value.begins(bytes);
 }
 
 // What the codec found while it was fed is acted on when it has returned, since acting may replace the codec.

@@ -94,7 +94,11 @@ class TemplateUpstream final : public UpstreamCodec {
     if (!wire::validate(text)) {
       return unreadable("the upstream's answer is not JSON: " + scrub(plain_words(text), key_.reveal()), text, key_.reveal());
     }
-    const JsonValue root(text), found = at_pointer(root, form_.text);
+    const JsonValue root(text);
+    const std::string* place = &form_.text;
+    // A stream of one line under the name of JSON.
+    if (form_.stream_format == "ndjson" && !at_pointer(root, *place).exists() && at_pointer(root, form_.stream_text).exists()) place = &form_.stream_text;
+    const JsonValue found = at_pointer(root, *place);
     if (!found.exists() || found.is_object() || found.is_array()) {
       if (has_error_member(root)) return error_of_object(root, key_.reveal());
       return unreadable("the upstream's answer has no text at " + form_.text, text, key_.reveal());
@@ -106,7 +110,7 @@ class TemplateUpstream final : public UpstreamCodec {
     response.usage = usage_;
     Choice choice;
     choice.message.role = Role::kAssistant;
-    choice.message.parts.push_back(Part::of_text(text_at(root, form_.text)));
+    choice.message.parts.push_back(Part::of_text(text_at(root, *place)));
     choice.finish_raw = finish_word_;
     choice.finish = finish_reason();
     response.choices.push_back(std::move(choice));

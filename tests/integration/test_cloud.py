@@ -260,6 +260,9 @@ def test_cohere_clients_reach_openai_models(t):
 
 
 def test_a_template_asks_and_reads(t):
+    last = {"finished": True, "usage": {"in": 3, "out": 1}}
+    said = {"type": b"application/x-ndjson", "lines": [{"delta": "hel"}, {"delta": "lo"}, last]}
+
     async def handler(x):
         if x.request.method == "GET":
             return await x.send(up.reply({"data": []}))
@@ -267,8 +270,8 @@ def test_a_template_asks_and_reads(t):
         assert x.request.target == "/generate/m1" and body["prompt"] == 'say "hi"' and body["max"] == 512 and "t" not in body, (x.request.target, body)
         if not body["stream"]:
             return await x.send(up.reply({"output": [{"text": "hello", "stop": "stop"}], "usage": {"in": 3, "out": 1}}))
-        await x.send(b"HTTP/1.1 200 OK\r\ncontent-type: application/x-ndjson\r\nconnection: close\r\n\r\n")
-        for line in ({"delta": "hel"}, {"delta": "lo"}, {"finished": True, "usage": {"in": 3, "out": 1}}):
+        await x.send(b"HTTP/1.1 200 OK\r\ncontent-type: " + said["type"] + b"\r\nconnection: close\r\n\r\n")
+        for line in said["lines"]:
             await x.send(json.dumps(line).encode() + b"\n")
         x.close()
     u = t.upstream(handler)
@@ -280,6 +283,11 @@ def test_a_template_asks_and_reads(t):
     assert r.json()["choices"][0]["message"]["content"] == "hello" and r.json()["usage"]["prompt_tokens"] == 3, r.body
     r = s.chat(text='say "hi"', stream=True)
     assert r.text() == "hello" and r.events()[-1] == "[DONE]", r.body
+    # Servers made at home name anything JSON.
+    for lines in (said["lines"], [dict(last, delta="hello")]):
+        said.update(type=b"application/json", lines=lines)
+        r = s.chat(text='say "hi"', stream=True, stream_options={"include_usage": True})
+        assert r.text() == "hello" and r.events()[-1] == "[DONE]" and json.loads(r.events()[-2])["usage"]["prompt_tokens"] == 3, r.body
 
 
 def test_a_template_is_checked_when_it_is_loaded(t):

@@ -50,6 +50,59 @@ TEST_CASE("a stream passes byte for byte; the usage chunk is asked for and hidde
   CHECK(w.heard.header("authorization").empty());
 }
 
+TEST_CASE("a stream of lines under the name of JSON is told as it comes") {
+  const auto line = [](const std::string& text, bool done = false) {
+    return R"({"model":"l","created_at":"2026-01-01T00:00:00Z","message":{"role":"assistant","content":")" + text + R"("},"done":)" +
+           (done ? R"(true,"done_reason":"stop","prompt_eval_count":1,"eval_count":2})" : "false}") + "\n";
+  };
+  const std::string all = line("{\\\"a}") + line("[b") + line("", true);
+  for (const size_t piece : {size_t{1}, size_t{3}, size_t{70}, all.size()}) {
+    World w;
+    ProviderConfig p = provider("a");
+    p.dialect = "ollama";
+    w.config.providers = {p};
+    ScriptedReply reply;  // application/json
+    for (size_t at = 0; at < all.size(); at += piece) reply.chunks.push_back(all.substr(at, piece));
+    w.transport.push(reply);
+    w.relay(World::body("a/m", true));
+    w.run();
+    INFO(w.heard.bytes);
+    REQUIRE(w.heard.ends == 1);
+    CHECK(w.heard.result.ok());
+    CHECK(w.heard.head.stream);
+    CHECK(w.heard.bytes.find(R"("content":"{\"a}")") != std::string::npos);
+    CHECK(w.heard.bytes.find(R"("content":"[b")") != std::string::npos);
+    CHECK(w.records().at(0).usage.output == 2);
+  }
+  // Before its end.
+  World w;
+  ProviderConfig p = provider("a");
+  p.dialect = "ollama";
+  w.config.providers = {p};
+  ScriptedReply reply;
+  reply.chunks = {line("one"), line("two")};
+  reply.hang = true;
+  w.transport.push(reply);
+  w.relay(World::body("a/m", true));
+  w.run(std::chrono::seconds(1));
+  CHECK(w.heard.ends == 0);
+  CHECK(w.heard.bytes.find("two") != std::string::npos);
+}
+
+TEST_CASE("an answer that came whole to a request for a stream is one, whatever stands in its texts") {
+  World w;
+  w.config.providers = {provider("a")};
+  ScriptedReply reply = ScriptedReply::json("");
+  std::string body = "\n {\"choices\": [{\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":\"}\\n{\\\"\"},\n\"finish_reason\":\"stop\"}],\n \"usage\":{\"prompt_tokens\":1,\"completion_tokens\":2,\"total_tokens\":3}}\n\n";
+  for (char c : body) reply.chunks.push_back(std::string(1, c));
+  w.transport.push(reply);
+  w.relay(World::body("a/m", true));
+  w.run();
+  INFO(w.heard.bytes);
+  CHECK(w.heard.result.ok());
+  CHECK(w.heard.bytes.find("}\\n{\\\"") != std::string::npos);
+}
+
 TEST_CASE("include_usage asked for is shown") {
   World w;
   w.config.providers = {provider("a")};
