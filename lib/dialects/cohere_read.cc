@@ -136,9 +136,8 @@ class RequestReader {
   void take_documents(JsonValue value) {
     Message message;
     message.role = Role::kSystem;
-    constexpr size_t kMostDocuments = 10000;  // each becomes a part of its own
     for (JsonValue entry : JsonElements(value)) {
-      if (message.parts.size() == kMostDocuments) return fields_.fail(Error(ErrorCode::kInvalidRequest, "documents: at most 10000 of them", "documents"));
+      if (!fields_.check_count("documents", message.parts.size() + 1)) return;  // each becomes a part of its own
       message.parts.push_back(text_part(std::string(entry.raw()) + "\n", kDocumentMime));
     }
     if (message.parts.empty()) return;

@@ -66,6 +66,7 @@ void read_inputs(std::string_view name, JsonValue value, Fields& fields, std::ve
   if (!value.is_array() || all_integers(value, &tokens)) return add(value, std::string(name));
   size_t i = 0;
   for (JsonValue entry : JsonElements(value)) {
+    if (!fields.check_count(name, i + 1)) return;
     add(entry, path(name, i++));
     if (!fields.ok()) return;
   }

@@ -96,8 +96,15 @@ void Fields::read_strings(std::string_view name, JsonValue value, std::vector<st
   if (!value.is_array()) return fail(wrong_type(std::string(name), "a string or an array of strings", value));
   for (JsonValue entry : JsonElements(value)) {
     if (!entry.is_string()) return fail(wrong_type(path(name, out.size()), "a string", entry));
+    if (!check_count(name, out.size() + 1)) return;
     out.push_back(entry.string_or());
   }
+}
+
+bool Fields::check_count(std::string_view name, size_t count) {
+  if (count <= kMostStrings) return true;
+  fail(Error(ErrorCode::kInvalidRequest, std::string(name) + ": at most " + std::to_string(kMostStrings) + " of them", std::string(name)));
+  return false;
 }
 
 void Fields::read_object(std::string_view name, JsonValue value, std::string& out) {

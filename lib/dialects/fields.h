@@ -43,8 +43,12 @@ class Fields {
   void read(std::string_view name, wire::JsonValue value, std::optional<bool>& out);
   void read(std::string_view name, wire::JsonValue value, std::optional<int64_t>& out);
   void read(std::string_view name, wire::JsonValue value, std::optional<double>& out);
-  // A string, or an array of strings.
+  // A string, or an array of at most kMostStrings.
   void read_strings(std::string_view name, wire::JsonValue value, std::vector<std::string>& out);
+  // The strings of one list of a request that is read whole. A body's own bounds count arrays and objects, not what is as short as `"a"`.
+  static constexpr size_t kMostStrings = 10000;
+  // False: a list of `count` is too long, and a fault that names it.
+  bool check_count(std::string_view name, size_t count);
   // An object's text.
   void read_object(std::string_view name, wire::JsonValue value, std::string& out);
 

@@ -156,6 +156,7 @@ class Scanner {
     size_t i = 0;
     for (JsonValue image : JsonElements(images)) {
       if (!image.is_string()) return fields_.fail(wrong_type(path(where, i), "a base64 string", image));
+      if (!fields_.check_count(where, i + 1)) return;
       facts_.has_image = true;
       estimate_.image(false);
       ++i;

@@ -28,17 +28,14 @@ std::string OpenCalls::take(std::string_view word, std::string Call::*member, In
   if (first_ == calls_.size()) return {};
   if (calls_[first_].*member == word) return take_at(first_);  // results come in the order of their calls, as a rule
   for (; indexed_ < calls_.size(); ++indexed_) {
-    by_id_[calls_[indexed_].id].push_back(indexed_);
-    by_name_[calls_[indexed_].name].push_back(indexed_);
+    by_id_[calls_[indexed_].id].at.push_back(indexed_);
+    by_name_[calls_[indexed_].name].at.push_back(indexed_);
   }
   const auto found = index.find(word);
   if (found == index.end()) return {};
-  std::deque<size_t>& places = found->second;
-  while (!places.empty() && calls_[places.front()].taken) places.pop_front();
-  if (places.empty()) return {};
-  const size_t at = places.front();
-  places.pop_front();
-  return take_at(at);
+  Places& places = found->second;
+  while (places.next < places.at.size() && calls_[places.at[places.next]].taken) ++places.next;
+  return places.next == places.at.size() ? std::string() : take_at(places.at[places.next++]);
 }
 
 }  // namespace llmrouter::dialects

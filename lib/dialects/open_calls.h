@@ -4,7 +4,6 @@
 #define LLMROUTER_DIALECTS_OPEN_CALLS_H_
 
 #include <cstddef>
-#include <deque>
 #include <functional>
 #include <map>
 #include <string>
@@ -28,7 +27,11 @@ class OpenCalls {
     std::string name, id;
     bool taken;
   };
-  using Index = std::map<std::string, std::deque<size_t>, std::less<>>;
+  struct Places {
+    std::vector<size_t> at;  // in calls_
+    size_t next = 0;         // those before it are taken
+  };
+  using Index = std::map<std::string, Places, std::less<>>;
 
   std::string take(std::string_view word, std::string Call::*member, Index& index);
   std::string take_at(size_t at);

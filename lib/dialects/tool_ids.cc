@@ -1,8 +1,6 @@
 #include "dialects/tool_ids.h"
 
-#include <deque>
 #include <map>
-#include <unordered_set>
 #include <utility>
 
 #include "dialects/open_calls.h"
@@ -17,34 +15,42 @@ class DistinctIds {
 
   // For the next call; `message` is where it stands.
   const std::string& add(const std::string& id, size_t message) {
+    Entry& own = entries_[id];
     std::string written = spell(id);
-    while (!used_.insert(written).second) written = spell(id + '_' + std::to_string(++again_));
-    Same& same = by_id_[id];
-    if (same.written.empty() || same.message != message) same = {message, {}};
-    same.written.push_back(std::move(written));
-    return same.written.back();
+    for (;;) {
+      Entry& entry = written == id ? own : entries_[written];
+      if (!std::exchange(entry.used, true)) break;
+      written = spell(id + '_' + std::to_string(++again_));
+    }
+    if (own.message != message) {
+      own.written.clear();
+      own.next = 0;
+    }
+    own.message = message;
+    own.written.push_back(std::move(written));
+    return own.written.back();
   }
 
   // For a result: of calls with this id those of the latest turn are meant, one after the other.
   std::string of_result(const std::string& id) {
-    const auto found = by_id_.find(id);
-    if (found == by_id_.end()) return id.empty() ? id : spell(id);
-    std::deque<std::string>& written = found->second.written;
-    std::string out = written.front();
-    if (written.size() > 1) written.pop_front();
+    const auto found = entries_.find(id);
+    if (found == entries_.end() || found->second.written.empty()) return id.empty() ? id : spell(id);
+    Entry& entry = found->second;
+    const std::string& out = entry.written[entry.next];
+    if (entry.next + 1 < entry.written.size()) ++entry.next;
     return out;
   }
 
  private:
-  struct Same {
-    size_t message = 0;
-    std::deque<std::string> written;
+  struct Entry {
+    bool used = false;                 // a call has it, as it is written
+    size_t message = 0, next = 0;      // of the calls that came with it: where the latest of them stand, whose result is next
+    std::vector<std::string> written;  // what those have
   };
   std::string spell(const std::string& id) const { return shorten_ == nullptr ? id : shorten_(id); }
 
   std::string (*const shorten_)(std::string_view);
-  std::unordered_set<std::string> used_;
-  std::map<std::string, Same> by_id_;
+  std::map<std::string, Entry> entries_;  // ordered, since strangers choose the ids
   size_t again_ = 0;
 };
 

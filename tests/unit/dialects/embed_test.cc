@@ -139,6 +139,34 @@ TEST_CASE("embeddings: tokens go to who reads them, and are refused by name else
   CHECK((*scanned)->facts.inputs == 1);
 }
 
+TEST_CASE("embeddings: as many inputs as vectors can be told of, and no more, are translated") {
+  const auto texts = [](size_t count) {
+    std::string list = "[";
+    for (size_t i = 0; i < count; ++i) list += i == 0 ? "\"a\"" : ",\"a\"";
+    return list + "]";
+  };
+  struct Row {
+    const char* dialect;
+    const char* name;
+  };
+  for (const Row& row : {Row{"openai", "input"}, Row{"ollama", "input"}, Row{"cohere", "texts"}}) {
+    CAPTURE(row.dialect);
+    const auto body = [&](size_t count) { return R"({"model":"m",")" + std::string(row.name) + "\":" + texts(count) + "}"; };
+    CHECK(task_request(row.dialect, "gemini", kEmbed, body(10000)));
+    auto refused = task_request(row.dialect, "gemini", kEmbed, body(10001));
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().code == ErrorCode::kInvalidRequest);
+    CHECK(refused.error().param == row.name);
+    CHECK(refused.error().message == std::string(row.name) + ": at most 10000 of them");
+  }
+  // Bytes that pass are for the provider to judge.
+  CHECK(task_request("openai", "openai", kEmbed, R"({"model":"m","input":)" + texts(10001) + "}"));
+  const std::string chat = R"({"model":"m","messages":[{"role":"user","content":"q"}],"stop":)" + texts(10001) + "}";
+  const auto refused = translate_request("openai", "cohere", chat);
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().param == "stop");
+}
+
 TEST_CASE("embeddings: faults name the field") {
   struct Row {
     const char* dialect;

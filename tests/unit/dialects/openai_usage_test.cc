@@ -76,3 +76,34 @@ TEST_CASE("usage that the client did not ask for: text completions, several choi
   const std::string two = R"(data: {"choices":[{"index":1,"delta":{"content":"a"},"finish_reason":"stop"},{"index":0,"delta":{"content":"b"},"finish_reason":"stop"}],"usage":null})";
   CHECK(relayed(chat(R"(,"n":2)"), two).bytes() == two.substr(0, two.size() - 14) + "}\n\n");
 }
+
+TEST_CASE("counts beside the last words are exact where the end brings none, and an estimate where more was said") {
+  const auto part = [](const std::string& delta, const std::string& finish, const std::string& usage) {
+    return chunk(R"("id":"c","choices":[{"index":0,"delta":)" + delta + R"(,"finish_reason":)" + finish + "}]" + (usage.empty() ? "" : ",\"usage\":" + usage));
+  };
+  const std::string a = R"({"content":"a"})", nulls = R"({"prompt_tokens":null,"completion_tokens":null})", done = "data: [DONE]\n\n";
+  struct {
+    std::string stream;
+    bool exact;
+  } const cases[] = {
+      {part(a, "null", "null") + part(a, "null", kCount) + part("{}", "\"stop\"", "") + done, true},
+      {part(a, "null", kCount) + part("{}", "\"stop\"", "null") + done, true},
+      {part(a, "null", kCount) + part("{}", "\"stop\"", nulls) + done, true},
+      {part(a, "null", kCount) + part(R"({"content":""})", "null", "null") + part("{}", "\"stop\"", "null"), true},
+      {part(a, "null", kCount) + done, true},  // Snowflake says no more
+      {chunk(R"("choices":[],"usage":)" + kCount) + part(a, "null", "") + part("{}", "\"stop\"", "") + done, true},  // a chunk of its own counts all, wherever it stands
+      {part(a, "null", kCount) + part(a, "null", "null") + part("{}", "\"stop\"", "null") + done, false},
+      {part(a, "null", kCount) + part(a, "\"stop\"", "null") + done, false},
+  };
+  for (const auto& c : cases) {
+    INFO(c.stream);
+    for (const bool relay : {true, false}) {
+      const Recorder seen = feed("openai", relay, {c.stream});
+      REQUIRE(seen.errors.empty());
+      const auto usage = seen.last_usage();
+      REQUIRE(usage);
+      CHECK(usage->output == 2);
+      CHECK(usage->estimated != c.exact);
+    }
+  }
+}
