@@ -33,7 +33,8 @@ void pool(std::vector<Key>& keys) {
       });
   keys.emplace_back("providers.*.credentials_file", Type::kText, "",
                     "A Google service account's JSON file (or an authorized user's), beside the configuration: access tokens are got with it. Instead of "
-                    "`api_key`, which also takes the JSON itself, and `google-metadata` for the machine's own account.")
+                    "`api_key`, which also takes the JSON itself, and `google-metadata` for the machine's own account (of the "
+                    "server that GCE_METADATA_HOST names, where it is set; also `google-metadata:http://127.0.0.1:PORT`, Google's or one on this host).")
       .to([](S s, V v) { s.provider->credentials_file = v.text; });
   keys.emplace_back("providers.*.api_keys", Type::kList, "",
                     "A pool of keys, used in turn. One that is refused or out of quota rests while the others work.");

@@ -339,6 +339,7 @@ class Completion {
     if (needs && provider_.credentials.empty() && !failed("api_key") && !failed("api_keys") && !failed("credentials_file"))
       fault("api_key", "expected an api_key, found none" + why_nothing("api_key") + usual_variables());
     name_credentials();
+    name_metadata_server();
   }
 
   void credentials_file() {
@@ -384,6 +385,13 @@ class Completion {
     const std::string wrong = read_credentials_file();
     if (!wrong.empty()) return context_.faults.add_in(variable, Place(), path_, wrong);
     notes_.push_back("provider " + provider_.name + ": credentials from the file that " + variable + " names");
+  }
+
+  void name_metadata_server() {
+    const auto host = context_.environment.get_filled("GCE_METADATA_HOST");
+    for (Credential& credential : provider_.credentials) {
+      if (host && credential.key.equals("google-metadata")) credential.key = Secret("google-metadata:http://" + *host);
+    }
   }
 
   void name_credentials() {

@@ -46,6 +46,11 @@ bool is_set_by_provider(const ProviderConfig& provider, std::string_view name) n
   return false;
 }
 
+// A JSON web token: three parts, the first of them an object in base64. No key of Azure's has a dot.
+bool is_access_token(std::string_view key) noexcept {
+  return key.substr(0, 3) == "eyJ" && std::count(key.begin(), key.end(), '.') == 2;
+}
+
 void add(const ProviderConfig& provider, std::string name, std::string value, HttpRequest& out) {
   if (!is_set_by_provider(provider, name)) out.headers.push_back({std::move(name), std::move(value)});
 }
@@ -80,7 +85,8 @@ Result<void> fill_request(const ProviderConfig& provider, std::string_view metho
   if (method != "GET" && !typed) add(provider, "content-type", "application/json", out);
   add(provider, "accept", std::string(accept), out);
   if (!key.empty() && !provider.auth.empty()) {
-    if (provider.auth == "bearer") {
+    // Azure takes an access token of Entra's in place of a key, and elsewhere.
+    if (provider.auth == "bearer" || (provider.auth == "api-key" && is_access_token(key))) {
       add(provider, "authorization", std::string("Bearer ").append(key), out);
     } else {
       std::string name = provider.auth;

@@ -573,6 +573,13 @@ TEST_CASE("Vertex AI: region and project make its URL, an API key alone another 
   CHECK(url("api_key: google-metadata, base_url: 'http://h'").find("expected a project") != std::string::npos);
   CHECK(url("api_key: google-metadata, base_url: 'http://h/v1/projects/q/locations/l'") == "http://h/v1/projects/q/locations/l");
   CHECK(url("api_key: AIzaKey, base_url: 'http://h'") == "http://h/v1");
+  const auto key = [](const char* said, const Variables& variables) {
+    return std::string(provider(load(std::string("providers: {v: {type: vertex, project: p, api_key: '") + said + "'}}\n", variables).config, "v")->credentials.at(0).key.reveal());
+  };
+  CHECK(key("google-metadata", {}) == "google-metadata");
+  CHECK(key("google-metadata", {{"GCE_METADATA_HOST", "127.0.0.1:8080"}}) == "google-metadata:http://127.0.0.1:8080");
+  CHECK(key("google-metadata:http://127.0.0.1:9", {{"GCE_METADATA_HOST", "127.0.0.1:8080"}}) == "google-metadata:http://127.0.0.1:9");
+  CHECK(key("AIzaKey", {{"GCE_METADATA_HOST", "127.0.0.1:8080"}}) == "AIzaKey");
   const ConfigResult loaded = load("", {{"GOOGLE_VERTEX_API_KEY", "AIzaKey"}});
   REQUIRE(provider(loaded.config, "vertex"));
   CHECK(provider(loaded.config, "vertex")->base_url == "https://aiplatform.googleapis.com/v1");

@@ -1,4 +1,4 @@
-// Usage that the router asked for, in a relayed stream: not the client's, who did not ask.
+// Usage in streams: what the router asked for is not shown to a client who did not; counts that come before the end.
 #include "catch.h"
 #include "support.h"
 
@@ -105,5 +105,20 @@ TEST_CASE("counts beside the last words are exact where the end brings none, and
       CHECK(usage->output == 2);
       CHECK(usage->estimated != c.exact);
     }
+  }
+}
+
+TEST_CASE("counts beside Google's last words are exact where its end has only a kind of traffic") {
+  const std::string words = R"(data: {"candidates":[{"content":{"parts":[{"text":"a"}]}}],"usageMetadata":{"promptTokenCount":3,"candidatesTokenCount":2,"totalTokenCount":5}})" "\n\n";
+  const std::string end = R"("finishReason":"STOP"}],"usageMetadata":{"trafficType":"ON_DEMAND"}})" "\n\n";
+  for (const bool relay : {true, false}) {
+    CAPTURE(relay);
+    const auto usage = feed("gemini", relay, {words + R"(data: {"candidates":[{)" + end}).last_usage();
+    REQUIRE(usage);
+    CHECK(usage->output == 2);
+    CHECK_FALSE(usage->estimated);
+    const auto more = feed("gemini", relay, {words + R"(data: {"candidates":[{"content":{"parts":[{"text":"b"}]},)" + end}).last_usage();
+    REQUIRE(more);
+    CHECK(more->estimated);
   }
 }

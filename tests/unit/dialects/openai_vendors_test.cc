@@ -670,6 +670,14 @@ TEST_CASE("azure: both faces' addresses, and the key's own header") {
   CHECK(url("openai", chat) == "https://res.openai.azure.com/openai/v1/chat/completions");
   CHECK(relay_request("openai", chat, config)->header("api-key") == "sk-test-0123456789abcdef");
   CHECK(relay_request("openai", chat, config)->header("authorization").empty());
+  // An access token of Entra's.
+  EncodedRequest entra;
+  REQUIRE(dialect("openai")->new_upstream_codec()->encode_models(config, "eyJhbGciOiJub25lIn0.e30.c2ln", entra).ok());
+  const auto sent = [&](std::string_view name) {
+    return std::count_if(entra.http.headers.begin(), entra.http.headers.end(), [&](const HttpHeader& h) { return h.name == name; });
+  };
+  CHECK(sent("api-key") == 0);
+  CHECK(sent("authorization") == 1);
   config.api_version = "preview";
   CHECK(url("openai", chat) == "https://res.openai.azure.com/openai/v1/chat/completions?api-version=preview");
   CHECK(url("responses", responses) == "https://res.openai.azure.com/openai/v1/responses?api-version=preview");
