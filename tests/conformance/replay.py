@@ -6,6 +6,7 @@ client of the recording's own dialect gets its bytes.
 
 Skipped with a line when the recordings are not there. The last line is "N passed, M failed".
 """
+import collections
 import json
 import os
 import re
@@ -148,7 +149,10 @@ def main():
         print("SKIP replay: no recorded exchanges at ../shared/wire/exchanges")
         print("0 passed, 0 failed")
         return 0
-    list_ = [r for r in recorded.recordings() if r.dialect]
+    all_ = recorded.recordings()
+    list_ = [r for r in all_ if r.dialect]
+    others = collections.Counter(r.endpoint or "none" for r in all_ if not r.dialect)
+    print("SKIP %d recordings that are no chat in a dialect served upstream: %s" % (sum(others.values()), ", ".join("%s %d" % o for o in others.most_common())))
     world, tally = None, Tally(args)
     while world is None:
         try:
