@@ -75,8 +75,9 @@ std::string code_as_text(std::string_view key, wire::JsonValue value);
 // Google's Schema (types in capitals, nullable) as JSON Schema.
 std::string json_schema_of(wire::JsonValue schema);
 // JSON Schema as Google's Schema, for models that take nothing else: references inlined (one that leads into itself becomes any object), const
-// as enum, lists of types and oneOf as anyOf, allOf merged, what it has no word for left out. Empty: an object without properties.
-std::string google_schema_of(wire::JsonValue schema);
+// as enum, lists of types and oneOf as anyOf, allOf merged, what it has no word for told in the description, or left out and named in `dropped` behind `where`
+// ("response_format."). Empty: an object without properties.
+std::string google_schema_of(wire::JsonValue schema, std::string_view where, std::vector<std::string>& dropped);
 
 // --- requests ---
 

@@ -86,7 +86,7 @@ class GenerationWriter {
     }
     w_.member("responseMimeType", "application/json");
     if (model_.takes_json_schema) return w_.raw_member("responseJsonSchema", schema.raw());
-    if (const std::string google = google_schema_of(schema); !google.empty()) w_.raw_member("responseSchema", google);
+    if (const std::string google = google_schema_of(schema, "response_format.", dropped_); !google.empty()) w_.raw_member("responseSchema", google);
   }
 
   void write_enum(JsonValue schema) {

@@ -1,9 +1,11 @@
 // JSON Schema and Google's Schema, both ways.
 #include <algorithm>
+#include <iterator>
 #include <set>
 
 #include "dialects/gemini.h"
 #include "dialects/text_match.h"
+#include "llmrouter/dropped.h"
 
 namespace llmrouter::dialects::gemini {
 
@@ -134,14 +136,22 @@ class ToJsonSchema {
 constexpr size_t kMaxInlined = 256 * 1024;
 constexpr size_t kMaxReferences = 32;  // inside one another
 
+// Names what is left out, as "tools.parameters.$ref".
+struct Lost {
+  std::vector<std::string>& dropped;
+  std::string_view where;
+  void name(std::string_view keyword) const { add_dropped(dropped, std::string(where).append(keyword)); }
+};
+
 class ToGoogleSchema {
  public:
-  ToGoogleSchema(JsonValue root, std::string& out) : root_(root), out_(out), w_(out) {}
+  ToGoogleSchema(JsonValue root, std::string& out, Lost lost) : root_(root), out_(out), w_(out), lost_(lost) {}
 
   void write(JsonValue schema, bool nullable = false) {
     Layers layers;
     const size_t depth = open_.size();
     if (!gather(schema, layers)) {
+      lost_.name("$ref");
       w_.raw(nullable ? R"({"type":"OBJECT","nullable":true})" : R"({"type":"OBJECT"})");
     } else {
       write_layers(layers, nullable, {});
@@ -161,6 +171,7 @@ class ToGoogleSchema {
       std::string name = ref.string_or();
       if (std::find(open_.begin(), open_.end(), name) != open_.end() || open_.size() >= kMaxReferences) return false;
       const JsonValue target = resolve(name);
+      if (!target.exists()) lost_.name("$ref");
       open_.push_back(std::move(name));
       if (!gather(target, layers)) return false;
     }
@@ -208,7 +219,10 @@ class ToGoogleSchema {
       if (types.size() == 1) type = types.front();
       JsonValue any = look(layers, "anyOf");
       if (!any.is_array()) any = look(layers, "oneOf");
-      if (any.is_array() && !any.empty_container()) return write_any_of(any, nullable);
+      if (any.is_array() && !any.empty_container()) {
+        name_beside_any(layers);
+        return write_any_of(any, nullable);
+      }
       if (types.empty()) types = guess_types(layers);
       if (types.size() > 1) return write_any_of_types(layers, types, nullable);
       type = types.front();
@@ -321,6 +335,7 @@ class ToGoogleSchema {
   void write_one(const Layers& layers, bool nullable, const std::string& type) {
     const std::vector<JsonValue> all = values(layers);
     nullable = nullable || std::any_of(all.begin(), all.end(), [](JsonValue value) { return value.is_null(); });
+    name_lost(layers, type);
     w_.begin_object();
     w_.member("type", capitals(type));
     if (nullable) w_.member("nullable", true);
@@ -335,6 +350,39 @@ class ToGoogleSchema {
     if (type == "object") write_properties(layers);
     if (type == "array") write_items(layers);
     w_.end_object();
+  }
+
+  // Of keywords that constrain or explain, those that are neither written nor told.
+  void name_lost(const Layers& layers, const std::string& type) const {
+    constexpr std::string_view kKept[] = {"type", "nullable", "title", "description", "enum", "const", "minimum", "maximum", "minItems", "maxItems", "minLength",
+                                          "maxLength", "pattern", "properties", "required", "propertyOrdering", "exclusiveMinimum", "exclusiveMaximum",
+                                          "multipleOf", "uniqueItems", "minProperties", "maxProperties", "allOf", "$ref"};
+    for (JsonValue layer : layers) {
+      for (const JsonMember& m : JsonMembers(layer)) {
+        if (std::find(std::begin(kKept), std::end(kKept), m.key) != std::end(kKept) || is_about_schema(m.key)) continue;
+        if (m.key == "items" && (type != "array" || m.value.is_object())) continue;
+        if (m.key == "format" && (type == "string" || !known_format(m.value).empty())) continue;
+        lost_.name(m.key);
+      }
+    }
+    // Some type has to be named.
+    if (type == "array" && look(layers, "type").exists() && !look(layers, "items").exists() && !look(layers, "prefixItems").exists()) lost_.name("items");
+  }
+
+  // Nothing may stand beside anyOf.
+  void name_beside_any(const Layers& layers) const {
+    const bool both = look(layers, "anyOf").is_array() && look(layers, "oneOf").is_array();
+    if (both) lost_.name("oneOf");
+    for (JsonValue layer : layers) {
+      for (const JsonMember& m : JsonMembers(layer)) {
+        const bool kept = m.key == "anyOf" || m.key == "oneOf" || m.key == "nullable" || m.key == "type" || m.key == "title" || m.key == "allOf" || m.key == "$ref";
+        if (!kept && !is_about_schema(m.key)) lost_.name(m.key);
+      }
+    }
+  }
+
+  static bool is_about_schema(std::string_view key) noexcept {
+    return key == "$defs" || key == "definitions" || key == "$schema" || key == "$id" || key == "$anchor" || key == "$comment";
   }
 
   // An enum is one of strings there.
@@ -400,6 +448,7 @@ class ToGoogleSchema {
   JsonValue root_;
   std::string& out_;
   JsonWriter w_;
+  Lost lost_;
   std::vector<std::string> open_;  // references that are being inlined
 };
 
@@ -411,15 +460,15 @@ std::string json_schema_of(JsonValue schema) {
   return compact(out);
 }
 
-std::string google_schema_of(JsonValue schema) {
+std::string google_schema_of(JsonValue schema, std::string_view where, std::vector<std::string>& dropped) {
   bool empty = !find_member(schema, "type").exists() || find_member(schema, "type").equals("object");
   for (std::string_view name : {"properties", "anyOf", "oneOf", "allOf", "$ref", "enum", "const"}) {
     const JsonValue value = find_member(schema, name);
     empty = empty && (!value.exists() || value.empty_container());
   }
-  if (empty) return {};
   std::string out;
-  ToGoogleSchema(schema, out).write(schema);
+  ToGoogleSchema(schema, out, {dropped, where}).write(schema);
+  if (empty) return {};
   out = compact(out);
   // A reference that leads nowhere says no more than an empty object, which Google refuses.
   if (out == R"({"type":"OBJECT"})") return {};

@@ -392,7 +392,7 @@ class RequestWriter {
     if (traits_.takes_json_schema) {
       if (!tool.parameters.empty()) w.raw_member("parametersJsonSchema", tool.parameters);
     } else if (!tool.parameters.empty()) {
-      if (const std::string schema = google_schema_of(JsonValue(tool.parameters)); !schema.empty()) w.raw_member("parameters", schema);
+      if (const std::string schema = google_schema_of(JsonValue(tool.parameters), "tools.parameters.", dropped_); !schema.empty()) w.raw_member("parameters", schema);
     }
     if (!options_.foreign) w.raw_members(tool.extras);
     w.end_object();

@@ -535,6 +535,16 @@ TEST_CASE("gemini: structured output; old models get Google's own schema") {
   CHECK(!find(tools.root(), "tools", 0, "functionDeclarations", 0, "parameters").exists());
 }
 
+namespace {
+
+std::string google_of(const std::string& schema, std::vector<std::string>* lost = nullptr) {
+  std::vector<std::string> dropped;
+  std::string out = gemini::google_schema_of(JsonValue(schema), "", lost != nullptr ? *lost : dropped);
+  return out;
+}
+
+}  // namespace
+
 TEST_CASE("gemini: JSON Schema as Google's Schema") {
   // Whatever there may be.
   const auto any = [](const std::string& more) {
@@ -577,7 +587,7 @@ TEST_CASE("gemini: JSON Schema as Google's Schema") {
             R"({"type":"OBJECT","properties":{"p":)" + any("") + R"(,"q":)" + any("") + "}}"},
        }) {
     INFO(row.json);
-    const std::string google = gemini::google_schema_of(JsonValue(row.json));
+    const std::string google = google_of(row.json);
     CHECK((row.google.empty() ? google.empty() : canonical(google) == canonical(row.google)));
   }
   // References that double at every level stay bounded.
@@ -586,7 +596,7 @@ TEST_CASE("gemini: JSON Schema as Google's Schema") {
     const std::string below = R"({"$ref":"#/$defs/D)" + std::to_string(i - 1) + "\"}";
     defs += ",\"D" + std::to_string(i) + R"(":{"type":"object","properties":{"a":)" + below + R"(,"b":)" + below + "}}";
   }
-  const std::string bomb = gemini::google_schema_of(JsonValue(R"({"$defs":{)" + defs + R"(},"$ref":"#/$defs/D30"})"));
+  const std::string bomb = google_of(R"({"$defs":{)" + defs + R"(},"$ref":"#/$defs/D30"})");
   CHECK(bomb.size() < 2 * 1024 * 1024);
   CHECK(wire::validate(bomb));
 }
@@ -625,7 +635,39 @@ TEST_CASE("gemini: what a model's name says") {
 TEST_CASE("gemini: a schema whose reference leads nowhere is left out as an empty object is, and what was written is written again the same") {
   for (const char* schema : {R"({"$ref":""})", R"({"$ref":"#/$defs/a"})", R"({"allOf":[{"$ref":"#/none"}]})", R"({"type":"object"})"}) {
     CAPTURE(schema);
-    CHECK(dialects::gemini::google_schema_of(JsonValue(schema)) == "");
+    CHECK(google_of(schema) == "");
   }
-  CHECK(dialects::gemini::google_schema_of(JsonValue(R"({"$ref":"#/$defs/a","$defs":{"a":{"type":"string"}}})")) == R"({"type":"STRING"})");
+  CHECK(google_of(R"({"$ref":"#/$defs/a","$defs":{"a":{"type":"string"}}})") == R"({"type":"STRING"})");
+}
+
+TEST_CASE("gemini: what Google's Schema has no word for is named, by the keyword") {
+  const auto lost = [](const std::string& schema) {
+    std::vector<std::string> names;
+    google_of(schema, &names);
+    return names;
+  };
+  using Names = std::vector<std::string>;
+  CHECK(lost(R"({"type":"object","properties":{"n":{"$ref":"#/$defs/N"}},"$defs":{"N":{"type":"object","properties":{"child":{"$ref":"#/$defs/N"}}}}})") == Names{"$ref"});
+  CHECK(lost(R"({"type":"object","properties":{"a":{"$ref":"https://elsewhere.example/x"}}})") == Names{"$ref"});
+  CHECK(lost(R"({"type":"object","properties":{"a":{"type":"string"}},"additionalProperties":false})") == Names{"additionalProperties"});
+  CHECK(lost(R"({"type":"object","additionalProperties":{"type":"string"}})") == Names{"additionalProperties"});
+  CHECK(lost(R"({"type":"object","properties":{"a":{"type":"array"}}})") == Names{"items"});
+  CHECK(lost(R"({"type":"array","prefixItems":[{"type":"string"},{"type":"integer"}]})") == Names{"prefixItems"});
+  CHECK(lost(R"({"type":"object","properties":{"a":{"type":"string"}},"anyOf":[{"required":["a"]}]})") == Names{"properties"});
+  CHECK(lost(R"({"anyOf":[{"type":"string"},{"type":"integer"}],"description":"d","title":"t"})") == Names{"description"});
+  CHECK(lost(R"({"type":"integer","format":"uint32","not":{"const":3},"default":4})") == Names{"format", "not", "default"});
+  // Written, or told in the description.
+  CHECK(lost(R"({"$schema":"s","$id":"i","$comment":"c","title":"t","type":"object","required":["a"],"properties":{"a":{"type":["integer","null"],"minimum":1,"multipleOf":2,"enum":[2,4]},
+    "b":{"const":"x"},"c":{"oneOf":[{"type":"string","format":"email"},{"type":"array","items":{"type":"string"},"uniqueItems":true}]},"d":{},"e":{"allOf":[{"type":"string"}]}}})").empty());
+  // In a request; later models take JSON Schema as it is.
+  const std::string schema = R"({"type":"object","properties":{"a":{"type":"string"}},"additionalProperties":false})";
+  const std::string body = R"({"model":"m","messages":[{"role":"user","content":"q"}],"tools":[{"type":"function","function":{"name":"f","parameters":)" + schema +
+                           R"(}}],"response_format":{"type":"json_schema","json_schema":{"name":"x","schema":)" + schema + "}}}";
+  for (const auto& [model, names] : std::vector<std::pair<std::string, Names>>{
+           {"gemini-2.0-flash", {"tools.parameters.additionalProperties", "response_format.additionalProperties"}}, {"gemini-2.5-pro", {}}}) {
+    CAPTURE(model);
+    auto out = translate_request("openai", "gemini", body, provider(), model);
+    REQUIRE(out.ok());
+    CHECK(out->request.dropped == names);
+  }
 }
