@@ -202,7 +202,7 @@ def test_a_session_for_a_login(t):
     def start(body, key=KEY):
         return s.request("POST", path, body, key=key)
 
-    assert s.get(path).status == 401 and s.get(path, key=KEY).json() == {"data": []}
+    assert s.get(path).status == 401 and s.get(path, key=KEY).json() == {"data": [], "next": None}
     assert start({"model": "nowhere"}).status == 404
     assert start({"model": "coder"}, key=OTHER).status == 403  # it may not use it
     for body, param in [({}, "model"), ({"model": ""}, "model"), ({"modl": "x"}, "modl"), ({"model": "night", "ttl": "soon"}, "ttl"),
@@ -313,7 +313,7 @@ def test_a_name_that_is_a_path(t):
     for name in ("test", ".", ".."):
         r = s.request("POST", "/api/v1/routing/rules", {"name": name, "use": "night"}, key=ADMIN)
         assert r.status == 400 and r.json()["error"]["param"] == "name", r.body
-    assert s.get("/api/v1/routing/rules", key=ADMIN).json() == {"data": []}
+    assert s.get("/api/v1/routing/rules", key=ADMIN).json() == {"data": [], "next": None}
 
 
 def test_faults_in_the_file(t):
