@@ -3,7 +3,7 @@
 
 #include "llmrouter/llmrouter.h"
 #include "server/cli.h"
-#include "server/settings.h"
+#include "server/open_pages.h"
 
 namespace llmrouter::server {
 

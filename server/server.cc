@@ -18,6 +18,7 @@
 #include "server/live_logger.h"
 #include "server/loop.h"
 #include "server/memory.h"
+#include "server/open_pages.h"
 #include "server/watch.h"
 
 namespace llmrouter::server {

@@ -29,9 +29,6 @@ std::shared_ptr<const Settings> make_settings(const Config& config, const std::v
 // May pages of this origin read our answers?
 bool origin_allowed(const Settings& settings, std::string_view origin) noexcept;
 
-// What is to be said of `cors: "*"` where only who looks into the key store sees that there is no key (`keys` is false); empty: nothing.
-std::string open_to_pages(const Config& config, bool keys);
-
 // May a browser come by this host header where no key is asked for: an address, `localhost`, what the server listens on, a listed origin's?
 bool host_allowed(const Settings& settings, std::string_view host) noexcept;
 

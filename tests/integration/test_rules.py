@@ -313,7 +313,7 @@ def test_a_name_that_is_a_path(t):
     for name in ("test", ".", ".."):
         r = s.request("POST", "/api/v1/routing/rules", {"name": name, "use": "night"}, key=ADMIN)
         assert r.status == 400 and r.json()["error"]["param"] == "name", r.body
-    assert s.get("/api/v1/routing/rules", key=ADMIN).json() == {"data": []}
+    assert s.get("/api/v1/routing/rules", key=ADMIN).json() == {"data": [], "next": None}
 
 
 def test_faults_in_the_file(t):
