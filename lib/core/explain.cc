@@ -1,5 +1,6 @@
 // Plans without a call: what would be asked, in which order, and why.
 #include <algorithm>
+#include <optional>
 
 #include "core/resolve.h"
 #include "core/router_impl.h"
@@ -52,6 +53,34 @@ class Reading final : public core::RuleContent {
   Result<bool> tell_texts(TextSink& sink) override {
     if (!codec_) return true;
     return codec_->tell_texts(sink);
+  }
+
+  // Targets whose dialect has no words for what is asked are out. What a model's own edits and filters make of it is not looked at.
+  void judge_words(std::vector<Candidate>& candidates) const {
+    std::optional<ChatRequest> chat;
+    for (Candidate& c : candidates) {
+      const bool as_it_came = facts.relayable && c.provider->speaks(dialect, c.model);
+      if (c.out || as_it_came || !codec_ || (c.route != nullptr && (!c.route->edits.empty() || !c.route->filters.empty()))) continue;
+      if (!chat) {
+        auto decoded = codec_->decode();
+        if (!decoded) return;
+        chat = std::move(*decoded);
+      }
+      const Dialect* spoken = c.provider->dialect_of(c.model);
+      const auto upstream = spoken->new_upstream_codec();
+      if (!upstream) continue;
+      EncodeInput input;
+      input.chat = &*chat;
+      input.provider = &c.provider->config;
+      input.upstream_model = c.model;
+      input.stream = facts.stream;
+      input.foreign = spoken != dialect;
+      EncodedRequest encoded;
+      const auto written = upstream->encode(input, encoded);
+      if (written || written.error().code != ErrorCode::kInvalidRequest) continue;
+      c.out = true;
+      c.reason = StepReason::kCannotExpress;
+    }
   }
 
   const Dialect* dialect = nullptr;
@@ -139,6 +168,7 @@ Result<Plan> Router::Impl::plan(const core::Snapshot& snap, const KeyRecord* key
   }
   while (goes_on && fallbacks.append(snap, ask, candidates)) {
   }
+  if (options.endpoint.empty() || options.endpoint == "chat") request.judge_words(candidates);
   core::stand(*parts.limiter, resolved->route, facts.input_tokens + ask.max_output, ask.now, candidates);
   // Those that rest come when nobody else is left, those that are out not at all.
   auto place = [](const Candidate& c) { return c.out ? 2 : c.reason == StepReason::kCoolingDown || c.reason == StepReason::kKeysRest ? 1 : 0; };

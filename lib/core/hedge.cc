@@ -28,7 +28,7 @@ void Call::State::arm_hedge() {
 
 void Call::State::on_hedge() {
   if (ended_ || committed_ || hedged_ || !at_->in_flight || other_in_flight() != nullptr || !awaits_first()) return;
-  if (attempts_ >= core::most_attempts(snap_->config.routing)) return;
+  if (attempts_ >= most_attempts()) return;
   const size_t index = core::hedge_target(candidates_, at_->current, now());
   const int64_t cost = core::expected_cost(*snap_, candidates_[index], asking(), &candidates_[at_->current].stats());
   if (!router_.hedges.spend(cost)) return;

@@ -136,12 +136,13 @@ bool Rehearsal::too_long(Flight& f) {
 
 // As Call::State::fall_back_for().
 bool Rehearsal::fall_back(Flight& f, ErrorCode fault) {
-  f.free_retry = fall_back_for(fault, *snapshot_, f.wishes, f.attempts, f.mine().current, f.order, f.candidates, [&] { return ask_of(f); });
+  f.free_retry = fall_back_for(fault, *snapshot_, f.wishes, f.attempts - f.unserved, f.mine().current, f.order, f.candidates, [&] { return ask_of(f); });
+  if (f.free_retry && f.attempts > 0 && f.unserved < kMostUnserved) ++f.unserved;
   return f.free_retry;
 }
 
 void Rehearsal::next_attempt(Flight& f) {
-  const int most = most_attempts(snapshot_->config.routing);
+  const int most = most_attempts(snapshot_->config.routing) + f.unserved;
   if (f.owes) {
     if (!wait(f)) end(f, Ending::kLimited, nullptr);
     return;

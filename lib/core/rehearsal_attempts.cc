@@ -141,7 +141,7 @@ void Rehearsal::arm_hedge(Flight& f) {
 // As Call::State::on_hedge().
 void Rehearsal::hedge(Flight& f) {
   if (f.committed || f.hedged || !f.mine().in_flight || f.other().in_flight) return;
-  if (f.attempts >= most_attempts(snapshot_->config.routing)) return;
+  if (f.attempts >= most_attempts(snapshot_->config.routing) + f.unserved) return;
   const size_t index = hedge_target(f.candidates, f.mine().current, now());
   const int64_t cost = expected_cost(*snapshot_, f.candidates[index], asking(f), &f.candidate().stats());
   if (!hedges_.spend(cost)) return;
@@ -282,7 +282,7 @@ void Rehearsal::failed(Flight& f, Candidate& c) {
     return;
   }
   // The credential's fault: the same target by another one, at once.
-  const int most = most_attempts(snapshot_->config.routing);
+  const int most = most_attempts(snapshot_->config.routing) + f.unserved;
   if (by_other_key && f.attempts < most) {
     if (f.attempts + 1 == most && f.order.somebody_new(*snapshot_, f.candidates, [&] { return ask_of(f); })) {
       f.candidate().out = f.candidate().considered = false;

@@ -47,6 +47,7 @@ struct Rehearsal::Flight {
   bool free_retry = false;   // the next attempt is another question, not the same one again
   bool out_of_retries = false, waits = false;
   bool committed = false;    // something was passed on
+  int unserved = 0;  // as Call::State's
   bool hedged = false, hedge_sent = false;
   HedgeAccount hedging;
   size_t hedge_beside = 0;  // as Call::State's

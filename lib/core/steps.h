@@ -79,9 +79,12 @@ size_t pass_over_model(const Route* model, TurnOrder& order, const Snapshot& sna
   return kNobody;
 }
 
+// Attempts of a call that were refused for what is somebody else's to take, and so are no tries.
+constexpr int kMostUnserved = 8;
+
 // Who is asked instead for this kind of refusal: those that the request names, else the list of the candidate's model. Null: nobody, or it is not the time.
 inline const std::vector<std::string>* list_for(ErrorCode fault, const Snapshot& snapshot, const RouteRequest& wishes, int attempts, const Candidate& candidate) {
-  if (!wishes.allow_fallbacks || attempts >= most_attempts(snapshot.config.routing)) return nullptr;
+  if (!wishes.allow_fallbacks || attempts > most_attempts(snapshot.config.routing)) return nullptr;  // the attempt that was refused is no try
   const std::vector<std::string>* names = wishes.fallbacks ? &*wishes.fallbacks : nullptr;
   if (names == nullptr && candidate.route == nullptr) return nullptr;
   if (names == nullptr) names = fault == ErrorCode::kContextLengthExceeded ? &candidate.route->config->context_fallbacks : &candidate.route->config->content_fallbacks;

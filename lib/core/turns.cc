@@ -121,6 +121,7 @@ size_t Call::State::again(Duration* wait) const {
 
 bool Call::State::fall_back_for(ErrorCode fault) {
   free_retry_ = core::fall_back_for(fault, *snap_, wishes_, attempts_ - unserved_, at_->current, order_, candidates_, [this] { return ask_later(); });
+  if (free_retry_ && attempts_ > 0 && unserved_ < core::kMostUnserved) ++unserved_;
   return free_retry_;
 }
 
@@ -200,11 +201,10 @@ void Call::State::limited(size_t candidate, int credential, Duration wait) {
 // Nothing was served, so that it costs no try and nobody's budget, up to a bound: whoever made the name up has every key asked. The provider's words reach the
 // caller where nobody knows more, unless one of those asked could not say.
 void Call::State::ask_who_kept_it(Error error) {
-  constexpr int kMostUnserved = 8;
   if (!last_error_ || !is_targets_fault(last_error_->code)) last_error_ = std::make_unique<Error>(std::move(error));
   const auto& pool = at_->provider->credentials;
   if (at_->credential >= 0) know_nothing_.push_back(&pool[static_cast<size_t>(at_->credential)]);
-  const bool unserved = unserved_ < kMostUnserved;
+  const bool unserved = unserved_ < core::kMostUnserved;
   if (unserved) ++unserved_;
   Candidate& c = candidates_[at_->current];
   c.out = true;

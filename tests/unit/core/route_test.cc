@@ -577,6 +577,42 @@ TEST_CASE("fallbacks that the request names hold for long prompts and refused co
   CHECK(w.served() == "b");
 }
 
+TEST_CASE("fallbacks for long prompts are no tries: they are asked with attempts 1, too") {
+  Routes w;
+  w.config.routing.attempts = 1;
+  w.config.models[0].targets.resize(1);
+  w.config.models[0].context_fallbacks = {"spare"};
+  w.transport.fallback = [&](const SeenRequest& r) {
+    if (r.url.find("a.test") == std::string::npos) return ScriptedReply::json(kWhole);
+    return ScriptedReply::json(R"({"error":{"message":"no","code":"context_length_exceeded"}})", 400);
+  };
+  w.ask("m");
+  CHECK(w.heard.head.status == 200);
+  CHECK(w.served() == "b");
+  w.config.models[1].context_fallbacks = {"m"};  // around in a ring: once each
+  w.transport.fallback = [&](const SeenRequest&) { return ScriptedReply::json(R"({"error":{"message":"no","code":"context_length_exceeded"}})", 400); };
+  w.router.reset();
+  const size_t before = w.transport.seen().size();
+  w.ask("m");
+  CHECK(w.heard.head.status == 400);
+  CHECK(w.transport.seen().size() == before + 2);
+}
+
+TEST_CASE("explain: a target whose dialect has no words for the request is out, as the chat passes it over") {
+  Routes w;
+  w.config.providers[0].dialect = "anthropic";
+  const std::string audio = R"({"model":"m","messages":[{"role":"user","content":[{"type":"input_audio","input_audio":{"data":"aGk=","format":"wav"}}]}]})";
+  w.build();
+  const auto plan = w.router->explain("", {}, audio);
+  REQUIRE(plan.ok());
+  CHECK(reason(*plan, "a") == StepReason::kCannotExpress);
+  CHECK(plan->steps.front().provider == "b");
+  CHECK(w.plan("m").steps.front().provider == "a");
+  w.relay(audio);
+  w.run();
+  CHECK(w.served() == "b");
+}
+
 TEST_CASE("explain keeps every target with its reason") {
   Routes w;
   Plan plan = w.plan("m", R"(,"route":{"tags":["eu"],"max_price":5})");
