@@ -158,9 +158,9 @@ bool EventReader::step(JsonValue response, UpstreamSink& sink) {
   event.kind = Kind::kUsage;
   const bool spoke = std::any_of(choices_.begin(), choices_.end(), [](const ChoiceState& c) { return c.spoke; });
   if (read_usage(usage, event.usage)) {
-    event.usage = counts_.take(event.usage, spoke, finished() && !(spoke && event.usage.output == 0));  // counts are of what came so far
+    event.usage = counts_.take(event.usage, finished() && !(spoke && event.usage.output == 0));  // counts are of what came so far
     tell(event, sink);
-  } else if (const auto last = finished() ? counts_.settle(spoke) : std::nullopt) {
+  } else if (const auto last = finished() ? counts_.settle() : std::nullopt) {
     event.usage = *last;
     tell(event, sink);
   }
@@ -261,14 +261,14 @@ void EventReader::text_part(JsonValue text, bool thought, std::string_view signa
   event.signature = signature;
   if (!signature.empty()) event.maker = kName;
   if (!event.visible()) return;
-  choice.spoke = true;
+  spoke(choice);
   if (!thought && choice.text.size() + event.text.size() <= kMaxText) choice.text += event.text;
   tell(event, sink);
 }
 
 void EventReader::code_part(std::string_view key, JsonValue code, JsonValue part, ChoiceState& choice, UpstreamSink& sink) {
   if (!foreign_) return other_part(part, choice, sink);
-  choice.spoke = true;
+  spoke(choice);
   const std::string words = code_as_text(key, code);
   if (choice.text.size() + words.size() <= kMaxText) choice.text += words;
   tell_text(Kind::kText, choice, words, sink);
@@ -278,13 +278,13 @@ void EventReader::media_part(JsonValue value, ChoiceState& choice, UpstreamSink&
   if (!foreign_) return other_part(value, choice, sink);
   Part read;
   if (!read_media(value, read)) return;
-  choice.spoke = true;
+  spoke(choice);
   if (read.kind != Part::Kind::kImage) return tell_text(Kind::kText, choice, media_in_words(read), sink);
   tell_raw(Kind::kOther, choice, picture_object(picture_url(read)), sink);
 }
 
 void EventReader::other_part(JsonValue value, ChoiceState& choice, UpstreamSink& sink) {
-  choice.spoke = true;
+  spoke(choice);
   if (!foreign_) tell_raw(Kind::kOther, choice, R"({"parts":[)" + compact(value.raw()) + "]}", sink);
 }
 
@@ -324,7 +324,8 @@ void EventReader::begin_call(std::string name, std::string id, std::string_view 
     return fail(unreadable("the upstream's answer has more tool calls than " + std::to_string(ToolAssembler::kMaxCalls), {}, key_), sink);
   }
   while (id.empty() || !call_ids_.insert(id).second) id = ids_.next("call_");
-  choice.called = choice.spoke = true;
+  choice.called = true;
+  spoke(choice);
   StreamEvent event;
   event.kind = Kind::kToolCallBegin;
   event.choice = choice.index;

@@ -94,6 +94,10 @@ class EventReader {
   std::vector<ChoiceState> choices_;
   std::set<std::string> call_ids_;
   IdSource ids_;
+  void spoke(ChoiceState& choice) noexcept {
+    choice.spoke = true;
+    counts_.spoke();
+  }
   StreamCounts counts_;
 };
 

@@ -237,6 +237,7 @@ class GeminiUpstream final : public UpstreamCodec {
     Look look = look_at(root);
     if (look.said != 0) sink.on_payload(look.said);
     spoke_ = spoke_ || look.visible;
+    if (look.visible) counts_.spoke();
     called_ = called_ || look.calls;
     for (uint64_t fresh = look.ended & ~ended_; fresh != 0; fresh &= fresh - 1) {
       sink.on_finish(called_ && look.finish == FinishReason::kStop ? FinishReason::kToolCalls : look.finish);
@@ -244,8 +245,8 @@ class GeminiUpstream final : public UpstreamCodec {
     seen_ |= look.seen;
     ended_ |= look.ended;
     // Counts are of what came so far.
-    if (look.usage.known) sink.on_usage(counts_.take(look.usage, spoke_, finished() && !(spoke_ && look.usage.output == 0)));
-    else if (const auto usage = finished() ? counts_.settle(spoke_) : std::nullopt) sink.on_usage(*usage);
+    if (look.usage.known) sink.on_usage(counts_.take(look.usage, finished() && !(spoke_ && look.usage.output == 0)));
+    else if (const auto usage = finished() ? counts_.settle() : std::nullopt) sink.on_usage(*usage);
     if (look.ended != 0) return FrameKind::kFinish;
     return look.visible ? FrameKind::kPayload : FrameKind::kPrelude;
   }

@@ -150,9 +150,10 @@ void StreamReader::frame(const SseFrame& frame, UpstreamSink& sink) {
   std::string_view usage;
   if (relay_ && single_ && is_plain_payload(data, said, usage)) {
     if (!spoke_) {
-      spoke_ = said_ = true;
+      spoke_ = true;
       if (choice_at(0, sink) == nullptr) return;
     }
+    counts_.spoke();
     sink.on_payload(said);
     return pass(frame, FrameKind::kPayload, sink, usage);
   }
@@ -198,13 +199,13 @@ void StreamReader::tell_usage(JsonValue value, UpstreamSink& sink, bool running)
   TokenUsage usage;
   if (!read_usage(value, usage)) return;
   keep_told(counts_.last(), usage);
-  tell_counts(counts_.take(usage, said_, !running), sink);
+  tell_counts(counts_.take(usage, !running), sink);
 }
 
 // Many count with the last word, and have null beside the finish reason.
 void StreamReader::settle_usage(UpstreamSink& sink) {
   if (dead_) return;
-  if (const auto usage = counts_.settle(said_)) tell_counts(*usage, sink);
+  if (const auto usage = counts_.settle()) tell_counts(*usage, sink);
 }
 
 void StreamReader::tell_counts(const TokenUsage& usage, UpstreamSink& sink) {
@@ -269,7 +270,7 @@ void StreamReader::relay_chunk(const SseFrame& frame, const ChunkTop& top, Upstr
     choice->finished = finished = true;
     sink.on_finish(finish_reason_of(*word));
   }
-  said_ = said_ || visible;
+  if (visible) counts_.spoke();
   tell_usage(top.usage, sink, goes_on(top));
   if (all_finished()) settle_usage(sink);
   FrameKind kind = FrameKind::kPrelude;
@@ -295,7 +296,7 @@ void StreamReader::tell_start(UpstreamSink& sink) {
 
 void StreamReader::tell(StreamEvent::Kind kind, const ChoiceState& choice, std::string_view text, UpstreamSink& sink) {
   if (text.empty() || dead_) return;
-  said_ = true;
+  counts_.spoke();
   StreamEvent event;
   event.kind = kind;
   event.choice = choice.index;
@@ -395,7 +396,7 @@ void StreamReader::translate_delta(JsonValue delta, ChoiceState& choice, Upstrea
   if (auto text = refusal.string_view(scratch_)) tell(Kind::kRefusal, choice, *text, sink);
   for (JsonValue entry : JsonElements(tool_calls)) {
     if (dead_) return;
-    said_ = true;
+    counts_.spoke();
     if (!choice.tools.delta(entry, choice.index, ids_, sink)) {
       return fail(unreadable("the upstream's stream has more tool calls than " + std::to_string(ToolAssembler::kMaxCalls), {}, key_), sink);
     }

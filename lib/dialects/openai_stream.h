@@ -91,7 +91,6 @@ class StreamReader {
   std::string whole_;    // a body that is no event stream; the blanks before it is known what it is
   std::string id_, model_, service_tier_;
   int64_t created_ = 0;
-  bool said_ = false;    // anything that a caller sees
   StreamCounts counts_;
   std::list<ChoiceState> choices_;  // which do not move, and cost nothing while there are none
   std::string shown_;    // a frame without its usage

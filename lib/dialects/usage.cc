@@ -136,17 +136,17 @@ void keep_told(const TokenUsage& before, TokenUsage& usage) noexcept {
   }
 }
 
-TokenUsage StreamCounts::take(const TokenUsage& counts, bool spoke, bool over) noexcept {
+TokenUsage StreamCounts::take(const TokenUsage& counts, bool over) noexcept {
   last_ = counts;
   open_ = !over;
-  after_word_ = spoke;
+  since_ = false;
   TokenUsage told = counts;
   if (!over) mark_missing(told, true, false);
   return told;
 }
 
-std::optional<TokenUsage> StreamCounts::settle(bool spoke) noexcept {
-  if (!open_ || (spoke && (!after_word_ || last_.output == 0))) return std::nullopt;
+std::optional<TokenUsage> StreamCounts::settle() noexcept {
+  if (!open_ || since_ || (spoke_ && last_.output == 0)) return std::nullopt;
   open_ = false;
   return last_;
 }

@@ -27,21 +27,24 @@ inline void mark_missing(TokenUsage& usage, bool has_input, bool has_output) noe
 // Counts told a second time in one answer: the last stand, and what they lack is what was told before.
 void keep_told(const TokenUsage& before, TokenUsage& usage) noexcept;
 
-// The counts of a stream whose upstream may count while the answer goes on. What it counted last stands when the answer has come to its end, whether it counts once
-// more there or not; until then it is marked as not counted to the end.
+// The counts of a stream whose upstream may count while the answer goes on. What it counted last stands when the answer has come to its end and nothing was said
+// since, whether it counts once more there or not; until then, and where more was said, it is marked as not counted to the end.
 class StreamCounts {
  public:
   const TokenUsage& last() const noexcept { return last_; }
-  // `spoke`: the answer has said something so far. `over`: nothing of it follows. Gives what is to be told.
-  TokenUsage take(const TokenUsage& counts, bool spoke, bool over) noexcept;
-  // The answer has ended whole. Gives what is to be told once more; nothing when the last counts were told as final, or cannot be: those that were told before
-  // the first word, or without any output, are not of what was said.
-  std::optional<TokenUsage> settle(bool spoke) noexcept;
+  // The answer says something, in what comes or before it in the same piece.
+  void spoke() noexcept { spoke_ = since_ = true; }
+  // `over`: nothing of it follows. Gives what is to be told.
+  TokenUsage take(const TokenUsage& counts, bool over) noexcept;
+  // The answer has ended whole. Gives what is to be told once more; nothing when the last counts were told as final, or cannot be: those that something was said
+  // behind, or that have no output though something was said.
+  std::optional<TokenUsage> settle() noexcept;
 
  private:
   TokenUsage last_;
-  bool open_ = false;         // told as not final
-  bool after_word_ = false;
+  bool open_ = false;   // told as not final
+  bool spoke_ = false;  // ever
+  bool since_ = false;  // the last counts
 };
 
 // The last member of that name that is not null: who says a count twice in one object means the last. Absent when there is none.

@@ -102,7 +102,7 @@ TEST_CASE("payload: the last counts of a stream stand when it has ended whole, w
     CHECK(usage("openai", hello + lo + end + done) == exact);
     CHECK(usage("openai", hello + lo + end) == exact);
     CHECK(usage("openai", openai(R"({"content":"H"})", "null", counts(3)) + lo + end) == exact);
-    CHECK(usage("openai", hello + lo + openai(R"({"content":"!"})") + end) == exact);
+    CHECK(usage("openai", hello + lo + openai(R"({"content":"!"})") + end) == guess);
   }
   CHECK(usage("openai", hello + lo + done) == exact);  // no finish reason, but the terminator
   const std::string call = openai(R"({"tool_calls":[{"index":0,"id":"call_1","function":{"name":"f","arguments":"{}"}}]})", "null", counts(9));
@@ -124,7 +124,7 @@ TEST_CASE("payload: the last counts of a stream stand when it has ended whole, w
   const std::string stop = R"(,"finishReason":"STOP")", traffic = R"({"trafficType":"ON_DEMAND"})";
   const std::string first = step("hi", "", R"({"promptTokenCount":40,"candidatesTokenCount":9,"totalTokenCount":49})");
   CHECK(usage("gemini", first + step("", stop, traffic)) == exact);
-  CHECK(usage("gemini", first + step("!", stop, traffic)) == exact);
+  CHECK(usage("gemini", first + step("!", stop, traffic)) == guess);
   CHECK(usage("gemini", first + step("!", "", traffic)) == guess);
   CHECK(usage("gemini", step("hi", "", R"({"promptTokenCount":40,"totalTokenCount":40})") + step("", stop, traffic)) == "40 0 0 0 0 0 0 0 known estimated");
 }
