@@ -1,5 +1,6 @@
 // Strategies that know of no load: weighted, random, priority, round_robin, hash. And the list of all.
 #include <algorithm>
+#include <iterator>
 #include <atomic>
 #include <bit>
 #include <cmath>
@@ -113,24 +114,29 @@ class RoundRobinBalancer final : public Balancer {
 
  private:
   static int gcd(int a, int b) { return b == 0 ? a : gcd(b, a % b); }
-  // The picked one first, the others in their own order after it, the weightless last.
+  // The picked one first, then those whose turn it is when he is found to rest, the others in their own order after them, the weightless last.
   void place(BalancerTarget* targets, size_t count, uint64_t turn) const {
     const uint32_t pick = sequence_[turn % sequence_.size()];
     size_t at = 0;
     while (at < count && targets[at].index != pick) ++at;
-    if (at == count) at = stand_in(targets, count, turn);
+    if (at == count) at = stand_in(targets, count, turn, kSpread[0]);
     if (at < count) std::rotate(targets, targets + at, targets + count);
+    for (size_t k = 1; k < std::min(count, std::size(kSpread)); ++k) {
+      const size_t next = k + stand_in(targets + k, count - k, turn, kSpread[k]);
+      if (next < count) std::rotate(targets + k, targets + next, targets + next + 1);
+    }
     size_t end = 0;
     for (size_t i = 0; i < count; ++i) {
       if (targets[i].weight > 0) std::swap(targets[end++], targets[i]);
     }
   }
   // Whose turn it is is out. His turns are shared by the weights of the others, and not left to who follows him: multiples of the golden ratio fall evenly,
-  // also those of every second or fifth turn (Knuth, TAOCP 3, 6.4).
-  static size_t stand_in(const BalancerTarget* targets, size_t count, uint64_t turn) noexcept {
+  // also those of every second or fifth turn (Knuth, TAOCP 3, 6.4); where more are out, those of the square roots of 2, 3 and 5.
+  static constexpr uint64_t kSpread[] = {0x9e3779b97f4a7c15u, 0x6a09e667f3bcc909u, 0xbb67ae8584caa73bu, 0x3c6ef372fe94f82bu};
+  static size_t stand_in(const BalancerTarget* targets, size_t count, uint64_t turn, uint64_t spread) noexcept {
     uint64_t total = 0;
     for (size_t i = 0; i < count; ++i) total += static_cast<uint64_t>(std::max(0, targets[i].weight));
-    uint64_t lot = static_cast<uint64_t>((static_cast<unsigned __int128>(turn * 0x9e3779b97f4a7c15u) * total) >> 64);
+    uint64_t lot = static_cast<uint64_t>((static_cast<unsigned __int128>(turn * spread) * total) >> 64);
     size_t at = 0;
     while (at < count && lot >= static_cast<uint64_t>(std::max(0, targets[at].weight))) lot -= static_cast<uint64_t>(std::max(0, targets[at++].weight));
     return at;

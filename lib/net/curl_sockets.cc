@@ -7,6 +7,18 @@
 
 namespace llmrouter::net {
 
+namespace {
+
+// What libcurl takes for a dead connection is one that ends, and one where something waits to be read for a live one: that goes, as far as it has come.
+void make_dead(int fd) noexcept {
+  constexpr size_t kAtOnce = 1024 * 1024;
+  ::shutdown(fd, SHUT_RDWR);
+  for (int i = 0; i < 64 && ::recv(fd, nullptr, kAtOnce, MSG_TRUNC | MSG_DONTWAIT) > 0; ++i) {  // of TCP the flag says: thrown away, not copied
+  }
+}
+
+}  // namespace
+
 CurlSockets::CurlSockets(Reactor& reactor, std::function<void(int, unsigned)> on_ready)
     : reactor_(reactor), on_ready_(std::move(on_ready)) {}
 
@@ -50,8 +62,12 @@ void CurlSockets::apply() noexcept {
   for (const int fd : changed_) {
     Socket& socket = sockets_[static_cast<size_t>(fd)];
     socket.changed = false;
-    if (socket.wanted == socket.watched) continue;
     if (socket.wanted == 0 && socket.watched == Reactor::kRead) continue;  // an idle connection, or soon a closed one
+    if (socket.idle && watch(fd, Reactor::kRead)) {  // the answer was there before it was waited for
+      socket.watched = Reactor::kRead;
+      continue;
+    }
+    if (socket.wanted == socket.watched) continue;
     if (socket.wanted == 0) {
       reactor_.unwatch(fd);
     } else if (!watch(fd, socket.wanted)) {
@@ -87,7 +103,7 @@ void CurlSockets::ready(int fd, unsigned events) {
   // The other side closed an idle connection, or talks on it.
   socket.watched = 0;
   reactor_.unwatch(fd);
-  if (socket.idle) ::shutdown(fd, SHUT_RDWR);
+  if (socket.idle) make_dead(fd);
 }
 
 }  // namespace llmrouter::net

@@ -48,6 +48,7 @@ TEST_CASE("weighted: first places are shared by weight, within sampling error") 
 TEST_CASE("round_robin: the turns of who is out are shared by the weights of the others") {
   const std::vector<int> weights = GENERATE(as<std::vector<int>>(), std::vector<int>{1, 1, 1}, std::vector<int>{5, 3, 2}, std::vector<int>{2, 1, 1, 4}, std::vector<int>{1, 0, 3});
   const auto seats = targets(weights);
+  const bool rests = GENERATE(false, true);  // it is found out only when its turn has come
   for (size_t gone = 0; gone < weights.size(); ++gone) {
     auto balancer = make_balancer("round_robin", seats);
     std::map<uint32_t, int> count;
@@ -56,12 +57,12 @@ TEST_CASE("round_robin: the turns of who is out are shared by the weights of the
     for (size_t i = 0; i < weights.size(); ++i) left += i == gone ? 0 : weights[i];
     for (int i = 0; i < picks; ++i) {
       auto there = seats;
-      there.erase(there.begin() + static_cast<std::ptrdiff_t>(gone));
+      if (!rests) there.erase(there.begin() + static_cast<std::ptrdiff_t>(gone));
       balancer->order(there.data(), there.size(), 0);
-      ++count[there[0].index];
+      ++count[there[there[0].index == gone].index];
     }
     for (size_t i = 0; i < weights.size(); ++i) {
-      if (i != gone) CHECK(std::abs(count[static_cast<uint32_t>(i)] - picks * weights[i] / left) <= picks / 100);
+      if (i != gone) CHECK(std::abs(count[static_cast<uint32_t>(i)] - picks * weights[i] / left) <= picks / 50);
     }
   }
 }
