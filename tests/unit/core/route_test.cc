@@ -158,7 +158,8 @@ CallOptions restrict(Routes& w, AllowList allow) {
   w.config.keys = {key};
   w.config.server.auth = AuthMode::kKeys;
   w.call = Call();  // a router outlives its calls
-  w.router.reset();
+  w.call = Call();
+  w.build();
   CallOptions options;
   options.trusted = false;
   options.key = Secret(std::string("sk-ci-0000000000000000"));
@@ -591,7 +592,8 @@ TEST_CASE("fallbacks for long prompts are no tries: they are asked with attempts
   CHECK(w.served() == "b");
   w.config.models[1].context_fallbacks = {"m"};  // around in a ring: once each
   w.transport.fallback = [&](const SeenRequest&) { return ScriptedReply::json(R"({"error":{"message":"no","code":"context_length_exceeded"}})", 400); };
-  w.router.reset();
+  w.call = Call();
+  w.build();
   const size_t before = w.transport.seen().size();
   w.ask("m");
   CHECK(w.heard.head.status == 400);
